@@ -1,0 +1,275 @@
+//! JSON as it is read at every door: strictly, by RFC 8259 with the choices of
+//! RFC 7493 (I-JSON) where two readers could disagree. Duplicate member names, lone
+//! surrogates, NUL characters, numbers beyond a double's range, text after the value
+//! and nesting deeper than a bound are refused; nothing is silently altered.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// Why a text is no JSON that can be accepted: what was found, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct JsonError(String);
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        // Where the text is one line, "line 1" says nothing, and misleads a reader of
+        // a file of many such lines.
+        Self(
+            error
+                .to_string()
+                .replace(" at line 1 column ", " at column "),
+        )
+    }
+}
+
+/// One member of a JSON object: its name, and its value as it was spelled.
+pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
+
+/// The members of a JSON object, in their order.
+///
+/// # Errors
+/// [`JsonError`] when the text is no object, or names a member twice. What the values
+/// hold is not looked into beyond their syntax: [`string`] and [`check`] do.
+pub fn members(text: &str) -> Result<Vec<Member<'_>>, JsonError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let members = reader.deserialize_map(Members)?;
+    reader.end()?;
+    Ok(members)
+}
+
+/// The text that a JSON string stands for, or `None` when the value is no string.
+///
+/// # Errors
+/// [`JsonError`] when the string holds a lone surrogate.
+pub fn string(value: &RawValue) -> Result<Option<String>, JsonError> {
+    if value.get().starts_with('"') {
+        Ok(Some(serde_json::from_str(value.get())?))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Judges a whole JSON text, to `max_depth` levels of arrays and objects.
+///
+/// # Errors
+/// [`JsonError`] when it breaks a rule of this module.
+pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Strict {
+        depth_left: max_depth,
+        max_depth,
+    }
+    .deserialize(&mut reader)?;
+    Ok(reader.end()?)
+}
+
+/// The same JSON without insignificant white space: strings, numbers and the order of
+/// members keep their spelling. The text has to be JSON already.
+pub fn compact(text: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |char: &char| {
+        let significant = in_string || !matches!(char, ' ' | '\t' | '\n' | '\r');
+        if in_string {
+            in_string = escaped || *char != '"';
+            escaped = !escaped && *char == '\\';
+        } else {
+            in_string = *char == '"';
+        }
+        significant
+    };
+    text.chars().filter(keep).collect()
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<Member<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Self::Value = Vec::new();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            if members.iter().any(|(other, _)| *other == name.0) {
+                return Err(A::Error::custom(format_args!(
+                    "member {:?} stands twice",
+                    name.0
+                )));
+            }
+            members.push((name.0, map.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+/// The name of a member, borrowed where it holds no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Walks a value to its leaves and refuses what the module refuses.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth_left: usize,
+    max_depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            None => Err(E::custom(format_args!(
+                "nested deeper than {} levels",
+                self.max_depth
+            ))),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if text.contains('\0') {
+            return Err(E::custom("a NUL character, which cannot be kept"));
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while seq.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            self.visit_str(&name)?;
+            if let Some(twice) = names.replace(name) {
+                return Err(A::Error::custom(format_args!(
+                    "member {twice:?} stands twice"
+                )));
+            }
+            map.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_spelling() {
+        let members = members(r#" {"b": 1.50, "a": [ 1 ], "\u0063": null} "#).unwrap();
+        let spelled: Vec<_> = members
+            .iter()
+            .map(|(name, value)| (&**name, value.get()))
+            .collect();
+        assert_eq!(spelled, [("b", "1.50"), ("a", "[ 1 ]"), ("c", "null")]);
+    }
+
+    #[test]
+    fn members_refuse_what_is_no_object_and_what_is_ambiguous() {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "null",
+            r#"{"a":1"#,
+            r#"{"a":1} x"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ] {
+            assert!(members(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn check_refuses_what_two_readers_could_read_differently() {
+        for text in [
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\u0000"}"#,
+            r#"{"\u0000":1}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":1}{}"#,
+            r#"{"a":[[[1]]]}"#,
+            r#"{"a":01}"#,
+            "{'a':1}",
+        ] {
+            assert!(check(text, 3).is_err(), "{text}");
+        }
+        for text in [
+            r#"{"a":[[1]]}"#,
+            "-1.5e300",
+            r#""\ud83c\udfe0""#,
+            "null",
+            "[true,false]",
+        ] {
+            assert_eq!(check(text, 3), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn compact_touches_only_white_space_between_tokens() {
+        assert_eq!(
+            compact("{ \"a b\" : \"c \\\" \\\\\" ,\n\"d\":\t1.0 }"),
+            r#"{"a b":"c \" \\","d":1.0}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn compact_undoes_pretty_printing(names in prop::collection::vec(".*", 0..5), text in ".*") {
+            let value: serde_json::Map<_, _> =
+                names.into_iter().map(|name| (name, text.clone().into())).collect();
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            prop_assert_eq!(compact(&pretty), serde_json::to_string(&value).unwrap());
+        }
+    }
+}

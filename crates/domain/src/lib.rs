@@ -1,0 +1,50 @@
+//! The heart of Addressbook: what an address is, where addresses are kept, and
+//! what can be done with them.
+//!
+//! This crate knows no database and no HTTP. Around it lie, in three layers:
+//!
+//! * **value objects** ([`CustomerId`], [`AddressId`], [`Country`], [`Region`],
+//!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]):
+//!   private fields, one fallible `parse`, an error that says what was expected;
+//!   after that nobody checks again;
+//! * **ports** ([`AddressRepository`], [`Clock`], [`IdSource`]): what the use
+//!   cases need of the outside world, as traits whose doc comments are contracts;
+//! * **use cases** ([`AddressService`]): what the service does, in terms of the
+//!   two above.
+
+mod address;
+mod address_id;
+mod clock;
+mod country;
+mod custom_data;
+mod customer_id;
+mod draft;
+mod id_source;
+mod import;
+pub mod json;
+mod page;
+mod repository;
+mod service;
+mod text;
+mod timestamp;
+
+pub use address::{Address, AddressContent, Revision};
+pub use address_id::{AddressId, AddressIdError};
+pub use clock::Clock;
+pub use country::{Country, CountryError};
+pub use custom_data::{CustomData, CustomDataError};
+pub use customer_id::{CustomerId, CustomerIdError};
+pub use draft::{AddressDraft, Fault, Faults};
+pub use id_source::IdSource;
+pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict};
+pub use page::{
+    AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
+};
+#[cfg(any(test, feature = "mock"))]
+pub use repository::MockAddressRepository;
+pub use repository::{
+    AddressRepository, Cause, Change, Commit, Inconsistency, Lookup, RepositoryError, Scan,
+};
+pub use service::AddressService;
+pub use text::{City, Description, Region, TextError};
+pub use timestamp::{Timestamp, TimestampError};

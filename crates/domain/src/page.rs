@@ -1,0 +1,387 @@
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::{AddressId, Inconsistency, Timestamp};
+
+/// The most addresses that a page may hold: 1 to 200, by default 50.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(u8);
+
+/// The text is no [`Limit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected a whole number from 1 to {max} in decimal digits", max = Limit::MAX)]
+pub struct LimitError;
+
+impl Limit {
+    /// The largest limit.
+    pub const MAX: u8 = 200;
+
+    /// Reads decimal digits, without sign or leading zeros.
+    ///
+    /// # Errors
+    /// [`LimitError`] when the text is no such number or outside the range.
+    pub fn parse(text: &str) -> Result<Self, LimitError> {
+        match decimal(text) {
+            Some(limit) if (1..=Self::MAX).contains(&limit) => Ok(Self(limit)),
+            _ => Err(LimitError),
+        }
+    }
+
+    /// The number of addresses, from 1 to 200.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+/// How many addresses of a book come before a page: 0 to 2^53 − 1 (the largest integer
+/// that every JSON reader keeps exactly), by default 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offset(u64);
+
+/// The text is no [`Offset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected a whole number from 0 to {max} in decimal digits", max = Offset::MAX)]
+pub struct OffsetError;
+
+impl Offset {
+    /// The largest offset, 2^53 − 1.
+    pub const MAX: u64 = (1 << 53) - 1;
+
+    /// Reads decimal digits, without sign or leading zeros.
+    ///
+    /// # Errors
+    /// [`OffsetError`] when the text is no such number or outside the range.
+    pub fn parse(text: &str) -> Result<Self, OffsetError> {
+        match decimal(text) {
+            Some(offset) if offset <= Self::MAX => Ok(Self(offset)),
+            _ => Err(OffsetError),
+        }
+    }
+
+    /// The number of addresses, from 0 to 2^53 − 1.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// A number in decimal digits and nothing else: the standard parsers take `+5` and `007`.
+fn decimal<T: FromStr>(text: &str) -> Option<T> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let leading_zero = text.len() > 1 && text.starts_with('0');
+    if plain && !leading_zero {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// Which part of an address book is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The most addresses to give.
+    pub limit: Limit,
+    /// How many to pass over first.
+    pub offset: Offset,
+}
+
+/// What is known of an address book without reading its addresses. The default is a
+/// book that was never opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BookHead {
+    /// How many addresses the book holds.
+    pub addresses: u64,
+    /// A number that grows with every change in the book; 0 before the first.
+    pub revision: u64,
+}
+
+/// One page of an address book, as it stood at one moment.
+///
+/// All text lies in one buffer and is lent out as [`AddressRef`]s: a page costs two
+/// allocations however many addresses it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressPage {
+    head: BookHead,
+    text: String,
+    rows: Vec<Row>,
+}
+
+/// Where the fields of one address end in the page's text, and its times. A null is a
+/// field of no length, which neither text nor JSON can have otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    ends: [usize; 6],
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// One address, borrowed from where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRef<'a> {
+    /// See [`AddressId`].
+    pub id: &'a str,
+    /// See [`Description`](crate::Description).
+    pub description: Option<&'a str>,
+    /// See [`Region`](crate::Region).
+    pub region: &'a str,
+    /// See [`City`](crate::City).
+    pub city: &'a str,
+    /// See [`Country`](crate::Country).
+    pub country: &'a str,
+    /// See [`CustomData`](crate::CustomData).
+    pub custom_data: Option<&'a str>,
+    /// See [`Address`](crate::Address).
+    pub created_at: Timestamp,
+    /// See [`Address`](crate::Address).
+    pub updated_at: Timestamp,
+}
+
+impl AddressPage {
+    /// A page of that book, without addresses yet.
+    pub fn new(head: BookHead) -> Self {
+        Self {
+            head,
+            ..Self::default()
+        }
+    }
+
+    /// Puts an address behind those that the page holds.
+    ///
+    /// # Errors
+    /// [`Inconsistency`] when a field is not what a repository can have been given. The
+    /// check is for damage from outside and cheap; it does not parse JSON again.
+    pub fn push(&mut self, address: AddressRef<'_>) -> Result<(), Inconsistency> {
+        if let Some(field) = address.damaged_field() {
+            return Err(Inconsistency {
+                record: "address",
+                key: address.id.into(),
+                field,
+            });
+        }
+        let fields = [
+            address.id,
+            address.description.unwrap_or_default(),
+            address.region,
+            address.city,
+            address.country,
+            address.custom_data.unwrap_or_default(),
+        ];
+        let ends = fields.map(|field| {
+            self.text.push_str(field);
+            self.text.len()
+        });
+        let AddressRef {
+            created_at,
+            updated_at,
+            ..
+        } = address;
+        self.rows.push(Row {
+            ends,
+            created_at,
+            updated_at,
+        });
+        Ok(())
+    }
+
+    /// What was true of the whole book when the page was read.
+    pub fn head(&self) -> BookHead {
+        self.head
+    }
+
+    /// How many addresses the page holds.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether the page holds no address.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The length of all its text, in bytes.
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The addresses, in the order of the page.
+    pub fn iter(&self) -> impl Iterator<Item = AddressRef<'_>> {
+        let mut start = 0;
+        self.rows.iter().map(move |row| {
+            let [id, description, region, city, country, custom_data] = row.ends.map(|end| {
+                let field = &self.text[start..end];
+                start = end;
+                field
+            });
+            AddressRef {
+                id,
+                description: Some(description).filter(|field| !field.is_empty()),
+                region,
+                city,
+                country,
+                custom_data: Some(custom_data).filter(|field| !field.is_empty()),
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+            }
+        })
+    }
+}
+
+impl AddressRef<'_> {
+    fn damaged_field(&self) -> Option<&'static str> {
+        let country = self.country.as_bytes();
+        let damaged = [
+            ("id", !AddressId::is_valid(self.id)),
+            ("description", self.description == Some("")),
+            ("region", self.region.is_empty()),
+            ("city", self.city.is_empty()),
+            (
+                "country",
+                country.len() != 2 || !country.iter().all(u8::is_ascii_uppercase),
+            ),
+            (
+                "custom_data",
+                self.custom_data.is_some_and(|json| !json.starts_with('{')),
+            ),
+        ];
+        damaged
+            .into_iter()
+            .find_map(|(field, damaged)| damaged.then_some(field))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: AddressRef<'static> = AddressRef {
+        id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
+        description: None,
+        region: "Île-de-France",
+        city: "Paris",
+        country: "FR",
+        custom_data: Some(r#"{"a":1}"#),
+        created_at: at(1),
+        updated_at: at(2),
+    };
+
+    const fn at(unix_ms: i64) -> Timestamp {
+        match Timestamp::from_unix_ms(unix_ms) {
+            Ok(timestamp) => timestamp,
+            Err(_) => panic!("in range"),
+        }
+    }
+
+    #[test]
+    fn a_page_gives_back_what_it_was_given() {
+        let other = AddressRef {
+            description: Some("家"),
+            custom_data: None,
+            ..ADDRESS
+        };
+        let mut page = AddressPage::new(BookHead {
+            addresses: 9,
+            revision: 7,
+        });
+        for address in [ADDRESS, other, ADDRESS] {
+            page.push(address).unwrap();
+        }
+        assert_eq!(page.iter().collect::<Vec<_>>(), [ADDRESS, other, ADDRESS]);
+        assert_eq!((page.len(), page.head().addresses), (3, 9));
+    }
+
+    #[test]
+    fn a_page_names_the_damaged_field() {
+        for (address, field) in [
+            (
+                AddressRef {
+                    id: "add_1",
+                    ..ADDRESS
+                },
+                "id",
+            ),
+            (
+                AddressRef {
+                    description: Some(""),
+                    ..ADDRESS
+                },
+                "description",
+            ),
+            (
+                AddressRef {
+                    region: "",
+                    ..ADDRESS
+                },
+                "region",
+            ),
+            (
+                AddressRef {
+                    city: "",
+                    ..ADDRESS
+                },
+                "city",
+            ),
+            (
+                AddressRef {
+                    country: "fr",
+                    ..ADDRESS
+                },
+                "country",
+            ),
+            (
+                AddressRef {
+                    custom_data: Some("[]"),
+                    ..ADDRESS
+                },
+                "custom_data",
+            ),
+        ] {
+            let mut page = AddressPage::default();
+            let key = address.id.to_owned();
+            assert_eq!(
+                page.push(address),
+                Err(Inconsistency {
+                    record: "address",
+                    key,
+                    field
+                })
+            );
+            assert!(page.is_empty());
+        }
+    }
+
+    #[test]
+    fn limits_and_offsets_are_plain_numbers_in_their_range() {
+        for (text, limit) in [("1", 1), ("50", 50), ("200", 200)] {
+            assert_eq!(Limit::parse(text).unwrap().get(), limit);
+        }
+        for text in [
+            "",
+            "0",
+            "201",
+            "-1",
+            "+5",
+            "1e2",
+            "007",
+            " 5",
+            "5.0",
+            "٥",
+            "99999999999999999999",
+        ] {
+            assert_eq!(Limit::parse(text), Err(LimitError), "{text:?}");
+        }
+        assert_eq!(Offset::parse("0").unwrap().get(), 0);
+        assert_eq!(
+            Offset::parse("9007199254740991").unwrap().get(),
+            Offset::MAX
+        );
+        for text in ["", "9007199254740992", "-1", "+0", "00", "1 "] {
+            assert_eq!(Offset::parse(text), Err(OffsetError), "{text:?}");
+        }
+    }
+}

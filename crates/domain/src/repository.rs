@@ -1,0 +1,165 @@
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::{
+    Address, AddressContent, AddressId, AddressPage, BookHead, CustomerId, PageRequest, Revision,
+    Timestamp,
+};
+
+/// Where addresses are kept: one book a customer.
+///
+/// Each `MUST` below has a test in the contract suite of `addressbook-testkit`, named
+/// after it. Whoever writes an adapter runs that suite against it.
+///
+/// Of every method:
+/// * One call is one transaction: what it reads stood so at one moment, and what it
+///   writes becomes true together or not at all.
+/// * Text MUST come back byte for byte as it was given, in every script, and ids MUST be
+///   told apart and ordered by their bytes (not by a language's rules, nor regardless of
+///   case).
+/// * A record that cannot have been written through this port MUST be reported as
+///   [`RepositoryError::Corrupt`], and never left out, guessed at or a panic.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AddressRepository: Send + Sync {
+    /// A page of a customer's book: addresses by ascending id.
+    ///
+    /// * MUST give an empty page, of a default [`BookHead`], for a customer it has never
+    ///   heard of.
+    /// * MUST give an empty page, with the book's head, when the offset lies at or past
+    ///   the end.
+    /// * Pages that follow each other MUST together hold each address exactly once.
+    /// * The page's head MUST be that of the moment at which its addresses were read.
+    async fn list(
+        &self,
+        customer_id: &CustomerId,
+        page: PageRequest,
+    ) -> Result<AddressPage, RepositoryError>;
+
+    /// The head of a customer's book, at the cost of one look-up by key.
+    ///
+    /// * MUST count the addresses that the book holds.
+    /// * Its revision MUST be greater after a commit that changed the book than before
+    ///   it, and the same as long as nothing changed; commits to other customers' books
+    ///   MUST NOT touch it.
+    async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError>;
+
+    /// The addresses that answer some look-ups, in the look-ups' order, with `None`
+    /// where there is none.
+    ///
+    /// * MUST find nothing by the id of another customer's address.
+    /// * MUST find by content an address of that customer whose content is equal,
+    ///   nulls included, and none that differs in any way.
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError>;
+
+    /// Makes all changes of a commit true together.
+    ///
+    /// * MUST refuse with [`RepositoryError::Conflict`], changing nothing, when an
+    ///   address to create exists already, or one to replace does not exist at the
+    ///   expected revision. Changes see the effect of those before them.
+    /// * MUST accept the same address id in the books of two customers.
+    /// * Of several commits at once that create the same address, or replace the same
+    ///   revision of it, exactly one MUST succeed; the others conflict.
+    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError>;
+
+    /// Addresses of all customers, or of one, by ascending customer id and address id:
+    /// the first ones, or those after a given one.
+    ///
+    /// * MUST give fewer than the limit only when there are no more.
+    async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError>;
+
+    /// Whether the repository could answer now.
+    ///
+    /// * MUST succeed when the other methods would.
+    async fn ready(&self) -> Result<(), RepositoryError>;
+}
+
+/// One question of [`AddressRepository::find`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The address with that id in that customer's book.
+    Id(CustomerId, AddressId),
+    /// Any address in that customer's book with that content.
+    Content(CustomerId, AddressContent),
+}
+
+/// What is to become true together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// When the changes were decided.
+    pub at: Timestamp,
+    /// The changes, in the order in which they are to be made.
+    pub changes: Vec<Change>,
+}
+
+/// A change of one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The address is new.
+    Create(Address),
+    /// The address takes the place of its own earlier state.
+    Replace {
+        /// The new state.
+        address: Address,
+        /// The revision that the decision was based on.
+        expected: Revision,
+    },
+}
+
+impl Change {
+    /// The address as it will be.
+    pub fn address(&self) -> &Address {
+        match self {
+            Self::Create(address) | Self::Replace { address, .. } => address,
+        }
+    }
+}
+
+/// Which addresses [`AddressRepository::scan`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Those of this customer only.
+    pub customer_id: Option<CustomerId>,
+    /// Those after this one.
+    pub after: Option<(CustomerId, AddressId)>,
+    /// The most addresses to give.
+    pub limit: u32,
+}
+
+/// What lies behind an error: for the log, never for the client.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a repository could not do as it was asked, by what the caller can do about it.
+#[derive(Debug, Error)]
+pub enum RepositoryError {
+    /// What is kept does not fit what the caller expected: read again and decide anew.
+    #[error("change {index} does not fit what is kept")]
+    Conflict {
+        /// Which of the commit's changes, from 0.
+        index: usize,
+    },
+    /// Others were in the way for too long: the same call may succeed in a moment.
+    #[error("the store is busy")]
+    Busy(#[source] Cause),
+    /// The store cannot be reached or takes no work: it may come back by itself.
+    #[error("the store is not available")]
+    Unavailable(#[source] Cause),
+    /// A record is damaged: somebody has to mend it.
+    #[error(transparent)]
+    Corrupt(#[from] Inconsistency),
+    /// Anything else: a defect of the adapter or the store.
+    #[error("the store failed")]
+    Internal(#[source] Cause),
+}
+
+/// A record that holds what cannot have been written through the port.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the stored {record} {key:?} has an impossible {field}")]
+pub struct Inconsistency {
+    /// What kind of record: `address` or `address book`.
+    pub record: &'static str,
+    /// Its id. Not a customer's, which is personal data.
+    pub key: String,
+    /// Which of its fields.
+    pub field: &'static str,
+}

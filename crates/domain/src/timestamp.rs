@@ -1,0 +1,133 @@
+use std::{fmt, str};
+
+use chrono::{DateTime, Datelike, Timelike};
+use thiserror::Error;
+
+/// A moment in UTC, in whole milliseconds, from the year 0 to the year 9999; printed
+/// as ISO 8601 with three digits of milliseconds, `2024-08-01T10:15:30.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp {
+    unix_ms: i64,
+}
+
+/// The text or number is no [`Timestamp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "expected a time by RFC 3339 from the years 0000 to 9999, such as 2024-08-01T10:15:30.000Z"
+)]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// The length of a printed timestamp, in bytes.
+    pub const LEN: usize = 24;
+
+    const MIN_UNIX_MS: i64 = -62_167_219_200_000;
+    const MAX_UNIX_MS: i64 = 253_402_300_799_999;
+
+    /// Reads a time by RFC 3339 in any zone. Digits finer than a millisecond are
+    /// cut off.
+    ///
+    /// # Errors
+    /// [`TimestampError`] when the text is no such time.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| TimestampError)?;
+        Self::from_unix_ms(time.timestamp_millis())
+    }
+
+    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`TimestampError`] when the moment lies outside the years 0 to 9999.
+    pub const fn from_unix_ms(unix_ms: i64) -> Result<Self, TimestampError> {
+        if Self::MIN_UNIX_MS <= unix_ms && unix_ms <= Self::MAX_UNIX_MS {
+            Ok(Self { unix_ms })
+        } else {
+            Err(TimestampError)
+        }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn unix_ms(self) -> i64 {
+        self.unix_ms
+    }
+
+    /// The printed form, as ASCII.
+    pub fn to_iso8601(self) -> [u8; Self::LEN] {
+        let time = DateTime::from_timestamp_millis(self.unix_ms).unwrap_or_default();
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |end: usize, digits: usize, mut number: u32| {
+            for place in text[end - digits..end].iter_mut().rev() {
+                *place += (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(4, 4, time.year().unsigned_abs());
+        put(7, 2, time.month());
+        put(10, 2, time.day());
+        put(13, 2, time.hour());
+        put(16, 2, time.minute());
+        put(19, 2, time.second());
+        put(23, 3, time.nanosecond() / 1_000_000);
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.to_iso8601()).map_err(|_| fmt::Error)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::SecondsFormat;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn prints_as_chrono_does_and_reads_it_back(
+            unix_ms in Timestamp::MIN_UNIX_MS..=Timestamp::MAX_UNIX_MS
+        ) {
+            let timestamp = Timestamp::from_unix_ms(unix_ms).unwrap();
+            let expected = DateTime::from_timestamp_millis(unix_ms)
+                .unwrap()
+                .to_rfc3339_opts(SecondsFormat::Millis, true);
+            prop_assert_eq!(timestamp.to_string(), expected);
+            prop_assert_eq!(Timestamp::parse(&timestamp.to_string()), Ok(timestamp));
+        }
+    }
+
+    #[test]
+    fn its_range_is_the_years_0_to_9999() {
+        for (unix_ms, text) in [
+            (Timestamp::MIN_UNIX_MS, "0000-01-01T00:00:00.000Z"),
+            (Timestamp::MAX_UNIX_MS, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_unix_ms(unix_ms).unwrap().to_string(), text);
+        }
+        assert!(Timestamp::from_unix_ms(Timestamp::MIN_UNIX_MS - 1).is_err());
+        assert!(Timestamp::from_unix_ms(Timestamp::MAX_UNIX_MS + 1).is_err());
+        assert!(Timestamp::parse("0000-01-01T00:00:00+00:01").is_err());
+    }
+
+    #[test]
+    fn reads_other_zones_and_cuts_finer_digits() {
+        let timestamp = Timestamp::parse("2024-08-01T12:15:30.0009+02:00").unwrap();
+        assert_eq!(timestamp.to_string(), "2024-08-01T10:15:30.000Z");
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in [
+            "",
+            "2024-08-01",
+            "2024-08-01T10:15:30",
+            "2024-02-30T00:00:00Z",
+            "1722507330",
+        ] {
+            assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text:?}");
+        }
+    }
+}
