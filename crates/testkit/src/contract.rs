@@ -1,0 +1,150 @@
+//! The contract suite: what every [`AddressRepository`] promises, as tests.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use addressbook_domain::AddressRepository;
+//! use addressbook_testkit::InMemoryRepository;
+//!
+//! /// An empty repository, and whatever has to live as long as it does.
+//! fn subject() -> (Arc<dyn AddressRepository>, ()) {
+//!     (Arc::new(InMemoryRepository::default()), ())
+//! }
+//!
+//! addressbook_testkit::address_repository_contract!(subject);
+//! ```
+//!
+//! Each function below is one promise and becomes one test. It starts with an empty
+//! repository of its own.
+
+mod commit;
+mod fidelity;
+mod read;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use addressbook_domain::{
+    Address, AddressPage, AddressRepository, BookHead, Commit, CustomerId, Limit, Lookup, Offset,
+    PageRequest, RepositoryError,
+};
+
+pub use commit::*;
+pub use fidelity::*;
+pub use read::*;
+
+/// What a promise is tested on.
+pub type Subject = Arc<dyn AddressRepository>;
+
+/// Makes a test of every promise. Takes a function that gives an empty repository and
+/// whatever has to live as long as it does: `fn() -> (Arc<dyn AddressRepository>, T)`.
+#[macro_export]
+macro_rules! address_repository_contract {
+    ($subject:path) => {
+        $crate::address_repository_contract! { $subject:
+            is_ready,
+            lists_an_empty_page_for_an_unknown_customer,
+            lists_an_empty_page_with_the_head_past_the_end,
+            lists_by_ascending_id,
+            pages_of_every_size_hold_each_address_exactly_once,
+            the_head_of_a_page_is_of_the_moment_of_its_addresses,
+            the_head_counts_the_addresses,
+            the_revision_of_a_book_grows_with_its_changes_alone,
+            finds_by_id_in_the_order_of_the_look_ups,
+            finds_nothing_by_the_id_of_another_customers_address,
+            finds_by_content_what_is_equal_and_nothing_else,
+            scans_customers_and_addresses_in_byte_order,
+            scans_in_steps_of_any_size,
+            scans_one_customer_alone,
+            refuses_to_create_what_exists,
+            refuses_to_replace_what_is_not_at_the_expected_revision,
+            a_refused_commit_changes_nothing,
+            changes_see_the_effect_of_those_before_them,
+            accepts_the_same_address_id_in_two_books,
+            of_concurrent_creations_exactly_one_succeeds,
+            of_concurrent_replacements_exactly_one_succeeds,
+            concurrent_commits_to_one_book_lose_nothing,
+            concurrent_commits_across_books_do_not_block_each_other_for_ever,
+            keeps_every_script_byte_for_byte,
+            keeps_nulls,
+            keeps_custom_data_as_it_was_spelled,
+            keeps_the_longest_values,
+            keeps_times_to_the_millisecond,
+            keeps_ids_apart_that_differ_only_in_case,
+        }
+    };
+    ($subject:path: $($promise:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $promise() {
+                let (repository, _alive) = $subject();
+                $crate::contract::run($crate::contract::$promise(repository));
+            }
+        )+
+    };
+}
+
+/// Runs a promise to its end, on two threads.
+pub fn run(promise: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime for the test")
+        .block_on(promise);
+}
+
+/// The repository answers.
+pub async fn is_ready(repository: Subject) {
+    repository.ready().await.unwrap();
+}
+
+fn page(limit: u8, offset: u64) -> PageRequest {
+    PageRequest {
+        limit: Limit::parse(&limit.to_string()).unwrap(),
+        offset: Offset::parse(&offset.to_string()).unwrap(),
+    }
+}
+
+async fn list(
+    repository: &Subject,
+    customer_id: &CustomerId,
+    limit: u8,
+    offset: u64,
+) -> AddressPage {
+    repository.list(customer_id, page(limit, offset)).await.unwrap()
+}
+
+async fn head(repository: &Subject, customer_id: &CustomerId) -> BookHead {
+    repository.head(customer_id).await.unwrap()
+}
+
+async fn find(repository: &Subject, address: &Address) -> Option<Address> {
+    let lookup = Lookup::Id(address.customer_id.clone(), address.id.clone());
+    repository.find(vec![lookup]).await.unwrap().pop().unwrap()
+}
+
+/// Expects a conflict at that change.
+#[track_caller]
+fn assert_conflict(result: Result<(), RepositoryError>, at: usize) {
+    match result {
+        Err(RepositoryError::Conflict { index }) => assert_eq!(index, at),
+        other => panic!("expected a conflict at change {at}, got {other:?}"),
+    }
+}
+
+/// Makes all commits at the same time, each in a task of its own.
+async fn at_once(repository: &Subject, commits: Vec<Commit>) -> Vec<Result<(), RepositoryError>> {
+    let tasks: Vec<_> = commits
+        .into_iter()
+        .map(|commit| {
+            let repository = Arc::clone(repository);
+            tokio::spawn(async move { repository.commit(commit).await })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.expect("a commit does not panic"));
+    }
+    results
+}

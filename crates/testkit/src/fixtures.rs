@@ -1,0 +1,76 @@
+//! Addresses to test with.
+
+use std::fmt::Display;
+
+use addressbook_domain::{
+    Address, AddressContent, AddressId, Change, City, Commit, Country, CustomData, CustomerId,
+    Description, Region, Revision, Timestamp,
+};
+
+/// A customer's id.
+pub fn customer(id: &str) -> CustomerId {
+    CustomerId::parse(id).unwrap()
+}
+
+/// The id of an address that ends so, after as many zeros as it takes: those with greater
+/// numbers sort later.
+pub fn address_id(ending: impl Display) -> AddressId {
+    AddressId::parse(&format!("add_{:0>26}", ending.to_string())).unwrap()
+}
+
+/// A moment.
+pub fn timestamp(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// What the fixtures below start from: all fields set, all plain.
+pub fn content() -> AddressContent {
+    AddressContent {
+        description: Some(Description::parse("Home").unwrap()),
+        region: Region::parse("Kigali").unwrap(),
+        city: City::parse("Kigali").unwrap(),
+        country: Country::parse("RW").unwrap(),
+        custom_data: Some(CustomData::parse(r#"{"floor":"15th"}"#).unwrap()),
+    }
+}
+
+/// A new address with [`content`].
+pub fn address(customer_id: &str, number: u32) -> Address {
+    Address {
+        customer_id: customer(customer_id),
+        id: address_id(number),
+        content: content(),
+        created_at: timestamp("2024-08-01T10:15:30.000Z"),
+        updated_at: timestamp("2024-08-29T14:45:22.123Z"),
+        revision: Revision::FIRST,
+    }
+}
+
+/// An address's next state, in that city.
+pub fn moved(address: &Address, city: &str) -> Address {
+    let city = City::parse(city).unwrap();
+    Address {
+        content: AddressContent { city, ..address.content.clone() },
+        updated_at: timestamp("2024-09-01T00:00:00.001Z"),
+        revision: address.revision.next(),
+        ..address.clone()
+    }
+}
+
+/// A commit of some changes.
+pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
+    Commit {
+        at: timestamp("2024-09-01T00:00:00.001Z"),
+        changes: changes.into_iter().collect(),
+    }
+}
+
+/// A commit that creates some addresses.
+pub fn creating(addresses: impl IntoIterator<Item = Address>) -> Commit {
+    commit(addresses.into_iter().map(Change::Create))
+}
+
+/// A commit that replaces an address by its next state, in that city.
+pub fn moving(address: &Address, city: &str) -> Commit {
+    commit([Change::Replace { address: moved(address, city), expected: address.revision }])
+}

@@ -1,0 +1,31 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use addressbook_domain::{Clock, IdSource, Timestamp};
+use ulid::Ulid;
+
+/// A clock that stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct FrozenClock(pub Timestamp);
+
+impl Default for FrozenClock {
+    /// Stands at 2024-08-01T10:15:30.000Z.
+    fn default() -> Self {
+        Self(Timestamp::from_unix_ms(1_722_507_330_000).expect("within the range of a timestamp"))
+    }
+}
+
+impl Clock for FrozenClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Ids one after another, the same in every run.
+#[derive(Debug, Default)]
+pub struct SequenceIds(AtomicU64);
+
+impl IdSource for SequenceIds {
+    fn next(&self) -> Ulid {
+        Ulid::from_parts(1_722_507_330_000, self.0.fetch_add(1, Ordering::Relaxed).into())
+    }
+}
