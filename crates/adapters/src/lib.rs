@@ -1,1 +1,23 @@
-//! x
+//! Addressbook's ports in the world: the [repository](DieselAddressRepository) on Diesel
+//! and r2d2, for SQLite and PostgreSQL, the [system's clock](SystemClock) and
+//! [ULIDs](UlidSource).
+//!
+//! Each query is written once and compiled for both databases. Whatever differs
+//! between the two stands in `dialect.rs`; the schemas in `migrations/`.
+
+mod database_url;
+mod dialect;
+mod error;
+mod migrations;
+mod pool;
+mod repository;
+mod row;
+mod schema;
+mod system;
+
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use dialect::Synchronous;
+pub use error::OpenError;
+pub use pool::StoreOptions;
+pub use repository::DieselAddressRepository;
+pub use system::{SystemClock, UlidSource};

@@ -21,6 +21,11 @@ impl Timestamp {
     /// The length of a printed timestamp, in bytes.
     pub const LEN: usize = 24;
 
+    /// The last moment, 9999-12-31T23:59:59.999Z.
+    pub const MAX: Self = Self {
+        unix_ms: Self::MAX_UNIX_MS,
+    };
+
     const MIN_UNIX_MS: i64 = -62_167_219_200_000;
     const MAX_UNIX_MS: i64 = 253_402_300_799_999;
 

@@ -112,7 +112,10 @@ async fn list(
     limit: u8,
     offset: u64,
 ) -> AddressPage {
-    repository.list(customer_id, page(limit, offset)).await.unwrap()
+    repository
+        .list(customer_id, page(limit, offset))
+        .await
+        .unwrap()
 }
 
 async fn head(repository: &Subject, customer_id: &CustomerId) -> BookHead {

@@ -50,7 +50,10 @@ pub fn address(customer_id: &str, number: u32) -> Address {
 pub fn moved(address: &Address, city: &str) -> Address {
     let city = City::parse(city).unwrap();
     Address {
-        content: AddressContent { city, ..address.content.clone() },
+        content: AddressContent {
+            city,
+            ..address.content.clone()
+        },
         updated_at: timestamp("2024-09-01T00:00:00.001Z"),
         revision: address.revision.next(),
         ..address.clone()
@@ -72,5 +75,8 @@ pub fn creating(addresses: impl IntoIterator<Item = Address>) -> Commit {
 
 /// A commit that replaces an address by its next state, in that city.
 pub fn moving(address: &Address, city: &str) -> Commit {
-    commit([Change::Replace { address: moved(address, city), expected: address.revision }])
+    commit([Change::Replace {
+        address: moved(address, city),
+        expected: address.revision,
+    }])
 }

@@ -26,6 +26,9 @@ pub struct SequenceIds(AtomicU64);
 
 impl IdSource for SequenceIds {
     fn next(&self) -> Ulid {
-        Ulid::from_parts(1_722_507_330_000, self.0.fetch_add(1, Ordering::Relaxed).into())
+        Ulid::from_parts(
+            1_722_507_330_000,
+            self.0.fetch_add(1, Ordering::Relaxed).into(),
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! For tests: an [in-memory repository](InMemoryRepository), [fixtures], a
-//! [frozen clock](FrozenClock) and [foreseeable ids](SequenceIds), a
-//! [throwaway PostgreSQL](postgres), and the [contract suite](contract) that every
-//! repository has to pass, whoever writes it.
+//! [frozen clock](FrozenClock) and [foreseeable ids](SequenceIds), a throwaway PostgreSQL
+//! (module `postgres`, by the feature of that name), and the [contract suite](contract)
+//! that every repository has to pass, whoever writes it.
 
 #![expect(
     clippy::expect_used,
@@ -14,7 +14,7 @@ pub mod contract;
 pub mod fixtures;
 mod frozen;
 mod memory;
-#[cfg(feature = "postgres")]
+#[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;
 
 pub use frozen::{FrozenClock, SequenceIds};

@@ -25,7 +25,10 @@ struct Book {
 
 impl Book {
     fn head(&self) -> BookHead {
-        BookHead { addresses: self.addresses.len() as u64, revision: self.revision }
+        BookHead {
+            addresses: self.addresses.len() as u64,
+            revision: self.revision,
+        }
     }
 
     fn apply(&mut self, change: Change, index: usize) -> Result<(), RepositoryError> {
@@ -47,7 +50,9 @@ impl Book {
 
 impl InMemoryRepository {
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("no test panicked while it held the books")
+        self.books
+            .lock()
+            .expect("no test panicked while it held the books")
     }
 }
 
@@ -64,14 +69,23 @@ impl AddressRepository for InMemoryRepository {
         };
         let offset = usize::try_from(page.offset.get()).unwrap_or(usize::MAX);
         let mut found = AddressPage::new(book.head());
-        for address in book.addresses.values().skip(offset).take(page.limit.get().into()) {
+        for address in book
+            .addresses
+            .values()
+            .skip(offset)
+            .take(page.limit.get().into())
+        {
             found.push(borrow(address))?;
         }
         Ok(found)
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        Ok(self.books().get(customer_id).map(Book::head).unwrap_or_default())
+        Ok(self
+            .books()
+            .get(customer_id)
+            .map(Book::head)
+            .unwrap_or_default())
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
@@ -80,7 +94,9 @@ impl AddressRepository for InMemoryRepository {
             Lookup::Id(customer_id, id) => books.get(customer_id)?.addresses.get(id).cloned(),
             Lookup::Content(customer_id, content) => {
                 let mut addresses = books.get(customer_id)?.addresses.values();
-                addresses.find(|address| address.content == *content).cloned()
+                addresses
+                    .find(|address| address.content == *content)
+                    .cloned()
             }
         };
         Ok(lookups.iter().map(find).collect())
@@ -106,12 +122,21 @@ impl AddressRepository for InMemoryRepository {
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         let key = |address: &Address| (address.customer_id.clone(), address.id.clone());
         let wanted = |address: &&Address| {
-            scan.customer_id.as_ref().is_none_or(|id| *id == address.customer_id)
-                && scan.after.as_ref().is_none_or(|after| key(address) > *after)
+            scan.customer_id
+                .as_ref()
+                .is_none_or(|id| *id == address.customer_id)
+                && scan
+                    .after
+                    .as_ref()
+                    .is_none_or(|after| key(address) > *after)
         };
         let books = self.books();
         let addresses = books.values().flat_map(|book| book.addresses.values());
-        Ok(addresses.filter(wanted).take(scan.limit as usize).cloned().collect())
+        Ok(addresses
+            .filter(wanted)
+            .take(scan.limit as usize)
+            .cloned()
+            .collect())
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {
@@ -123,7 +148,10 @@ fn borrow(address: &Address) -> AddressRef<'_> {
     let content = &address.content;
     AddressRef {
         id: address.id.as_str(),
-        description: content.description.as_ref().map(|description| description.as_str()),
+        description: content
+            .description
+            .as_ref()
+            .map(|description| description.as_str()),
         region: content.region.as_str(),
         city: content.city.as_str(),
         country: content.country.as_str(),

@@ -5,10 +5,16 @@ use crate::fixtures::{address, commit, creating, customer, moved, moving};
 
 /// `commit`: an address to create must not exist.
 pub async fn refuses_to_create_what_exists(repository: Subject) {
-    repository.commit(creating([address("cus_1", 1)])).await.unwrap();
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
     let other = moved(&address("cus_1", 1), "Huye");
     assert_conflict(repository.commit(creating([other])).await, 0);
-    assert_eq!(find(&repository, &address("cus_1", 1)).await, Some(address("cus_1", 1)));
+    assert_eq!(
+        find(&repository, &address("cus_1", 1)).await,
+        Some(address("cus_1", 1))
+    );
 }
 
 /// `commit`: an address to replace must exist at the expected revision.
@@ -31,13 +37,19 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
     let refused = commit([
         Change::Create(address("cus_1", 2)),
         Change::Create(address("cus_2", 1)),
-        Change::Replace { address: moved(&kept, "Huye"), expected: Revision::FIRST },
+        Change::Replace {
+            address: moved(&kept, "Huye"),
+            expected: Revision::FIRST,
+        },
         Change::Create(kept.clone()),
         Change::Create(address("cus_1", 3)),
     ]);
     assert_conflict(repository.commit(refused).await, 3);
     assert_eq!(head(&repository, &customer("cus_1")).await, before);
-    assert_eq!(head(&repository, &customer("cus_2")).await, Default::default());
+    assert_eq!(
+        head(&repository, &customer("cus_2")).await,
+        Default::default()
+    );
     assert_eq!(list(&repository, &customer("cus_1"), 50, 0).await.len(), 1);
     assert_eq!(find(&repository, &kept).await, Some(kept));
 }
@@ -47,9 +59,11 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
     let third = moved(&second, "Musanze");
-    let replacing = |from: &addressbook_domain::Address, to: &addressbook_domain::Address| {
-        Change::Replace { address: to.clone(), expected: from.revision }
-    };
+    let replacing =
+        |from: &addressbook_domain::Address, to: &addressbook_domain::Address| Change::Replace {
+            address: to.clone(),
+            expected: from.revision,
+        };
     repository
         .commit(commit([
             Change::Create(first.clone()),
@@ -67,7 +81,10 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
 /// `commit`: the same address id in the books of two customers.
 pub async fn accepts_the_same_address_id_in_two_books(repository: Subject) {
     let (ours, theirs) = (address("cus_1", 1), moved(&address("cus_2", 1), "Huye"));
-    repository.commit(creating([ours.clone(), theirs.clone()])).await.unwrap();
+    repository
+        .commit(creating([ours.clone(), theirs.clone()]))
+        .await
+        .unwrap();
     assert_eq!(find(&repository, &ours).await, Some(ours));
     assert_eq!(find(&repository, &theirs).await, Some(theirs));
 }
@@ -86,7 +103,9 @@ fn assert_one_success(results: Vec<Result<(), RepositoryError>>) {
 
 /// `commit`: of several creations of one address at once exactly one succeeds.
 pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
-    let commits = (0..AT_ONCE).map(|_| creating([address("cus_1", 1)])).collect();
+    let commits = (0..AT_ONCE)
+        .map(|_| creating([address("cus_1", 1)]))
+        .collect();
     assert_one_success(at_once(&repository, commits).await);
     assert_eq!(head(&repository, &customer("cus_1")).await.addresses, 1);
 }
@@ -95,7 +114,9 @@ pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
 pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject) {
     let first = address("cus_1", 1);
     repository.commit(creating([first.clone()])).await.unwrap();
-    let commits = (0..AT_ONCE).map(|number| moving(&first, &format!("City {number}"))).collect();
+    let commits = (0..AT_ONCE)
+        .map(|number| moving(&first, &format!("City {number}")))
+        .collect();
     assert_one_success(at_once(&repository, commits).await);
     let kept = find(&repository, &first).await.unwrap();
     assert_eq!(kept.revision, Revision::FIRST.next());
@@ -103,18 +124,21 @@ pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject
 
 /// `commit`: commits to one book at once all succeed and all count.
 pub async fn concurrent_commits_to_one_book_lose_nothing(repository: Subject) {
-    let commits = (0..AT_ONCE).map(|number| creating([address("cus_1", number)])).collect();
+    let commits = (0..AT_ONCE)
+        .map(|number| creating([address("cus_1", number)]))
+        .collect();
     for result in at_once(&repository, commits).await {
         result.unwrap();
     }
     let page = list(&repository, &customer("cus_1"), 200, 0).await;
-    assert_eq!((page.len() as u32, page.head().addresses), (AT_ONCE, u64::from(AT_ONCE)));
+    assert_eq!(
+        (page.len() as u32, page.head().addresses),
+        (AT_ONCE, u64::from(AT_ONCE))
+    );
 }
 
 /// `commit`: commits that touch the same books in opposite orders all succeed.
-pub async fn concurrent_commits_across_books_do_not_block_each_other_for_ever(
-    repository: Subject,
-) {
+pub async fn concurrent_commits_across_books_do_not_block_each_other_for_ever(repository: Subject) {
     let commits = (0..AT_ONCE)
         .map(|number| {
             let books = match number % 2 {

@@ -10,13 +10,22 @@ async fn keeps(repository: &Subject, kept: Address) {
     repository.commit(creating([kept.clone()])).await.unwrap();
     assert_eq!(find(repository, &kept).await.as_ref(), Some(&kept));
     let page = list(repository, &kept.customer_id, 200, 0).await;
-    let listed = page.iter().find(|address| address.id == kept.id.as_str()).unwrap();
+    let listed = page
+        .iter()
+        .find(|address| address.id == kept.id.as_str())
+        .unwrap();
     let content = &kept.content;
-    assert_eq!(listed.description, content.description.as_ref().map(Description::as_str));
+    assert_eq!(
+        listed.description,
+        content.description.as_ref().map(Description::as_str)
+    );
     assert_eq!(listed.region, content.region.as_str());
     assert_eq!(listed.city, content.city.as_str());
     assert_eq!(listed.country, content.country.as_str());
-    assert_eq!(listed.custom_data, content.custom_data.as_ref().map(CustomData::as_str));
+    assert_eq!(
+        listed.custom_data,
+        content.custom_data.as_ref().map(CustomData::as_str)
+    );
     assert_eq!(listed.created_at, kept.created_at);
     assert_eq!(listed.updated_at, kept.updated_at);
 }
@@ -41,14 +50,32 @@ pub async fn keeps_every_script_byte_for_byte(repository: Subject) {
             city: City::parse(text).unwrap(),
             ..content()
         };
-        keeps(&repository, Address { content, ..address("cus_1", number) }).await;
+        keeps(
+            &repository,
+            Address {
+                content,
+                ..address("cus_1", number)
+            },
+        )
+        .await;
     }
 }
 
 /// A null stays a null.
 pub async fn keeps_nulls(repository: Subject) {
-    let content = AddressContent { description: None, custom_data: None, ..content() };
-    keeps(&repository, Address { content, ..address("cus_1", 1) }).await;
+    let content = AddressContent {
+        description: None,
+        custom_data: None,
+        ..content()
+    };
+    keeps(
+        &repository,
+        Address {
+            content,
+            ..address("cus_1", 1)
+        },
+    )
+    .await;
 }
 
 /// Custom data keeps its spelling: the order of members, the digits of numbers, escapes,
@@ -65,15 +92,28 @@ pub async fn keeps_custom_data_as_it_was_spelled(repository: Subject) {
     for (number, spelling) in (1..).zip(spellings) {
         let custom_data = CustomData::parse(spelling).unwrap();
         assert_eq!(custom_data.as_str(), spelling);
-        let content = AddressContent { custom_data: Some(custom_data), ..content() };
-        keeps(&repository, Address { content, ..address("cus_1", number) }).await;
+        let content = AddressContent {
+            custom_data: Some(custom_data),
+            ..content()
+        };
+        keeps(
+            &repository,
+            Address {
+                content,
+                ..address("cus_1", number)
+            },
+        )
+        .await;
     }
 }
 
 /// The longest values that the domain allows.
 pub async fn keeps_the_longest_values(repository: Subject) {
     let frame = r#"{"a":""}"#.len();
-    let custom_data = format!(r#"{{"a":"{}"}}"#, "🏠".repeat((CustomData::MAX_BYTES - frame) / 4));
+    let custom_data = format!(
+        r#"{{"a":"{}"}}"#,
+        "🏠".repeat((CustomData::MAX_BYTES - frame) / 4)
+    );
     assert_eq!(custom_data.len(), CustomData::MAX_BYTES);
     let content = AddressContent {
         description: Some(Description::parse(&"🏠".repeat(Description::MAX_CHARS)).unwrap()),
@@ -86,14 +126,27 @@ pub async fn keeps_the_longest_values(repository: Subject) {
     for number in 1..=200 {
         let content = content.clone();
         repository
-            .commit(creating([Address { content, ..address(&customer_id, number) }]))
+            .commit(creating([Address {
+                content,
+                ..address(&customer_id, number)
+            }]))
             .await
             .unwrap();
     }
     let page = list(&repository, &customer(&customer_id), 200, 0).await;
     assert_eq!(page.len(), 200);
-    assert!(page.iter().all(|address| address.custom_data == Some(&custom_data)));
-    keeps(&repository, Address { content, ..address("cus_1", 1) }).await;
+    assert!(
+        page.iter()
+            .all(|address| address.custom_data == Some(&custom_data))
+    );
+    keeps(
+        &repository,
+        Address {
+            content,
+            ..address("cus_1", 1)
+        },
+    )
+    .await;
 }
 
 /// Times are kept to the millisecond over their whole range.
@@ -107,14 +160,25 @@ pub async fn keeps_times_to_the_millisecond(repository: Subject) {
     ];
     for (number, time) in (1..).zip(times) {
         let (created_at, updated_at): (Timestamp, _) = (timestamp(time), timestamp(time));
-        keeps(&repository, Address { created_at, updated_at, ..address("cus_1", number) }).await;
+        keeps(
+            &repository,
+            Address {
+                created_at,
+                updated_at,
+                ..address("cus_1", number)
+            },
+        )
+        .await;
     }
 }
 
 /// Customers whose ids differ only in case have books of their own.
 pub async fn keeps_ids_apart_that_differ_only_in_case(repository: Subject) {
     let (upper, lower) = (address("CUS_A", 1), moved(&address("cus_a", 1), "Huye"));
-    repository.commit(creating([upper.clone(), lower.clone()])).await.unwrap();
+    repository
+        .commit(creating([upper.clone(), lower.clone()]))
+        .await
+        .unwrap();
     assert_eq!(find(&repository, &upper).await, Some(upper));
     assert_eq!(find(&repository, &lower).await, Some(lower));
     assert_eq!(head(&repository, &customer("Cus_a")).await.addresses, 0);

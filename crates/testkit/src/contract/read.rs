@@ -16,16 +16,26 @@ fn ids(page: &AddressPage) -> Vec<String> {
 pub async fn lists_an_empty_page_for_an_unknown_customer(repository: Subject) {
     let page = list(&repository, &customer("cus_unknown"), 50, 0).await;
     assert_eq!(page, AddressPage::default());
-    assert_eq!(head(&repository, &customer("cus_unknown")).await, BookHead::default());
+    assert_eq!(
+        head(&repository, &customer("cus_unknown")).await,
+        BookHead::default()
+    );
 }
 
 /// `list`: an empty page, with the book's head, at or past the end.
 pub async fn lists_an_empty_page_with_the_head_past_the_end(repository: Subject) {
-    repository.commit(creating([1, 2].map(|number| address("cus_1", number)))).await.unwrap();
+    repository
+        .commit(creating([1, 2].map(|number| address("cus_1", number))))
+        .await
+        .unwrap();
     let expected = head(&repository, &customer("cus_1")).await;
     for offset in [2, 3, 1_000, Offset::MAX] {
         let page = list(&repository, &customer("cus_1"), 1, offset).await;
-        assert_eq!((page.len(), page.head()), (0, expected), "at offset {offset}");
+        assert_eq!(
+            (page.len(), page.head()),
+            (0, expected),
+            "at offset {offset}"
+        );
     }
 }
 
@@ -34,10 +44,19 @@ pub async fn lists_by_ascending_id(repository: Subject) {
     let ids_by_bytes = ["0z", "10", "9a", "a0", "aa", "i1", "l1", "z0"];
     for suffix in ["i1", "a0", "9a", "z0", "10", "aa", "0z", "l1"] {
         let id = address_id(suffix);
-        repository.commit(creating([Address { id, ..address("cus_1", 1) }])).await.unwrap();
+        repository
+            .commit(creating([Address {
+                id,
+                ..address("cus_1", 1)
+            }]))
+            .await
+            .unwrap();
     }
     let page = list(&repository, &customer("cus_1"), 50, 0).await;
-    assert_eq!(ids(&page), ids_by_bytes.map(|suffix| address_id(suffix).to_string()));
+    assert_eq!(
+        ids(&page),
+        ids_by_bytes.map(|suffix| address_id(suffix).to_string())
+    );
 }
 
 /// `list`: pages that follow each other hold each address exactly once, in the books of
@@ -48,7 +67,9 @@ pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subj
         repository.commit(creating(addresses)).await.unwrap();
     }
     for (customer_id, count) in [("cus_1", 1_000_u32), ("cus_2", 3)] {
-        let expected: Vec<_> = (0..count).map(|number| address_id(number).to_string()).collect();
+        let expected: Vec<_> = (0..count)
+            .map(|number| address_id(number).to_string())
+            .collect();
         for limit in 1..=200 {
             let mut seen = Vec::new();
             loop {
@@ -73,7 +94,10 @@ pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Su
         let repository = Arc::clone(&repository);
         async move {
             for number in 0..ADDRESSES {
-                repository.commit(creating([address("cus_1", number)])).await.unwrap();
+                repository
+                    .commit(creating([address("cus_1", number)]))
+                    .await
+                    .unwrap();
             }
         }
     });
@@ -81,7 +105,10 @@ pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Su
     while last.len() < ADDRESSES as usize {
         let page = list(&repository, &customer("cus_1"), 200, 0).await;
         assert_eq!(page.head().addresses, page.len() as u64);
-        assert!(page.head().revision >= last.head().revision, "the book went back");
+        assert!(
+            page.head().revision >= last.head().revision,
+            "the book went back"
+        );
         if page.head().revision == last.head().revision {
             assert_eq!(page, last);
         }
@@ -93,16 +120,31 @@ pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Su
         last = page;
     }
     writer.await.unwrap();
-    assert!(empty_reads > 0, "at the latest the last page has nothing after it");
+    assert!(
+        empty_reads > 0,
+        "at the latest the last page has nothing after it"
+    );
 }
 
 /// `head`: counts the addresses that the book holds.
 pub async fn the_head_counts_the_addresses(repository: Subject) {
-    repository.commit(creating([1, 2, 3].map(|number| address("cus_1", number)))).await.unwrap();
-    repository.commit(creating([address("cus_1", 4), address("cus_2", 1)])).await.unwrap();
-    repository.commit(moving(&address("cus_1", 2), "Huye")).await.unwrap();
+    repository
+        .commit(creating([1, 2, 3].map(|number| address("cus_1", number))))
+        .await
+        .unwrap();
+    repository
+        .commit(creating([address("cus_1", 4), address("cus_2", 1)]))
+        .await
+        .unwrap();
+    repository
+        .commit(moving(&address("cus_1", 2), "Huye"))
+        .await
+        .unwrap();
     for (customer_id, addresses) in [("cus_1", 4), ("cus_2", 1), ("cus_3", 0)] {
-        assert_eq!(head(&repository, &customer(customer_id)).await.addresses, addresses);
+        assert_eq!(
+            head(&repository, &customer(customer_id)).await.addresses,
+            addresses
+        );
     }
 }
 
@@ -121,9 +163,18 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
         assert!(after > before, "{after} after {before}");
         before = after;
     }
-    repository.commit(creating([address("cus_2", 1)])).await.unwrap();
-    repository.commit(creating([address("cus_1", 1)])).await.unwrap_err();
-    repository.commit(moving(&address("cus_1", 2), "Musanze")).await.unwrap_err();
+    repository
+        .commit(creating([address("cus_2", 1)]))
+        .await
+        .unwrap();
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap_err();
+    repository
+        .commit(moving(&address("cus_1", 2), "Musanze"))
+        .await
+        .unwrap_err();
     assert_eq!(head(&repository, &book).await.revision, before);
     assert_eq!(list(&repository, &book, 1, 0).await.head().revision, before);
 }
@@ -131,17 +182,29 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
 /// `find`: answers in the order of the look-ups, `None` where there is nothing.
 pub async fn finds_by_id_in_the_order_of_the_look_ups(repository: Subject) {
     let addresses = [1, 2].map(|number| address("cus_1", number));
-    repository.commit(creating(addresses.clone())).await.unwrap();
+    repository
+        .commit(creating(addresses.clone()))
+        .await
+        .unwrap();
     let lookup = |number| Lookup::Id(customer("cus_1"), address_id(number));
-    let found = repository.find([2, 3, 1, 2].map(lookup).into()).await.unwrap();
+    let found = repository
+        .find([2, 3, 1, 2].map(lookup).into())
+        .await
+        .unwrap();
     let [first, second] = addresses;
-    assert_eq!(found, [Some(second.clone()), None, Some(first), Some(second)]);
+    assert_eq!(
+        found,
+        [Some(second.clone()), None, Some(first), Some(second)]
+    );
     assert_eq!(repository.find(Vec::new()).await.unwrap(), []);
 }
 
 /// `find`: nothing by the id of another customer's address.
 pub async fn finds_nothing_by_the_id_of_another_customers_address(repository: Subject) {
-    repository.commit(creating([address("cus_1", 1)])).await.unwrap();
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
     let lookups = vec![
         Lookup::Id(customer("cus_2"), address_id(1)),
         Lookup::Content(customer("cus_2"), content()),
@@ -153,30 +216,70 @@ pub async fn finds_nothing_by_the_id_of_another_customers_address(repository: Su
 /// in a blank, in a null or in the spelling of custom data.
 pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject) {
     let full = content();
-    let bare = AddressContent { description: None, custom_data: None, ..content() };
+    let bare = AddressContent {
+        description: None,
+        custom_data: None,
+        ..content()
+    };
     let kept: Vec<_> = [(1, &full), (2, &bare)]
         .into_iter()
-        .map(|(number, content)| Address { content: content.clone(), ..address("cus_1", number) })
+        .map(|(number, content)| Address {
+            content: content.clone(),
+            ..address("cus_1", number)
+        })
         .collect();
     repository.commit(creating(kept.clone())).await.unwrap();
     let lookup = |content: &AddressContent| Lookup::Content(customer("cus_1"), content.clone());
-    let found = repository.find(vec![lookup(&full), lookup(&bare)]).await.unwrap();
+    let found = repository
+        .find(vec![lookup(&full), lookup(&bare)])
+        .await
+        .unwrap();
     assert_eq!(found, kept.into_iter().map(Some).collect::<Vec<_>>());
 
     let description = |text| Some(Description::parse(text).unwrap());
     let custom_data = |text| Some(CustomData::parse(text).unwrap());
     let others = [
-        AddressContent { description: description("home"), ..content() },
-        AddressContent { description: None, ..content() },
-        AddressContent { region: Region::parse("KIGALI").unwrap(), ..content() },
-        AddressContent { city: City::parse("Kigali X").unwrap(), ..content() },
-        AddressContent { country: Country::parse("US").unwrap(), ..content() },
-        AddressContent { custom_data: None, ..content() },
-        AddressContent { custom_data: custom_data(r#"{"floor":"15th "}"#), ..content() },
-        AddressContent { custom_data: custom_data(r#"{"floor":"\u00315th"}"#), ..content() },
-        AddressContent { description: description("Home"), ..bare.clone() },
+        AddressContent {
+            description: description("home"),
+            ..content()
+        },
+        AddressContent {
+            description: None,
+            ..content()
+        },
+        AddressContent {
+            region: Region::parse("KIGALI").unwrap(),
+            ..content()
+        },
+        AddressContent {
+            city: City::parse("Kigali X").unwrap(),
+            ..content()
+        },
+        AddressContent {
+            country: Country::parse("US").unwrap(),
+            ..content()
+        },
+        AddressContent {
+            custom_data: None,
+            ..content()
+        },
+        AddressContent {
+            custom_data: custom_data(r#"{"floor":"15th "}"#),
+            ..content()
+        },
+        AddressContent {
+            custom_data: custom_data(r#"{"floor":"\u00315th"}"#),
+            ..content()
+        },
+        AddressContent {
+            description: description("Home"),
+            ..bare.clone()
+        },
     ];
-    let found = repository.find(others.iter().map(lookup).collect()).await.unwrap();
+    let found = repository
+        .find(others.iter().map(lookup).collect())
+        .await
+        .unwrap();
     assert_eq!(found, vec![None; others.len()]);
 }
 
@@ -204,7 +307,11 @@ async fn fill(repository: &Subject) -> Vec<Address> {
 /// `scan`: by ascending customer id and address id, compared by bytes.
 pub async fn scans_customers_and_addresses_in_byte_order(repository: Subject) {
     let expected = fill(&repository).await;
-    let all = Scan { customer_id: None, after: None, limit: 1_000 };
+    let all = Scan {
+        customer_id: None,
+        after: None,
+        limit: 1_000,
+    };
     assert_eq!(scan(&repository, all).await, expected);
 }
 
@@ -214,12 +321,22 @@ pub async fn scans_in_steps_of_any_size(repository: Subject) {
     for limit in 1..=22 {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let step = scan(&repository, Scan { customer_id: None, after, limit }).await;
+            let step = scan(
+                &repository,
+                Scan {
+                    customer_id: None,
+                    after,
+                    limit,
+                },
+            )
+            .await;
             seen.extend(step.iter().map(key));
             if step.len() < limit as usize {
                 break;
             }
-            after = step.last().map(|last| (last.customer_id.clone(), last.id.clone()));
+            after = step
+                .last()
+                .map(|last| (last.customer_id.clone(), last.id.clone()));
         }
         assert_eq!(seen, expected, "in steps of {limit}");
     }
@@ -228,11 +345,19 @@ pub async fn scans_in_steps_of_any_size(repository: Subject) {
 /// `scan`: of one customer, nobody else's addresses, also after a given one.
 pub async fn scans_one_customer_alone(repository: Subject) {
     fill(&repository).await;
-    let of = |after| Scan { customer_id: Some(customer("a")), after, limit: 10 };
+    let of = |after| Scan {
+        customer_id: Some(customer("a")),
+        after,
+        limit: 10,
+    };
     let all = scan(&repository, of(None)).await;
     assert_eq!(all, [1, 2, 3].map(|number| address("a", number)));
     let rest = scan(&repository, of(Some((customer("a"), address_id(1))))).await;
     assert_eq!(rest, all[1..]);
-    let none = Scan { customer_id: Some(customer("unknown")), after: None, limit: 10 };
+    let none = Scan {
+        customer_id: Some(customer("unknown")),
+        after: None,
+        limit: 10,
+    };
     assert_eq!(scan(&repository, none).await, []);
 }

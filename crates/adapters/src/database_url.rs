@@ -1,0 +1,238 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Where a database is: `sqlite://PATH` or `postgres://…` (`postgresql://…`).
+///
+/// A PostgreSQL URL is libpq's: several hosts, Unix sockets and parameters such as
+/// `sslmode` work as [its documentation](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS)
+/// says. Printed without passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file, kept by the SQLite inside this program.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(PostgresUrl),
+}
+
+/// A URL that libpq understands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+/// Why a text is no [`DatabaseUrl`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DatabaseUrlError {
+    /// Neither of the two forms.
+    #[error(
+        "expected sqlite://PATH (such as sqlite://./data/addressbook.db) or \
+         postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    Unrecognised,
+    /// A database in memory would be another one for each connection.
+    #[error("expected sqlite://PATH with the path of a file: a database in memory is not kept")]
+    InMemory,
+    /// A parameter, which would become part of the file's name.
+    #[error("expected sqlite://PATH without parameters: the file's name cannot hold '?'")]
+    SqliteParameters,
+    /// TLS is asked for, and not built in.
+    #[error("sslmode asks for TLS, which this build leaves out: build with the feature `tls`")]
+    TlsNotBuiltIn,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            return match path {
+                "" => Err(DatabaseUrlError::Unrecognised),
+                ":memory:" => Err(DatabaseUrlError::InMemory),
+                path if path.contains('?') => Err(DatabaseUrlError::SqliteParameters),
+                path => Ok(Self::Sqlite(path.into())),
+            };
+        }
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            return Err(DatabaseUrlError::Unrecognised);
+        }
+        let asks_for_tls = ["require", "verify-ca", "verify-full"]
+            .iter()
+            .any(|mode| url.contains(&format!("sslmode={mode}")));
+        if asks_for_tls && !cfg!(feature = "tls") {
+            return Err(DatabaseUrlError::TlsNotBuiltIn);
+        }
+        Ok(Self::Postgres(PostgresUrl(url.to_owned())))
+    }
+}
+
+impl DatabaseUrl {
+    /// What keeps the database: `SQLite` or `PostgreSQL`.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+}
+
+impl PostgresUrl {
+    /// The URL with its secrets, for libpq.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the database, if the URL says one, and the URL of the server's own
+    /// database `postgres`, from which it can be created.
+    pub(crate) fn maintenance(&self) -> Option<(&str, Self)> {
+        let (base, rest) = self.split_path()?;
+        let (name, parameters) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+        (!name.is_empty()).then(|| (name, Self(format!("{base}/postgres{parameters}"))))
+    }
+
+    /// What stands before and after the slash that ends the hosts.
+    fn split_path(&self) -> Option<(&str, &str)> {
+        let authority = self.0.find("://")? + "://".len();
+        let slash = authority + self.0[authority..].find('/')?;
+        Some((&self.0[..slash], &self.0[slash + 1..]))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", Path::display(path)),
+            Self::Postgres(url) => fmt::Display::fmt(url, f),
+        }
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (url, parameters) = self.0.split_at(self.0.find('?').unwrap_or(self.0.len()));
+        let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+        write!(f, "{scheme}://")?;
+        match rest.rsplit_once('@') {
+            Some((user, hosts)) => {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                let mask = if password.is_empty() { "" } else { ":***" };
+                write!(f, "{user}{mask}@{hosts}")?;
+            }
+            None => f.write_str(rest)?,
+        }
+        let mut separator = '?';
+        for parameter in parameters
+            .trim_start_matches('?')
+            .split('&')
+            .filter(|p| !p.is_empty())
+        {
+            let name = parameter.split('=').next().unwrap_or_default();
+            let secret = name.contains("password");
+            write!(f, "{separator}{}", if secret { name } else { parameter })?;
+            f.write_str(if secret { "=***" } else { "" })?;
+            separator = '&';
+        }
+        Ok(())
+    }
+}
+
+// Printed for debugging as otherwise: secrets stay out of logs.
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
+        url.parse()
+    }
+
+    #[test]
+    fn takes_files_and_servers() {
+        for (url, engine) in [
+            ("sqlite://./data/addressbook.db", "SQLite"),
+            ("sqlite:///var/lib/addressbook/a b.db", "SQLite"),
+            ("postgres://localhost/addressbook", "PostgreSQL"),
+            (
+                "postgresql://a:1,b:2/x?target_session_attrs=read-write",
+                "PostgreSQL",
+            ),
+            ("postgres:///x?host=/run/postgresql", "PostgreSQL"),
+        ] {
+            let parsed = parse(url).unwrap();
+            assert_eq!(
+                (parsed.to_string().as_str(), parsed.engine()),
+                (url, engine)
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_all_else() {
+        for url in [
+            "",
+            "addressbook.db",
+            "sqlite:",
+            "sqlite://",
+            "mysql://localhost/x",
+            "host=localhost",
+        ] {
+            assert_eq!(parse(url), Err(DatabaseUrlError::Unrecognised), "{url}");
+        }
+        assert_eq!(parse("sqlite://:memory:"), Err(DatabaseUrlError::InMemory));
+        assert_eq!(
+            parse("sqlite://a.db?mode=ro"),
+            Err(DatabaseUrlError::SqliteParameters)
+        );
+    }
+
+    #[test]
+    fn a_build_without_tls_refuses_to_require_it() {
+        let url = parse("postgres://db/x?sslmode=require");
+        assert_eq!(url.is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn prints_no_password() {
+        for (url, printed) in [
+            ("postgres://me:s3cr:et@h/x", "postgres://me:***@h/x"),
+            ("postgres://me:p@ss@h/x", "postgres://me:***@h/x"),
+            (
+                "postgres://me@h/x?password=s3cret&a=b",
+                "postgres://me@h/x?password=***&a=b",
+            ),
+        ] {
+            let parsed = parse(url).unwrap();
+            assert_eq!(parsed.to_string(), printed);
+            assert_eq!(format!("{parsed:?}"), printed);
+        }
+    }
+
+    #[test]
+    fn knows_from_where_a_database_can_be_created() {
+        let DatabaseUrl::Postgres(url) =
+            parse("postgres://me:x@a:1,b:2/book?sslmode=prefer").unwrap()
+        else {
+            panic!("a server");
+        };
+        let (name, server) = url.maintenance().unwrap();
+        assert_eq!(name, "book");
+        assert_eq!(
+            server.expose(),
+            "postgres://me:x@a:1,b:2/postgres?sslmode=prefer"
+        );
+        for url in ["postgres://localhost", "postgres://localhost/"] {
+            assert_eq!(PostgresUrl(url.into()).maintenance(), None);
+        }
+    }
+}

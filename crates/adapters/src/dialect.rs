@@ -1,0 +1,227 @@
+//! Every difference between SQLite and PostgreSQL that is not in the migrations.
+
+use std::str::{self, Utf8Error};
+use std::time::Duration;
+
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+use crate::DatabaseUrl;
+use crate::database_url::PostgresUrl;
+use crate::error::WorkError;
+
+/// A connection to either database.
+pub(crate) enum StoreConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Compiles one query for both databases and runs it on the one that is there. Written
+/// as a macro because the two have different types: each arm gets SQL, binds and a cache
+/// of prepared statements of its own.
+macro_rules! on_each {
+    ($store:expr, $connection:ident => $query:expr) => {
+        match $store {
+            $crate::dialect::StoreConnection::Sqlite($connection) => $query,
+            $crate::dialect::StoreConnection::Postgres($connection) => $query,
+        }
+    };
+}
+pub(crate) use on_each;
+
+diesel::infix_operator!(IsNotDistinctFrom, " IS NOT DISTINCT FROM ");
+
+/// When a write to SQLite counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk: an acknowledged write survives a power cut.
+    #[default]
+    Full,
+    /// When the operating system has it: a power cut may take the last writes with it,
+    /// and leaves the database whole. A crash of the process takes nothing.
+    Normal,
+}
+
+/// How a session behaves towards others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionOptions {
+    pub(crate) lock_timeout: Duration,
+    /// PostgreSQL only. Zero is none.
+    pub(crate) statement_timeout: Duration,
+    /// SQLite only.
+    pub(crate) synchronous: Synchronous,
+}
+
+impl StoreConnection {
+    pub(crate) fn establish(
+        url: &DatabaseUrl,
+        options: &SessionOptions,
+    ) -> Result<Self, ConnectionError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+                connection
+                    .batch_execute(&sqlite_session(options))
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Self::Sqlite(connection))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut connection = PgConnection::establish(&postgres_url(url))?;
+                connection
+                    .batch_execute(&postgres_session(options))
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Self::Postgres(connection))
+            }
+        }
+    }
+
+    /// Runs a whole transaction that writes: all of it becomes true, or nothing.
+    pub(crate) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
+    ) -> Result<T, WorkError> {
+        match self {
+            // A transaction that only later turns to writing fails at once when another
+            // one writes, whatever the timeout. One that says so at its start waits.
+            Self::Sqlite(connection) => {
+                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
+            }
+            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
+        }
+        match work(self) {
+            Ok(value) => {
+                on_each!(self, c => AnsiTransactionManager::commit_transaction(c))?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The first error is the one that says why; a connection that cannot
+                // even roll back leaves the pool.
+                let _ = on_each!(self, c => AnsiTransactionManager::rollback_transaction(c));
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a transaction was left open or broken.
+    pub(crate) fn is_broken(&mut self) -> bool {
+        on_each!(self, c => AnsiTransactionManager::is_broken_transaction_manager(c))
+    }
+}
+
+fn sqlite_session(options: &SessionOptions) -> String {
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    // The timeout comes first: to turn to WAL may have to wait for others.
+    format!(
+        "PRAGMA busy_timeout = {};
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = {synchronous};
+         PRAGMA foreign_keys = ON;
+         PRAGMA mmap_size = 268435456;
+         PRAGMA journal_size_limit = 67108864;",
+        options.lock_timeout.as_millis(),
+    )
+}
+
+fn postgres_session(options: &SessionOptions) -> String {
+    format!(
+        "SET lock_timeout = {lock};
+         SET statement_timeout = {statement};
+         SET idle_in_transaction_session_timeout = {statement};",
+        lock = options.lock_timeout.as_millis(),
+        statement = options.statement_timeout.as_millis(),
+    )
+}
+
+/// libpq waits for an unreachable host for minutes unless it is told otherwise.
+fn postgres_url(url: &PostgresUrl) -> String {
+    let mut url = url.expose().to_owned();
+    for (name, value) in [
+        ("connect_timeout", "5"),
+        ("fallback_application_name", "addressbook"),
+    ] {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{separator}{name}={value}"));
+        }
+    }
+    url
+}
+
+/// A database whose text can be read where it lies, without a copy.
+pub(crate) trait BorrowText: Backend {
+    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error>;
+}
+
+impl BorrowText for Sqlite {
+    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error> {
+        Ok(value.read_text())
+    }
+}
+
+impl BorrowText for Pg {
+    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error> {
+        str::from_utf8(value.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use addressbook_testkit::postgres::PostgresServer;
+    use diesel::dsl::sql;
+    use diesel::select;
+    use diesel::sql_types::Text;
+
+    use super::*;
+
+    fn session(url: &str, questions: &[&str]) -> Vec<String> {
+        let options = SessionOptions {
+            lock_timeout: Duration::from_millis(1_234),
+            statement_timeout: Duration::from_secs(7),
+            synchronous: Synchronous::Full,
+        };
+        let mut store = StoreConnection::establish(&url.parse().unwrap(), &options).unwrap();
+        let mut ask =
+            |question: &&str| on_each!(&mut store, c => select(sql::<Text>(question)).first(c));
+        questions
+            .iter()
+            .map(|question| ask(question).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn each_sqlite_session_is_durable_and_waits() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite://{}/a.db", folder.path().display());
+        let pragma = |name: &str| format!("(SELECT CAST({name} AS TEXT) FROM pragma_{name})");
+        let mut questions = ["journal_mode", "synchronous", "foreign_keys"]
+            .map(pragma)
+            .to_vec();
+        questions.push("(SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout)".into());
+        let questions: Vec<_> = questions.iter().map(String::as_str).collect();
+        assert_eq!(session(&url, &questions), ["wal", "2", "1", "1234"]);
+    }
+
+    #[test]
+    fn each_postgres_session_is_bounded() {
+        let url = PostgresServer::shared().create_database();
+        let setting = |name: &str| format!("current_setting('{name}')");
+        let questions = [
+            "lock_timeout",
+            "statement_timeout",
+            "idle_in_transaction_session_timeout",
+            "application_name",
+        ]
+        .map(setting);
+        let questions: Vec<_> = questions.iter().map(String::as_str).collect();
+        assert_eq!(
+            session(&url, &questions),
+            ["1234ms", "7s", "7s", "addressbook"]
+        );
+    }
+}

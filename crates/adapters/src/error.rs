@@ -1,0 +1,193 @@
+use addressbook_domain::{Inconsistency, RepositoryError};
+use diesel::ConnectionError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use thiserror::Error;
+
+/// Why a database could not be opened. Each says what to do about it.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The server or file cannot be reached.
+    #[error("cannot open the database {url}: {reason}")]
+    Connect {
+        /// Which one, without passwords.
+        url: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// The folder or file could not be created.
+    #[error("cannot create {path}: {reason}")]
+    Create {
+        /// Which one.
+        path: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The database was written by a newer release.
+    #[error(
+        "the database's schema has the migration {version}, which this release does not know: \
+         run the release that wrote it, or a newer one"
+    )]
+    NewerSchema {
+        /// The unknown migration.
+        version: String,
+    },
+    /// A migration failed; the schema is as it was.
+    #[error("cannot migrate the database (nothing was changed): {0}")]
+    Migrate(String),
+}
+
+/// What can go wrong inside one unit of work.
+pub(crate) enum WorkError {
+    Diesel(DieselError),
+    Domain(RepositoryError),
+}
+
+impl From<DieselError> for WorkError {
+    fn from(error: DieselError) -> Self {
+        Self::Diesel(error)
+    }
+}
+
+impl From<RepositoryError> for WorkError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Domain(error)
+    }
+}
+
+impl From<Inconsistency> for WorkError {
+    fn from(error: Inconsistency) -> Self {
+        Self::Domain(error.into())
+    }
+}
+
+impl From<WorkError> for RepositoryError {
+    fn from(error: WorkError) -> Self {
+        match error {
+            WorkError::Domain(error) => error,
+            WorkError::Diesel(error) => classify(error),
+        }
+    }
+}
+
+impl WorkError {
+    /// Whether the same transaction, run again from its start, may well succeed.
+    pub(crate) fn is_serialization_failure(&self) -> bool {
+        match self {
+            Self::Diesel(DieselError::DatabaseError(kind, information)) => {
+                matches!(kind, DatabaseErrorKind::SerializationFailure)
+                    || information.message().starts_with("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Diesel reports most failures as `Unknown`, without their SQLSTATE or result code. The
+/// messages below are what SQLite, libpq and an English-speaking PostgreSQL say; whatever
+/// is not listed is internal.
+const BUSY: [&str; 6] = [
+    "database is locked",
+    "database table is locked",
+    "canceling statement due to statement timeout",
+    "canceling statement due to lock timeout",
+    "could not obtain lock",
+    "deadlock detected",
+];
+const UNAVAILABLE: [&str; 16] = [
+    "terminating connection",
+    "server closed the connection unexpectedly",
+    "connection not open",
+    "no connection to the server",
+    "could not receive data from server",
+    "could not send data to server",
+    "SSL connection has been closed",
+    "SSL SYSCALL error",
+    "the database system is",
+    "cannot execute",
+    "too many clients",
+    "remaining connection slots",
+    "No space left on device",
+    "database or disk is full",
+    "disk I/O error",
+    "attempt to write a readonly database",
+];
+
+/// What a caller can do about a failure of the database.
+fn classify(error: DieselError) -> RepositoryError {
+    let DieselError::DatabaseError(kind, information) = &error else {
+        return RepositoryError::Internal(error.into());
+    };
+    let says = |parts: &[&str]| {
+        parts
+            .iter()
+            .any(|part| information.message().contains(part))
+    };
+    match kind {
+        DatabaseErrorKind::SerializationFailure => RepositoryError::Busy(error.into()),
+        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::ReadOnlyTransaction => {
+            RepositoryError::Unavailable(error.into())
+        }
+        _ if says(&BUSY) => RepositoryError::Busy(error.into()),
+        _ if says(&UNAVAILABLE) => RepositoryError::Unavailable(error.into()),
+        _ => RepositoryError::Internal(error.into()),
+    }
+}
+
+/// What a failed attempt to connect says, in one line.
+pub(crate) fn connection_reason(error: &ConnectionError) -> String {
+    let message = match error {
+        ConnectionError::BadConnection(message) => message.clone(),
+        other => other.to_string(),
+    };
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database_error(kind: DatabaseErrorKind, message: &str) -> DieselError {
+        DieselError::DatabaseError(kind, Box::new(message.to_owned()))
+    }
+
+    #[test]
+    fn tells_what_the_caller_can_do() {
+        use DatabaseErrorKind::{SerializationFailure, UniqueViolation, Unknown};
+        for (kind, message, expected) in [
+            (SerializationFailure, "could not serialize access", "Busy"),
+            (Unknown, "database is locked", "Busy"),
+            (
+                Unknown,
+                "canceling statement due to statement timeout",
+                "Busy",
+            ),
+            (Unknown, "deadlock detected", "Busy"),
+            (DatabaseErrorKind::ClosedConnection, "", "Unavailable"),
+            (
+                Unknown,
+                "terminating connection due to administrator command",
+                "Unavailable",
+            ),
+            (
+                Unknown,
+                "the database system is shutting down",
+                "Unavailable",
+            ),
+            (
+                Unknown,
+                "cannot execute INSERT in a read-only transaction",
+                "Unavailable",
+            ),
+            (Unknown, "database or disk is full", "Unavailable"),
+            (UniqueViolation, "duplicate key value", "Internal"),
+            (Unknown, "database disk image is malformed", "Internal"),
+        ] {
+            let classified = format!("{:?}", classify(database_error(kind, message)));
+            assert!(classified.starts_with(expected), "{message}: {classified}");
+        }
+        assert!(matches!(
+            classify(DieselError::NotFound),
+            RepositoryError::Internal(_)
+        ));
+    }
+}

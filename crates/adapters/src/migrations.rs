@@ -1,0 +1,153 @@
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::backend::Backend;
+use diesel::migration::MigrationSource;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::database_url::PostgresUrl;
+use crate::dialect::{SessionOptions, StoreConnection};
+use crate::error::{OpenError, connection_reason};
+use crate::{DatabaseUrl, StoreOptions};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// How long a start waits for another one that migrates the same database.
+const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Any number that nothing else in the database locks.
+const MIGRATION_LOCK: i64 = 0x0061_6464_7265_7373;
+
+/// Brings the database to this release's schema, and creates it first where there is
+/// none. One process at a time does so; all migrations become true together. Returns how
+/// many there were to run.
+pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
+    let session = SessionOptions {
+        lock_timeout: MIGRATION_LOCK_TIMEOUT,
+        statement_timeout: Duration::ZERO,
+        ..options.session()
+    };
+    let mut store = open_or_create(url, &session)?;
+    match &mut store {
+        StoreConnection::Sqlite(c) => c.immediate_transaction(|c| run_pending(c, SQLITE)),
+        StoreConnection::Postgres(c) => c.transaction(|c| {
+            sql_query("SELECT pg_advisory_xact_lock($1)")
+                .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
+                .execute(c)?;
+            run_pending(c, POSTGRES)
+        }),
+    }
+    .map_err(|error| match error {
+        MigrateError::Diesel(error) => OpenError::Migrate(error.to_string()),
+        MigrateError::Open(error) => error,
+    })
+}
+
+/// What can go wrong inside the migrating transaction.
+enum MigrateError {
+    Diesel(diesel::result::Error),
+    Open(OpenError),
+}
+
+impl From<diesel::result::Error> for MigrateError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Diesel(error)
+    }
+}
+
+fn run_pending<DB: Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    migrations: EmbeddedMigrations,
+) -> Result<usize, MigrateError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        MigrateError::Open(OpenError::Migrate(error.to_string()))
+    };
+    let known = MigrationSource::<DB>::migrations(&migrations).map_err(failed)?;
+    for version in connection.applied_migrations().map_err(failed)? {
+        if !known
+            .iter()
+            .any(|migration| migration.name().version() == version)
+        {
+            let version = version.to_string();
+            return Err(MigrateError::Open(OpenError::NewerSchema { version }));
+        }
+    }
+    Ok(connection
+        .run_pending_migrations(migrations)
+        .map_err(failed)?
+        .len())
+}
+
+fn open_or_create(
+    url: &DatabaseUrl,
+    session: &SessionOptions,
+) -> Result<StoreConnection, OpenError> {
+    if let DatabaseUrl::Sqlite(path) = url {
+        create_file(path)?;
+    }
+    StoreConnection::establish(url, session)
+        .or_else(|error| match url {
+            DatabaseUrl::Postgres(postgres) if is_missing(&error) => {
+                create_database(postgres, session)?;
+                StoreConnection::establish(url, session)
+            }
+            _ => Err(error),
+        })
+        .map_err(|error| OpenError::Connect {
+            url: url.to_string(),
+            reason: connection_reason(&error),
+        })
+}
+
+/// Creates the file and its folder, for this user's eyes only.
+fn create_file(path: &Path) -> Result<(), OpenError> {
+    let failed = |path: &Path, reason| OpenError::Create {
+        path: path.display().to_string(),
+        reason,
+    };
+    let mut folders = DirBuilder::new();
+    let mut file = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folders.mode(0o700);
+        file.mode(0o600);
+    }
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        folders
+            .recursive(true)
+            .create(folder)
+            .map_err(|reason| failed(folder, reason))?;
+    }
+    match file.write(true).create_new(true).open(path) {
+        Err(reason) if reason.kind() != ErrorKind::AlreadyExists => Err(failed(path, reason)),
+        _ => Ok(()),
+    }
+}
+
+fn is_missing(error: &ConnectionError) -> bool {
+    let reason = connection_reason(error);
+    reason.contains("FATAL: database ") && reason.ends_with(" does not exist")
+}
+
+fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), ConnectionError> {
+    let Some((name, server)) = url.maintenance() else {
+        return Ok(());
+    };
+    let mut store = StoreConnection::establish(&DatabaseUrl::Postgres(server.clone()), session)?;
+    let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+    // Another start may have created it meanwhile: what counts is whether one can
+    // connect to it now, which the caller finds out.
+    if let Err(error) = crate::dialect::on_each!(&mut store, c => sql_query(statement).execute(c)) {
+        tracing::warn!(%error, "cannot create the database");
+    }
+    Ok(())
+}

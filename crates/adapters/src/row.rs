@@ -1,0 +1,104 @@
+use std::borrow::Cow;
+
+use addressbook_domain::{
+    Address, AddressContent, AddressId, City, Country, CustomData, CustomerId, Description,
+    Inconsistency, Region, Revision, Timestamp,
+};
+use diesel::prelude::*;
+
+use crate::schema::addresses;
+
+/// An address as a row, borrowed on its way in and owned on its way out.
+#[derive(AsChangeset, Insertable, Queryable, Selectable)]
+#[diesel(table_name = addresses, primary_key(customer_id, id))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct AddressRow<'a> {
+    customer_id: Cow<'a, str>,
+    id: Cow<'a, str>,
+    description: Option<Cow<'a, str>>,
+    region: Cow<'a, str>,
+    city: Cow<'a, str>,
+    country: Cow<'a, str>,
+    custom_data: Option<Cow<'a, str>>,
+    created_at: i64,
+    updated_at: i64,
+    revision: i64,
+}
+
+impl<'a> From<&'a Address> for AddressRow<'a> {
+    fn from(address: &'a Address) -> Self {
+        let content = &address.content;
+        Self {
+            customer_id: address.customer_id.as_str().into(),
+            id: address.id.as_str().into(),
+            description: content
+                .description
+                .as_ref()
+                .map(|text| text.as_str().into()),
+            region: content.region.as_str().into(),
+            city: content.city.as_str().into(),
+            country: content.country.as_str().into(),
+            custom_data: content
+                .custom_data
+                .as_ref()
+                .map(|json| json.as_str().into()),
+            created_at: address.created_at.unix_ms(),
+            updated_at: address.updated_at.unix_ms(),
+            revision: address.revision.get().into(),
+        }
+    }
+}
+
+impl TryFrom<AddressRow<'_>> for Address {
+    type Error = Inconsistency;
+
+    fn try_from(row: AddressRow<'_>) -> Result<Self, Self::Error> {
+        let damaged = |field| Inconsistency {
+            record: "address",
+            key: row.id.clone().into_owned(),
+            field,
+        };
+        let revision = u32::try_from(row.revision).ok().and_then(Revision::new);
+        let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
+        macro_rules! text {
+            ($type:ident, $field:ident, $text:expr) => {
+                kept($text, $type::parse, |value| value.as_str())
+                    .ok_or_else(|| damaged(stringify!($field)))
+            };
+            ($type:ident, $field:ident) => {
+                text!($type, $field, &row.$field)
+            };
+            (Option<$type:ident>, $field:ident) => {
+                row.$field
+                    .as_ref()
+                    .map(|text| text!($type, $field, text))
+                    .transpose()
+            };
+        }
+        Ok(Self {
+            customer_id: text!(CustomerId, customer_id)?,
+            id: text!(AddressId, id)?,
+            content: AddressContent {
+                description: text!(Option<Description>, description)?,
+                region: text!(Region, region)?,
+                city: text!(City, city)?,
+                country: text!(Country, country)?,
+                custom_data: text!(Option<CustomData>, custom_data)?,
+            },
+            created_at: time("created_at", row.created_at)?,
+            updated_at: time("updated_at", row.updated_at)?,
+            revision: revision.ok_or_else(|| damaged("revision"))?,
+        })
+    }
+}
+
+/// The value that a text stands for, if it is in the form in which values are kept: what
+/// would have to be trimmed, raised or compacted first was not written by us.
+fn kept<T, E>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+    as_str: impl FnOnce(&T) -> &str,
+) -> Option<T> {
+    let value = parse(text).ok()?;
+    (as_str(&value) == text).then_some(value)
+}

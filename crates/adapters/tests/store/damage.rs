@@ -1,0 +1,131 @@
+//! Rows that were not written through the port.
+
+use addressbook_domain::{Inconsistency, Lookup, PageRequest, RepositoryError, Scan};
+use addressbook_testkit::fixtures::{address, address_id, creating, customer};
+use rstest::rstest;
+
+use crate::support::{Database, RawConnection};
+
+/// Takes the checks away that keep such rows out.
+fn drop_checks(connection: &mut RawConnection) {
+    connection.execute(match connection {
+        RawConnection::Sqlite(_) => "PRAGMA ignore_check_constraints = ON",
+        RawConnection::Postgres(_) => {
+            "DO $$ DECLARE name text; BEGIN
+                 FOR name IN SELECT conname FROM pg_constraint
+                     WHERE contype = 'c' AND conrelid = 'addresses'::regclass
+                 LOOP EXECUTE format('ALTER TABLE addresses DROP CONSTRAINT %I', name); END LOOP;
+             END $$"
+        }
+    });
+}
+
+/// What no row can hold, and the field that it damages.
+const DAMAGES: [(&str, &str); 10] = [
+    ("id = 'add_1'", "id"),
+    ("description = ''", "description"),
+    ("region = ''", "region"),
+    ("city = ''", "city"),
+    ("country = 'rw'", "country"),
+    ("custom_data = '[]'", "custom_data"),
+    ("custom_data = ''", "custom_data"),
+    ("created_at = -62167219200001", "created_at"),
+    ("updated_at = 253402300800000", "updated_at"),
+    ("revision = 0", "revision"),
+];
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::postgres())]
+#[tokio::test]
+async fn damaged_rows_are_reported_and_named(#[case] database: Database) {
+    let (repository, database) = database.subject();
+    let mut connection = database.connect();
+    drop_checks(&mut connection);
+    for (damage, field) in DAMAGES {
+        connection.execute("DELETE FROM addresses; DELETE FROM address_books");
+        repository
+            .commit(creating([address("cus_1", 1)]))
+            .await
+            .unwrap();
+        connection.execute(&format!("UPDATE addresses SET {damage}"));
+        let key = if field == "id" {
+            "add_1".to_owned()
+        } else {
+            address_id(1).to_string()
+        };
+        let expected = Inconsistency {
+            record: "address",
+            key,
+            field,
+        };
+
+        let scan = Scan {
+            customer_id: None,
+            after: None,
+            limit: 10,
+        };
+        let mut results = vec![repository.scan(scan).await.err()];
+        if field != "id" {
+            let lookup = Lookup::Id(customer("cus_1"), address_id(1));
+            results.push(repository.find(vec![lookup]).await.err());
+        }
+        if field != "revision" {
+            let page = PageRequest::default();
+            results.push(repository.list(&customer("cus_1"), page).await.err());
+        }
+        for result in results {
+            match result {
+                Some(RepositoryError::Corrupt(found)) => assert_eq!(found, expected),
+                other => panic!("{damage}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::postgres())]
+#[tokio::test]
+async fn a_count_that_is_not_true_is_reported(#[case] database: Database) {
+    let (repository, database) = database.subject();
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
+    database
+        .connect()
+        .execute("UPDATE address_books SET addresses = 2");
+    let page = PageRequest {
+        offset: addressbook_domain::Offset::parse("1").unwrap(),
+        ..Default::default()
+    };
+    let result = repository.list(&customer("cus_1"), page).await;
+    assert!(
+        matches!(result, Err(RepositoryError::Corrupt(_))),
+        "{result:?}"
+    );
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::postgres())]
+#[tokio::test]
+async fn the_schema_itself_keeps_such_rows_out(#[case] database: Database) {
+    let (repository, database) = database.subject();
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
+    let mut connection = database.connect();
+    for (damage, _) in DAMAGES {
+        let refused = connection.try_execute(&format!("UPDATE addresses SET {damage}"));
+        assert!(refused.is_err(), "{damage}");
+    }
+    assert!(
+        connection.try_execute("DELETE FROM address_books").is_err() || {
+            // SQLite checks foreign keys only on connections that ask for it, as ours do.
+            matches!(connection, RawConnection::Sqlite(_))
+        }
+    );
+}

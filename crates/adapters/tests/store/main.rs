@@ -1,0 +1,13 @@
+//! Both stores, the same tests: the contract of the repository, and what the port cannot
+//! show (damage, opening, waiting).
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+mod contract;
+mod damage;
+mod opening;
+mod support;
+mod waiting;

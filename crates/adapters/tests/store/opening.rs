@@ -1,0 +1,109 @@
+use std::thread;
+
+use addressbook_adapters::{DieselAddressRepository, OpenError, StoreOptions};
+use addressbook_domain::AddressRepository;
+use addressbook_testkit::postgres::PostgresServer;
+use rstest::rstest;
+
+use crate::support::Database;
+
+fn migrate(database: &Database) -> Result<usize, OpenError> {
+    DieselAddressRepository::migrate(&database.url, &StoreOptions::default())
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::empty_postgres())]
+fn of_several_starts_at_once_one_migrates(#[case] database: Database) {
+    let migrations: usize = thread::scope(|scope| {
+        let starts: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| migrate(&database).unwrap()))
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).sum()
+    });
+    assert!(migrations > 0);
+    assert_eq!(migrate(&database).unwrap(), 0, "everything is there");
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::postgres())]
+fn a_schema_from_a_newer_release_is_refused(#[case] database: Database) {
+    migrate(&database).unwrap();
+    let mut connection = database.connect();
+    connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+    match migrate(&database) {
+        Err(OpenError::NewerSchema { version }) => assert_eq!(version, "9999"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_missing_postgres_database_is_created() {
+    let server = PostgresServer::shared();
+    let existing = server.create_database();
+    // The last path segment is the database's name; give it one that has to be quoted.
+    let (base, parameters) = existing.split_once('?').unwrap_or((&existing, ""));
+    let database = Database::at(format!("{base}-New?{parameters}"));
+    assert!(
+        server
+            .query(&database.raw_url, "SELECT 1")
+            .unwrap_err()
+            .contains("does not exist")
+    );
+    database
+        .open(StoreOptions::default())
+        .ready()
+        .await
+        .unwrap();
+    assert_eq!(
+        server
+            .query(&database.raw_url, "SELECT count(*) FROM addresses")
+            .unwrap(),
+        "0"
+    );
+}
+
+#[test]
+fn what_cannot_be_opened_is_named_with_the_reason() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(
+        &file,
+        "this is no database, but long enough to be taken for one".repeat(20),
+    )
+    .unwrap();
+    let cases = [
+        (
+            format!("sqlite://{}", file.display()),
+            "file is not a database",
+        ),
+        (
+            format!("sqlite://{}/below.db", file.display()),
+            "cannot create",
+        ),
+        (
+            "postgres://me:s3cret@127.0.0.1:1/x".to_owned(),
+            "Connection refused",
+        ),
+    ];
+    for (url, reason) in cases {
+        let error = migrate(&Database::at(url)).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+        assert!(
+            !error.contains("s3cret") && !error.contains('\n'),
+            "{error}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let database = Database::sqlite();
+    database.open(StoreOptions::default());
+    let path = std::path::Path::new(database.raw_url.strip_prefix("sqlite://").unwrap());
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(path), mode(path.parent().unwrap())), (0o600, 0o700));
+}

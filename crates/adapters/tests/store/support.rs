@@ -1,0 +1,90 @@
+use std::sync::{Arc, LazyLock};
+
+use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions};
+use addressbook_domain::AddressRepository;
+use addressbook_testkit::postgres::PostgresServer;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use tempfile::TempDir;
+
+/// A repository, and what has to live as long as it does.
+pub(crate) type Subject = (Arc<dyn AddressRepository>, Database);
+
+/// A database for one test.
+pub(crate) struct Database {
+    pub(crate) url: DatabaseUrl,
+    /// The URL with its secrets, as the tests' own connections need it.
+    pub(crate) raw_url: String,
+    _folder: Option<TempDir>,
+}
+
+impl Database {
+    /// A path in a folder that does not exist yet.
+    pub(crate) fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("new/addressbook.db");
+        let raw_url = format!("sqlite://{}", path.display());
+        Self {
+            url: raw_url.parse().unwrap(),
+            raw_url,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A database that is migrated already.
+    pub(crate) fn postgres() -> Self {
+        static MIGRATED: LazyLock<String> = LazyLock::new(|| {
+            let database = Database::empty_postgres();
+            DieselAddressRepository::migrate(&database.url, &StoreOptions::default()).unwrap();
+            database.raw_url
+        });
+        Self::at(PostgresServer::shared().copy_database(&MIGRATED))
+    }
+
+    pub(crate) fn empty_postgres() -> Self {
+        Self::at(PostgresServer::shared().create_database())
+    }
+
+    pub(crate) fn at(raw_url: String) -> Self {
+        Self {
+            url: raw_url.parse().unwrap(),
+            raw_url,
+            _folder: None,
+        }
+    }
+
+    pub(crate) fn open(&self, options: StoreOptions) -> DieselAddressRepository {
+        DieselAddressRepository::open(&self.url, &options).unwrap()
+    }
+
+    pub(crate) fn subject(self) -> Subject {
+        (Arc::new(self.open(StoreOptions::default())), self)
+    }
+
+    /// A connection of the test's own, past the repository.
+    pub(crate) fn connect(&self) -> RawConnection {
+        match self.raw_url.strip_prefix("sqlite://") {
+            Some(path) => RawConnection::Sqlite(SqliteConnection::establish(path).unwrap()),
+            None => RawConnection::Postgres(PgConnection::establish(&self.raw_url).unwrap()),
+        }
+    }
+}
+
+/// Runs SQL that the repository would not.
+pub(crate) enum RawConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl RawConnection {
+    pub(crate) fn try_execute(&mut self, sql: &str) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(sql),
+            Self::Postgres(connection) => connection.batch_execute(sql),
+        }
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str) {
+        self.try_execute(sql).unwrap();
+    }
+}

@@ -1,0 +1,500 @@
+//! A throwaway PostgreSQL for tests: one server per test process, one database per test.
+//!
+//! ```no_run
+//! use std::sync::LazyLock;
+//! use addressbook_testkit::postgres::PostgresServer;
+//!
+//! /// Migrated once; each test gets a copy, which takes a twentieth of a second.
+//! static MIGRATED: LazyLock<String> = LazyLock::new(|| {
+//!     let url = PostgresServer::shared().create_database();
+//!     // migrate(&url), and close every connection to it
+//!     url
+//! });
+//!
+//! let url = PostgresServer::shared().copy_database(&MIGRATED);
+//! ```
+//!
+//! With `TEST_DATABASE_URL` set, the databases are created on that server, by `psql` of `$PG_BIN`
+//! or `PATH`. The URL's role must be allowed to create databases.
+//!
+//! Otherwise a server is started from the first installation that has `initdb`: `$PG_BIN`, `PATH`,
+//! `pg_config --bindir`, Debian's and Homebrew's folders, and what `./scripts/test` unpacked. It
+//! listens on a Unix socket only, and forgoes all that makes data durable. That takes about a
+//! second per test process; a runner with a process per test is better off with one server in
+//! `TEST_DATABASE_URL`.
+//!
+//! Nothing stays behind, however the test process ends: a small shell holds the other end of a
+//! pipe, and cleans up when the pipe closes. `Drop` would not do, because a killed process runs
+//! none, and neither does a `static`.
+//!
+//! A missing PostgreSQL is a failure with a list of remedies: a skipped test proves nothing.
+
+use std::env;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{ErrorKind, Read, Seek};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where `./scripts/test` leaves a link to the programs it unpacked.
+const DOWNLOADED_BIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/postgresql/bin");
+
+const REMEDIES: &str = "\
+no initdb of PostgreSQL in PG_BIN or, without PG_BIN, in the usual places. Any one of these helps:
+  * run the tests with ./scripts/test, which finds PostgreSQL or gets one
+  * Debian, Ubuntu: apt-get install postgresql
+  * macOS: brew install postgresql@17
+  * PG_BIN=/folder/of/initdb cargo test
+  * TEST_DATABASE_URL=postgres://user:password@host/postgres cargo test
+    (a server on which this role may create databases; needs psql)";
+
+/// Makes a cluster, runs its server, and when the tests' end of the pipe closes, stops the server
+/// and removes everything. Arguments: the cluster's folder, the programs' folder.
+const SUPERVISE_SERVER: &str = r#"
+folder=$1 bin=$2
+trap '' HUP INT TERM    # who ends the tests means the tests: this shell has to outlive them
+exec 3<&0               # a background command reads /dev/null instead of 0
+
+new_cluster() {
+    "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 \
+        --no-sync --no-instructions "$@"
+}
+
+# A collation that differs from byte order, as most real databases have, finds each query that
+# forgot to ask for byte order. Not every build has ICU, not every system has C.UTF-8.
+new_cluster --locale-provider=icu --icu-locale=en-US --locale=C.UTF-8 ||
+new_cluster --locale=C.UTF-8 ||
+new_cluster --locale=C && {
+    "$bin/postgres" -D data -k "$folder" -p 5432 -c listen_addresses= -c max_connections=200 \
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off &
+    server=$!
+    # Asks again and again, because a server that has only just started misses the signal.
+    { read -r _; while kill -QUIT $server; do sleep 0.1; done; } <&3 2>/dev/null &
+    watch=$!
+    wait $server
+    kill -KILL $watch
+}
+cd / && rm -rf "$folder"
+"#;
+
+/// Waits until the tests' end of the pipe closes, then runs SQL. Arguments: psql, URL, SQL.
+const RUN_AT_END: &str = r#"
+trap '' HUP INT TERM
+read -r _
+printf '%s\n' "$3" | "$1" --no-psqlrc --quiet --dbname="$2"
+"#;
+
+/// A running PostgreSQL server that gives each test a database of its own.
+#[derive(Debug)]
+pub struct PostgresServer {
+    psql: PathBuf,
+    /// URL of the database to connect to for creating others.
+    maintenance_url: String,
+    /// What the names of this process's databases begin with.
+    prefix: String,
+    databases: AtomicU32,
+    /// Cleans up as soon as its standard input closes, so it is held as long as the server.
+    _supervisor: Child,
+}
+
+impl PostgresServer {
+    /// The server of this test process, started by the first call.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL, or it does not start within 30 seconds. The message says what
+    /// to do or holds the server's log.
+    #[track_caller]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
+        let started = SHARED.get_or_init(|| match setting("TEST_DATABASE_URL") {
+            Some(url) => Self::connect(url),
+            None => Self::start(),
+        });
+        match started {
+            Ok(server) => server,
+            Err(message) => panic!("{message}"),
+        }
+    }
+
+    /// Creates an empty database and gives its URL, in a form that libpq takes.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[track_caller]
+    pub fn create_database(&self) -> String {
+        self.create("")
+    }
+
+    /// Creates a copy of the database at `template_url`, which came from this server, and gives the
+    /// copy's URL.
+    ///
+    /// # Panics
+    /// When the server refuses, for instance because somebody is still connected to the template.
+    #[track_caller]
+    pub fn copy_database(&self, template_url: &str) -> String {
+        let (_, template, _) = split_at_database(template_url);
+        self.create(&format!("TEMPLATE \"{template}\""))
+    }
+
+    /// Runs SQL in a database, by `psql`. Gives the rows as lines, columns separated by `|`.
+    ///
+    /// # Errors
+    /// What `psql` says when the database cannot be reached or a statement fails.
+    pub fn query(&self, database_url: &str, sql: &str) -> Result<String, String> {
+        run_psql(&self.psql, database_url, sql)
+    }
+
+    #[track_caller]
+    fn create(&self, options: &str) -> String {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}_{number}", self.prefix);
+        let sql = format!("CREATE DATABASE \"{name}\" {options}");
+        match self.query(&self.maintenance_url, &sql) {
+            Ok(_) => with_database(&self.maintenance_url, &name),
+            Err(message) => panic!("cannot create a test database: {message}"),
+        }
+    }
+
+    /// Uses a server that runs already. Its supervisor drops the databases of this process.
+    fn connect(url: String) -> Result<Self, String> {
+        if !url.contains("://") {
+            return Err("TEST_DATABASE_URL must be a URL: postgres://user@host/postgres".into());
+        }
+        let psql = setting("PG_BIN").map_or("psql".into(), |bin| Path::new(&bin).join("psql"));
+        run_psql(&psql, &url, "SELECT 1")
+            .map_err(|message| format!("cannot use TEST_DATABASE_URL: {message}"))?;
+
+        let prefix = unique_prefix();
+        let drop_databases = format!(
+            "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database \
+             WHERE starts_with(datname, '{prefix}') \\gexec"
+        );
+        let supervisor = supervisor(RUN_AT_END)
+            .arg(&psql)
+            .args([&url, &drop_databases])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(context("cannot run sh"))?;
+        Ok(Self {
+            psql,
+            maintenance_url: url,
+            prefix,
+            databases: AtomicU32::new(0),
+            _supervisor: supervisor,
+        })
+    }
+
+    /// Starts a server of our own, in a new folder.
+    fn start() -> Result<Self, String> {
+        let bin = find_programs()?;
+        // Not `env::temp_dir()`: the path of a Unix socket must stay below a hundred bytes.
+        let folder = TempDir::with_prefix_in("addressbook-pg-", "/tmp")
+            .map_err(context("cannot create a folder in /tmp"))?;
+        let user = server_user(folder.path())?;
+        let bin = reachable_programs(bin, folder.path(), user)?;
+        let psql = Some(bin.join("psql"))
+            .filter(|psql| psql.is_file())
+            .unwrap_or("psql".into());
+
+        let mut log = File::options()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .open(folder.path().join("log"))
+            .map_err(context("cannot create the server's log"))?;
+        let log_writer = || log.try_clone().map_err(context("cannot share the log"));
+        let mut command = supervisor(SUPERVISE_SERVER);
+        command
+            .arg(folder.path())
+            .arg(&bin)
+            .current_dir(folder.path())
+            .stdout(log_writer()?)
+            .stderr(log_writer()?);
+        run_as(&mut command, user);
+        let mut supervisor = command.spawn().map_err(context("cannot run sh"))?;
+        let folder = folder.keep(); // from here on the supervisor removes it
+
+        let maintenance_url = format!(
+            "postgres:///postgres?host={}&port=5432&user=postgres",
+            folder.display()
+        );
+        if let Err(reason) = wait_until_ready(&mut supervisor, &psql, &maintenance_url) {
+            let mut text = String::new();
+            // The open file outlives its folder, which the supervisor may have removed.
+            let _ = log.rewind().and_then(|()| log.read_to_string(&mut text));
+            return Err(format!(
+                "PostgreSQL of {} {reason}. Its log:\n{text}",
+                bin.display()
+            ));
+        }
+        Ok(Self {
+            psql,
+            maintenance_url,
+            prefix: unique_prefix(),
+            databases: AtomicU32::new(0),
+            _supervisor: supervisor,
+        })
+    }
+}
+
+/// A shell that shares nothing with the tests but the pipe: a Ctrl-C in the terminal, or a test
+/// runner that kills the tests' process group, must not reach it.
+fn supervisor(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "addressbook-test-supervisor"])
+        .stdin(Stdio::piped())
+        .process_group(0);
+    command
+}
+
+fn wait_until_ready(supervisor: &mut Child, psql: &Path, url: &str) -> Result<(), String> {
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        let Err(not_ready) = run_psql(psql, url, "SELECT 1") else {
+            return Ok(());
+        };
+        if let Ok(Some(_)) = supervisor.try_wait() {
+            return Err("did not start".into());
+        }
+        if Instant::now() > deadline {
+            return Err(format!(
+                "was not ready after {} s ({not_ready})",
+                START_TIMEOUT.as_secs()
+            ));
+        }
+        sleep(READY_POLL_INTERVAL);
+    }
+}
+
+fn run_psql(psql: &Path, url: &str, sql: &str) -> Result<String, String> {
+    let output = Command::new(psql)
+        .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+        .args(["--set=ON_ERROR_STOP=1", "--dbname", url, "--command", sql])
+        .env("PGCONNECT_TIMEOUT", "10")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(context(format!("cannot run {}", psql.display())))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}
+
+/// An environment variable, unless it is empty.
+fn setting(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The folder of the first `initdb` there is, with symbolic links resolved: the other programs lie
+/// beside the real one, not beside the link.
+fn find_programs() -> Result<PathBuf, String> {
+    let places = match setting("PG_BIN") {
+        Some(bin) => vec![bin.into()],
+        None => places_of_programs(),
+    };
+    let mut found = places.iter().filter_map(|bin| {
+        let initdb = bin.join("initdb").canonicalize().ok()?;
+        initdb.parent().map(Path::to_owned)
+    });
+    found.next().ok_or_else(|| REMEDIES.into())
+}
+
+fn places_of_programs() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<_> = env::split_paths(&path).collect();
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        places.push(String::from_utf8_lossy(&output.stdout).trim().into());
+    }
+    places.extend(newest_first("/usr/lib/postgresql", ""));
+    places.extend(newest_first("/opt/homebrew/opt", "postgresql"));
+    places.extend(newest_first("/usr/local/opt", "postgresql"));
+    places.push(DOWNLOADED_BIN.into());
+    places
+}
+
+/// The `bin` folders of the installations in `folder` whose names are `prefix` and a major version
+/// (`17`, `postgresql@17`), highest version first.
+fn newest_first(folder: &str, prefix: &str) -> Vec<PathBuf> {
+    let mut installations: Vec<(u32, PathBuf)> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name.strip_prefix(prefix)?.trim_start_matches('@');
+            Some((version.parse().unwrap_or(0), entry.path().join("bin")))
+        })
+        .collect();
+    installations.sort_by(|one, other| other.cmp(one));
+    installations.into_iter().map(|(_, bin)| bin).collect()
+}
+
+/// A user and its group, by number.
+#[derive(Clone, Copy)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+/// Whom the server must run as when we are root, because PostgreSQL refuses root: `postgres` or
+/// else `nobody`, who then owns `folder`. `None` when we are not root.
+fn server_user(folder: &Path) -> Result<Option<User>, String> {
+    let created = folder.metadata().map_err(context("cannot read /tmp"))?;
+    if created.uid() != 0 {
+        return Ok(None);
+    }
+    let passwd = fs::read_to_string("/etc/passwd").map_err(context("cannot read /etc/passwd"))?;
+    let user = find_user(&passwd, "postgres")
+        .or_else(|| find_user(&passwd, "nobody"))
+        .ok_or("PostgreSQL refuses to run as root, and there is no user postgres or nobody")?;
+    chown(folder, Some(user.uid), Some(user.gid)).map_err(context("cannot give a folder away"))?;
+    Ok(Some(user))
+}
+
+fn find_user(passwd: &str, name: &str) -> Option<User> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        // macOS writes nobody's number as -2.
+        let mut number = || Some(fields.next()?.parse::<i32>().ok()?.cast_unsigned());
+        let _password = number();
+        Some(User {
+            uid: number()?,
+            gid: number()?,
+        })
+    })
+}
+
+fn run_as(command: &mut Command, user: Option<User>) {
+    if let Some(User { uid, gid }) = user {
+        command.uid(uid).gid(gid);
+    }
+}
+
+/// The programs' folder, or that of a copy in `folder` when `user` may not enter the original,
+/// which happens below `/root`.
+fn reachable_programs(bin: PathBuf, folder: &Path, user: Option<User>) -> Result<PathBuf, String> {
+    let Some(user) = user else { return Ok(bin) };
+    let mut attempt = Command::new(bin.join("initdb"));
+    attempt.arg("--version").current_dir(folder);
+    run_as(&mut attempt, Some(user));
+    match attempt.output() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+        _ => return Ok(bin),
+    }
+
+    let downloaded = Path::new(DOWNLOADED_BIN).parent().map(Path::canonicalize);
+    let installation = match downloaded {
+        // Here libraries lie beside the installation, so all of the download has to go along.
+        Some(Ok(downloaded)) if bin.starts_with(&downloaded) => downloaded,
+        _ => bin.parent().unwrap_or(&bin).to_owned(),
+    };
+    let copy = folder.join("installation");
+    copy_folder(&installation, &copy, user).map_err(context("cannot copy PostgreSQL"))?;
+    let inside = bin.strip_prefix(&installation).unwrap_or(Path::new("bin"));
+    Ok(copy.join(inside))
+}
+
+/// Copies a folder with all that is in it. The new folders belong to `user`, who has to remove them.
+fn copy_folder(from: &Path, to: &Path, user: User) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    chown(to, Some(user.uid), Some(user.gid))?;
+    for entry in fs::read_dir(from)? {
+        let (from, to) = (entry?.path(), to);
+        let Some(name) = from.file_name() else {
+            continue;
+        };
+        if from.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&from)?, to.join(name))?;
+        } else if from.is_dir() {
+            copy_folder(&from, &to.join(name), user)?;
+        } else {
+            fs::copy(&from, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the names of this process's databases begin with: several test processes may share one
+/// server.
+fn unique_prefix() -> String {
+    // The standard library's only source of randomness.
+    let random = RandomState::new().build_hasher().finish();
+    format!("addressbook_test_{random:016x}")
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (server, _, parameters) = split_at_database(url);
+    format!("{server}/{name}{parameters}")
+}
+
+/// Splits `scheme://authority/database?parameters` into what stands before the database's name
+/// (and its slash), the name, and what follows with its question mark.
+fn split_at_database(url: &str) -> (&str, &str, &str) {
+    let parameters = url.find('?').unwrap_or(url.len());
+    let authority = url.find("://").map_or(0, |at| at + "://".len());
+    let slash = url[authority..parameters]
+        .find('/')
+        .map_or(parameters, |at| authority + at);
+    let name = url[slash..parameters].trim_start_matches('/');
+    (&url[..slash], name, &url[parameters..])
+}
+
+/// Turns an I/O error into a message that says what was attempted.
+fn context(attempt: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> String {
+    move |error| format!("{attempt}: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_is_replaced_in_every_form_of_url() {
+        for (url, expected) in [
+            (
+                "postgres://me:pw@host:5433/old",
+                "postgres://me:pw@host:5433/new",
+            ),
+            (
+                "postgres://me@host/old?sslmode=require",
+                "postgres://me@host/new?sslmode=require",
+            ),
+            ("postgresql://host", "postgresql://host/new"),
+            (
+                "postgres:///old?host=/tmp/x&user=me",
+                "postgres:///new?host=/tmp/x&user=me",
+            ),
+            ("postgres://?host=/tmp/x", "postgres:///new?host=/tmp/x"),
+        ] {
+            assert_eq!(with_database(url, "new"), expected);
+        }
+    }
+
+    #[test]
+    fn users_are_found_by_their_whole_name() {
+        let passwd = "nobody2:x:1:1::/:/bin/sh\npostgres:x:101:104:PostgreSQL:/var:/bin/sh\n\
+                      nobody:*:-2:-2::/:/bin/false\n";
+        let numbers = |name| find_user(passwd, name).map(|user| (user.uid, user.gid));
+        assert_eq!(numbers("postgres"), Some((101, 104)));
+        assert_eq!(numbers("nobody"), Some((u32::MAX - 1, u32::MAX - 1)));
+        assert_eq!(numbers("root"), None);
+    }
+}
