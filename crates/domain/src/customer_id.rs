@@ -17,7 +17,7 @@ pub enum CustomerIdError {
     #[error("expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -")]
     Malformed,
     /// The identifier of an address.
-    #[error("expected the id of a customer; ids that begin with add_ are addresses'")]
+    #[error("expected the id of a customer, got that of an address (add_…)")]
     AddressId,
 }
 

@@ -41,6 +41,13 @@ impl Faults {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
+    /// Notes that a required field is missing, unless it is known to be faulty already.
+    pub fn missing(&mut self, field: &'static str) {
+        if !self.0.iter().any(|fault| fault.field == field) {
+            self.add(field, "is required");
+        }
+    }
+
     /// Whether nothing was wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -108,7 +115,7 @@ fn required<T, E: fmt::Display>(
     match value {
         Some(text) => faults.check(field, parse(text)),
         None => {
-            faults.add(field, "is required");
+            faults.missing(field);
             None
         }
     }

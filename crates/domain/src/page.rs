@@ -246,7 +246,8 @@ impl AddressRef<'_> {
             ),
             (
                 "custom_data",
-                self.custom_data.is_some_and(|json| !json.starts_with('{')),
+                self.custom_data
+                    .is_some_and(|json| !(json.starts_with('{') && json.ends_with('}'))),
             ),
         ];
         damaged
@@ -336,6 +337,13 @@ mod tests {
             (
                 AddressRef {
                     custom_data: Some("[]"),
+                    ..ADDRESS
+                },
+                "custom_data",
+            ),
+            (
+                AddressRef {
+                    custom_data: Some(r#"{"a":"#),
                     ..ADDRESS
                 },
                 "custom_data",

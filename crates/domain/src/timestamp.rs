@@ -58,7 +58,10 @@ impl Timestamp {
 
     /// The printed form, as ASCII.
     pub fn to_iso8601(self) -> [u8; Self::LEN] {
-        let time = DateTime::from_timestamp_millis(self.unix_ms).unwrap_or_default();
+        // Without its zone, whose offset each of the getters below would add again.
+        let time = DateTime::from_timestamp_millis(self.unix_ms)
+            .unwrap_or_default()
+            .naive_utc();
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let mut put = |end: usize, digits: usize, mut number: u32| {
             for place in text[end - digits..end].iter_mut().rev() {

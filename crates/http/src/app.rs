@@ -1,0 +1,31 @@
+use std::sync::Arc;
+
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, web};
+use addressbook_domain::{AddressService, IdSource};
+
+use crate::{exchange, health, list_addresses};
+
+/// The whole application, for the server and for tests alike: every route, and what every
+/// exchange has. `ids` names the requests that come without a usable `X-Request-Id`.
+///
+/// Services added to the result answer in the same way: their errors become problems, and
+/// their requests are logged.
+pub fn app(
+    service: AddressService,
+    ids: Arc<dyn IdSource>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(web::Data::new(service))
+        .configure(list_addresses::configure)
+        .configure(health::configure)
+        .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
+}

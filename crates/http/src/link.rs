@@ -1,0 +1,72 @@
+use addressbook_domain::PageRequest;
+
+/// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a book
+/// with `total` addresses.
+///
+/// The targets are relative to the path by which the client came, so they hold also where a
+/// gateway has shortened it on the way here. They repeat its last segment because some
+/// resolvers (`java.net.URI`) lose it when a reference is a query alone.
+pub(crate) fn of_page(total: u64, page: PageRequest) -> String {
+    let (limit, offset) = (u64::from(page.limit.get()), page.offset.get());
+    let previous = offset.min(total).saturating_sub(limit);
+    let links = [
+        Some(("first", 0)),
+        (offset > 0).then_some(("prev", previous)),
+        (offset + limit < total).then_some(("next", offset + limit)),
+    ];
+    let mut digits = itoa::Buffer::new();
+    let mut value = String::with_capacity(128);
+    for (relation, offset) in links.into_iter().flatten() {
+        value += if value.is_empty() { "" } else { ", " };
+        value += "<addresses?limit=";
+        value += digits.format(limit);
+        value += "&offset=";
+        value += digits.format(offset);
+        value += ">; rel=\"";
+        value += relation;
+        value += "\"";
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use addressbook_domain::{Limit, Offset};
+
+    use super::*;
+
+    #[test]
+    fn links_lead_through_the_book_and_not_out_of_it() {
+        for (total, limit, offset, previous, next) in [
+            (0, 2, 0, None, None),
+            (2, 2, 0, None, None),
+            (3, 2, 0, None, Some(2)),
+            (9, 2, 1, Some(0), Some(3)),
+            (9, 2, 3, Some(1), Some(5)),
+            (9, 2, 7, Some(5), None),
+            (9, 2, 8, Some(6), None),
+            (9, 2, Offset::MAX, Some(7), None),
+            (1, 2, 5, Some(0), None),
+            (0, 2, 5, Some(0), None),
+        ] {
+            let page = PageRequest {
+                limit: Limit::parse(&limit.to_string()).unwrap(),
+                offset: Offset::parse(&offset.to_string()).unwrap(),
+            };
+            let link = |relation: &str, offset: Option<u64>| {
+                offset.map(|offset| {
+                    format!("<addresses?limit={limit}&offset={offset}>; rel=\"{relation}\"")
+                })
+            };
+            let expected: Vec<_> = [
+                link("first", Some(0)),
+                link("prev", previous),
+                link("next", next),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            assert_eq!(of_page(total, page), expected.join(", "));
+        }
+    }
+}

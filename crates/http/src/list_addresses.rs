@@ -1,0 +1,286 @@
+use std::fmt::Display;
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use addressbook_domain::{
+    AddressService, BookHead, CustomerId, Faults, Limit, Offset, PageRequest,
+};
+
+use crate::problem::Problem;
+use crate::{body, etag, link};
+
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// `GET /v1/customers/{customer_id}/addresses?limit=&offset=`, and the same under `/api`;
+/// `HEAD` likewise.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    for path in [
+        "/v1/customers/{customer_id}/addresses",
+        "/api/v1/customers/{customer_id}/addresses",
+    ] {
+        config.service(web::resource(path).get(list).head(list));
+    }
+}
+
+async fn list(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, page) = read(&request)?;
+    if request.headers().contains_key(IF_NONE_MATCH) {
+        let book = service.head(&customer_id).await?;
+        if etag::is_listed(request.headers(), &etag::of_page(book.revision, page)) {
+            return Ok(describe(HttpResponse::NotModified(), book, page).finish());
+        }
+    }
+    let addresses = service.list(&customer_id, page).await?;
+    let body = body::of_page(&customer_id, page, &addresses).map_err(Problem::internal)?;
+    Ok(describe(HttpResponse::Ok(), addresses.head(), page)
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(body))
+}
+
+/// Adds what the headers say of a page and its book.
+fn describe(
+    mut response: HttpResponseBuilder,
+    book: BookHead,
+    page: PageRequest,
+) -> HttpResponseBuilder {
+    response
+        .insert_header((X_TOTAL_COUNT, book.addresses))
+        .insert_header((LINK, link::of_page(book.addresses, page)))
+        .insert_header((ETAG, etag::of_page(book.revision, page)))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
+    response
+}
+
+/// Whose addresses are asked for, and which page of them; or everything that is wrong with
+/// the request. Parameters that the operation does not know are passed over.
+///
+/// The path's segment comes percent-decoded, bad UTF-8 as U+FFFD and `%2F`, `%25` and
+/// `%2B` as they are: an id can hold none of them.
+fn read(request: &HttpRequest) -> Result<(CustomerId, PageRequest), Problem> {
+    let mut faults = Faults::default();
+    let customer_id = CustomerId::parse(request.match_info().query("customer_id"));
+    let customer_id = faults.check("customer_id", customer_id);
+    let query = request.query_string();
+    let limit = read_once(query, "limit", Limit::parse, &mut faults);
+    let offset = read_once(query, "offset", Offset::parse, &mut faults);
+    match (customer_id, limit, offset) {
+        (Some(customer_id), Some(limit), Some(offset)) => {
+            Ok((customer_id, PageRequest { limit, offset }))
+        }
+        _ => Err(Problem::invalid_parameters(faults)),
+    }
+}
+
+fn read_once<T: Default, E: Display>(
+    query: &str,
+    name: &'static str,
+    parse: fn(&str) -> Result<T, E>,
+    faults: &mut Faults,
+) -> Option<T> {
+    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+    match (values.next(), values.next()) {
+        (None, _) => Some(T::default()),
+        (Some((_, value)), None) => faults.check(name, parse(&value)),
+        _ => {
+            faults.add(name, "expected once");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{
+        Address, AddressContent, AddressId, AddressRepository as _, City, Country, CustomData,
+        Description, Inconsistency, MockAddressRepository, Region, RepositoryError, Revision,
+    };
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::testing::{Failure, answer, refusing};
+
+    const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
+
+    /// The addresses of the contract's example.
+    async fn example() -> InMemoryRepository {
+        let address =
+            |id, description, region, city, country, custom_data, created_at, updated_at| Address {
+                customer_id: fixtures::customer("cus_01h1w8r7s2v4l5m6n7p8j9k0q2"),
+                id: AddressId::parse(id).unwrap(),
+                content: AddressContent {
+                    description: Some(Description::parse(description).unwrap()),
+                    region: Region::parse(region).unwrap(),
+                    city: City::parse(city).unwrap(),
+                    country: Country::parse(country).unwrap(),
+                    custom_data: Some(CustomData::parse(custom_data).unwrap()),
+                },
+                created_at: fixtures::timestamp(created_at),
+                updated_at: fixtures::timestamp(updated_at),
+                revision: Revision::FIRST,
+            };
+        with([
+            address(
+                "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
+                "Home Address",
+                "Kigali",
+                "Kigali",
+                "RW",
+                r#"{"landmark":"Office at Kigali Heights"}"#,
+                "2024-08-01T10:15:30.000Z",
+                "2024-08-29T14:45:22.000Z",
+            ),
+            address(
+                "add_01h2y1z6b5d7e8f9g0h1i2j3k4",
+                "Office Address",
+                "New York",
+                "New York City",
+                "US",
+                r#"{"floor":"15th"}"#,
+                "2024-07-15T08:20:10.000Z",
+                "2024-08-20T11:30:45.000Z",
+            ),
+        ])
+        .await
+    }
+
+    async fn with(addresses: impl IntoIterator<Item = Address>) -> InMemoryRepository {
+        let repository = InMemoryRepository::default();
+        repository
+            .commit(fixtures::creating(addresses))
+            .await
+            .unwrap();
+        repository
+    }
+
+    fn get(uri: &str) -> TestRequest {
+        TestRequest::get().uri(uri)
+    }
+
+    #[actix_web::test]
+    async fn the_contracts_example() {
+        let uri = format!("{EXAMPLE}?limit=2&offset=0");
+        let response = answer(example().await, get(&uri)).await;
+        assert_snapshot!("example", response);
+        let (_, body) = response.split_once("\n\n").unwrap();
+        assert_eq!(
+            body,
+            include_str!("../tests/example-response.json").trim_end()
+        );
+        let under_api = answer(example().await, get(&format!("/api{uri}"))).await;
+        assert_eq!(under_api, response);
+    }
+
+    #[actix_web::test]
+    async fn an_empty_book() {
+        let response = answer(
+            InMemoryRepository::default(),
+            get("/v1/customers/cus_1/addresses"),
+        );
+        assert_snapshot!("empty_book", response.await);
+    }
+
+    #[actix_web::test]
+    async fn a_page_in_the_middle() {
+        let plain = |number| {
+            let address = fixtures::address("cus_1", number);
+            let content = AddressContent {
+                description: None,
+                custom_data: None,
+                ..address.content
+            };
+            Address { content, ..address }
+        };
+        let repository = with((1..=5).map(plain)).await;
+        let uri = "/v1/customers/cus_1/addresses?unknown=1&limit=1&offset=2";
+        assert_snapshot!("middle", answer(repository, get(uri)).await);
+    }
+
+    #[actix_web::test]
+    async fn past_the_end() {
+        let uri = format!("{EXAMPLE}?offset=9007199254740991");
+        assert_snapshot!("past_the_end", answer(example().await, get(&uri)).await);
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_is_named() {
+        for (name, uri) in [
+            (
+                "all_bad",
+                "/v1/customers/add_1/addresses?limit=0&offset=1&offset=2",
+            ),
+            ("no_utf8", "/v1/customers/cus%FF/addresses?limit=%FF&offset"),
+            ("slash", "/v1/customers/cus%2F1/addresses?limit=%2B5"),
+        ] {
+            assert_snapshot!(name, answer(MockAddressRepository::new(), get(uri)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn percent_encoding_is_undone() {
+        let uri = "/v1/customers/cus%5f01h1w8r7s2v4l5m6n7p8j9k0q2/addresses?%6cimit=%32&offset=0";
+        assert_snapshot!("example", answer(example().await, get(uri)).await);
+    }
+
+    /// A book of which only the head may be read.
+    fn head_only() -> MockAddressRepository {
+        let mut repository = MockAddressRepository::new();
+        let book = BookHead {
+            addresses: 9,
+            revision: 7,
+        };
+        repository
+            .expect_head()
+            .times(1)
+            .returning(move |_| Ok(book));
+        repository
+    }
+
+    #[actix_web::test]
+    async fn what_the_client_has_is_not_sent_again() {
+        for tags in ["W/\"7-2-4\"", "*", "\"1-2-4\", \"7-2-4\""] {
+            let request = get("/v1/customers/cus_1/addresses?limit=2&offset=4")
+                .insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!("not_modified", answer(head_only(), request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_the_client_has_not_is_sent() {
+        for tags in ["W/\"2-2-0\"", "W/\"1-2-1\"", "nonsense"] {
+            let request = get(&format!("{EXAMPLE}?limit=2")).insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!("example", answer(example().await, request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        let failures: [(&str, Failure); 5] = [
+            ("conflict", || RepositoryError::Conflict { index: 0 }),
+            ("busy", || RepositoryError::Busy("secret".into())),
+            ("unavailable", || {
+                RepositoryError::Unavailable("secret".into())
+            }),
+            ("internal", || RepositoryError::Internal("secret".into())),
+            ("internal", || {
+                RepositoryError::Corrupt(Inconsistency {
+                    record: "address",
+                    key: "secret".into(),
+                    field: "city",
+                })
+            }),
+        ];
+        for (name, failure) in failures {
+            let listing = answer(refusing(failure), get(EXAMPLE));
+            assert_snapshot!(name, listing.await);
+            let looking = get(EXAMPLE).insert_header((IF_NONE_MATCH, "*"));
+            assert_snapshot!(name, answer(refusing(failure), looking).await);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use actix_web::http::StatusCode;
+use addressbook_domain::RepositoryError;
+
+/// What a client can tell apart by `type`: one row each, and the only place where statuses
+/// are chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub(crate) status: StatusCode,
+    pub(crate) uri: &'static str,
+    pub(crate) title: &'static str,
+    /// What the client is told unless there is more to tell.
+    pub(crate) detail: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident: $status:ident, $slug:literal, $title:literal, $detail:literal;)*) => {$(
+        pub(crate) const $name: Kind = Kind {
+            status: StatusCode::$status,
+            uri: concat!("urn:addressbook:problem:", $slug),
+            title: $title,
+            detail: $detail,
+        };
+    )*};
+}
+
+kinds! {
+    UNREADABLE: BAD_REQUEST, "unreadable-request",
+        "Unreadable request", "The request cannot be read.";
+    INVALID_PARAMETER: BAD_REQUEST, "invalid-parameter",
+        "Invalid parameter", "What is wrong with which parameter is listed under errors.";
+    NOT_FOUND: NOT_FOUND, "not-found",
+        "Not found", "There is nothing under this path.";
+    METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed",
+        "Method not allowed", "The methods that this path takes are listed in the header Allow.";
+    CONFLICT: CONFLICT, "conflict",
+        "Conflict", "What is kept has changed in the meantime. Read it again.";
+    TOO_LARGE: PAYLOAD_TOO_LARGE, "content-too-large",
+        "Content too large", "The body is larger than this path takes.";
+    UNSUPPORTED: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type",
+        "Unsupported media type", "The body has to be application/json.";
+    INTERNAL: INTERNAL_SERVER_ERROR, "internal-error",
+        "Internal error", "The service failed. Its log says why, under this request_id.";
+    BUSY: SERVICE_UNAVAILABLE, "busy",
+        "Busy", "Too much is going on. Try again in a moment.";
+    UNAVAILABLE: SERVICE_UNAVAILABLE, "unavailable",
+        "Unavailable", "The addresses cannot be reached now. Try again in a moment.";
+}
+
+impl Kind {
+    /// What stands for an error that only has a status.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::BAD_REQUEST => UNREADABLE,
+            StatusCode::NOT_FOUND => NOT_FOUND,
+            StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
+            StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED,
+            StatusCode::INTERNAL_SERVER_ERROR => INTERNAL,
+            StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+            // RFC 9457, section 4.2.1: the status says it all.
+            _ => Self {
+                status,
+                uri: "about:blank",
+                title: status.canonical_reason().unwrap_or("Unknown"),
+                detail: "The status says what is wrong.",
+            },
+        }
+    }
+
+    /// What stands for a failure of the repository.
+    pub(crate) fn of_failure(error: &RepositoryError) -> Self {
+        match error {
+            RepositoryError::Conflict { .. } => CONFLICT,
+            RepositoryError::Busy(_) => BUSY,
+            RepositoryError::Unavailable(_) => UNAVAILABLE,
+            RepositoryError::Corrupt(_) | RepositoryError::Internal(_) => INTERNAL,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The app as a test sees it: a request goes in, the whole response comes out as text.
+
+use std::sync::Arc;
+
+use actix_web::test::{self, TestRequest};
+use actix_web::web::ServiceConfig;
+use addressbook_domain::{
+    AddressRepository, AddressService, MockAddressRepository, RepositoryError,
+};
+use addressbook_testkit::{FrozenClock, SequenceIds};
+
+use crate::app;
+
+pub(crate) async fn answer(
+    repository: impl AddressRepository + 'static,
+    request: TestRequest,
+) -> String {
+    answer_with(repository, |_| (), request).await
+}
+
+/// As [`answer`], with more routes.
+pub(crate) async fn answer_with(
+    repository: impl AddressRepository + 'static,
+    routes: impl FnOnce(&mut ServiceConfig),
+    request: TestRequest,
+) -> String {
+    let ids = Arc::new(SequenceIds::default());
+    let clock = Arc::new(FrozenClock::default());
+    let service = AddressService::new(Arc::new(repository), clock, ids.clone());
+    let app = test::init_service(app(service, ids).configure(routes)).await;
+    let response = test::call_service(&app, request.to_request()).await;
+    let mut lines: Vec<_> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    lines.sort_unstable();
+    lines.insert(0, response.status().to_string());
+    let body = test::read_body(response).await;
+    format!(
+        "{}\n\n{}",
+        lines.join("\n"),
+        std::str::from_utf8(&body).unwrap()
+    )
+}
+
+/// How a repository fails.
+pub(crate) type Failure = fn() -> RepositoryError;
+
+/// A repository of which every read fails.
+pub(crate) fn refusing(failure: Failure) -> MockAddressRepository {
+    let mut repository = MockAddressRepository::new();
+    repository
+        .expect_list()
+        .returning(move |_, _| Err(failure()));
+    repository.expect_head().returning(move |_| Err(failure()));
+    repository.expect_ready().returning(move || Err(failure()));
+    repository
+}

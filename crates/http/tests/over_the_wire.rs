@@ -1,0 +1,87 @@
+//! What only a real connection shows.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use actix_web::{HttpServer, rt, web};
+use addressbook_domain::AddressService;
+use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
+
+async fn serve() -> SocketAddr {
+    let ids = Arc::new(SequenceIds::default());
+    let service = AddressService::new(
+        Arc::new(InMemoryRepository::default()),
+        Arc::new(FrozenClock::default()),
+        ids.clone(),
+    );
+    let app = move || addressbook_http::app(service.clone(), ids.clone());
+    let server = HttpServer::new(app)
+        .workers(1)
+        .bind(("127.0.0.1", 0))
+        .unwrap();
+    let address = server.addrs()[0];
+    rt::spawn(server.run());
+    address
+}
+
+/// The head, without the date, and the body of the response to a request.
+async fn answer(server: SocketAddr, request_line: &str) -> (String, String) {
+    let request = format!(
+        "{request_line}\r\nHost: localhost\r\nX-Request-Id: 1\r\nConnection: close\r\n\r\n"
+    );
+    let exchange = move || {
+        let mut stream = TcpStream::connect(server)?;
+        stream.write_all(request.as_bytes())?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        std::io::Result::Ok(response)
+    };
+    let response = web::block(exchange).await.unwrap().unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let mut head: Vec<_> = head
+        .lines()
+        .filter(|line| !line.starts_with("date:"))
+        .collect();
+    head[1..].sort_unstable();
+    (head.join("\n"), body.to_owned())
+}
+
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    let server = serve().await;
+    for (path, status) in [
+        ("/v1/customers/cus_1/addresses", "200 OK"),
+        ("/v1/customers/cus_1/addresses?limit=0", "400 Bad Request"),
+        ("/livez", "200 OK"),
+        ("/nowhere", "404 Not Found"),
+    ] {
+        let (get, body) = answer(server, &format!("GET {path} HTTP/1.1")).await;
+        let (head, nothing) = answer(server, &format!("HEAD {path} HTTP/1.1")).await;
+        assert_eq!(head, get);
+        assert!(get.starts_with(&format!("HTTP/1.1 {status}\n")), "{get}");
+        assert!(
+            get.contains(&format!("\ncontent-length: {}\n", body.len())),
+            "{get}"
+        );
+        assert_eq!(nothing, "");
+    }
+}
+
+/// The framework answers before any of our code is asked, and closes the connection. Here
+/// we would see it if that changed.
+#[actix_web::test]
+async fn what_is_no_http_gets_a_bare_400() {
+    let server = serve().await;
+    let (head, body) = answer(server, "GET /livez").await;
+    assert_eq!(
+        head,
+        "HTTP/1.1 400 Bad Request\nconnection: close\ncontent-length: 0"
+    );
+    assert_eq!(body, "");
+}
