@@ -1,1 +1,118 @@
-fn main() {}
+//! Addressbook keeps the saved addresses of a company's customers and lists them, fast
+//! and exactly. This program puts the parts together: settings, database, HTTP.
+
+mod demo;
+mod export;
+mod format;
+mod healthcheck;
+mod import;
+mod serve;
+mod settings;
+mod telemetry;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use addressbook_adapters::{SystemClock, UlidSource};
+use addressbook_domain::{AddressRepository, AddressService};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::settings::DatabaseSettings;
+
+/// Keeps the saved addresses of a company's customers and lists them, fast and exactly.
+///
+/// Without a command, it serves.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    serve: serve::ServeArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Answer requests over HTTP, until told to stop
+    Serve(Box<serve::ServeArguments>),
+    /// Read addresses from a file into the database
+    Import(Box<import::ImportArguments>),
+    /// Write addresses from the database to standard output
+    Export(Box<export::ExportArguments>),
+    /// Create the database, or bring it to this release's schema
+    Migrate(MigrateArguments),
+    /// Ask the running service whether it is ready: exit code 0 if so
+    Healthcheck(healthcheck::HealthcheckArguments),
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Where settings come from besides flags and variables.
+#[derive(Args, Clone, Debug)]
+struct ConfigArgument {
+    /// A TOML file with settings, each by the name of its flag
+    #[arg(long, value_name = "FILE", env = "ADDRESSBOOK_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct MigrateArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+fn main() -> ExitCode {
+    let done = settings::read_command_line().and_then(|cli| {
+        match cli
+            .command
+            .unwrap_or_else(|| Task::Serve(Box::new(cli.serve)))
+        {
+            Task::Serve(arguments) => serve::run(*arguments),
+            Task::Import(arguments) => import::run(&arguments),
+            Task::Export(arguments) => export::run(&arguments),
+            Task::Migrate(arguments) => migrate(&arguments),
+            Task::Healthcheck(arguments) => healthcheck::run(&arguments),
+            Task::Completions { shell } => {
+                clap_complete::generate(
+                    shell,
+                    &mut Cli::command(),
+                    env!("CARGO_PKG_NAME"),
+                    &mut std::io::stdout(),
+                );
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("addressbook: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn migrate(arguments: &MigrateArguments) -> anyhow::Result<ExitCode> {
+    let migrations = arguments.database.migrate()?;
+    let url = arguments.database.url()?;
+    match migrations {
+        0 => println!("{url} has this release's schema already"),
+        1 => println!("{url}: 1 migration made"),
+        count => println!("{url}: {count} migrations made"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The use cases on a repository, with the machine's clock and new ids.
+fn service(repository: impl AddressRepository + 'static) -> AddressService {
+    AddressService::new(Arc::new(repository), Arc::new(SystemClock), ids())
+}
+
+/// New identifiers, of addresses and of requests.
+fn ids() -> Arc<UlidSource<SystemClock>> {
+    Arc::new(UlidSource::new(SystemClock))
+}

@@ -1,0 +1,157 @@
+//! Something to see: the example of the contract, and customers all over the world.
+//! Always the same, so that loading it again changes nothing.
+
+use addressbook_domain::{
+    AddressContent, AddressId, AddressService, City, Country, CustomData, CustomerId, Description,
+    ImportEntry, OnConflict, Region, Timestamp,
+};
+use anyhow::Context;
+use ulid::Ulid;
+
+use crate::format::Format;
+
+/// The customer of the contract's example.
+pub(crate) const EXAMPLE_CUSTOMER: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
+
+/// The contract's example.
+const EXAMPLE: &str = include_str!("demo/example.ndjson");
+
+/// Real places: country, region, city and a landmark, in the scripts that people there
+/// use.
+const PLACES: &str = include_str!("demo/places.tsv");
+
+/// Customers are `cus_demo_001` and so on.
+const CUSTOMERS: u64 = 300;
+
+const DESCRIPTIONS: [Option<&str>; 8] = [
+    Some("Home"),
+    Some("Office"),
+    None,
+    Some("Parents"),
+    Some("Warehouse 2, loading ramp"),
+    Some("Summer house"),
+    Some("Bureau de la comptabilité"),
+    Some("自宅"),
+];
+
+/// Imports the demonstration data; what was changed since stays changed.
+pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
+    let mut entries = example()?;
+    entries.extend(world().context("the demonstration data is faulty")?);
+    service
+        .import(&entries, OnConflict::Skip)
+        .await
+        .context("cannot load the demonstration data")?;
+    Ok(())
+}
+
+fn example() -> anyhow::Result<Vec<ImportEntry>> {
+    let lines = Format::Ndjson.read(EXAMPLE.as_bytes())?;
+    lines.map(|line| Ok(line?.entry?)).collect()
+}
+
+/// Numbers without end that look random and are the same each time (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ (number >> 31)) % sides
+    }
+
+    fn choose<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
+        choices.get(self.roll(choices.len() as u64) as usize)
+    }
+}
+
+fn world() -> anyhow::Result<Vec<ImportEntry>> {
+    let places: Vec<&str> = PLACES.lines().skip(1).collect();
+    let mut dice = Dice(2026);
+    let mut entries = Vec::new();
+    for number in 1..=CUSTOMERS {
+        let customer_id = CustomerId::parse(&format!("cus_demo_{number:03}"))?;
+        // Most people have one or two addresses, a few have a dozen.
+        let addresses = [1, 1, 1, 2, 2, 3, 5, 12][dice.roll(8) as usize];
+        for _ in 0..addresses {
+            let place = dice.choose(&places).context("there are places")?;
+            entries.push(somewhere(&customer_id, place, &mut dice)?);
+        }
+    }
+    Ok(entries)
+}
+
+/// 2023-01-01T00:00:00Z and three years, in milliseconds.
+const SINCE_MS: u64 = 1_672_531_200_000;
+const SPAN_MS: u64 = 3 * 365 * 24 * 60 * 60 * 1_000;
+
+fn somewhere(
+    customer_id: &CustomerId,
+    place: &str,
+    dice: &mut Dice,
+) -> anyhow::Result<ImportEntry> {
+    let mut columns = place.split('\t');
+    let mut column = || columns.next().context("a place has four columns");
+    let (country, region, city, landmark) = (column()?, column()?, column()?, column()?);
+    let created_ms = SINCE_MS + dice.roll(SPAN_MS);
+    let updated_ms = created_ms + dice.roll(2) * dice.roll(SPAN_MS / 3);
+    let custom_data = match dice.roll(4) {
+        0 => None,
+        1 => Some(serde_json::json!({ "landmark": landmark })),
+        2 => Some(serde_json::json!({ "landmark": landmark, "floor": dice.roll(30) })),
+        _ => Some(serde_json::json!({ "delivery": { "leave_at": landmark, "call_first": true } })),
+    };
+    let description = dice.choose(&DESCRIPTIONS).copied().flatten();
+    let random = u128::from(dice.roll(u64::MAX)) << 16;
+    Ok(ImportEntry {
+        customer_id: customer_id.clone(),
+        id: Some(AddressId::from_ulid(Ulid::from_parts(created_ms, random))),
+        content: AddressContent {
+            description: description.map(Description::parse).transpose()?,
+            region: Region::parse(region)?,
+            city: City::parse(city)?,
+            country: Country::parse(country)?,
+            custom_data: custom_data
+                .map(|json| CustomData::parse(&json.to_string()))
+                .transpose()?,
+        },
+        created_at: Some(Timestamp::from_unix_ms(created_ms.try_into()?)?),
+        updated_at: Some(Timestamp::from_unix_ms(updated_ms.try_into()?)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn it_is_the_same_each_time() {
+        assert_eq!(world().unwrap(), world().unwrap());
+    }
+
+    #[test]
+    fn it_shows_many_customers_in_many_countries() {
+        let entries = world().unwrap();
+        let customers: HashSet<_> = entries.iter().map(|entry| &entry.customer_id).collect();
+        let countries: HashSet<_> = entries.iter().map(|entry| entry.content.country).collect();
+        let ids: HashSet<_> = entries.iter().map(|entry| &entry.id).collect();
+        assert_eq!(customers.len() as u64, CUSTOMERS);
+        assert!(countries.len() > 60, "{}", countries.len());
+        assert_eq!(ids.len(), entries.len());
+    }
+
+    #[test]
+    fn it_begins_with_the_example_of_the_contract() {
+        let example = example().unwrap();
+        assert_eq!(example.len(), 2);
+        assert!(
+            example
+                .iter()
+                .all(|entry| entry.customer_id.as_str() == EXAMPLE_CUSTOMER)
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! `addressbook export`: writes addresses as `addressbook import` reads them.
+
+use std::io::{self, BufWriter, ErrorKind};
+use std::process::ExitCode;
+
+use addressbook_domain::{CustomerId, Scan};
+use anyhow::Context;
+use clap::Args;
+
+use crate::format::Format;
+use crate::settings::{DatabaseSettings, LogSettings};
+use crate::{ConfigArgument, telemetry};
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArguments {
+    /// Only the addresses of this customer
+    #[arg(long, value_name = "ID", value_parser = CustomerId::parse)]
+    customer: Option<CustomerId>,
+
+    /// How to write them
+    #[arg(long, value_enum, default_value = "ndjson")]
+    format: Format,
+
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+/// How many addresses are in memory at once.
+const STEP: u32 = 1_000;
+
+pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    telemetry::start(&arguments.log)?;
+    let service = crate::service(arguments.database.open()?);
+    let mut output = arguments
+        .format
+        .write(BufWriter::new(io::stdout().lock()))?;
+    let done = actix_web::rt::System::new().block_on(async {
+        let mut scan = Scan {
+            customer_id: arguments.customer.clone(),
+            after: None,
+            limit: STEP,
+        };
+        loop {
+            let addresses = service
+                .export(scan.clone())
+                .await
+                .context("the export is not whole")?;
+            for address in &addresses {
+                output.write(address)?;
+            }
+            match addresses.into_iter().next_back() {
+                Some(last) => scan.after = Some((last.customer_id, last.id)),
+                None => break anyhow::Ok(output.finish()?),
+            }
+        }
+    });
+    match done {
+        // Whoever reads has had enough, such as `head`.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        done => done.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,150 @@
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+use std::str;
+
+use addressbook_domain::{Address, Faults, ImportEntry};
+use anyhow::{Context, bail};
+use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
+
+use super::record::Record;
+use super::{FIELDS, Line, WriteAddress};
+
+/// Reads CSV by RFC 4180, with a header. A field without text is null.
+pub(crate) struct Reader<R> {
+    input: csv::Reader<R>,
+    header: StringRecord,
+    record: ByteRecord,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the header.
+    pub(crate) fn new(input: R) -> anyhow::Result<Self> {
+        let mut input = ReaderBuilder::new()
+            // Records of the wrong length are reported with their line, not by an error
+            // that ends the reading.
+            .flexible(true)
+            // With CRLF taken as one, the numbers of lines would be too small by one.
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(input);
+        let header = input.headers().context("cannot read the CSV header")?;
+        let header: StringRecord = header
+            .iter()
+            .map(|name| name.trim_end_matches('\r'))
+            .collect();
+        for (index, name) in header.iter().enumerate() {
+            if Record::default().field(name).is_none() {
+                bail!(
+                    "the CSV header names {name:?}: expected some of {}",
+                    FIELDS.join(",")
+                );
+            }
+            if header.iter().take(index).any(|other| other == name) {
+                bail!("the CSV header names {name} twice");
+            }
+        }
+        for required in ["customer_id", "region", "city", "country"] {
+            if !header.iter().any(|name| name == required) {
+                bail!(
+                    "the CSV header lacks {required}: expected some of {}",
+                    FIELDS.join(",")
+                );
+            }
+        }
+        Ok(Self {
+            input,
+            header,
+            record: ByteRecord::new(),
+        })
+    }
+
+    fn judge(&self) -> Result<ImportEntry, Faults> {
+        let mut faults = Faults::default();
+        if self.record.len() != self.header.len() {
+            let (expected, found) = (self.header.len(), self.record.len());
+            faults.add(
+                "line",
+                format_args!("expected {expected} fields, got {found}"),
+            );
+            return Err(faults);
+        }
+        let mut record = Record::default();
+        for (name, text) in self.header.iter().zip(&self.record) {
+            let Ok(text) = str::from_utf8(text) else {
+                faults.add(name.to_owned(), "expected text in UTF-8");
+                continue;
+            };
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            let is_null = text.is_empty() || name == "custom_data" && text == "null";
+            if let Some(field) = record.field(name) {
+                *field = (!is_null).then_some(Cow::Borrowed(text));
+            }
+        }
+        record.judge(faults)
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = anyhow::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.input.read_byte_record(&mut self.record) {
+            Ok(false) => None,
+            Ok(true) => {
+                let number = self.record.position().map_or(0, csv::Position::line);
+                Some(Ok(Line {
+                    number,
+                    entry: self.judge(),
+                }))
+            }
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+}
+
+/// Writes CSV by RFC 4180, with a header.
+pub(crate) struct Writer<W: Write>(csv::Writer<W>);
+
+impl<W: Write> Writer<W> {
+    /// Writes the header.
+    pub(crate) fn new(output: W) -> io::Result<Self> {
+        let mut output = csv::Writer::from_writer(output);
+        output.write_record(FIELDS).map_err(io_error)?;
+        Ok(Self(output))
+    }
+}
+
+impl<W: Write> WriteAddress for Writer<W> {
+    fn write(&mut self, address: &Address) -> io::Result<()> {
+        let content = &address.content;
+        let written = self.0.write_record([
+            address.customer_id.as_str(),
+            address.id.as_str(),
+            content
+                .description
+                .as_ref()
+                .map_or("", |text| text.as_str()),
+            content.region.as_str(),
+            content.city.as_str(),
+            content.country.as_str(),
+            content
+                .custom_data
+                .as_ref()
+                .map_or("", |json| json.as_str()),
+            &address.created_at.to_string(),
+            &address.updated_at.to_string(),
+        ]);
+        written.map_err(io_error)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The error of the output itself, whose kind the usual conversion hides.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,254 @@
+//! `addressbook import`: reads addresses from a file, in batches that are imported whole
+//! or not at all.
+
+mod progress;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use addressbook_domain::{AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict};
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+
+use self::progress::Progress;
+use crate::format::{Format, Line, Lines};
+use crate::settings::{DatabaseSettings, LogSettings};
+use crate::{ConfigArgument, telemetry};
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArguments {
+    /// The file to read, or - for standard input
+    file: PathBuf,
+
+    /// How the file is written; by default as its name ends, else NDJSON
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// What to do with a line that cannot be imported
+    #[arg(long, value_enum, default_value = "stop")]
+    on_error: OnError,
+
+    /// What to do with a line whose id exists with other content
+    #[arg(long = "on-conflict", value_enum, default_value = "error")]
+    on_conflict: ConflictChoice,
+
+    /// Pass over the lines before this one
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    from_line: u64,
+
+    /// How many lines make a batch, which is imported whole or not at all
+    #[arg(long, value_name = "LINES", env = "ADDRESSBOOK_IMPORT_BATCH_LINES")]
+    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    import_batch_lines: u32,
+
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnError {
+    /// End at the line; nothing of its batch is imported
+    Stop,
+    /// List the line and go on; the exit code is 2 then
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ConflictChoice {
+    /// The line cannot be imported
+    Error,
+    /// The address gets the line's content
+    Update,
+}
+
+/// The exit code when lines were skipped.
+const EXIT_SKIPPED: u8 = 2;
+
+pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
+    telemetry::start(&arguments.log)?;
+    let (input, bytes) = open(&arguments.file)?;
+    let progress = Progress::new(bytes);
+    let lines = arguments
+        .format()
+        .read(BufReader::new(progress.watch(input)))?;
+    let service = crate::service(arguments.database.open()?);
+    let mut import = Import {
+        arguments,
+        service,
+        progress,
+        report: Report::default(),
+    };
+    let done = actix_web::rt::System::new().block_on(import.run(lines));
+    import.progress.finish();
+    println!(
+        "{}",
+        import
+            .report
+            .summary(import.progress.elapsed().as_secs_f64())
+    );
+    done?;
+    Ok(match import.report.skipped {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(EXIT_SKIPPED),
+    })
+}
+
+fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+    if file.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin().lock()), None));
+    }
+    let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let bytes = opened
+        .metadata()
+        .ok()
+        .filter(|data| data.is_file())
+        .map(|data| data.len());
+    Ok((Box::new(opened), bytes))
+}
+
+impl ImportArguments {
+    fn format(&self) -> Format {
+        let is_csv = self
+            .file
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+        self.format
+            .unwrap_or(if is_csv { Format::Csv } else { Format::Ndjson })
+    }
+
+    fn on_conflict(&self) -> OnConflict {
+        match (self.on_conflict, self.on_error) {
+            (ConflictChoice::Update, _) => OnConflict::Update,
+            (ConflictChoice::Error, OnError::Stop) => OnConflict::Stop,
+            (ConflictChoice::Error, OnError::Skip) => OnConflict::Skip,
+        }
+    }
+}
+
+/// What became of the lines so far.
+#[derive(Default)]
+struct Report {
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    skipped: u64,
+}
+
+impl Report {
+    fn summary(&self, seconds: f64) -> String {
+        let Self {
+            created,
+            updated,
+            unchanged,
+            skipped,
+        } = self;
+        let lines = created + updated + unchanged + skipped;
+        format!(
+            "{lines} lines in {seconds:.1} s: {created} created, {updated} updated, \
+             {unchanged} unchanged, {skipped} skipped"
+        )
+    }
+}
+
+/// A running import.
+struct Import<'a> {
+    arguments: &'a ImportArguments,
+    service: AddressService,
+    progress: Progress,
+    report: Report,
+}
+
+const CONFLICT: &str = "id: exists with other content; --on-conflict update replaces it";
+
+impl Import<'_> {
+    async fn run(&mut self, lines: Lines<'_>) -> anyhow::Result<()> {
+        let mut batch = Batch::default();
+        for line in lines {
+            let line = line.with_context(|| format!("cannot read on; {}", self.stopped(&batch)))?;
+            if line.number < self.arguments.from_line {
+                continue;
+            }
+            self.take(line, &mut batch)?;
+            if batch.entries.len() >= self.arguments.import_batch_lines as usize {
+                self.import(&mut batch).await?;
+            }
+        }
+        self.import(&mut batch).await
+    }
+
+    /// Puts a line into the batch, if it can be read.
+    fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
+        batch.first_line.get_or_insert(line.number);
+        match line.entry {
+            Ok(entry) => {
+                batch.numbers.push(line.number);
+                batch.entries.push(entry);
+            }
+            Err(faults) if self.arguments.on_error == OnError::Skip => {
+                self.skip(line.number, &faults.to_string());
+            }
+            Err(faults) => bail!("line {}: {faults}; {}", line.number, self.stopped(batch)),
+        }
+        Ok(())
+    }
+
+    async fn import(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
+        let imported = self
+            .service
+            .import(&batch.entries, self.arguments.on_conflict())
+            .await;
+        let outcomes = match imported {
+            Ok(outcomes) => outcomes,
+            Err(ImportError::Conflict { index }) => {
+                bail!(
+                    "line {}: {CONFLICT}; {}",
+                    batch.numbers[index],
+                    self.stopped(batch)
+                )
+            }
+            Err(error) => return Err(error).with_context(|| self.stopped(batch)),
+        };
+        for (number, outcome) in batch.numbers.iter().zip(outcomes) {
+            match outcome {
+                ImportOutcome::Created => self.report.created += 1,
+                ImportOutcome::Updated => self.report.updated += 1,
+                ImportOutcome::Unchanged => self.report.unchanged += 1,
+                ImportOutcome::Conflict => self.skip(*number, CONFLICT),
+            }
+        }
+        self.progress.advance(batch.entries.len() as u64);
+        *batch = Batch::default();
+        Ok(())
+    }
+
+    fn skip(&mut self, line: u64, reason: &str) {
+        self.report.skipped += 1;
+        self.progress
+            .print(&format!("line {line}: {reason}; skipped"));
+    }
+
+    /// What to do after an import that ended early.
+    fn stopped(&self, batch: &Batch) -> String {
+        match batch.first_line {
+            Some(line) if line > self.arguments.from_line => format!(
+                "stopped: the lines before line {line} are imported, none from there on; \
+                 resume with --from-line {line}"
+            ),
+            _ => "stopped: no line was imported".to_owned(),
+        }
+    }
+}
+
+/// Lines that are imported together.
+#[derive(Default)]
+struct Batch {
+    first_line: Option<u64>,
+    numbers: Vec<u64>,
+    entries: Vec<ImportEntry>,
+}

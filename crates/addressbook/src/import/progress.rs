@@ -1,0 +1,87 @@
+use std::io::{IsTerminal, Read, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a line is written where no bar can be shown.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shows how far an import is, on standard error: a bar with rate and time left on a
+/// terminal, plain lines elsewhere.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    lines: u64,
+    started: Instant,
+    last_line: Instant,
+    is_terminal: bool,
+}
+
+impl Progress {
+    /// The progress of reading so many bytes, if that is known.
+    pub(crate) fn new(bytes: Option<u64>) -> Self {
+        let is_terminal = stderr().is_terminal();
+        let target = match is_terminal {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(bytes, target);
+        let template = match bytes {
+            Some(_) => "{wide_bar} {percent:>3} %  {msg}  {eta} left",
+            None => "{spinner} {bytes} read  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        Self {
+            bar,
+            lines: 0,
+            started: now,
+            last_line: now,
+            is_terminal,
+        }
+    }
+
+    /// The same input, with what is read of it counted.
+    pub(crate) fn watch(&self, input: impl Read + 'static) -> impl Read + 'static {
+        self.bar.wrap_read(input)
+    }
+
+    /// Notes that so many more lines are done.
+    pub(crate) fn advance(&mut self, lines: u64) {
+        self.lines += lines;
+        let rate = self.lines as f64 / self.elapsed().as_secs_f64().max(0.001);
+        let message = format!(
+            "{} lines, {}/s",
+            HumanCount(self.lines),
+            HumanCount(rate as u64)
+        );
+        if !self.is_terminal && self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            match self.bar.length() {
+                Some(bytes) if bytes > 0 => eprintln!(
+                    "{message}, {} % done, {} left",
+                    self.bar.position() * 100 / bytes,
+                    HumanDuration(self.bar.eta()),
+                ),
+                _ => eprintln!("{message}"),
+            }
+        }
+        self.bar.set_message(message);
+    }
+
+    /// Writes a line of its own, above the bar.
+    pub(crate) fn print(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// How long it has taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}

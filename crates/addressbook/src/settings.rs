@@ -1,0 +1,235 @@
+//! Every setting is a flag, an `ADDRESSBOOK_*` variable and a TOML key of one name. What
+//! a flag says counts before the variable, the variable before the file, the file before
+//! the default.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::ToSocketAddrs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions, Synchronous};
+use anyhow::{Context, bail};
+use clap::{Args, Command, CommandFactory, ValueEnum};
+
+use crate::Cli;
+
+/// Where the addresses are kept, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub(crate) struct DatabaseSettings {
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; the variable
+    /// DATABASE_URL is honoured too
+    #[arg(long, value_name = "URL", env = "ADDRESSBOOK_DATABASE_URL")]
+    #[arg(
+        default_value = "sqlite://./data/addressbook.db",
+        hide_env_values = true
+    )]
+    database_url: String,
+
+    /// Most connections to the database at once
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_POOL_SIZE")]
+    #[arg(default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pool_size: u32,
+
+    /// How long a request waits for a free connection, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_POOL_TIMEOUT_MS")]
+    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pool_timeout_ms: u32,
+
+    /// How long a write waits for others, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_LOCK_TIMEOUT_MS")]
+    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    lock_timeout_ms: u32,
+
+    /// How long one statement may take on PostgreSQL, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_STATEMENT_TIMEOUT_MS")]
+    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    statement_timeout_ms: u32,
+
+    /// When a write to SQLite counts as done
+    #[arg(long, value_name = "WHEN", env = "ADDRESSBOOK_SQLITE_SYNCHRONOUS")]
+    #[arg(default_value = "full", value_enum)]
+    sqlite_synchronous: SqliteSynchronous,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SqliteSynchronous {
+    /// When it is on the disk; survives a power cut
+    Full,
+    /// When the operating system has it; a power cut may take the last writes
+    Normal,
+}
+
+impl DatabaseSettings {
+    /// The database's URL, as it may be printed.
+    pub(crate) fn url(&self) -> anyhow::Result<DatabaseUrl> {
+        // The value itself may hold a password, and stays out of the message.
+        self.database_url
+            .parse()
+            .context("--database-url is no database's URL")
+    }
+
+    fn options(&self) -> StoreOptions {
+        let milliseconds = |number: u32| Duration::from_millis(number.into());
+        StoreOptions {
+            pool_size: self.pool_size,
+            pool_timeout: milliseconds(self.pool_timeout_ms),
+            lock_timeout: milliseconds(self.lock_timeout_ms),
+            statement_timeout: milliseconds(self.statement_timeout_ms),
+            synchronous: match self.sqlite_synchronous {
+                SqliteSynchronous::Full => Synchronous::Full,
+                SqliteSynchronous::Normal => Synchronous::Normal,
+            },
+        }
+    }
+
+    /// Opens the database; creates and migrates it if need be.
+    pub(crate) fn open(&self) -> anyhow::Result<DieselAddressRepository> {
+        Ok(DieselAddressRepository::open(
+            &self.url()?,
+            &self.options(),
+        )?)
+    }
+
+    /// Creates and migrates the database, and returns how many migrations that took.
+    pub(crate) fn migrate(&self) -> anyhow::Result<usize> {
+        Ok(DieselAddressRepository::migrate(
+            &self.url()?,
+            &self.options(),
+        )?)
+    }
+}
+
+/// Where the service listens.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ListenSettings {
+    /// Where the service listens; port 0 takes any free one
+    #[arg(long, value_name = "HOST:PORT", env = "ADDRESSBOOK_LISTEN")]
+    #[arg(default_value = "127.0.0.1:8080", value_parser = host_and_port)]
+    pub(crate) listen: String,
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    match text.to_socket_addrs() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "expected HOST:PORT such as 127.0.0.1:8080 ({error})"
+        )),
+    }
+}
+
+/// What goes to the log, which is written to standard error.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogSettings {
+    /// What to log: error, warn, info, debug, trace or off, also by module
+    #[arg(long, value_name = "FILTER", env = "ADDRESSBOOK_LOG")]
+    #[arg(default_value = "info,actix_server=warn,actix_http=off")]
+    pub(crate) log: String,
+
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", env = "ADDRESSBOOK_LOG_FORMAT")]
+    #[arg(default_value = "text", value_enum)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Reads the command line, with the configuration file's settings in place of the
+/// defaults. Exits when the arguments are wrong or ask for help.
+pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut command = Cli::command();
+    if let Some(path) = config_path(&command, &arguments) {
+        for (key, value) in read_config(&path)? {
+            command = set_default(command, &key, value)
+                .with_context(|| format!("{}: {key} is no setting", path.display()))?;
+        }
+    }
+    if let Some(url) = std::env::var("DATABASE_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+    {
+        command = set_default(command, "database-url", url).context("every command has it")?;
+    }
+    let matches = command.get_matches_from(arguments);
+    Ok(clap::FromArgMatches::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// What `--config` says, on whichever level it stands; other mistakes are reported later.
+fn config_path(command: &Command, arguments: &[OsString]) -> Option<PathBuf> {
+    let lenient = command.clone().ignore_errors(true);
+    let matches = lenient.try_get_matches_from(arguments).ok()?;
+    let level = matches
+        .subcommand()
+        .map_or(&matches, |(_, matches)| matches);
+    level
+        .try_get_one::<PathBuf>("config")
+        .ok()
+        .flatten()
+        .cloned()
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("{} is not TOML", path.display()))?;
+    let mut settings = Vec::new();
+    for (key, value) in table {
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(flag) => flag.to_string(),
+            _ => bail!(
+                "{}: {key} has to be a text, a number, true or false",
+                path.display()
+            ),
+        };
+        settings.push((key, value));
+    }
+    Ok(settings)
+}
+
+/// Replaces the default of a setting, in every command that has it. Only what also has a
+/// variable is a setting.
+fn set_default(mut command: Command, key: &str, value: String) -> Option<Command> {
+    let is_setting = |argument: &clap::Arg| {
+        argument.get_long() == Some(key) && argument.get_env().is_some() && key != "config"
+    };
+    let mut known = false;
+    let mut replace = |level: Command| {
+        let id = level
+            .get_arguments()
+            .find(|argument| is_setting(argument))
+            .map(clap::Arg::get_id);
+        match id.cloned() {
+            Some(id) => {
+                known = true;
+                level.mut_arg(id, |argument| {
+                    argument
+                        .default_value(value.clone())
+                        .hide_default_value(true)
+                })
+            }
+            None => level,
+        }
+    };
+    let names: Vec<_> = command
+        .get_subcommands()
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(name, &mut replace);
+    }
+    command = replace(command);
+    known.then_some(command)
+}

@@ -1,0 +1,227 @@
+use rstest::rstest;
+
+use crate::support::{EXAMPLE, Place};
+
+/// Lines of addresses with ids from `from` on.
+fn lines(from: u32, count: u32) -> String {
+    (from..from + count)
+        .map(|number| line("cus_1", number, "Kigali") + "\n")
+        .collect()
+}
+
+fn line(customer_id: &str, number: u32, city: &str) -> String {
+    format!(
+        r#"{{"customer_id":"{customer_id}","id":"add_{number:026}","description":null,"region":"R","city":"{city}","country":"RW","custom_data":null,"created_at":"2024-08-01T10:15:30.000Z","updated_at":"2024-08-01T10:15:30.000Z"}}"#
+    )
+}
+
+fn export(place: &Place) -> String {
+    place.run(&["export"]).succeeds().stdout
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite(), Place::sqlite())]
+#[case::postgres(Place::postgres(), Place::postgres())]
+#[case::from_sqlite_to_postgres(Place::sqlite(), Place::postgres())]
+fn export_then_import_gives_the_same_bytes(#[case] from: Place, #[case] to: Place) {
+    drop(from.serve(&["--demo"]));
+    for format in ["ndjson", "csv"] {
+        let exported = from.run(&["export", "--format", format]).succeeds().stdout;
+        to.run_with_input(&["import", "-", "--format", format], &exported)
+            .succeeds();
+        assert_eq!(
+            to.run(&["export", "--format", format]).succeeds().stdout,
+            exported
+        );
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn the_same_file_twice_changes_nothing(#[case] place: Place) {
+    // Also lines that leave to the service what it can make.
+    let bare = r#"{"customer_id":"cus_2","region":"R","city":"C","country":"rw"}"#;
+    let file = place.write("a.ndjson", &format!("{EXAMPLE}\n{bare}\r\n{}", lines(1, 3)));
+    let first = place.run(&["import", &file]).succeeds();
+    assert!(
+        first.stdout.contains("6 created, 0 updated, 0 unchanged"),
+        "{}",
+        first.stdout
+    );
+    let exported = export(&place);
+    let second = place.run(&["import", &file]).succeeds();
+    assert!(
+        second.stdout.contains("0 created, 0 updated, 6 unchanged"),
+        "{}",
+        second.stdout
+    );
+    assert_eq!(export(&place), exported);
+    assert!(
+        exported.starts_with(EXAMPLE),
+        "ids keep their spelling: {exported}"
+    );
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn a_faulty_line_stops_the_import_before_its_batch(#[case] place: Place) {
+    let faulty = r#"{"customer_id":"cus_1","region":5,"city":"","country":"ZZ"}"#;
+    let good = lines(1, 7);
+    let file = place.write("a.ndjson", &format!("{good}{faulty}\n{}", lines(8, 2)));
+    let batches = ["import", &file, "--import-batch-lines", "3"];
+    let stopped = place.run(&batches).fails_saying(&[
+        "line 8:",
+        "region: expected a JSON string",
+        "city: expected 1 to 200 characters",
+        "country: expected a two-letter",
+        "--from-line 7",
+    ]);
+    assert_eq!(stopped.code, 1);
+    assert!(
+        !stopped.stderr.contains("region: is required"),
+        "{}",
+        stopped.stderr
+    );
+    assert_eq!(export(&place), lines(1, 6));
+
+    place.write("a.ndjson", &lines(1, 9));
+    let resumed = place
+        .run(&[&batches[..], &["--from-line", "7"]].concat())
+        .succeeds();
+    assert!(resumed.stdout.starts_with("3 lines"), "{}", resumed.stdout);
+    assert_eq!(export(&place), lines(1, 9));
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn faulty_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
+    let input = format!(
+        "{}nonsense\n{}{{}}\n{}",
+        lines(1, 1),
+        lines(2, 1),
+        lines(3, 1)
+    );
+    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
+    assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+    assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
+    assert!(skipped.stdout.contains("2 skipped"), "{}", skipped.stdout);
+    assert!(
+        skipped
+            .stderr
+            .contains("line 2: line: expected a JSON object"),
+        "{}",
+        skipped.stderr
+    );
+    assert!(
+        skipped.stderr.contains("line 4: customer_id: is required"),
+        "{}",
+        skipped.stderr
+    );
+    assert_eq!(export(&place), lines(1, 3));
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn an_id_with_other_content_is_an_error_unless_told_to_update(#[case] place: Place) {
+    place
+        .run_with_input(&["import", "-"], &lines(1, 2))
+        .succeeds();
+    let moved = [line("cus_1", 2, "Huye"), line("cus_1", 3, "Huye")].join("\n");
+
+    let refused = place.run_with_input(&["import", "-"], &moved);
+    refused.fails_saying(&["line 1:", "id:", "--on-conflict update"]);
+    assert_eq!(export(&place), lines(1, 2));
+
+    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &moved);
+    assert_eq!(skipped.code, 2);
+    assert!(
+        skipped
+            .stdout
+            .contains("1 created, 0 updated, 0 unchanged, 1 skipped")
+    );
+
+    let updated = place.run_with_input(&["import", "-", "--on-conflict", "update"], &moved);
+    let updated = updated.succeeds().stdout;
+    assert!(
+        updated.contains("0 created, 1 updated, 1 unchanged, 0 skipped"),
+        "{updated}"
+    );
+    assert_eq!(export(&place), format!("{}{moved}\n", lines(1, 1)));
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn one_customer_is_exported_alone(#[case] place: Place) {
+    let input = format!("{}{}\n", lines(1, 2), line("cus_2", 1, "Huye"));
+    place.run_with_input(&["import", "-"], &input).succeeds();
+    let exported = place
+        .run(&["export", "--customer", "cus_2"])
+        .succeeds()
+        .stdout;
+    assert_eq!(exported, line("cus_2", 1, "Huye") + "\n");
+    place
+        .run(&["export", "--customer", "add_1"])
+        .fails_saying(&["--customer", "add_"]);
+}
+
+#[test]
+fn csv_is_read_as_spreadsheets_write_it() {
+    let place = Place::sqlite();
+    let csv = "\u{feff}country,customer_id,city,region,custom_data,description\r\n\
+               rw,cus_1,\"Kigali, centre\",R,\"{\"\"a\"\": 1}\",\r\n\
+               XX,cus_1,C,R,[],\r\n\
+               rw,cus_1,C\r\n";
+    let file = place.write("a.csv", csv);
+    let imported = place.run(&["import", &file, "--on-error", "skip"]);
+    assert_eq!(imported.code, 2);
+    assert!(
+        imported.stderr.contains("line 3: country: "),
+        "{}",
+        imported.stderr
+    );
+    assert!(
+        imported
+            .stderr
+            .contains("custom_data: expected a JSON object")
+    );
+    assert!(
+        imported
+            .stderr
+            .contains("line 4: line: expected 6 fields, got 3")
+    );
+    let exported = export(&place);
+    assert!(
+        exported.contains(
+            r#""description":null,"region":"R","city":"Kigali, centre","country":"RW","custom_data":{"a":1},"#
+        ),
+        "{exported}"
+    );
+    for (header, word) in [
+        ("customer_id,region,city,zip", "\"zip\""),
+        ("customer_id,region,city,city,country", "city twice"),
+        ("customer_id,region,city", "lacks country"),
+    ] {
+        let file = place.write("b.csv", &format!("{header}\n"));
+        place
+            .run(&["import", &file])
+            .fails_saying(&["CSV header", word]);
+    }
+}
+
+#[test]
+fn a_line_without_end_is_refused_and_passed_over() {
+    let place = Place::sqlite();
+    let input = format!("{}\n{}", "x".repeat(3_000_000), lines(1, 1));
+    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
+    assert!(
+        skipped.stderr.contains("line 1: line: expected at most"),
+        "{}",
+        skipped.stderr
+    );
+    assert_eq!(export(&place), lines(1, 1));
+}

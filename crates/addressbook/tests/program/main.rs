@@ -1,0 +1,11 @@
+//! The program as its users run it: the built binary, on both stores.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+mod import_export;
+mod serve;
+mod settings;
+mod support;

@@ -1,0 +1,104 @@
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service, exists};
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn the_imported_example_is_listed_byte_for_byte(#[case] place: Place) {
+    let file = place.write("example.ndjson", EXAMPLE);
+    place.run(&["import", &file]).succeeds();
+    let service = place.serve(&[]);
+    for prefix in ["", "/api"] {
+        let (status, body) = service.get(&format!("{prefix}{EXAMPLE_PATH}"));
+        assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn the_demonstration_can_be_loaded_again(#[case] place: Place) {
+    let service = place.serve(&["--demo"]);
+    let (_, body) = service.get(EXAMPLE_PATH);
+    assert_eq!(body, EXAMPLE_RESPONSE.trim_end());
+    let customer = service.get("/v1/customers/cus_demo_001/addresses").1;
+    assert!(customer.contains("\"id\":\"add_"), "{customer}");
+    drop(service);
+    let first = place.run(&["export"]).succeeds().stdout;
+    assert!(first.lines().count() > 600, "{}", first.lines().count());
+    drop(place.serve(&["--demo"]));
+    assert_eq!(place.run(&["export"]).succeeds().stdout, first);
+}
+
+#[test]
+fn without_a_command_or_a_setting_it_serves_from_a_new_file() {
+    let place = Place::sqlite();
+    let service = Service::start(place.bare_program(&["--listen", "127.0.0.1:0"]));
+    assert!(exists(&place, "data/addressbook.db"));
+    assert!(
+        service
+            .banner
+            .contains("sqlite://./data/addressbook.db (SQLite)")
+    );
+    // The line to try works as it is printed.
+    let line = service
+        .banner
+        .lines()
+        .find(|line| line.contains("curl"))
+        .unwrap();
+    let url = line.split('\'').nth(1).unwrap();
+    let path = url
+        .strip_prefix(&format!("http://{}", service.address))
+        .unwrap();
+    let (status, body) = service.get(path);
+    assert_eq!(status, 200);
+    assert!(body.contains(r#""addresses":[]"#), "{body}");
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn it_is_live_and_ready_and_its_health_can_be_checked(#[case] place: Place) {
+    let service = place.serve(&[]);
+    assert_eq!(service.get("/livez").0, 200);
+    assert_eq!(service.get("/readyz").0, 200);
+    let check = |address: &str| place.run(&["healthcheck", "--listen", address]);
+    check(&service.address).succeeds();
+    let address = service.address.clone();
+    drop(service);
+    check(&address).fails_saying(&[&address, "does not answer"]);
+}
+
+#[rstest]
+#[case::sigterm("TERM")]
+#[case::sigint("INT")]
+fn it_stops_when_told_to_with_success(#[case] signal: &str) {
+    let place = Place::sqlite();
+    let mut service = place.serve(&["--shutdown-timeout-s", "5"]);
+    service.get("/livez");
+    let started = Instant::now();
+    let pid = service.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let status = service.child.wait().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_way_out() {
+    let place = Place::sqlite();
+    let service = place.serve(&[]);
+    place
+        .run(&["serve", "--listen", &service.address])
+        .fails_saying(&[&service.address, "--listen", "Address already in use"]);
+}

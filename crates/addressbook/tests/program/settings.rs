@@ -1,0 +1,110 @@
+use crate::support::{Place, exists};
+
+#[test]
+fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
+    let place = Place::sqlite();
+    let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
+    let migrate = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let all = [&["migrate"], arguments].concat();
+        let output = place
+            .bare_program(&all)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let flag = ["--database-url", "sqlite://flag.db"];
+    let config = ["--config", &file];
+    let variable = ("ADDRESSBOOK_DATABASE_URL", "sqlite://variable.db");
+    let common = ("DATABASE_URL", "sqlite://common.db");
+    for (arguments, variables, expected) in [
+        ([config, flag].concat(), vec![variable, common], "flag.db"),
+        (config.to_vec(), vec![variable, common], "variable.db"),
+        (config.to_vec(), vec![common], "common.db"),
+        (config.to_vec(), vec![], "file.db"),
+        (
+            vec![],
+            vec![("ADDRESSBOOK_CONFIG", file.as_str())],
+            "file.db",
+        ),
+        (vec![], vec![], "data/addressbook.db"),
+    ] {
+        let printed = migrate(&arguments, &variables);
+        assert!(printed.contains(expected), "{printed}");
+        assert!(exists(&place, expected), "{expected}");
+    }
+}
+
+#[test]
+fn bad_settings_are_refused_and_named() {
+    let place = Place::sqlite();
+    let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
+    let nested = place.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
+    let broken = place.write("broken.toml", "listen =");
+    let value = place.write("value.toml", "pool-size = \"many\"");
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["serve", "--listn"], &["--listn"]),
+        (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
+        (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
+        (&["serve", "--log", "=loud="], &["--log"]),
+        (&["serve", "--config", "missing.toml"], &["missing.toml"]),
+        (&["serve", "--config", &unknown], &["unknown.toml", "listn"]),
+        (&["serve", "--config", &nested], &["nested.toml", "server"]),
+        (&["serve", "--config", &broken], &["broken.toml", "TOML"]),
+        (&["serve", "--config", &value], &["--pool-size", "many"]),
+    ];
+    for (arguments, words) in cases {
+        place.run(arguments).fails_saying(words);
+    }
+    assert!(!exists(&place, "data"), "nothing was created");
+}
+
+#[test]
+fn bad_database_urls_are_refused_without_their_secrets() {
+    let place = Place::sqlite();
+    for (url, words) in [
+        (
+            "mysql://me:s3cret@host/x",
+            vec!["--database-url", "sqlite://", "postgres://"],
+        ),
+        ("sqlite://:memory:", vec!["memory"]),
+        (
+            "postgres://me:s3cret@127.0.0.1:1/x",
+            vec!["postgres://me:***@127.0.0.1:1/x", "refused"],
+        ),
+        (
+            "sqlite:///proc/nowhere/a.db",
+            vec!["cannot create", "/proc/nowhere"],
+        ),
+    ] {
+        let failed = place
+            .run(&["serve", "--database-url", url])
+            .fails_saying(&words);
+        assert!(!failed.stderr.contains("s3cret"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn help_and_completions_name_the_commands() {
+    let place = Place::sqlite();
+    let help = place.run(&["--help"]).succeeds().stdout;
+    let completions = place.run(&["completions", "bash"]).succeeds().stdout;
+    for command in [
+        "serve",
+        "import",
+        "export",
+        "migrate",
+        "healthcheck",
+        "completions",
+    ] {
+        assert!(
+            help.contains(command) && completions.contains(command),
+            "{command}"
+        );
+    }
+    assert!(
+        help.contains("ADDRESSBOOK_LISTEN") && help.contains("127.0.0.1:8080"),
+        "{help}"
+    );
+}

@@ -1,0 +1,199 @@
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use addressbook_testkit::postgres::PostgresServer;
+use tempfile::TempDir;
+
+pub(crate) const EXAMPLE: &str = include_str!("../../src/demo/example.ndjson");
+pub(crate) const EXAMPLE_RESPONSE: &str = include_str!("../example-response.json");
+pub(crate) const EXAMPLE_PATH: &str =
+    "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses?limit=2&offset=0";
+
+/// A place to run the program in: an empty folder, and a database that does not exist or
+/// is empty.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    database_url: String,
+}
+
+impl Place {
+    pub(crate) fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let database_url = format!("sqlite://{}/data/a.db", folder.path().display());
+        Self {
+            folder,
+            database_url,
+        }
+    }
+
+    pub(crate) fn postgres() -> Self {
+        let database_url = PostgresServer::shared().create_database();
+        Self {
+            folder: TempDir::new().unwrap(),
+            database_url,
+        }
+    }
+
+    /// The program without any setting but the database.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare_program(arguments);
+        command.env("ADDRESSBOOK_DATABASE_URL", &self.database_url);
+        command
+    }
+
+    /// The program without any setting.
+    pub(crate) fn bare_program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_remove("DATABASE_URL");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ADDRESSBOOK_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        self.program(arguments).output().unwrap().into()
+    }
+
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut command = self.program(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_owned();
+        // The program may end before it has read everything.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        output.into()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+        name.to_owned()
+    }
+
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Service {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        Service::start(self.program(&all))
+    }
+}
+
+/// What a run of the program left.
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Finished {
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Expects a failure that is told in one line with these words in it.
+    #[track_caller]
+    pub(crate) fn fails_saying(self, words: &[&str]) -> Self {
+        assert_ne!(self.code, 0, "{}", self.stdout);
+        for word in words {
+            assert!(
+                self.stderr.contains(word),
+                "{word:?} is not in {:?}",
+                self.stderr
+            );
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+}
+
+/// The running service; killed when dropped.
+pub(crate) struct Service {
+    pub(crate) child: Child,
+    pub(crate) banner: String,
+    /// Such as `127.0.0.1:34567`.
+    pub(crate) address: String,
+}
+
+impl Service {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("stop ") {
+            assert_ne!(
+                stdout.read_line(&mut banner).unwrap(),
+                0,
+                "it ended early: {banner}"
+            );
+        }
+        let address = banner
+            .split("http://")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
+        Self {
+            child,
+            banner,
+            address,
+        }
+    }
+
+    /// The status and body of a GET.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        let mut response = agent
+            .get(format!("http://{}{path}", self.address))
+            .call()
+            .unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a file exists in the place's folder.
+pub(crate) fn exists(place: &Place, path: &str) -> bool {
+    Path::new(place.folder.path()).join(path).exists()
+}
