@@ -64,3 +64,59 @@ pub(crate) trait WriteAddress {
     fn write(&mut self, address: &Address) -> io::Result<()>;
     fn finish(&mut self) -> io::Result<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use addressbook_domain::ImportEntry;
+    use addressbook_testkit::strategies;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(format: Format, addresses: &[Address]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = format.write(&mut bytes).unwrap();
+        for address in addresses {
+            writer.write(address).unwrap();
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back_whole(
+            addresses in proptest::collection::vec(strategies::address(), 0..5),
+            format in proptest::sample::select(vec![Format::Ndjson, Format::Csv]),
+        ) {
+            let bytes = written(format, &addresses);
+            let header = u64::from(format == Format::Csv);
+            let lines: Vec<_> = format.read(&bytes[..]).unwrap().map(Result::unwrap).collect();
+            let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+            prop_assert_eq!(numbers, (1..).skip(header as usize).take(addresses.len()).collect::<Vec<u64>>());
+            let entries: Vec<_> = lines.into_iter().map(|line| line.entry.unwrap()).collect();
+            let expected: Vec<_> = addresses
+                .into_iter()
+                .map(|address| ImportEntry {
+                    customer_id: address.customer_id,
+                    id: Some(address.id),
+                    content: address.content,
+                    created_at: Some(address.created_at),
+                    updated_at: Some(address.updated_at),
+                })
+                .collect();
+            prop_assert_eq!(entries, expected);
+        }
+
+        #[test]
+        fn no_input_makes_a_reader_panic(
+            input in proptest::collection::vec(any::<u8>(), 0..200),
+            format in proptest::sample::select(vec![Format::Ndjson, Format::Csv]),
+        ) {
+            if let Ok(lines) = format.read(&input[..]) {
+                lines.for_each(drop);
+            }
+        }
+    }
+}

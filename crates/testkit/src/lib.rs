@@ -1,7 +1,8 @@
 //! For tests: an [in-memory repository](InMemoryRepository), [fixtures], a
 //! [frozen clock](FrozenClock) and [foreseeable ids](SequenceIds), a throwaway PostgreSQL
-//! (module `postgres`, by the feature of that name), and the [contract suite](contract)
-//! that every repository has to pass, whoever writes it.
+//! and arbitrary addresses (modules `postgres` and `strategies`, by the features `postgres`
+//! and `proptest`), and the [contract suite](contract) that every repository has to pass,
+//! whoever writes it.
 
 #![expect(
     clippy::expect_used,
@@ -16,6 +17,8 @@ mod frozen;
 mod memory;
 #[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 
 pub use frozen::{FrozenClock, SequenceIds};
 pub use memory::InMemoryRepository;

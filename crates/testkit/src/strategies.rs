@@ -1,0 +1,96 @@
+//! Arbitrary addresses for property tests, with what tends to be got wrong more often
+//! than by chance: quotes, separators, wildcards, four-byte characters.
+
+use addressbook_domain::{
+    Address, AddressContent, AddressId, City, Country, CustomData, CustomerId, Description, Region,
+    Revision, Timestamp,
+};
+use proptest::prelude::*;
+use proptest::{collection, option, sample};
+
+/// Any text without control characters that is not only blanks.
+fn text() -> impl Strategy<Value = String> {
+    let awkward = sample::select(vec![
+        '"', '\'', '\\', '/', ',', ';', ' ', '%', '_', '{', '\u{2028}', '\u{feff}', '🏠', 'é',
+    ]);
+    let char = prop_oneof![
+        any::<char>().prop_filter("no control character", |char| !char.is_control()),
+        awkward,
+    ];
+    (collection::vec(char, 0..20), "[A-Za-z京é]")
+        .prop_map(|(chars, visible)| chars.into_iter().chain(visible.chars()).collect())
+}
+
+/// A JSON value, at most so many levels deep.
+fn json(depth: u32) -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        text().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(depth, 16, 4, |inner| {
+        prop_oneof![
+            collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            object(inner).prop_map(Into::into),
+        ]
+    })
+}
+
+fn object(
+    value: impl Strategy<Value = serde_json::Value>,
+) -> impl Strategy<Value = serde_json::Map<String, serde_json::Value>> {
+    collection::btree_map(text(), value, 0..4).prop_map(|members| members.into_iter().collect())
+}
+
+fn custom_data() -> impl Strategy<Value = CustomData> {
+    object(json(3)).prop_map(|object| {
+        CustomData::parse(&serde_json::Value::Object(object).to_string()).unwrap()
+    })
+}
+
+/// Any moment.
+pub fn timestamp() -> impl Strategy<Value = Timestamp> {
+    (-62_167_219_200_000..=253_402_300_799_999_i64)
+        .prop_map(|unix_ms| Timestamp::from_unix_ms(unix_ms).unwrap())
+}
+
+prop_compose! {
+    /// Any content.
+    pub fn content()(
+        description in option::of(text()),
+        region in text(),
+        city in text(),
+        country in sample::select(vec!["RW", "US", "JP", "FR", "XK"]),
+        custom_data in option::of(custom_data()),
+    ) -> AddressContent {
+        AddressContent {
+            description: description.map(|text| Description::parse(&text).unwrap()),
+            region: Region::parse(&region).unwrap(),
+            city: City::parse(&city).unwrap(),
+            country: Country::parse(country).unwrap(),
+            custom_data,
+        }
+    }
+}
+
+prop_compose! {
+    /// Any address, as it is when it was created.
+    pub fn address()(
+        customer_id in "[A-Za-z0-9_-]{1,64}".prop_filter("no address's", |id| !id.starts_with("add_")),
+        id in "add_[0-9a-z]{26}",
+        content in content(),
+        mut times in [timestamp(), timestamp()],
+    ) -> Address {
+        times.sort();
+        Address {
+            customer_id: CustomerId::parse(&customer_id).unwrap(),
+            id: AddressId::parse(&id).unwrap(),
+            content,
+            created_at: times[0],
+            updated_at: times[1],
+            revision: Revision::FIRST,
+        }
+    }
+}
