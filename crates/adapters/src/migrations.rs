@@ -4,13 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::backend::Backend;
+use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::database_url::PostgresUrl;
-use crate::dialect::{SessionOptions, StoreConnection};
+use crate::dialect::{SessionOptions, StoreConnection, on_each};
 use crate::error::{OpenError, connection_reason};
 use crate::{DatabaseUrl, StoreOptions};
 
@@ -33,11 +36,17 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
         ..options.session()
     };
     let mut store = open_or_create(url, &session)?;
+    // Most starts find everything in place. They need no lock, and no right to create.
+    let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
+    let applied = on_each!(&mut store, c => select(versions).load::<String>(c));
+    if applied.is_ok_and(|applied| applied == known_versions()) {
+        return Ok(0);
+    }
     match &mut store {
         StoreConnection::Sqlite(c) => c.immediate_transaction(|c| run_pending(c, SQLITE)),
         StoreConnection::Postgres(c) => c.transaction(|c| {
             sql_query("SELECT pg_advisory_xact_lock($1)")
-                .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
+                .bind::<BigInt, _>(MIGRATION_LOCK)
                 .execute(c)?;
             run_pending(c, POSTGRES)
         }),
@@ -46,6 +55,15 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
         MigrateError::Diesel(error) => OpenError::Migrate(error.to_string()),
         MigrateError::Open(error) => error,
     })
+}
+
+fn known_versions() -> Vec<String> {
+    // Both databases have migrations of the same names.
+    let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap_or_default();
+    migrations
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect()
 }
 
 /// What can go wrong inside the migrating transaction.
@@ -146,7 +164,7 @@ fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), Co
     let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
     // Another start may have created it meanwhile: what counts is whether one can
     // connect to it now, which the caller finds out.
-    if let Err(error) = crate::dialect::on_each!(&mut store, c => sql_query(statement).execute(c)) {
+    if let Err(error) = on_each!(&mut store, c => sql_query(statement).execute(c)) {
         tracing::warn!(%error, "cannot create the database");
     }
     Ok(())

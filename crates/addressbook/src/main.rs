@@ -10,6 +10,7 @@ mod serve;
 mod settings;
 mod telemetry;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -80,12 +81,9 @@ fn main() -> ExitCode {
             Task::Migrate(arguments) => migrate(&arguments),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
             Task::Completions { shell } => {
-                clap_complete::generate(
-                    shell,
-                    &mut Cli::command(),
-                    env!("CARGO_PKG_NAME"),
-                    &mut std::io::stdout(),
-                );
+                let (mut command, mut script) = (Cli::command(), Vec::new());
+                clap_complete::generate(shell, &mut command, env!("CARGO_PKG_NAME"), &mut script);
+                std::io::stdout().write_all(&script)?;
                 Ok(ExitCode::SUCCESS)
             }
         }

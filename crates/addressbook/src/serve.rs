@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use actix_web::HttpServer;
 use anyhow::Context;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use crate::settings::{DatabaseSettings, ListenSettings, LogSettings};
 use crate::{ConfigArgument, demo, telemetry};
@@ -15,7 +16,7 @@ use crate::{ConfigArgument, demo, telemetry};
 pub(crate) struct ServeArguments {
     /// First load demonstration data: the example of the documentation, and a few hundred
     /// customers all over the world
-    #[arg(long, env = "ADDRESSBOOK_DEMO")]
+    #[arg(long, env = "ADDRESSBOOK_DEMO", value_parser = BoolishValueParser::new())]
     demo: bool,
 
     #[command(flatten)]

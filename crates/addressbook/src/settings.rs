@@ -18,8 +18,8 @@ use crate::Cli;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct DatabaseSettings {
-    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; the variable
-    /// DATABASE_URL is honoured too
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; by default
+    /// sqlite://./data/addressbook.db. The variable DATABASE_URL is honoured too
     #[arg(long, value_name = "URL", env = "ADDRESSBOOK_DATABASE_URL")]
     #[arg(
         default_value = "sqlite://./data/addressbook.db",
@@ -214,11 +214,7 @@ fn set_default(mut command: Command, key: &str, value: String) -> Option<Command
         match id.cloned() {
             Some(id) => {
                 known = true;
-                level.mut_arg(id, |argument| {
-                    argument
-                        .default_value(value.clone())
-                        .hide_default_value(true)
-                })
+                level.mut_arg(id, |argument| argument.default_value(value.clone()))
             }
             None => level,
         }

@@ -1,7 +1,8 @@
 use std::thread;
 
 use addressbook_adapters::{DieselAddressRepository, OpenError, StoreOptions};
-use addressbook_domain::AddressRepository;
+use addressbook_domain::{AddressRepository, RepositoryError};
+use addressbook_testkit::fixtures::{address, creating};
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
@@ -23,6 +24,25 @@ fn of_several_starts_at_once_one_migrates(#[case] database: Database) {
     });
     assert!(migrations > 0);
     assert_eq!(migrate(&database).unwrap(), 0, "everything is there");
+}
+
+#[tokio::test]
+async fn a_session_that_may_only_read_can_open_what_is_migrated() {
+    let database = Database::postgres();
+    let separator = if database.raw_url.contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    let read_only = "options=-c%20default_transaction_read_only%3Don";
+    let reader = Database::at(format!("{}{separator}{read_only}", database.raw_url));
+    let repository = reader.open(StoreOptions::default());
+    repository.ready().await.unwrap();
+    let refused = repository.commit(creating([address("cus_1", 1)])).await;
+    assert!(
+        matches!(refused, Err(RepositoryError::Unavailable(_))),
+        "{refused:?}"
+    );
 }
 
 #[rstest]

@@ -9,7 +9,8 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
 use super::record::Record;
 use super::{FIELDS, Line, WriteAddress};
 
-/// Reads CSV by RFC 4180, with a header. A field without text is null.
+/// Reads CSV by RFC 4180, with a header. A field without text is null; empty lines are
+/// passed over.
 pub(crate) struct Reader<R> {
     input: csv::Reader<R>,
     header: StringRecord,
@@ -87,16 +88,17 @@ impl<R: Read> Iterator for Reader<R> {
     type Item = anyhow::Result<Line>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.input.read_byte_record(&mut self.record) {
-            Ok(false) => None,
-            Ok(true) => {
-                let number = self.record.position().map_or(0, csv::Position::line);
-                Some(Ok(Line {
-                    number,
-                    entry: self.judge(),
-                }))
+        loop {
+            match self.input.read_byte_record(&mut self.record) {
+                Ok(false) => return None,
+                Ok(true) if self.record.as_slice() == b"\r" => {}
+                Ok(true) => {
+                    let number = self.record.position().map_or(0, csv::Position::line);
+                    let entry = self.judge();
+                    return Some(Ok(Line { number, entry }));
+                }
+                Err(error) => return Some(Err(error.into())),
             }
-            Err(error) => Some(Err(error.into())),
         }
     }
 }

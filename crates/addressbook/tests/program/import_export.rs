@@ -174,13 +174,14 @@ fn csv_is_read_as_spreadsheets_write_it() {
     let place = Place::sqlite();
     let csv = "\u{feff}country,customer_id,city,region,custom_data,description\r\n\
                rw,cus_1,\"Kigali, centre\",R,\"{\"\"a\"\": 1}\",\r\n\
+               \r\n\
                XX,cus_1,C,R,[],\r\n\
                rw,cus_1,C\r\n";
     let file = place.write("a.csv", csv);
     let imported = place.run(&["import", &file, "--on-error", "skip"]);
     assert_eq!(imported.code, 2);
     assert!(
-        imported.stderr.contains("line 3: country: "),
+        imported.stderr.contains("line 4: country: "),
         "{}",
         imported.stderr
     );
@@ -192,7 +193,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
     assert!(
         imported
             .stderr
-            .contains("line 4: line: expected 6 fields, got 3")
+            .contains("line 5: line: expected 6 fields, got 3")
     );
     let exported = export(&place);
     assert!(

@@ -1,4 +1,4 @@
-use crate::support::{Place, exists};
+use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service, exists};
 
 #[test]
 fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
@@ -33,6 +33,18 @@ fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
         let printed = migrate(&arguments, &variables);
         assert!(printed.contains(expected), "{printed}");
         assert!(exists(&place, expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_switch_is_a_setting_like_others() {
+    for (config, variable) in [("demo = true", None), ("", Some("1")), ("", Some("true"))] {
+        let place = Place::sqlite();
+        let file = place.write("a.toml", config);
+        let mut command = place.program(&["serve", "--listen", "127.0.0.1:0", "--config", &file]);
+        command.envs(variable.map(|value| ("ADDRESSBOOK_DEMO", value)));
+        let service = Service::start(command);
+        assert_eq!(service.get(EXAMPLE_PATH).1, EXAMPLE_RESPONSE.trim_end());
     }
 }
 
