@@ -83,13 +83,28 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<T, WorkError> {
+        // In SQLite, a transaction that only later turns to writing fails at once when
+        // another one writes, whatever the timeout. One that says so at its start waits.
+        self.transaction("BEGIN IMMEDIATE", "BEGIN", work)
+    }
+
+    /// Runs a whole transaction that reads: all of it is of one moment.
+    pub(crate) fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
+    ) -> Result<T, WorkError> {
+        self.transaction("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+    }
+
+    fn transaction<T>(
+        &mut self,
+        begin_sqlite: &str,
+        begin_postgres: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
+    ) -> Result<T, WorkError> {
         match self {
-            // A transaction that only later turns to writing fails at once when another
-            // one writes, whatever the timeout. One that says so at its start waits.
-            Self::Sqlite(connection) => {
-                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
-            }
-            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
+            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_sqlite)?,
+            Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_postgres)?,
         }
         match work(self) {
             Ok(value) => {

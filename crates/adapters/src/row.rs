@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, City, Country, CustomData, CustomerId, Description,
+    Address, AddressContent, AddressId, AddressRevision, ChangeKind, City, Country, CustomData, CustomerId, Description,
     Inconsistency, Region, Revision, Timestamp,
 };
 use diesel::prelude::*;
@@ -90,6 +90,24 @@ impl TryFrom<AddressRow<'_>> for Address {
             revision: revision.ok_or_else(|| damaged("revision"))?,
         })
     }
+}
+
+/// A revision as a row: the address as it was, what happened and when.
+pub(crate) type RevisionRow<'a> = (AddressRow<'a>, String, i64);
+
+pub(crate) fn revision((row, change, changed_at): RevisionRow<'_>) -> Result<AddressRevision, Inconsistency> {
+    let address = Address::try_from(row)?;
+    let damaged = |field| Inconsistency {
+        record: "address revision",
+        key: address.id.to_string(),
+        field,
+    };
+    let change = ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == change);
+    Ok(AddressRevision {
+        change: change.ok_or_else(|| damaged("change"))?,
+        changed_at: Timestamp::from_unix_ms(changed_at).map_err(|_| damaged("changed_at"))?,
+        address,
+    })
 }
 
 /// The value that a text stands for, if it is in the form in which values are kept: what

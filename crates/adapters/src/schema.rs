@@ -23,4 +23,31 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    address_revisions (customer_id, id, revision) {
+        customer_id -> Text,
+        id -> Text,
+        revision -> BigInt,
+        change -> Text,
+        changed_at -> BigInt,
+        description -> Nullable<Text>,
+        region -> Text,
+        city -> Text,
+        country -> Text,
+        custom_data -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_records (customer_id, key) {
+        customer_id -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        address_id -> Text,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);

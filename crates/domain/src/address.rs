@@ -32,6 +32,62 @@ pub struct AddressContent {
     pub custom_data: Option<CustomData>,
 }
 
+/// One state of an address, kept for ever (until its customer is erased).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressRevision {
+    /// The address as it was then; its `revision` is this one's number.
+    pub address: Address,
+    /// What happened.
+    pub change: ChangeKind,
+    /// When it happened, by the clock of this service.
+    pub changed_at: Timestamp,
+}
+
+/// What happened to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It came into the book.
+    Created,
+    /// Its content or times changed.
+    Updated,
+    /// It left the book; the revision holds its last content.
+    Removed,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Removed];
+
+    /// Its name: `created`, `updated` or `removed`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// What tells one state of an address from all others, also from those of an address that
+/// was erased and came again: the strong validator of conditional requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub revision: Revision,
+    /// When its content last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Address {
+    /// Which state of the address this is.
+    pub fn version(&self) -> Version {
+        Version {
+            revision: self.revision,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
 /// The number of an address's state: 1, 2, 3…
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(u32);

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{AddressContent, City, Country, CustomData, Description, Region};
+use crate::{AddressContent, City, Country, CustomData, Description, Region, json};
 
 /// What is wrong with one field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,63 @@ impl AddressDraft<'_> {
             country: country?,
             custom_data: custom_data?,
         })
+    }
+}
+
+/// What a JSON merge patch (RFC 7396) does to the content of an address: each field is left
+/// alone (`None`), made null (`Some(None)`) or replaced. Custom data is a merge patch of
+/// its own, as JSON text.
+#[derive(Clone, Debug, Default)]
+pub struct AddressPatch {
+    /// See [`AddressContent::description`].
+    pub description: Option<Option<String>>,
+    /// See [`AddressContent::region`].
+    pub region: Option<Option<String>>,
+    /// See [`AddressContent::city`].
+    pub city: Option<Option<String>>,
+    /// See [`AddressContent::country`].
+    pub country: Option<Option<String>>,
+    /// See [`AddressContent::custom_data`].
+    pub custom_data: Option<Option<String>>,
+}
+
+impl AddressPatch {
+    /// The content that a patch makes of another.
+    ///
+    /// # Errors
+    /// Every fault of the result, found as in any other address.
+    pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, Faults> {
+        fn over<'a>(patch: &'a Option<Option<String>>, kept: Option<&'a str>) -> Field<'a> {
+            match patch {
+                Some(value) => value.as_deref(),
+                None => kept,
+            }
+            .map(Cow::Borrowed)
+        }
+        let mut faults = Faults::default();
+        let kept_data = content.custom_data.as_ref().map(CustomData::as_str);
+        let custom_data = match &self.custom_data {
+            Some(Some(patch)) => faults
+                .check("custom_data", json::check(patch, CustomData::MAX_DEPTH))
+                .and_then(|()| {
+                    let merged = json::merge_patch(kept_data.unwrap_or("{}"), patch);
+                    faults.check("custom_data", merged).map(Cow::Owned)
+                }),
+            Some(None) => None,
+            None => kept_data.map(Cow::Borrowed),
+        };
+        let kept_description = content.description.as_ref().map(Description::as_str);
+        let draft = AddressDraft {
+            description: over(&self.description, kept_description),
+            region: over(&self.region, Some(content.region.as_str())),
+            city: over(&self.city, Some(content.city.as_str())),
+            country: over(&self.country, Some(content.country.as_str())),
+            custom_data,
+        };
+        match draft.parse(&mut faults) {
+            Some(content) if faults.is_empty() => Ok(content),
+            _ => Err(faults),
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub enum ImportOutcome {
     Unchanged,
     /// Its id exists with other content, and was left so ([`OnConflict::Skip`]).
     Conflict,
+    /// The customer has as many addresses as may be ([`OnConflict::Skip`]).
+    BookFull,
 }
 
 /// Why a batch was not imported. Nothing of it was.
@@ -55,6 +57,15 @@ pub enum ImportError {
     Conflict {
         /// Which of the entries, from 0.
         index: usize,
+    },
+    /// The customer of an entry has as many addresses as may be ([`OnConflict::Stop`] and
+    /// [`OnConflict::Update`]).
+    #[error("entry {index} is one address more than the {max_addresses} a customer may have")]
+    BookFull {
+        /// Which of the entries, from 0.
+        index: usize,
+        /// How many a customer may have.
+        max_addresses: u32,
     },
     /// The repository failed.
     #[error(transparent)]
@@ -79,25 +90,54 @@ impl AddressService {
         // or where an entry without id leaves no other way.
         let mut found = vec![None; entries.len()];
         let mut look = entries.iter().any(|entry| entry.id.is_none());
-        for _ in 0..ATTEMPTS {
+        let mut full = FullBooks::new();
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
             if look {
                 let lookups = entries.iter().map(ImportEntry::lookup).collect();
                 found = self.repository.find(lookups).await?;
             }
-            let (outcomes, commit) = self.decide(entries, &found, on_conflict);
+            let at = self.clock.now();
+            let (outcomes, batch) = self.decide(entries, &found, on_conflict, &full, at);
+            let conflict = |outcome: &ImportOutcome| *outcome == ImportOutcome::Conflict;
             if on_conflict == OnConflict::Stop
-                && let Some(index) = outcomes
-                    .iter()
-                    .position(|outcome| *outcome == ImportOutcome::Conflict)
+                && let Some(index) = outcomes.iter().position(conflict)
             {
                 return Err(ImportError::Conflict { index });
             }
-            if commit.changes.is_empty() {
+            if batch.changes.is_empty() {
                 return Ok(outcomes);
             }
+            let max_addresses = self.limits.max_addresses;
+            let Batch {
+                changes,
+                entry_of_change,
+                ..
+            } = batch;
+            let commit = Commit {
+                at,
+                changes,
+                max_addresses,
+                idempotency: None,
+            };
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
-                Err(RepositoryError::Conflict { .. }) => look = true,
+                Err(RepositoryError::Conflict { .. }) => {
+                    look = true;
+                    attempts += 1;
+                }
+                // Decide anew without what is too much of this book; each book fills once.
+                Err(RepositoryError::BookFull { index }) if on_conflict == OnConflict::Skip => {
+                    let index = entry_of_change[index];
+                    full.insert(entries[index].customer_id.clone(), index);
+                }
+                Err(RepositoryError::BookFull { index }) => {
+                    let index = entry_of_change[index];
+                    return Err(ImportError::BookFull {
+                        index,
+                        max_addresses,
+                    });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -109,59 +149,88 @@ impl AddressService {
         entries: &[ImportEntry],
         found: &[Option<Address>],
         on_conflict: OnConflict,
-    ) -> (Vec<ImportOutcome>, Commit) {
-        let at = self.clock.now();
+        full: &FullBooks,
+        at: Timestamp,
+    ) -> (Vec<ImportOutcome>, Batch) {
         let mut batch = Batch::default();
+        let mut decide =
+            |(index, (entry, found)): (usize, (&ImportEntry, &Option<Address>))| match batch
+                .current(entry, found.as_ref())
+            {
+                Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
+                Some(current) if on_conflict == OnConflict::Update => {
+                    let (address, expected) = (entry.replacing(current, at), current.revision);
+                    batch.replace(index, address, expected);
+                    ImportOutcome::Updated
+                }
+                Some(_) => ImportOutcome::Conflict,
+                None if full
+                    .get(&entry.customer_id)
+                    .is_some_and(|first| index >= *first) =>
+                {
+                    ImportOutcome::BookFull
+                }
+                None => {
+                    let id = entry.id.clone();
+                    let id = id.unwrap_or_else(|| AddressId::from_ulid(self.ids.next()));
+                    batch.add(index, Change::Create(entry.creating(id, at)));
+                    ImportOutcome::Created
+                }
+            };
         let outcomes = entries
             .iter()
             .zip(found)
-            .map(
-                |(entry, found)| match (batch.current(entry, found.as_ref()), &entry.id) {
-                    (Some(current), _) if entry.repeats(current) => ImportOutcome::Unchanged,
-                    (Some(current), _) if on_conflict == OnConflict::Update => {
-                        let expected = current.revision;
-                        let address = entry.replacing(current, at);
-                        batch.add(Change::Replace { address, expected });
-                        ImportOutcome::Updated
-                    }
-                    (Some(_), _) => ImportOutcome::Conflict,
-                    (None, id) => {
-                        let id = id
-                            .clone()
-                            .unwrap_or_else(|| AddressId::from_ulid(self.ids.next()));
-                        batch.add(Change::Create(entry.creating(id, at)));
-                        ImportOutcome::Created
-                    }
-                },
-            )
+            .enumerate()
+            .map(&mut decide)
             .collect();
-        (
-            outcomes,
-            Commit {
-                at,
-                changes: batch.changes,
-            },
-        )
+        (outcomes, batch)
     }
 }
+
+/// For each customer whose book is full, the first entry that does not fit in.
+type FullBooks = HashMap<CustomerId, usize>;
 
 /// The changes decided so far, and where each address's latest one is.
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
+    entry_of_change: Vec<usize>,
     by_id: HashMap<(CustomerId, AddressId), usize>,
     by_content: HashMap<(CustomerId, AddressContent), usize>,
 }
 
 impl Batch {
-    fn add(&mut self, change: Change) {
-        let (address, index) = (change.address(), self.changes.len());
+    fn add(&mut self, entry: usize, change: Change) {
+        self.note(&change, self.changes.len());
+        self.changes.push(change);
+        self.entry_of_change.push(entry);
+    }
+
+    /// Replaces an address by its next state. One that this batch creates is created as it
+    /// comes last: only the store knows at which revision it begins.
+    fn replace(&mut self, entry: usize, address: Address, expected: Revision) {
+        let key = (address.customer_id.clone(), address.id.clone());
+        let latest = self.by_id.get(&key).copied();
+        match latest.map(|index| (index, &self.changes[index])) {
+            Some((index, Change::Create(_))) => {
+                let change = Change::Create(Address {
+                    revision: Revision::FIRST,
+                    ..address
+                });
+                self.note(&change, index);
+                self.changes[index] = change;
+            }
+            _ => self.add(entry, Change::Replace { address, expected }),
+        }
+    }
+
+    fn note(&mut self, change: &Change, index: usize) {
+        let address = change.address();
         let customer_id = || address.customer_id.clone();
         self.by_id
             .insert((customer_id(), address.id.clone()), index);
         self.by_content
             .insert((customer_id(), address.content.clone()), index);
-        self.changes.push(change);
     }
 
     /// The address that an entry speaks of, as it stands after the changes so far;

@@ -70,6 +70,70 @@ pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
     Ok(reader.end()?)
 }
 
+/// Applies a JSON merge patch (RFC 7396) to a text: members that the patch does not name
+/// keep their order and spelling, new ones come last, in the patch's order. Both texts
+/// have to be JSON already; what is no object counts as an empty one.
+///
+/// # Errors
+/// [`JsonError`] when an object names a member twice.
+pub fn merge_patch(target: &str, patch: &str) -> Result<String, JsonError> {
+    let is_object = |text: &str| text.trim_start().starts_with('{');
+    if !is_object(patch) {
+        return Ok(compact(patch));
+    }
+    let target = if is_object(target) {
+        spelled_members(target)?
+    } else {
+        Vec::new()
+    };
+    let mut patch: Vec<_> = members(patch)?.into_iter().map(Some).collect();
+    let mut merged = Vec::new();
+    for (spelling, value) in target {
+        let name: String = serde_json::from_str(spelling)?;
+        let named = patch
+            .iter_mut()
+            .find(|member| matches!(member, Some((n, _)) if *n == name));
+        let value = match named.and_then(Option::take) {
+            Some((_, change)) if change.get() == "null" => continue,
+            Some((_, change)) => merge_patch(value.get(), change.get())?,
+            None => value.get().to_owned(),
+        };
+        merged.push(format!("{spelling}:{value}"));
+    }
+    for (name, change) in patch
+        .into_iter()
+        .flatten()
+        .filter(|(_, change)| change.get() != "null")
+    {
+        let name = serde_json::to_string(&name)?;
+        merged.push(format!("{name}:{}", merge_patch("{}", change.get())?));
+    }
+    Ok(format!("{{{}}}", merged.join(",")))
+}
+
+/// The members of an object, each name as it was spelled.
+fn spelled_members(text: &str) -> Result<Vec<(&str, &RawValue)>, JsonError> {
+    struct Spelled;
+
+    impl<'de> Visitor<'de> for Spelled {
+        type Value = Vec<(&'de str, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+                members.push((name.get(), value));
+            }
+            Ok(members)
+        }
+    }
+
+    Ok(serde_json::Deserializer::from_str(text).deserialize_map(Spelled)?)
+}
+
 /// The same JSON without insignificant white space: strings, numbers and the order of
 /// members keep their spelling. The text has to be JSON already.
 pub fn compact(text: &str) -> String {
@@ -260,6 +324,49 @@ mod tests {
         assert_eq!(
             compact("{ \"a b\" : \"c \\\" \\\\\" ,\n\"d\":\t1.0 }"),
             r#"{"a b":"c \" \\","d":1.0}"#
+        );
+    }
+
+    #[test]
+    fn merge_patch_gives_the_results_of_rfc_7396_appendix_a() {
+        for (target, patch, merged) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            assert_eq!(
+                merge_patch(target, patch).unwrap(),
+                merged,
+                "{target} {patch}"
+            );
+        }
+    }
+
+    #[test]
+    fn merge_patch_leaves_alone_what_it_does_not_name() {
+        assert_eq!(
+            merge_patch(
+                r#"{"z":1.50,"\u0061":[1e3],"m":{"y":-0,"x":"\/"}}"#,
+                r#"{ "m": { "x": null, "new": [ 1 ] }, "a" : { "deep" : 1.0 } }"#
+            )
+            .unwrap(),
+            r#"{"z":1.50,"\u0061":{"deep":1.0},"m":{"y":-0,"new":[1]}}"#
         );
     }
 

@@ -14,37 +14,45 @@
 
 mod address;
 mod address_id;
+mod change;
 mod clock;
 mod country;
 mod custom_data;
 mod customer_id;
 mod draft;
 mod id_source;
+mod idempotency;
 mod import;
 pub mod json;
+mod listing;
 mod page;
 mod repository;
 mod service;
 mod text;
 mod timestamp;
 
-pub use address::{Address, AddressContent, Revision};
+pub use address::{Address, AddressContent, AddressRevision, ChangeKind, Revision, Version};
 pub use address_id::{AddressId, AddressIdError};
+pub use change::{ChangeError, CreateError, Created, IdempotentRequest, Precondition};
 pub use clock::Clock;
 pub use country::{Country, CountryError};
 pub use custom_data::{CustomData, CustomDataError};
 pub use customer_id::{CustomerId, CustomerIdError};
-pub use draft::{AddressDraft, Fault, Faults};
+pub use draft::{AddressDraft, AddressPatch, Fault, Faults};
 pub use id_source::IdSource;
+pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict};
+pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{
     AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
+    PageStart,
 };
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, Change, Commit, Inconsistency, Lookup, RepositoryError, Scan,
+    AddressRepository, Book, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
+    RepositoryError, RevisionRange, Scan,
 };
-pub use service::AddressService;
+pub use service::{AddressService, ServiceLimits};
 pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::{AddressId, Inconsistency, Timestamp};
+use crate::{Address, AddressId, Inconsistency, Timestamp};
 
 /// The most addresses that a page may hold: 1 to 200, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +82,28 @@ fn decimal<T: FromStr>(text: &str) -> Option<T> {
     }
 }
 
-/// Which part of an address book is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Which part of an address book is asked for, by ascending id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
     /// The most addresses to give.
     pub limit: Limit,
-    /// How many to pass over first.
-    pub offset: Offset,
+    /// Where the page begins.
+    pub start: PageStart,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageStart {
+    /// After so many addresses.
+    Offset(Offset),
+    /// After this id, whether there is such an address or not.
+    After(AddressId),
+}
+
+impl Default for PageStart {
+    fn default() -> Self {
+        Self::Offset(Offset::default())
+    }
 }
 
 /// What is known of an address book without reading its addresses. The default is a
@@ -108,6 +123,7 @@ pub struct BookHead {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressPage {
     head: BookHead,
+    total: u64,
     text: String,
     rows: Vec<Row>,
 }
@@ -143,10 +159,16 @@ pub struct AddressRef<'a> {
 }
 
 impl AddressPage {
-    /// A page of that book, without addresses yet.
+    /// A page of all of that book, without addresses yet.
     pub fn new(head: BookHead) -> Self {
+        Self::of_total(head, head.addresses)
+    }
+
+    /// A page of so many addresses of that book, without addresses yet.
+    pub fn of_total(head: BookHead, total: u64) -> Self {
         Self {
             head,
+            total,
             ..Self::default()
         }
     }
@@ -194,6 +216,11 @@ impl AddressPage {
         self.head
     }
 
+    /// How many addresses there are on all pages together.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
     /// How many addresses the page holds.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -229,6 +256,22 @@ impl AddressPage {
                 updated_at: row.updated_at,
             }
         })
+    }
+}
+
+impl<'a> From<&'a Address> for AddressRef<'a> {
+    fn from(address: &'a Address) -> Self {
+        let content = &address.content;
+        Self {
+            id: address.id.as_str(),
+            description: content.description.as_ref().map(|text| text.as_str()),
+            region: content.region.as_str(),
+            city: content.city.as_str(),
+            country: content.country.as_str(),
+            custom_data: content.custom_data.as_ref().map(|json| json.as_str()),
+            created_at: address.created_at,
+            updated_at: address.updated_at,
+        }
     }
 }
 

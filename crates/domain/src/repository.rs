@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::{
-    Address, AddressContent, AddressId, AddressPage, BookHead, CustomerId, PageRequest, Revision,
-    Timestamp,
+    Address, AddressContent, AddressId, AddressPage, AddressRevision, BookHead, CustomerId,
+    IdempotencyKey, IdempotencyRecord, PageRequest, Revision, Timestamp,
 };
 
 /// Where addresses are kept: one book a customer.
@@ -26,15 +26,28 @@ pub trait AddressRepository: Send + Sync {
     ///
     /// * MUST give an empty page, of a default [`BookHead`], for a customer it has never
     ///   heard of.
-    /// * MUST give an empty page, with the book's head, when the offset lies at or past
+    /// * MUST give an empty page, with the book's head, when the page begins at or past
     ///   the end.
     /// * Pages that follow each other MUST together hold each address exactly once.
+    /// * A page after an id MUST begin with the first greater id, whether or not there is
+    ///   an address of that id.
     /// * The page's head MUST be that of the moment at which its addresses were read.
     async fn list(
         &self,
         customer_id: &CustomerId,
-        page: PageRequest,
+        page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError>;
+
+    /// All addresses of a customer's book, in any order, and its head: as it stands, or as
+    /// it stood at the end of some millisecond.
+    ///
+    /// * As it stood: MUST hold exactly the addresses whose latest revision up to then is
+    ///   not a removal, each as that revision has it.
+    async fn book(
+        &self,
+        customer_id: &CustomerId,
+        as_of: Option<Timestamp>,
+    ) -> Result<Book, RepositoryError>;
 
     /// The head of a customer's book, at the cost of one look-up by key.
     ///
@@ -52,15 +65,61 @@ pub trait AddressRepository: Send + Sync {
     ///   nulls included, and none that differs in any way.
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError>;
 
-    /// Makes all changes of a commit true together.
+    /// Makes all changes of a commit true together, writes a revision of each, and keeps
+    /// its idempotency record.
     ///
     /// * MUST refuse with [`RepositoryError::Conflict`], changing nothing, when an
-    ///   address to create exists already, or one to replace does not exist at the
-    ///   expected revision. Changes see the effect of those before them.
+    ///   address to create exists already, or one to replace or remove does not exist at
+    ///   the expected revision. Changes see the effect of those before them.
+    /// * MUST refuse with [`RepositoryError::BookFull`], changing nothing, when a book would
+    ///   hold more addresses than the commit allows; the index is that of the first
+    ///   creation that is too many.
+    /// * MUST refuse with [`RepositoryError::KeyTaken`], changing nothing, when there is a
+    ///   record of the same customer and key already, unless that is older than the commit
+    ///   says.
     /// * MUST accept the same address id in the books of two customers.
-    /// * Of several commits at once that create the same address, or replace the same
-    ///   revision of it, exactly one MUST succeed; the others conflict.
+    /// * An address that is created again after it was removed MUST take up its revisions
+    ///   where they ended, whatever revision the change says.
+    /// * Of several commits at once that create the same address, replace the same
+    ///   revision of it, or bring the same key, exactly one MUST succeed; the others are
+    ///   refused.
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError>;
+
+    /// The revisions of an address, newest first.
+    ///
+    /// * MUST give those of a removed address too, its removal among them.
+    /// * MUST give nothing by the id of another customer's address.
+    async fn revisions(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        range: RevisionRange,
+    ) -> Result<Vec<AddressRevision>, RepositoryError>;
+
+    /// What is known of a customer's key, however old.
+    ///
+    /// * MUST NOT give another customer's record.
+    async fn idempotency_record(
+        &self,
+        customer_id: &CustomerId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, RepositoryError>;
+
+    /// Removes records that were created before a moment, no more than `limit` of them,
+    /// and returns how many.
+    async fn prune_idempotency_records(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, RepositoryError>;
+
+    /// Removes everything of a customer: addresses, revisions, idempotency records, the
+    /// book. Returns how much that was.
+    ///
+    /// * Afterwards everything MUST be as if the customer had never been heard of, and
+    ///   other customers' books as before.
+    /// * The revision of a book that is opened again MUST be greater than any before.
+    async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError>;
 
     /// Addresses of all customers, or of one, by ascending customer id and address id:
     /// the first ones, or those after a given one.
@@ -83,6 +142,35 @@ pub enum Lookup {
     Content(CustomerId, AddressContent),
 }
 
+/// A whole address book.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Book {
+    /// Its head, as it stands now.
+    pub head: BookHead,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+}
+
+/// Which revisions of an address are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevisionRange {
+    /// Those before this one; from the newest on without.
+    pub before: Option<Revision>,
+    /// The most to give.
+    pub limit: u32,
+}
+
+/// How much was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Addresses that were in the book.
+    pub addresses: u64,
+    /// Revisions of addresses, also of removed ones.
+    pub revisions: u64,
+    /// Idempotency records.
+    pub idempotency_records: u64,
+}
+
 /// What is to become true together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -90,6 +178,19 @@ pub struct Commit {
     pub at: Timestamp,
     /// The changes, in the order in which they are to be made.
     pub changes: Vec<Change>,
+    /// The most addresses that a book may hold to which this adds.
+    pub max_addresses: u32,
+    /// What to remember of the request.
+    pub idempotency: Option<KeptKey>,
+}
+
+/// An idempotency record to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The record.
+    pub record: IdempotencyRecord,
+    /// A record of the same key that is older than this counts as gone.
+    pub expired_before: Timestamp,
 }
 
 /// A change of one address.
@@ -104,13 +205,17 @@ pub enum Change {
         /// The revision that the decision was based on.
         expected: Revision,
     },
+    /// The address leaves the book, which is a revision of its own.
+    Remove(Address),
 }
 
 impl Change {
-    /// The address as it will be.
+    /// The address as it will be, or was.
     pub fn address(&self) -> &Address {
         match self {
-            Self::Create(address) | Self::Replace { address, .. } => address,
+            Self::Create(address) | Self::Replace { address, .. } | Self::Remove(address) => {
+                address
+            }
         }
     }
 }
@@ -138,6 +243,15 @@ pub enum RepositoryError {
         /// Which of the commit's changes, from 0.
         index: usize,
     },
+    /// A book would hold more addresses than it may.
+    #[error("change {index} is one address too many")]
+    BookFull {
+        /// Which of the commit's changes, from 0.
+        index: usize,
+    },
+    /// The idempotency key was used before: look what for.
+    #[error("the idempotency key was used before")]
+    KeyTaken,
     /// Others were in the way for too long: the same call may succeed in a moment.
     #[error("the store is busy")]
     Busy(#[source] Cause),

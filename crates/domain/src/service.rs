@@ -1,8 +1,9 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{
-    Address, AddressPage, AddressRepository, BookHead, Clock, CustomerId, IdSource, PageRequest,
-    RepositoryError, Scan,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Clock,
+    CustomerId, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
 };
 
 /// What can be done with customers' addresses. Every door (HTTP, import, export) comes
@@ -12,6 +13,25 @@ pub struct AddressService {
     pub(crate) repository: Arc<dyn AddressRepository>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) limits: ServiceLimits,
+}
+
+/// How much the service takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// The most addresses that a customer may have. Default: 1,000.
+    pub max_addresses: u32,
+    /// How long an idempotency key is remembered. Default: 24 hours.
+    pub idempotency_retention: Duration,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self {
+            max_addresses: 1_000,
+            idempotency_retention: Duration::from_hours(24),
+        }
+    }
 }
 
 impl AddressService {
@@ -20,25 +40,83 @@ impl AddressService {
         repository: Arc<dyn AddressRepository>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
+        limits: ServiceLimits,
     ) -> Self {
         Self {
             repository,
             clock,
             ids,
+            limits,
         }
     }
 
-    /// A page of a customer's addresses, by ascending id. The service owns no customers:
-    /// one without addresses has an empty book.
+    /// A page of a customer's addresses, by default all of them by ascending id. The
+    /// service owns no customers: one without addresses has an empty book.
     ///
     /// # Errors
     /// What the [repository](AddressRepository::list) reports.
     pub async fn list(
         &self,
         customer_id: &CustomerId,
-        page: PageRequest,
+        listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
-        self.repository.list(customer_id, page).await
+        match listing.plain() {
+            Some(page) => self.repository.list(customer_id, &page).await,
+            None => {
+                let book = self.repository.book(customer_id, listing.as_of).await?;
+                Ok(listing.page(book.head, book.addresses)?)
+            }
+        }
+    }
+
+    /// One address, or `None` when it is not in this customer's book.
+    ///
+    /// # Errors
+    /// What the [repository](AddressRepository::find) reports.
+    pub async fn find(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+    ) -> Result<Option<Address>, RepositoryError> {
+        let lookup = Lookup::Id(customer_id.clone(), id.clone());
+        Ok(self.repository.find(vec![lookup]).await?.pop().flatten())
+    }
+
+    /// What an address was, newest first, or `None` when this customer never had such an
+    /// address. An empty range of one that there was is no `None`.
+    ///
+    /// # Errors
+    /// What the [repository](AddressRepository::revisions) reports.
+    pub async fn revisions(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        range: RevisionRange,
+    ) -> Result<Option<Vec<AddressRevision>>, RepositoryError> {
+        let revisions = self.repository.revisions(customer_id, id, range).await?;
+        Ok((!revisions.is_empty() || range.before.is_some()).then_some(revisions))
+    }
+
+    /// One revision of an address, or `None` when there is none of that number.
+    ///
+    /// # Errors
+    /// What the [repository](AddressRepository::revisions) reports.
+    pub async fn revision(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        revision: Revision,
+    ) -> Result<Option<AddressRevision>, RepositoryError> {
+        let range = RevisionRange {
+            before: Some(revision.next()),
+            limit: 1,
+        };
+        let found = self
+            .repository
+            .revisions(customer_id, id, range)
+            .await?
+            .pop();
+        Ok(found.filter(|found| found.address.revision == revision))
     }
 
     /// How many addresses a customer has and at which revision the book is: enough to
@@ -95,7 +173,12 @@ mod tests {
     }
 
     fn service(repository: MockAddressRepository) -> AddressService {
-        AddressService::new(Arc::new(repository), Arc::new(Frozen), Arc::new(Frozen))
+        AddressService::new(
+            Arc::new(repository),
+            Arc::new(Frozen),
+            Arc::new(Frozen),
+            ServiceLimits::default(),
+        )
     }
 
     fn customer() -> CustomerId {
@@ -168,7 +251,7 @@ mod tests {
                     .times(1)
                     .returning(move |_, _| Err(failure()));
             },
-            |service| async move { service.list(&customer(), PageRequest::default()).await },
+            |service| async move { service.list(&customer(), &Listing::default()).await },
         )
         .await;
     }

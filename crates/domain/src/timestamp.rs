@@ -1,3 +1,4 @@
+use std::time::Duration;
 use std::{fmt, str};
 
 use chrono::{DateTime, Datelike, Timelike};
@@ -54,6 +55,14 @@ impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub const fn unix_ms(self) -> i64 {
         self.unix_ms
+    }
+
+    /// The moment so long before this one, but not before the first.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let unix_ms = self.unix_ms.saturating_sub(ms).max(Self::MIN_UNIX_MS);
+        Self { unix_ms }
     }
 
     /// The printed form, as ASCII.

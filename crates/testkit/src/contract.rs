@@ -18,19 +18,27 @@
 //! repository of its own.
 
 mod commit;
+mod erasure;
 mod fidelity;
+mod history;
+mod keys;
 mod read;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use addressbook_domain::{
-    Address, AddressPage, AddressRepository, BookHead, Commit, CustomerId, Limit, Lookup, Offset,
-    PageRequest, RepositoryError,
+    Address, AddressPage, AddressRepository, BookHead, Commit, CustomerId, Lookup, Offset,
+    PageRequest, PageStart, RepositoryError,
 };
 
+use crate::fixtures;
+
 pub use commit::*;
+pub use erasure::*;
 pub use fidelity::*;
+pub use history::*;
+pub use keys::*;
 pub use read::*;
 
 /// What a promise is tested on.
@@ -47,6 +55,8 @@ macro_rules! address_repository_contract {
             lists_an_empty_page_with_the_head_past_the_end,
             lists_by_ascending_id,
             pages_of_every_size_hold_each_address_exactly_once,
+            pages_after_an_id_begin_with_the_next_greater_one,
+            the_whole_book_holds_all_its_addresses,
             the_head_of_a_page_is_of_the_moment_of_its_addresses,
             the_head_counts_the_addresses,
             the_revision_of_a_book_grows_with_its_changes_alone,
@@ -58,13 +68,29 @@ macro_rules! address_repository_contract {
             scans_one_customer_alone,
             refuses_to_create_what_exists,
             refuses_to_replace_what_is_not_at_the_expected_revision,
+            refuses_to_remove_what_is_not_at_the_expected_revision,
+            refuses_one_address_too_many_and_names_it,
             a_refused_commit_changes_nothing,
             changes_see_the_effect_of_those_before_them,
             accepts_the_same_address_id_in_two_books,
             of_concurrent_creations_exactly_one_succeeds,
             of_concurrent_replacements_exactly_one_succeeds,
+            of_concurrent_creations_no_more_succeed_than_the_book_may_hold,
             concurrent_commits_to_one_book_lose_nothing,
             concurrent_commits_across_books_do_not_block_each_other_for_ever,
+            every_change_writes_a_revision,
+            revisions_come_newest_first_in_ranges_of_any_size,
+            revisions_outlive_the_address,
+            gives_no_revisions_by_the_id_of_another_customers_address,
+            an_address_that_is_created_again_takes_up_its_revisions,
+            the_book_is_known_as_it_stood_at_any_moment,
+            keeps_the_record_of_a_key,
+            refuses_a_key_that_is_taken_and_changes_nothing,
+            replaces_the_record_of_a_key_that_has_expired,
+            of_concurrent_commits_with_one_key_exactly_one_succeeds,
+            prunes_old_records_in_steps,
+            erases_everything_of_one_customer_and_nothing_of_others,
+            a_book_opened_again_begins_at_a_greater_revision,
             keeps_every_script_byte_for_byte,
             keeps_nulls,
             keeps_custom_data_as_it_was_spelled,
@@ -99,23 +125,18 @@ pub async fn is_ready(repository: Subject) {
     repository.ready().await.unwrap();
 }
 
-fn page(limit: u8, offset: u64) -> PageRequest {
-    PageRequest {
-        limit: Limit::parse(&limit.to_string()).unwrap(),
-        offset: Offset::parse(&offset.to_string()).unwrap(),
-    }
-}
-
 async fn list(
     repository: &Subject,
     customer_id: &CustomerId,
     limit: u8,
     offset: u64,
 ) -> AddressPage {
-    repository
-        .list(customer_id, page(limit, offset))
-        .await
-        .unwrap()
+    let start = PageStart::Offset(Offset::parse(&offset.to_string()).unwrap());
+    let page = PageRequest {
+        limit: fixtures::limit(limit),
+        start,
+    };
+    repository.list(customer_id, &page).await.unwrap()
 }
 
 async fn head(repository: &Subject, customer_id: &CustomerId) -> BookHead {

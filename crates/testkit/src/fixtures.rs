@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, City, Commit, Country, CustomData, CustomerId,
-    Description, Region, Revision, Timestamp,
+    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, Limit, Region, Revision,
+    Timestamp,
 };
 
 /// A customer's id.
@@ -16,6 +17,22 @@ pub fn customer(id: &str) -> CustomerId {
 /// numbers sort later.
 pub fn address_id(ending: impl Display) -> AddressId {
     AddressId::parse(&format!("add_{:0>26}", ending.to_string())).unwrap()
+}
+
+/// A limit of pages.
+pub fn limit(limit: u8) -> Limit {
+    Limit::parse(&limit.to_string()).unwrap()
+}
+
+/// An idempotency record of that key, of a request that created [`address`]`(customer, 1)`.
+pub fn record(customer_id: &str, key: &str, created_at: &str) -> IdempotencyRecord {
+    IdempotencyRecord {
+        customer_id: customer(customer_id),
+        key: IdempotencyKey::parse(key.as_bytes()).unwrap(),
+        fingerprint: Fingerprint([7; 32]),
+        address_id: address_id(1),
+        created_at: timestamp(created_at),
+    }
 }
 
 /// A moment.
@@ -65,6 +82,8 @@ pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
     Commit {
         at: timestamp("2024-09-01T00:00:00.001Z"),
         changes: changes.into_iter().collect(),
+        max_addresses: u32::MAX,
+        idempotency: None,
     }
 }
 

@@ -3,8 +3,9 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRepository, BookHead, Change, Commit,
-    CustomerId, Lookup, PageRequest, RepositoryError, Scan,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Change,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup,
+    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -12,18 +13,27 @@ use async_trait::async_trait;
 /// tests of whatever stands on the port.
 #[derive(Debug, Default)]
 pub struct InMemoryRepository {
-    books: Mutex<Books>,
+    kept: Mutex<Kept>,
 }
 
-type Books = BTreeMap<CustomerId, Book>;
+#[derive(Debug, Default)]
+struct Kept {
+    books: Books,
+    /// No book that is opened from now on begins below it.
+    last_erased_revision: u64,
+}
+
+type Books = BTreeMap<CustomerId, KeptBook>;
 
 #[derive(Clone, Debug, Default)]
-struct Book {
+struct KeptBook {
     revision: u64,
     addresses: BTreeMap<AddressId, Address>,
+    revisions: BTreeMap<AddressId, Vec<AddressRevision>>,
+    records: BTreeMap<String, IdempotencyRecord>,
 }
 
-impl Book {
+impl KeptBook {
     fn head(&self) -> BookHead {
         BookHead {
             addresses: self.addresses.len() as u64,
@@ -31,26 +41,80 @@ impl Book {
         }
     }
 
-    fn apply(&mut self, change: Change, index: usize) -> Result<(), RepositoryError> {
-        let entry = self.addresses.entry(change.address().id.clone());
-        match (change, entry) {
-            (Change::Create(address), Entry::Vacant(place)) => {
-                place.insert(address);
+    fn as_of(&self, at: Timestamp) -> Vec<Address> {
+        let latest = |revisions: &Vec<AddressRevision>| {
+            let revision = revisions
+                .iter()
+                .rfind(|revision| revision.changed_at <= at)?;
+            (revision.change != ChangeKind::Removed).then(|| revision.address.clone())
+        };
+        self.revisions.values().filter_map(latest).collect()
+    }
+
+    fn apply(&mut self, commit: &Commit, index: usize) -> Result<(), RepositoryError> {
+        let conflict = RepositoryError::Conflict { index };
+        let change = &commit.changes[index];
+        let id = &change.address().id;
+        let revisions = self.revisions.entry(id.clone()).or_default();
+        let next = revisions
+            .last()
+            .map_or(Revision::FIRST, |last| last.address.revision.next());
+        let is_at = |expected: Revision, addresses: &BTreeMap<AddressId, Address>| {
+            addresses
+                .get(id)
+                .is_some_and(|address| address.revision == expected)
+        };
+        let (address, kind) = match change {
+            Change::Create(_) if self.addresses.contains_key(id) => return Err(conflict),
+            Change::Create(_) if self.addresses.len() >= commit.max_addresses as usize => {
+                return Err(RepositoryError::BookFull { index });
             }
-            (Change::Replace { address, expected }, Entry::Occupied(mut place))
-                if place.get().revision == expected =>
-            {
-                place.insert(address);
+            Change::Create(address) => (
+                Address {
+                    revision: next,
+                    ..address.clone()
+                },
+                ChangeKind::Created,
+            ),
+            Change::Replace { address, expected } if is_at(*expected, &self.addresses) => {
+                (address.clone(), ChangeKind::Updated)
             }
-            _ => return Err(RepositoryError::Conflict { index }),
+            Change::Remove(address) if is_at(address.revision, &self.addresses) => (
+                Address {
+                    revision: next,
+                    ..address.clone()
+                },
+                ChangeKind::Removed,
+            ),
+            _ => return Err(conflict),
+        };
+        match kind {
+            ChangeKind::Removed => self.addresses.remove(id),
+            _ => self.addresses.insert(id.clone(), address.clone()),
+        };
+        revisions.push(AddressRevision {
+            address,
+            change: kind,
+            changed_at: commit.at,
+        });
+        Ok(())
+    }
+
+    fn keep(&mut self, kept: KeptKey) -> Result<(), RepositoryError> {
+        match self.records.entry(kept.record.key.as_str().to_owned()) {
+            Entry::Occupied(place) if place.get().created_at >= kept.expired_before => {
+                return Err(RepositoryError::KeyTaken);
+            }
+            Entry::Occupied(mut place) => drop(place.insert(kept.record)),
+            Entry::Vacant(place) => drop(place.insert(kept.record)),
         }
         Ok(())
     }
 }
 
 impl InMemoryRepository {
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept
             .lock()
             .expect("no test panicked while it held the books")
     }
@@ -61,39 +125,62 @@ impl AddressRepository for InMemoryRepository {
     async fn list(
         &self,
         customer_id: &CustomerId,
-        page: PageRequest,
+        page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        let books = self.books();
-        let Some(book) = books.get(customer_id) else {
+        let kept = self.kept();
+        let Some(book) = kept.books.get(customer_id) else {
             return Ok(AddressPage::default());
         };
-        let offset = usize::try_from(page.offset.get()).unwrap_or(usize::MAX);
+        let is_before = |address: &&Address| match &page.start {
+            PageStart::Offset(_) => false,
+            PageStart::After(id) => address.id <= *id,
+        };
+        let skipped = match page.start {
+            PageStart::Offset(offset) => usize::try_from(offset.get()).unwrap_or(usize::MAX),
+            PageStart::After(_) => 0,
+        };
         let mut found = AddressPage::new(book.head());
-        for address in book
-            .addresses
-            .values()
-            .skip(offset)
-            .take(page.limit.get().into())
-        {
-            found.push(borrow(address))?;
+        let addresses = book.addresses.values().skip_while(is_before).skip(skipped);
+        for address in addresses.take(page.limit.get().into()) {
+            found.push(address.into())?;
         }
         Ok(found)
     }
 
+    async fn book(
+        &self,
+        customer_id: &CustomerId,
+        as_of: Option<Timestamp>,
+    ) -> Result<Book, RepositoryError> {
+        let kept = self.kept();
+        let Some(book) = kept.books.get(customer_id) else {
+            return Ok(Book::default());
+        };
+        let addresses = match as_of {
+            Some(at) => book.as_of(at),
+            None => book.addresses.values().cloned().collect(),
+        };
+        Ok(Book {
+            head: book.head(),
+            addresses,
+        })
+    }
+
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
         Ok(self
-            .books()
+            .kept()
+            .books
             .get(customer_id)
-            .map(Book::head)
+            .map(KeptBook::head)
             .unwrap_or_default())
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        let books = self.books();
+        let kept = self.kept();
         let find = |lookup: &Lookup| match lookup {
-            Lookup::Id(customer_id, id) => books.get(customer_id)?.addresses.get(id).cloned(),
+            Lookup::Id(customer_id, id) => kept.books.get(customer_id)?.addresses.get(id).cloned(),
             Lookup::Content(customer_id, content) => {
-                let mut addresses = books.get(customer_id)?.addresses.values();
+                let mut addresses = kept.books.get(customer_id)?.addresses.values();
                 addresses
                     .find(|address| address.content == *content)
                     .cloned()
@@ -102,21 +189,96 @@ impl AddressRepository for InMemoryRepository {
         Ok(lookups.iter().map(find).collect())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
-        let mut books = self.books();
+    async fn commit(&self, mut commit: Commit) -> Result<(), RepositoryError> {
+        let mut kept = self.kept();
         let mut touched = Books::new();
-        for (index, change) in commit.changes.into_iter().enumerate() {
+        let begin = |id: &CustomerId| kept.books.get(id).cloned().unwrap_or_default();
+        let kept_key = commit.idempotency.take();
+        for (index, change) in commit.changes.iter().enumerate() {
             let customer_id = change.address().customer_id.clone();
             touched
                 .entry(customer_id)
-                .or_insert_with_key(|id| books.get(id).cloned().unwrap_or_default())
-                .apply(change, index)?;
+                .or_insert_with_key(begin)
+                .apply(&commit, index)?;
+        }
+        if let Some(kept_key) = kept_key {
+            let customer_id = kept_key.record.customer_id.clone();
+            touched
+                .entry(customer_id)
+                .or_insert_with_key(begin)
+                .keep(kept_key)?;
         }
         for book in touched.values_mut() {
-            book.revision += 1;
+            book.revision = book.revision.max(kept.last_erased_revision) + 1;
         }
-        books.append(&mut touched);
+        kept.books.append(&mut touched);
         Ok(())
+    }
+
+    async fn revisions(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        range: RevisionRange,
+    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+        let kept = self.kept();
+        let revisions = kept
+            .books
+            .get(customer_id)
+            .and_then(|book| book.revisions.get(id));
+        let is_wanted = |revision: &&AddressRevision| {
+            range
+                .before
+                .is_none_or(|before| revision.address.revision < before)
+        };
+        let newest_first = revisions.into_iter().flatten().rev().filter(is_wanted);
+        Ok(newest_first.take(range.limit as usize).cloned().collect())
+    }
+
+    async fn idempotency_record(
+        &self,
+        customer_id: &CustomerId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
+        let kept = self.kept();
+        Ok(kept
+            .books
+            .get(customer_id)
+            .and_then(|book| book.records.get(key.as_str()))
+            .cloned())
+    }
+
+    async fn prune_idempotency_records(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, RepositoryError> {
+        let mut pruned = 0;
+        for book in self.kept().books.values_mut() {
+            book.records.retain(|_, record| {
+                let goes = record.created_at < before && pruned < u64::from(limit);
+                pruned += u64::from(goes);
+                !goes
+            });
+        }
+        Ok(pruned)
+    }
+
+    async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
+        let mut kept = self.kept();
+        let Some(book) = kept.books.remove(customer_id) else {
+            return Ok(Erased::default());
+        };
+        kept.last_erased_revision = kept.last_erased_revision.max(book.revision);
+        Ok(Erased {
+            addresses: book.addresses.len() as u64,
+            revisions: book
+                .revisions
+                .values()
+                .map(|revisions| revisions.len() as u64)
+                .sum(),
+            idempotency_records: book.records.len() as u64,
+        })
     }
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
@@ -130,8 +292,8 @@ impl AddressRepository for InMemoryRepository {
                     .as_ref()
                     .is_none_or(|after| key(address) > *after)
         };
-        let books = self.books();
-        let addresses = books.values().flat_map(|book| book.addresses.values());
+        let kept = self.kept();
+        let addresses = kept.books.values().flat_map(|book| book.addresses.values());
         Ok(addresses
             .filter(wanted)
             .take(scan.limit as usize)
@@ -141,22 +303,5 @@ impl AddressRepository for InMemoryRepository {
 
     async fn ready(&self) -> Result<(), RepositoryError> {
         Ok(())
-    }
-}
-
-fn borrow(address: &Address) -> AddressRef<'_> {
-    let content = &address.content;
-    AddressRef {
-        id: address.id.as_str(),
-        description: content
-            .description
-            .as_ref()
-            .map(|description| description.as_str()),
-        region: content.region.as_str(),
-        city: content.city.as_str(),
-        country: content.country.as_str(),
-        custom_data: content.custom_data.as_ref().map(|json| json.as_str()),
-        created_at: address.created_at,
-        updated_at: address.updated_at,
     }
 }

@@ -1,4 +1,4 @@
-use addressbook_domain::{Change, RepositoryError, Revision};
+use addressbook_domain::{Address, Change, Commit, RepositoryError, Revision};
 
 use super::{Subject, assert_conflict, at_once, find, head, list};
 use crate::fixtures::{address, commit, creating, customer, moved, moving};
@@ -27,6 +27,71 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
     repository.commit(moving(&first, "Huye")).await.unwrap();
     assert_conflict(repository.commit(moving(&first, "Musanze")).await, 0);
     assert_eq!(find(&repository, &first).await, Some(second));
+}
+
+/// `commit`: an address to remove must exist at the expected revision.
+pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: Subject) {
+    let first = address("cus_1", 1);
+    let second = moved(&first, "Huye");
+    let removing = |address: &Address| commit([Change::Remove(address.clone())]);
+    assert_conflict(repository.commit(removing(&first)).await, 0);
+    repository
+        .commit(creating([first.clone(), address("cus_1", 2)]))
+        .await
+        .unwrap();
+    assert_conflict(repository.commit(removing(&second)).await, 0);
+    repository.commit(moving(&first, "Huye")).await.unwrap();
+    assert_conflict(repository.commit(removing(&first)).await, 0);
+    repository.commit(removing(&second)).await.unwrap();
+    assert_eq!(find(&repository, &first).await, None);
+    assert_conflict(repository.commit(removing(&second)).await, 0);
+    assert_eq!(head(&repository, &customer("cus_1")).await.addresses, 1);
+    assert_eq!(list(&repository, &customer("cus_1"), 50, 0).await.len(), 1);
+}
+
+/// `commit`: a book holds no more addresses than the commit allows; the first creation
+/// that is too many is named, and room that is made can be used again.
+pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
+    let full = |max_addresses, changes: Vec<Change>| Commit {
+        max_addresses,
+        ..commit(changes)
+    };
+    let create = |number| Change::Create(address("cus_1", number));
+    repository.commit(full(2, vec![create(1)])).await.unwrap();
+    let too_many = full(
+        2,
+        vec![
+            Change::Create(address("cus_2", 1)),
+            create(2),
+            create(3),
+            create(4),
+        ],
+    );
+    let refused = repository.commit(too_many).await;
+    assert!(
+        matches!(refused, Err(RepositoryError::BookFull { index: 2 })),
+        "{refused:?}"
+    );
+    assert_eq!(head(&repository, &customer("cus_2")).await.addresses, 0);
+    repository.commit(full(2, vec![create(2)])).await.unwrap();
+    let refused = repository.commit(full(1, vec![create(3)])).await;
+    assert!(
+        matches!(refused, Err(RepositoryError::BookFull { index: 0 })),
+        "{refused:?}"
+    );
+    // What adds nothing is no matter of how much there is.
+    let replaced = moved(&address("cus_1", 1), "Huye");
+    let replace = Change::Replace {
+        address: replaced,
+        expected: Revision::FIRST,
+    };
+    repository.commit(full(1, vec![replace])).await.unwrap();
+    repository
+        .commit(full(1, vec![Change::Remove(address("cus_1", 2))]))
+        .await
+        .unwrap();
+    repository.commit(full(2, vec![create(3)])).await.unwrap();
+    assert_eq!(head(&repository, &customer("cus_1")).await.addresses, 2);
 }
 
 /// `commit`: one change that does not fit takes all others of its commit with it.
@@ -59,11 +124,10 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
     let third = moved(&second, "Musanze");
-    let replacing =
-        |from: &addressbook_domain::Address, to: &addressbook_domain::Address| Change::Replace {
-            address: to.clone(),
-            expected: from.revision,
-        };
+    let replacing = |from: &Address, to: &Address| Change::Replace {
+        address: to.clone(),
+        expected: from.revision,
+    };
     repository
         .commit(commit([
             Change::Create(first.clone()),
@@ -80,7 +144,7 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
 
 /// `commit`: the same address id in the books of two customers.
 pub async fn accepts_the_same_address_id_in_two_books(repository: Subject) {
-    let (ours, theirs) = (address("cus_1", 1), moved(&address("cus_2", 1), "Huye"));
+    let (ours, theirs) = (address("cus_1", 1), address("cus_2", 1));
     repository
         .commit(creating([ours.clone(), theirs.clone()]))
         .await
@@ -120,6 +184,24 @@ pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject
     assert_one_success(at_once(&repository, commits).await);
     let kept = find(&repository, &first).await.unwrap();
     assert_eq!(kept.revision, Revision::FIRST.next());
+}
+
+/// `commit`: of several creations at once no more succeed than the book may hold.
+pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repository: Subject) {
+    let create = |number| Commit {
+        max_addresses: 5,
+        ..creating([address("cus_1", number)])
+    };
+    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let (done, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!(done.len(), 5);
+    for result in refused {
+        assert!(
+            matches!(result, Err(RepositoryError::BookFull { index: 0 })),
+            "{result:?}"
+        );
+    }
+    assert_eq!(head(&repository, &customer("cus_1")).await.addresses, 5);
 }
 
 /// `commit`: commits to one book at once all succeed and all count.

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressPage, BookHead, City, Country, CustomData, Description, Lookup,
-    Offset, Region, Scan,
+    Address, AddressContent, AddressPage, Book, BookHead, City, Country, CustomData, Description,
+    Lookup, Offset, PageRequest, PageStart, Region, Scan,
 };
 
 use super::{Subject, head, list};
-use crate::fixtures::{address, address_id, content, creating, customer, moving};
+use crate::fixtures::{address, address_id, content, creating, customer, limit, moving};
 
 fn ids(page: &AddressPage) -> Vec<String> {
     page.iter().map(|address| address.id.to_owned()).collect()
@@ -84,6 +84,56 @@ pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subj
             assert_eq!(seen, expected, "in pages of {limit}");
         }
     }
+}
+
+/// `list`: a page after an id begins with the next greater one, whether or not there is
+/// an address of that id.
+pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subject) {
+    let addresses = [2, 4, 6].map(|number| address("cus_1", number));
+    repository.commit(creating(addresses)).await.unwrap();
+    repository
+        .commit(creating([address("cus_2", 5)]))
+        .await
+        .unwrap();
+    for (after, expected) in [
+        (1, vec![2, 4]),
+        (2, vec![4, 6]),
+        (3, vec![4, 6]),
+        (5, vec![6]),
+        (6, vec![]),
+        (7, vec![]),
+    ] {
+        let start = PageStart::After(address_id(after));
+        let page = PageRequest {
+            limit: limit(2),
+            start,
+        };
+        let page = repository.list(&customer("cus_1"), &page).await.unwrap();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|n| address_id(n).to_string())
+            .collect();
+        assert_eq!(ids(&page), expected, "after {after}");
+        assert_eq!(page.head(), head(&repository, &customer("cus_1")).await);
+    }
+}
+
+/// `book`: all addresses of the book as it stands, and its head.
+pub async fn the_whole_book_holds_all_its_addresses(repository: Subject) {
+    assert_eq!(
+        repository.book(&customer("cus_1"), None).await.unwrap(),
+        Book::default()
+    );
+    let expected: Vec<_> = (0..300).map(|number| address("cus_1", number)).collect();
+    repository.commit(creating(expected.clone())).await.unwrap();
+    repository
+        .commit(creating([address("cus_2", 1)]))
+        .await
+        .unwrap();
+    let mut book = repository.book(&customer("cus_1"), None).await.unwrap();
+    book.addresses.sort_by(|one, other| one.id.cmp(&other.id));
+    assert_eq!(book.addresses, expected);
+    assert_eq!(book.head, head(&repository, &customer("cus_1")).await);
 }
 
 /// `list`: while addresses are added, no page shows another number of addresses than
