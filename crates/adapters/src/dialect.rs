@@ -93,7 +93,11 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<T, WorkError> {
-        self.transaction("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+        self.transaction(
+            "BEGIN",
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            work,
+        )
     }
 
     fn transaction<T>(

@@ -10,10 +10,12 @@ mod dialect;
 mod error;
 mod migrations;
 mod pool;
+mod reads;
 mod repository;
 mod row;
 mod schema;
 mod system;
+mod writes;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use dialect::Synchronous;

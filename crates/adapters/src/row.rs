@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressRevision, ChangeKind, City, Country, CustomData, CustomerId, Description,
-    Inconsistency, Region, Revision, Timestamp,
+    Address, AddressContent, AddressId, AddressRevision, ChangeKind, City, Country, CustomData,
+    CustomerId, Description, Inconsistency, Region, Revision, Timestamp,
 };
 use diesel::prelude::*;
 
@@ -13,16 +13,16 @@ use crate::schema::addresses;
 #[diesel(table_name = addresses, primary_key(customer_id, id))]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(crate) struct AddressRow<'a> {
-    customer_id: Cow<'a, str>,
-    id: Cow<'a, str>,
-    description: Option<Cow<'a, str>>,
-    region: Cow<'a, str>,
-    city: Cow<'a, str>,
-    country: Cow<'a, str>,
-    custom_data: Option<Cow<'a, str>>,
-    created_at: i64,
-    updated_at: i64,
-    revision: i64,
+    pub(crate) customer_id: Cow<'a, str>,
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) description: Option<Cow<'a, str>>,
+    pub(crate) region: Cow<'a, str>,
+    pub(crate) city: Cow<'a, str>,
+    pub(crate) country: Cow<'a, str>,
+    pub(crate) custom_data: Option<Cow<'a, str>>,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) revision: i64,
 }
 
 impl<'a> From<&'a Address> for AddressRow<'a> {
@@ -95,14 +95,18 @@ impl TryFrom<AddressRow<'_>> for Address {
 /// A revision as a row: the address as it was, what happened and when.
 pub(crate) type RevisionRow<'a> = (AddressRow<'a>, String, i64);
 
-pub(crate) fn revision((row, change, changed_at): RevisionRow<'_>) -> Result<AddressRevision, Inconsistency> {
+pub(crate) fn revision(
+    (row, change, changed_at): RevisionRow<'_>,
+) -> Result<AddressRevision, Inconsistency> {
     let address = Address::try_from(row)?;
     let damaged = |field| Inconsistency {
         record: "address revision",
         key: address.id.to_string(),
         field,
     };
-    let change = ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == change);
+    let change = ChangeKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == change);
     Ok(AddressRevision {
         change: change.ok_or_else(|| damaged("change"))?,
         changed_at: Timestamp::from_unix_ms(changed_at).map_err(|_| damaged("changed_at"))?,

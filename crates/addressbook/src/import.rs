@@ -165,6 +165,7 @@ struct Import<'a> {
 }
 
 const CONFLICT: &str = "id: exists with other content; --on-conflict update replaces it";
+const BOOK_FULL: &str = "customer_id: has as many addresses as a customer may have";
 
 impl Import<'_> {
     async fn run(&mut self, lines: Lines<'_>) -> anyhow::Result<()> {
@@ -212,6 +213,14 @@ impl Import<'_> {
                     self.stopped(batch)
                 )
             }
+            Err(ImportError::BookFull {
+                index,
+                max_addresses,
+            }) => bail!(
+                "line {}: {BOOK_FULL} ({max_addresses}, --max-addresses); {}",
+                batch.numbers[index],
+                self.stopped(batch)
+            ),
             Err(error) => return Err(error).with_context(|| self.stopped(batch)),
         };
         for (number, outcome) in batch.numbers.iter().zip(outcomes) {
@@ -220,6 +229,7 @@ impl Import<'_> {
                 ImportOutcome::Updated => self.report.updated += 1,
                 ImportOutcome::Unchanged => self.report.unchanged += 1,
                 ImportOutcome::Conflict => self.skip(*number, CONFLICT),
+                ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
             }
         }
         self.progress.advance(batch.entries.len() as u64);

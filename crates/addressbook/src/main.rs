@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use addressbook_adapters::{SystemClock, UlidSource};
-use addressbook_domain::{AddressRepository, AddressService};
+use addressbook_domain::{AddressRepository, AddressService, ServiceLimits};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -107,7 +107,12 @@ fn migrate(arguments: &MigrateArguments) -> anyhow::Result<ExitCode> {
 
 /// The use cases on a repository, with the machine's clock and new ids.
 fn service(repository: impl AddressRepository + 'static) -> AddressService {
-    AddressService::new(Arc::new(repository), Arc::new(SystemClock), ids())
+    AddressService::new(
+        Arc::new(repository),
+        Arc::new(SystemClock),
+        ids(),
+        ServiceLimits::default(),
+    )
 }
 
 /// New identifiers, of addresses and of requests.

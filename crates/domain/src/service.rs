@@ -29,7 +29,7 @@ impl Default for ServiceLimits {
     fn default() -> Self {
         Self {
             max_addresses: 1_000,
-            idempotency_retention: Duration::from_hours(24),
+            idempotency_retention: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

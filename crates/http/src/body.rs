@@ -1,4 +1,4 @@
-use addressbook_domain::{AddressPage, CustomerId, PageRequest, Timestamp};
+use addressbook_domain::{AddressPage, CustomerId, Limit, Offset, Timestamp};
 use serde::Serialize;
 
 /// How long a list is besides the text of its addresses, and then some.
@@ -16,7 +16,8 @@ const FRAME_LEN: usize = r#",{"id":"","description":"","region":"","city":"","co
 /// None that is known of: writing text to memory does not fail.
 pub(crate) fn of_page(
     customer_id: &CustomerId,
-    request: PageRequest,
+    limit: Limit,
+    offset: Offset,
     page: &AddressPage,
 ) -> serde_json::Result<Vec<u8>> {
     let capacity = ENVELOPE_LEN + page.len() * FRAME_LEN + page.text_len();
@@ -46,9 +47,9 @@ pub(crate) fn of_page(
     }
     let mut digits = itoa::Buffer::new();
     json.raw(r#"],"limit":"#)
-        .raw(digits.format(request.limit.get()))
+        .raw(digits.format(limit.get()))
         .raw(r#","offset":"#)
-        .raw(digits.format(request.offset.get()))
+        .raw(digits.format(offset.get()))
         .raw("}");
     Ok(json.0)
 }
@@ -137,7 +138,7 @@ mod tests {
                 }).unwrap();
             }
             let customer_id = CustomerId::parse("cus_1").unwrap();
-            let body = of_page(&customer_id, PageRequest::default(), &page).unwrap();
+            let body = of_page(&customer_id, Limit::default(), Offset::default(), &page).unwrap();
             let expected = json!({
                 "customer_id": "cus_1",
                 "addresses": addresses.into_iter().map(|(value, ..)| value).collect::<Value>(),

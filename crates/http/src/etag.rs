@@ -1,14 +1,10 @@
 use actix_web::http::header::{HeaderMap, IF_NONE_MATCH};
-use addressbook_domain::PageRequest;
+use addressbook_domain::{Limit, Offset};
 
 /// The `ETag` of a page: the revision of its book, the limit and the offset. It is weak
 /// (RFC 9110, section 8.8.1) because it vouches for the content and not for each byte.
-pub(crate) fn of_page(revision: u64, page: PageRequest) -> String {
-    format!(
-        "W/\"{revision}-{}-{}\"",
-        page.limit.get(),
-        page.offset.get()
-    )
+pub(crate) fn of_page(revision: u64, limit: Limit, offset: Offset) -> String {
+    format!("W/\"{revision}-{}-{}\"", limit.get(), offset.get())
 }
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly, or

@@ -1,4 +1,4 @@
-use addressbook_domain::PageRequest;
+use addressbook_domain::{Limit, Offset};
 
 /// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a book
 /// with `total` addresses.
@@ -6,8 +6,8 @@ use addressbook_domain::PageRequest;
 /// The targets are relative to the path by which the client came, so they hold also where a
 /// gateway has shortened it on the way here. They repeat its last segment because some
 /// resolvers (`java.net.URI`) lose it when a reference is a query alone.
-pub(crate) fn of_page(total: u64, page: PageRequest) -> String {
-    let (limit, offset) = (u64::from(page.limit.get()), page.offset.get());
+pub(crate) fn of_page(total: u64, limit: Limit, offset: Offset) -> String {
+    let (limit, offset) = (u64::from(limit.get()), offset.get());
     let previous = offset.min(total).saturating_sub(limit);
     let links = [
         Some(("first", 0)),
@@ -31,8 +31,6 @@ pub(crate) fn of_page(total: u64, page: PageRequest) -> String {
 
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::{Limit, Offset};
-
     use super::*;
 
     #[test]
@@ -49,10 +47,8 @@ mod tests {
             (1, 2, 5, Some(0), None),
             (0, 2, 5, Some(0), None),
         ] {
-            let page = PageRequest {
-                limit: Limit::parse(&limit.to_string()).unwrap(),
-                offset: Offset::parse(&offset.to_string()).unwrap(),
-            };
+            let parsed_limit = Limit::parse(&limit.to_string()).unwrap();
+            let parsed_offset = Offset::parse(&offset.to_string()).unwrap();
             let link = |relation: &str, offset: Option<u64>| {
                 offset.map(|offset| {
                     format!("<addresses?limit={limit}&offset={offset}>; rel=\"{relation}\"")
@@ -66,7 +62,10 @@ mod tests {
             .into_iter()
             .flatten()
             .collect();
-            assert_eq!(of_page(total, page), expected.join(", "));
+            assert_eq!(
+                of_page(total, parsed_limit, parsed_offset),
+                expected.join(", ")
+            );
         }
     }
 }

@@ -4,9 +4,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use addressbook_domain::{
-    AddressService, BookHead, CustomerId, Faults, Limit, Offset, PageRequest,
-};
+use addressbook_domain::{AddressService, CustomerId, Faults, Limit, Listing, Offset, Start};
 
 use crate::problem::Problem;
 use crate::{body, etag, link};
@@ -28,30 +26,44 @@ async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, page) = read(&request)?;
+    let (customer_id, limit, offset) = read(&request)?;
     if request.headers().contains_key(IF_NONE_MATCH) {
         let book = service.head(&customer_id).await?;
-        if etag::is_listed(request.headers(), &etag::of_page(book.revision, page)) {
-            return Ok(describe(HttpResponse::NotModified(), book, page).finish());
+        if etag::is_listed(
+            request.headers(),
+            &etag::of_page(book.revision, limit, offset),
+        ) {
+            let response = HttpResponse::NotModified();
+            return Ok(describe(response, book.revision, book.addresses, limit, offset).finish());
         }
     }
-    let addresses = service.list(&customer_id, page).await?;
-    let body = body::of_page(&customer_id, page, &addresses).map_err(Problem::internal)?;
-    Ok(describe(HttpResponse::Ok(), addresses.head(), page)
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(body))
+    let listing = Listing {
+        limit,
+        start: Start::Offset(offset),
+        ..Listing::default()
+    };
+    let page = service.list(&customer_id, &listing).await?;
+    let body = body::of_page(&customer_id, limit, offset, &page).map_err(Problem::internal)?;
+    let revision = page.head().revision;
+    Ok(
+        describe(HttpResponse::Ok(), revision, page.total(), limit, offset)
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(body),
+    )
 }
 
 /// Adds what the headers say of a page and its book.
 fn describe(
     mut response: HttpResponseBuilder,
-    book: BookHead,
-    page: PageRequest,
+    revision: u64,
+    total: u64,
+    limit: Limit,
+    offset: Offset,
 ) -> HttpResponseBuilder {
     response
-        .insert_header((X_TOTAL_COUNT, book.addresses))
-        .insert_header((LINK, link::of_page(book.addresses, page)))
-        .insert_header((ETAG, etag::of_page(book.revision, page)))
+        .insert_header((X_TOTAL_COUNT, total))
+        .insert_header((LINK, link::of_page(total, limit, offset)))
+        .insert_header((ETAG, etag::of_page(revision, limit, offset)))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
     response
 }
@@ -61,7 +73,7 @@ fn describe(
 ///
 /// The path's segment comes percent-decoded, bad UTF-8 as U+FFFD and `%2F`, `%25` and
 /// `%2B` as they are: an id can hold none of them.
-fn read(request: &HttpRequest) -> Result<(CustomerId, PageRequest), Problem> {
+fn read(request: &HttpRequest) -> Result<(CustomerId, Limit, Offset), Problem> {
     let mut faults = Faults::default();
     let customer_id = CustomerId::parse(request.match_info().query("customer_id"));
     let customer_id = faults.check("customer_id", customer_id);
@@ -69,9 +81,7 @@ fn read(request: &HttpRequest) -> Result<(CustomerId, PageRequest), Problem> {
     let limit = read_once(query, "limit", Limit::parse, &mut faults);
     let offset = read_once(query, "offset", Offset::parse, &mut faults);
     match (customer_id, limit, offset) {
-        (Some(customer_id), Some(limit), Some(offset)) => {
-            Ok((customer_id, PageRequest { limit, offset }))
-        }
+        (Some(customer_id), Some(limit), Some(offset)) => Ok((customer_id, limit, offset)),
         _ => Err(Problem::invalid_parameters(faults)),
     }
 }
@@ -97,8 +107,9 @@ fn read_once<T: Default, E: Display>(
 mod tests {
     use actix_web::test::TestRequest;
     use addressbook_domain::{
-        Address, AddressContent, AddressId, AddressRepository as _, City, Country, CustomData,
-        Description, Inconsistency, MockAddressRepository, Region, RepositoryError, Revision,
+        Address, AddressContent, AddressId, AddressRepository as _, BookHead, City, Country,
+        CustomData, Description, Inconsistency, MockAddressRepository, Region, RepositoryError,
+        Revision,
     };
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;

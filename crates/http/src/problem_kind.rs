@@ -70,7 +70,9 @@ impl Kind {
     /// What stands for a failure of the repository.
     pub(crate) fn of_failure(error: &RepositoryError) -> Self {
         match error {
-            RepositoryError::Conflict { .. } => CONFLICT,
+            RepositoryError::Conflict { .. }
+            | RepositoryError::BookFull { .. }
+            | RepositoryError::KeyTaken => CONFLICT,
             RepositoryError::Busy(_) => BUSY,
             RepositoryError::Unavailable(_) => UNAVAILABLE,
             RepositoryError::Corrupt(_) | RepositoryError::Internal(_) => INTERNAL,

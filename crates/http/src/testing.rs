@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::ServiceConfig;
 use addressbook_domain::{
-    AddressRepository, AddressService, MockAddressRepository, RepositoryError,
+    AddressRepository, AddressService, MockAddressRepository, RepositoryError, ServiceLimits,
 };
 use addressbook_testkit::{FrozenClock, SequenceIds};
 
@@ -26,7 +26,12 @@ pub(crate) async fn answer_with(
 ) -> String {
     let ids = Arc::new(SequenceIds::default());
     let clock = Arc::new(FrozenClock::default());
-    let service = AddressService::new(Arc::new(repository), clock, ids.clone());
+    let service = AddressService::new(
+        Arc::new(repository),
+        clock,
+        ids.clone(),
+        ServiceLimits::default(),
+    );
     let app = test::init_service(app(service, ids).configure(routes)).await;
     let response = test::call_service(&app, request.to_request()).await;
     let mut lines: Vec<_> = response

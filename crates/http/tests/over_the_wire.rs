@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use actix_web::{HttpServer, rt, web};
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressService, ServiceLimits};
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
 
 async fn serve() -> SocketAddr {
@@ -19,6 +19,7 @@ async fn serve() -> SocketAddr {
         Arc::new(InMemoryRepository::default()),
         Arc::new(FrozenClock::default()),
         ids.clone(),
+        ServiceLimits::default(),
     );
     let app = move || addressbook_http::app(service.clone(), ids.clone());
     let server = HttpServer::new(app)

@@ -1,0 +1,346 @@
+//! What the repository reads.
+
+use addressbook_domain::{
+    Address, AddressId, AddressPage, AddressRef, AddressRevision, Book, BookHead, ChangeKind,
+    CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, PageRequest,
+    PageStart, RevisionRange, Scan, Timestamp,
+};
+use diesel::connection::{DefaultLoadingMode, LoadConnection};
+use diesel::deserialize::FromSql;
+use diesel::dsl::{auto_type, exists, not, sql};
+use diesel::prelude::*;
+use diesel::row::{Field, Row};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use crate::dialect::{BorrowText, IsNotDistinctFrom, StoreConnection, on_each};
+use crate::error::WorkError;
+use crate::row::{AddressRow, RevisionRow, revision};
+use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
+
+pub(crate) fn list(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+    page: &PageRequest,
+) -> Result<AddressPage, WorkError> {
+    let found = read_page(store, customer_id, page)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    // No row brought the book's head along.
+    let head = head(store, customer_id)?;
+    if head.addresses == 0 {
+        return Ok(AddressPage::new(head));
+    }
+    store.read(|store| {
+        let head = self::head(store, customer_id)?;
+        let found = read_page(store, customer_id, page)?;
+        match page.start {
+            _ if !found.is_empty() => Ok(found),
+            PageStart::Offset(offset) if head.addresses > offset.get() => {
+                Err(damaged_book("addresses").into())
+            }
+            _ => Ok(AddressPage::new(head)),
+        }
+    })
+}
+
+fn read_page(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+    page: &PageRequest,
+) -> Result<AddressPage, WorkError> {
+    let (customer_id, limit) = (customer_id.as_str(), page.limit.get().into());
+    match &page.start {
+        PageStart::Offset(offset) => {
+            let query = page_query(customer_id, limit).offset(offset.get().cast_signed());
+            on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
+        }
+        PageStart::After(id) => {
+            let query = page_query(customer_id, limit).filter(addresses::id.gt(id.as_str()));
+            on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
+        }
+    }
+}
+
+/// One statement, so that the page and the book's head are of one moment.
+#[auto_type(no_type_alias)]
+fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
+    let total = address_books::table
+        .filter(address_books::customer_id.eq(customer_id))
+        .select(address_books::addresses)
+        .single_value();
+    let revision = address_books::table
+        .filter(address_books::customer_id.eq(customer_id))
+        .select(address_books::revision)
+        .single_value();
+    addresses::table
+        .filter(addresses::customer_id.eq(customer_id))
+        .order(addresses::id.asc())
+        .limit(limit)
+        .select((
+            addresses::id,
+            addresses::description,
+            addresses::region,
+            addresses::city,
+            addresses::country,
+            addresses::custom_data,
+            addresses::created_at,
+            addresses::updated_at,
+            total,
+            revision,
+        ))
+}
+
+/// Copies the rows of [`page_query`] from the database's buffers straight into the
+/// page's, without a string of their own for each field.
+fn collect_page<'c, DB, R>(
+    rows: impl Iterator<Item = QueryResult<R>>,
+) -> Result<AddressPage, WorkError>
+where
+    DB: BorrowText,
+    R: Row<'c, DB>,
+    i64: FromSql<BigInt, DB>,
+{
+    let mut page = AddressPage::default();
+    for row in rows {
+        let row = row?;
+        let number = |column: usize| {
+            row.get_value::<BigInt, i64, _>(column)
+                .map_err(diesel::result::Error::DeserializationError)
+        };
+        if page.is_empty() {
+            page = AddressPage::new(book_head(number(8)?, number(9)?)?);
+        }
+        let fields: [_; 6] = std::array::from_fn(|column| row.get(column));
+        let mut values = fields
+            .each_ref()
+            .map(|field| field.as_ref().and_then(Field::value));
+        let [id, description, region, city, country, custom_data] = values
+            .each_mut()
+            .map(|value| value.as_mut().map(DB::text).transpose());
+        let id = id.ok().flatten().unwrap_or_default();
+        let damaged = |field| Inconsistency {
+            record: "address",
+            key: id.to_owned(),
+            field,
+        };
+        page.push(AddressRef {
+            id,
+            description: description.map_err(|_| damaged("description"))?,
+            region: region.map_err(|_| damaged("region"))?.unwrap_or_default(),
+            city: city.map_err(|_| damaged("city"))?.unwrap_or_default(),
+            country: country.map_err(|_| damaged("country"))?.unwrap_or_default(),
+            custom_data: custom_data.map_err(|_| damaged("custom_data"))?,
+            created_at: Timestamp::from_unix_ms(number(6)?).map_err(|_| damaged("created_at"))?,
+            updated_at: Timestamp::from_unix_ms(number(7)?).map_err(|_| damaged("updated_at"))?,
+        })?;
+    }
+    Ok(page)
+}
+
+pub(crate) fn head(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+) -> Result<BookHead, WorkError> {
+    let head = on_each!(store, c => address_books::table
+        .filter(address_books::customer_id.eq(customer_id.as_str()))
+        .select((address_books::addresses, address_books::revision))
+        .first::<(i64, i64)>(c)
+        .optional())?;
+    match head {
+        Some((addresses, revision)) => Ok(book_head(addresses, revision)?),
+        None => Ok(BookHead::default()),
+    }
+}
+
+fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Inconsistency> {
+    Ok(BookHead {
+        addresses: addresses
+            .try_into()
+            .map_err(|_| damaged_book("addresses"))?,
+        revision: revision.try_into().map_err(|_| damaged_book("revision"))?,
+    })
+}
+
+fn damaged_book(field: &'static str) -> Inconsistency {
+    // A book's key is its customer's id, which is not for logs.
+    Inconsistency {
+        record: "address book",
+        key: String::new(),
+        field,
+    }
+}
+
+pub(crate) fn find(
+    store: &mut StoreConnection,
+    lookup: &Lookup,
+) -> Result<Option<Address>, WorkError> {
+    let row = match lookup {
+        Lookup::Id(customer_id, id) => on_each!(store, c => addresses::table
+            .find((customer_id.as_str(), id.as_str()))
+            .select(AddressRow::as_select())
+            .first(c)
+            .optional())?,
+        Lookup::Content(customer_id, content) => {
+            let description = content.description.as_ref().map(|text| text.as_str());
+            let custom_data = content.custom_data.as_ref().map(|json| json.as_str());
+            on_each!(store, c => addresses::table
+                .filter(addresses::customer_id.eq(customer_id.as_str()))
+                .filter(addresses::region.eq(content.region.as_str()))
+                .filter(addresses::city.eq(content.city.as_str()))
+                .filter(addresses::country.eq(content.country.as_str()))
+                .filter(IsNotDistinctFrom::new(addresses::description, description.into_sql::<Nullable<Text>>()))
+                .filter(IsNotDistinctFrom::new(addresses::custom_data, custom_data.into_sql::<Nullable<Text>>()))
+                .select(AddressRow::as_select())
+                .first(c)
+                .optional())?
+        }
+    };
+    Ok(row.map(Address::try_from).transpose()?)
+}
+
+pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Address>, WorkError> {
+    let rows: Vec<AddressRow<'_>> = on_each!(store, c => {
+        let mut query = addresses::table
+            .order((addresses::customer_id.asc(), addresses::id.asc()))
+            .limit(scan.limit.into())
+            .select(AddressRow::as_select())
+            .into_boxed();
+        if let Some(customer_id) = &scan.customer_id {
+            query = query.filter(addresses::customer_id.eq(customer_id.as_str()));
+        }
+        if let Some((customer_id, id)) = &scan.after {
+            // A row value, which both databases answer from the key in one range.
+            query = query.filter(
+                sql::<Bool>("(customer_id, id) > (")
+                    .bind::<Text, _>(customer_id.as_str())
+                    .sql(", ")
+                    .bind::<Text, _>(id.as_str())
+                    .sql(")"),
+            );
+        }
+        query.load(c)
+    })?;
+    Ok(rows
+        .into_iter()
+        .map(Address::try_from)
+        .collect::<Result<_, _>>()?)
+}
+
+/// All addresses of a book and its head, inside a transaction that reads.
+pub(crate) fn book(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+    as_of: Option<Timestamp>,
+) -> Result<Book, WorkError> {
+    let head = head(store, customer_id)?;
+    let customer_id = customer_id.as_str();
+    let rows: Vec<AddressRow<'_>> = match as_of {
+        None => on_each!(store, c => addresses::table
+            .filter(addresses::customer_id.eq(customer_id))
+            .select(AddressRow::as_select())
+            .load(c))?,
+        Some(at) => {
+            let later = diesel::alias!(address_revisions as later);
+            let is_superseded = exists(
+                later
+                    .filter(later.field(address_revisions::customer_id).eq(customer_id))
+                    .filter(later.field(address_revisions::id).eq(address_revisions::id))
+                    .filter(
+                        later
+                            .field(address_revisions::revision)
+                            .gt(address_revisions::revision),
+                    )
+                    .filter(later.field(address_revisions::changed_at).le(at.unix_ms())),
+            );
+            on_each!(store, c => address_revisions::table
+                .filter(address_revisions::customer_id.eq(customer_id))
+                .filter(address_revisions::changed_at.le(at.unix_ms()))
+                .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
+                .filter(not(is_superseded))
+                .select(ADDRESS_THEN)
+                .load(c))?
+        }
+    };
+    let addresses = rows
+        .into_iter()
+        .map(Address::try_from)
+        .collect::<Result<_, _>>()?;
+    Ok(Book { head, addresses })
+}
+
+/// The columns of a revision that make an [`AddressRow`], in its order.
+const ADDRESS_THEN: (
+    address_revisions::customer_id,
+    address_revisions::id,
+    address_revisions::description,
+    address_revisions::region,
+    address_revisions::city,
+    address_revisions::country,
+    address_revisions::custom_data,
+    address_revisions::created_at,
+    address_revisions::updated_at,
+    address_revisions::revision,
+) = (
+    address_revisions::customer_id,
+    address_revisions::id,
+    address_revisions::description,
+    address_revisions::region,
+    address_revisions::city,
+    address_revisions::country,
+    address_revisions::custom_data,
+    address_revisions::created_at,
+    address_revisions::updated_at,
+    address_revisions::revision,
+);
+
+pub(crate) fn revisions(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+    id: &AddressId,
+    range: RevisionRange,
+) -> Result<Vec<AddressRevision>, WorkError> {
+    let before = range.before.map_or(i64::MAX, |before| before.get().into());
+    let rows: Vec<RevisionRow<'_>> = on_each!(store, c => address_revisions::table
+        .filter(address_revisions::customer_id.eq(customer_id.as_str()))
+        .filter(address_revisions::id.eq(id.as_str()))
+        .filter(address_revisions::revision.lt(before))
+        .order(address_revisions::revision.desc())
+        .limit(range.limit.into())
+        .select((ADDRESS_THEN, address_revisions::change, address_revisions::changed_at))
+        .load(c))?;
+    Ok(rows.into_iter().map(revision).collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn idempotency_record(
+    store: &mut StoreConnection,
+    customer_id: CustomerId,
+    key: IdempotencyKey,
+) -> Result<Option<IdempotencyRecord>, WorkError> {
+    let row: Option<(Vec<u8>, String, i64)> = on_each!(store, c => idempotency_records::table
+        .find((customer_id.as_str(), key.as_str()))
+        .select((
+            idempotency_records::fingerprint,
+            idempotency_records::address_id,
+            idempotency_records::created_at,
+        ))
+        .first(c)
+        .optional())?;
+    let Some((fingerprint, address_id, created_at)) = row else {
+        return Ok(None);
+    };
+    let damaged = |field| Inconsistency {
+        record: "idempotency record",
+        // The key itself may be personal data, which is not for logs.
+        key: address_id.clone(),
+        field,
+    };
+    let record = IdempotencyRecord {
+        customer_id,
+        key,
+        fingerprint: Fingerprint(fingerprint.try_into().map_err(|_| damaged("fingerprint"))?),
+        address_id: AddressId::parse(&address_id).map_err(|_| damaged("address_id"))?,
+        created_at: Timestamp::from_unix_ms(created_at).map_err(|_| damaged("created_at"))?,
+    };
+    Ok(Some(record))
+}

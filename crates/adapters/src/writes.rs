@@ -1,0 +1,229 @@
+//! What the repository writes, each inside a transaction that writes.
+
+use std::collections::BTreeMap;
+
+use addressbook_domain::{
+    Address, Change, ChangeKind, Commit, CustomerId, Erased, KeptKey, RepositoryError, Revision,
+    Timestamp,
+};
+use diesel::dsl::max;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::{delete, insert_into, sql_query, update};
+
+use crate::dialect::{StoreConnection, on_each};
+use crate::error::WorkError;
+use crate::row::AddressRow;
+use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
+
+pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
+    let mut created = BTreeMap::<&str, i64>::new();
+    for change in &commit.changes {
+        let created = created
+            .entry(change.address().customer_id.as_str())
+            .or_default();
+        *created += i64::from(matches!(change, Change::Create(_)));
+    }
+    // Whoever changes a book locks it first, in the order of the customers' ids: commits
+    // to one book come one after the other, and none waits for one that waits for it.
+    let mut sizes = BTreeMap::new();
+    for (customer_id, created) in created {
+        let size = open_book(store, customer_id, created, commit.at)? - created;
+        sizes.insert(customer_id, size);
+    }
+    for (index, change) in commit.changes.iter().enumerate() {
+        let customer_id = change.address().customer_id.as_str();
+        let size = sizes.entry(customer_id).or_default();
+        match change {
+            Change::Create(_) if *size >= commit.max_addresses.into() => {
+                return Err(RepositoryError::BookFull { index }.into());
+            }
+            Change::Create(_) => *size += 1,
+            Change::Replace { .. } => {}
+            Change::Remove(_) => *size -= 1,
+        }
+        if !make(store, change, commit.at)? {
+            return Err(RepositoryError::Conflict { index }.into());
+        }
+        if matches!(change, Change::Remove(_)) {
+            on_each!(store, c => update(address_books::table.find(customer_id))
+                .set(address_books::addresses.eq(address_books::addresses - 1))
+                .execute(c))?;
+        }
+    }
+    match &commit.idempotency {
+        Some(kept) => keep(store, kept),
+        None => Ok(()),
+    }
+}
+
+/// Opens the book if need be, adds to its count and takes it to its next revision; returns
+/// the count. The first revision is the time in milliseconds: should a book be erased and
+/// opened again, its revisions still tell the two apart.
+fn open_book(
+    store: &mut StoreConnection,
+    customer_id: &str,
+    created: i64,
+    at: Timestamp,
+) -> Result<i64, WorkError> {
+    Ok(on_each!(store, c => insert_into(address_books::table)
+        .values((
+            address_books::customer_id.eq(customer_id),
+            address_books::addresses.eq(created),
+            address_books::revision.eq(at.unix_ms().max(1)),
+        ))
+        .on_conflict(address_books::customer_id)
+        .do_update()
+        .set((
+            address_books::addresses.eq(address_books::addresses + created),
+            address_books::revision.eq(address_books::revision + 1),
+        ))
+        .returning(address_books::addresses)
+        .get_result(c))?)
+}
+
+/// Makes a change and writes its revision; `false` when it does not fit what is kept.
+fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<bool, WorkError> {
+    let address = change.address();
+    let row = AddressRow::from(address);
+    let at_revision = |revision: Revision| {
+        addresses::table
+            .find((address.customer_id.as_str(), address.id.as_str()))
+            .filter(addresses::revision.eq(i64::from(revision.get())))
+    };
+    let (written, revision, kind) = match change {
+        Change::Create(_) => {
+            let written = on_each!(store, c => insert_into(addresses::table)
+                .values(&row)
+                .on_conflict((addresses::customer_id, addresses::id))
+                .do_nothing()
+                .execute(c))?;
+            (written, address.revision, ChangeKind::Created)
+        }
+        Change::Replace { expected, .. } => {
+            let written = on_each!(store, c => update(at_revision(*expected))
+                .set(&row)
+                .execute(c))?;
+            (written, address.revision, ChangeKind::Updated)
+        }
+        Change::Remove(_) => {
+            let written = on_each!(store, c => delete(at_revision(address.revision)).execute(c))?;
+            (written, address.revision.next(), ChangeKind::Removed)
+        }
+    };
+    if written != 1 {
+        return Ok(false);
+    }
+    if note(store, &row, revision.get().into(), kind, at)? == 0 {
+        let revision = take_up_revisions(store, address)?;
+        note(store, &row, revision, kind, at)?;
+    }
+    Ok(true)
+}
+
+/// Writes a revision; returns 0 when there is one of that number already.
+fn note(
+    store: &mut StoreConnection,
+    row: &AddressRow<'_>,
+    revision: i64,
+    kind: ChangeKind,
+    at: Timestamp,
+) -> Result<usize, WorkError> {
+    Ok(on_each!(store, c => insert_into(address_revisions::table)
+        .values((
+            address_revisions::customer_id.eq(&row.customer_id),
+            address_revisions::id.eq(&row.id),
+            address_revisions::revision.eq(revision),
+            address_revisions::change.eq(kind.as_str()),
+            address_revisions::changed_at.eq(at.unix_ms()),
+            address_revisions::description.eq(&row.description),
+            address_revisions::region.eq(&row.region),
+            address_revisions::city.eq(&row.city),
+            address_revisions::country.eq(&row.country),
+            address_revisions::custom_data.eq(&row.custom_data),
+            address_revisions::created_at.eq(row.created_at),
+            address_revisions::updated_at.eq(row.updated_at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(c))?)
+}
+
+/// Gives an address that was removed before, and is created again, the revision after its
+/// last one.
+fn take_up_revisions(store: &mut StoreConnection, address: &Address) -> Result<i64, WorkError> {
+    let key = (address.customer_id.as_str(), address.id.as_str());
+    let last: Option<i64> = on_each!(store, c => address_revisions::table
+        .filter(address_revisions::customer_id.eq(key.0))
+        .filter(address_revisions::id.eq(key.1))
+        .select(max(address_revisions::revision))
+        .first(c))?;
+    let revision = last.unwrap_or(0) + 1;
+    on_each!(store, c => update(addresses::table.find(key))
+        .set(addresses::revision.eq(revision))
+        .execute(c))?;
+    Ok(revision)
+}
+
+fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
+    let record = &kept.record;
+    let key = (record.customer_id.as_str(), record.key.as_str());
+    on_each!(store, c => delete(
+            idempotency_records::table
+                .find(key)
+                .filter(idempotency_records::created_at.lt(kept.expired_before.unix_ms())))
+        .execute(c))?;
+    let written = on_each!(store, c => insert_into(idempotency_records::table)
+        .values((
+            idempotency_records::customer_id.eq(key.0),
+            idempotency_records::key.eq(key.1),
+            idempotency_records::fingerprint.eq(record.fingerprint.0.as_slice()),
+            idempotency_records::address_id.eq(record.address_id.as_str()),
+            idempotency_records::created_at.eq(record.created_at.unix_ms()),
+        ))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    match written {
+        1 => Ok(()),
+        _ => Err(RepositoryError::KeyTaken.into()),
+    }
+}
+
+pub(crate) fn prune(
+    store: &mut StoreConnection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, WorkError> {
+    // A row value, which both databases look up by the key.
+    let pruned = on_each!(store, c => sql_query(
+            "DELETE FROM idempotency_records WHERE (customer_id, key) IN (
+                 SELECT customer_id, key FROM idempotency_records
+                 WHERE created_at < $1 ORDER BY created_at LIMIT $2)")
+        .bind::<BigInt, _>(before.unix_ms())
+        .bind::<BigInt, _>(i64::from(limit))
+        .execute(c))?;
+    Ok(pruned as u64)
+}
+
+pub(crate) fn erase(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+) -> Result<Erased, WorkError> {
+    let customer_id = customer_id.as_str();
+    // As every change does, so that none slips in between.
+    on_each!(store, c => update(address_books::table.find(customer_id))
+        .set(address_books::revision.eq(address_books::revision + 1))
+        .execute(c))?;
+    macro_rules! erase_from {
+        ($table:ident) => {
+            on_each!(store, c => delete($table::table.filter($table::customer_id.eq(customer_id)))
+                .execute(c))? as u64
+        };
+    }
+    let erased = Erased {
+        addresses: erase_from!(addresses),
+        revisions: erase_from!(address_revisions),
+        idempotency_records: erase_from!(idempotency_records),
+    };
+    erase_from!(address_books);
+    Ok(erased)
+}
