@@ -4,23 +4,39 @@
 //! below. The last test here sees to it that the guide shows this very code.
 
 // guide: begin
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRepository, BookHead, Change, Commit,
-    CustomData, CustomerId, Description, Lookup, PageRequest, RepositoryError, Scan,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Change,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup,
+    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
-/// Keeps every state that an address ever had, one after the other. The latest one counts.
+/// Keeps everything that ever happened to an address, one after the other.
 #[derive(Default)]
 struct LogRepository {
-    log: Mutex<Vec<Address>>,
+    log: Mutex<Log>,
+}
+
+#[derive(Clone, Default)]
+struct Log {
+    entries: Vec<Entry>,
+    records: Vec<IdempotencyRecord>,
+    /// The number of the last entry. None is given twice, also not after an erasure.
+    last_number: u64,
+}
+
+#[derive(Clone)]
+struct Entry {
+    number: u64,
+    revision: AddressRevision,
 }
 
 impl LogRepository {
     /// The log, for as long as one call takes: that makes each call a transaction.
-    fn log(&self) -> Result<MutexGuard<'_, Vec<Address>>, RepositoryError> {
+    fn log(&self) -> Result<MutexGuard<'_, Log>, RepositoryError> {
         self.log
             .lock()
             .map_err(|_| RepositoryError::Internal("a thread panicked at work on the log".into()))
@@ -28,29 +44,109 @@ impl LogRepository {
 }
 
 /// What tells addresses apart and orders them. Both ids compare by bytes, as the port asks.
-fn key(address: &Address) -> (&CustomerId, &AddressId) {
+type Key<'a> = (&'a CustomerId, &'a AddressId);
+
+fn key(address: &Address) -> Key<'_> {
     (&address.customer_id, &address.id)
 }
 
-/// The addresses of one customer, or of all, as they are now, by ascending key.
-fn current<'a>(log: &'a [Address], customer_id: Option<&CustomerId>) -> Vec<&'a Address> {
-    let newest_first = log.iter().rev();
-    let mut found: Vec<_> = newest_first
-        .filter(|address| customer_id.is_none_or(|id| *id == address.customer_id))
-        .collect();
-    // The sort is stable, so of each address the newest state stays in front.
-    found.sort_by_key(|address| key(address));
-    found.dedup_by_key(|address| key(address));
-    found
+impl Log {
+    fn entries_of<'a>(&'a self, customer_id: &'a CustomerId) -> impl Iterator<Item = &'a Entry> {
+        let is_theirs = |entry: &&Entry| entry.revision.address.customer_id == *customer_id;
+        self.entries.iter().filter(is_theirs)
+    }
+
+    /// The revisions of an address, oldest first.
+    fn revisions<'a>(
+        &'a self,
+        customer_id: &'a CustomerId,
+        id: &'a AddressId,
+    ) -> impl DoubleEndedIterator<Item = &'a AddressRevision> {
+        let revisions = self.entries.iter().map(|entry| &entry.revision);
+        revisions.filter(move |revision| key(&revision.address) == (customer_id, id))
+    }
+
+    /// A book as it stands. Each change adds an entry, so the number of the last one is a
+    /// revision.
+    fn book<'a>(
+        &'a self,
+        customer_id: &'a CustomerId,
+    ) -> (BookHead, BTreeMap<Key<'a>, &'a Address>) {
+        let addresses = standing(self.entries_of(customer_id));
+        let last = self.entries_of(customer_id).last();
+        let head = BookHead {
+            addresses: addresses.len() as u64,
+            revision: last.map_or(0, |entry| entry.number),
+        };
+        (head, addresses)
+    }
+
+    fn record(&self, customer_id: &CustomerId, key: &IdempotencyKey) -> Option<&IdempotencyRecord> {
+        let mut records = self.records.iter();
+        records.find(|record| record.customer_id == *customer_id && record.key == *key)
+    }
 }
 
-/// The head of the book that holds these addresses. Each change of a book adds one entry to the
-/// log and none is ever taken out, so their number is a revision.
-fn head_of(log: &[Address], customer_id: &CustomerId, addresses: &[&Address]) -> BookHead {
-    let entries = log.iter().filter(|entry| entry.customer_id == *customer_id);
-    BookHead {
-        addresses: addresses.len() as u64,
-        revision: entries.count() as u64,
+/// The addresses that stand after these entries, by ascending key: of each address the last
+/// entry counts.
+fn standing<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<Key<'a>, &'a Address> {
+    let mut standing = BTreeMap::new();
+    for entry in entries {
+        let address = &entry.revision.address;
+        match entry.revision.change {
+            ChangeKind::Removed => standing.remove(&key(address)),
+            ChangeKind::Created | ChangeKind::Updated => standing.insert(key(address), address),
+        };
+    }
+    standing
+}
+
+impl Log {
+    /// Makes one change of a commit, if it fits what is there.
+    fn make(&mut self, commit: &Commit, index: usize) -> Result<(), RepositoryError> {
+        let change = &commit.changes[index];
+        let (kind, expected) = match change {
+            Change::Create(_) => (ChangeKind::Created, None),
+            Change::Replace { expected, .. } => (ChangeKind::Updated, Some(*expected)),
+            Change::Remove(address) => (ChangeKind::Removed, Some(address.revision)),
+        };
+        let address = change.address();
+        let last = self.revisions(&address.customer_id, &address.id).last();
+        let current = last.filter(|last| last.change != ChangeKind::Removed);
+        if current.map(|current| current.address.revision) != expected {
+            return Err(RepositoryError::Conflict { index });
+        }
+        let is_full = || self.book(&address.customer_id).0.addresses >= commit.max_addresses.into();
+        if kind == ChangeKind::Created && is_full() {
+            return Err(RepositoryError::BookFull { index });
+        }
+        let address = Address {
+            revision: last.map_or(Revision::FIRST, |last| last.address.revision.next()),
+            ..address.clone()
+        };
+        self.last_number += 1;
+        self.entries.push(Entry {
+            number: self.last_number,
+            revision: AddressRevision {
+                address,
+                change: kind,
+                changed_at: commit.at,
+            },
+        });
+        Ok(())
+    }
+
+    /// Keeps the record of a commit, unless its key is taken.
+    fn keep(&mut self, kept: KeptKey) -> Result<(), RepositoryError> {
+        let record = kept.record;
+        let known = self.record(&record.customer_id, &record.key);
+        if known.is_some_and(|known| known.created_at >= kept.expired_before) {
+            return Err(RepositoryError::KeyTaken);
+        }
+        self.records
+            .retain(|known| known.customer_id != record.customer_id || known.key != record.key);
+        self.records.push(record);
+        Ok(())
     }
 }
 
@@ -59,75 +155,129 @@ impl AddressRepository for LogRepository {
     async fn list(
         &self,
         customer_id: &CustomerId,
-        page: PageRequest,
+        page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
         let log = self.log()?;
-        let book = current(&log, Some(customer_id));
-        let mut listed = AddressPage::new(head_of(&log, customer_id, &book));
-        let offset = usize::try_from(page.offset.get()).unwrap_or(usize::MAX);
-        for address in book.iter().skip(offset).take(page.limit.get().into()) {
-            let content = &address.content;
-            listed.push(AddressRef {
-                id: address.id.as_str(),
-                description: content.description.as_ref().map(Description::as_str),
-                region: content.region.as_str(),
-                city: content.city.as_str(),
-                country: content.country.as_str(),
-                custom_data: content.custom_data.as_ref().map(CustomData::as_str),
-                created_at: address.created_at,
-                updated_at: address.updated_at,
-            })?;
+        let (head, book) = log.book(customer_id);
+        let (skipped, after) = match &page.start {
+            PageStart::Offset(offset) => {
+                (usize::try_from(offset.get()).unwrap_or(usize::MAX), None)
+            }
+            PageStart::After(id) => (0, Some(id)),
+        };
+        // `None` is less than any id.
+        let wanted = book.values().filter(|address| Some(&address.id) > after);
+        let mut listed = AddressPage::new(head);
+        for &address in wanted.skip(skipped).take(page.limit.get().into()) {
+            listed.push(address.into())?;
         }
         Ok(listed)
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        let log = self.log()?;
-        let book = current(&log, Some(customer_id));
-        Ok(head_of(&log, customer_id, &book))
+        Ok(self.log()?.book(customer_id).0)
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
         let log = self.log()?;
         let answer = |lookup: &Lookup| {
             let (Lookup::Id(customer_id, _) | Lookup::Content(customer_id, _)) = lookup;
-            let mut book = current(&log, Some(customer_id)).into_iter();
-            book.find(|address| match lookup {
+            let (_, book) = log.book(customer_id);
+            let found = book.into_values().find(|address| match lookup {
                 Lookup::Id(_, id) => address.id == *id,
                 Lookup::Content(_, content) => address.content == *content,
-            })
-            .cloned()
+            });
+            found.cloned()
         };
         Ok(lookups.iter().map(answer).collect())
     }
 
+    async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
+        let log = self.log()?;
+        let addresses = standing(log.entries.iter()).into_values();
+        let wanted = addresses.filter(|address| {
+            let is_theirs = |customer_id: &CustomerId| *customer_id == address.customer_id;
+            let is_after = |(customer_id, id): &(_, _)| key(address) > (customer_id, id);
+            scan.customer_id.as_ref().is_none_or(is_theirs)
+                && scan.after.as_ref().is_none_or(is_after)
+        });
+        Ok(wanted.take(scan.limit as usize).cloned().collect())
+    }
+
+    async fn book(
+        &self,
+        customer_id: &CustomerId,
+        as_of: Option<Timestamp>,
+    ) -> Result<Book, RepositoryError> {
+        let log = self.log()?;
+        let until_then = |entry: &&Entry| as_of.is_none_or(|at| entry.revision.changed_at <= at);
+        let addresses = standing(log.entries_of(customer_id).filter(until_then));
+        Ok(Book {
+            head: log.book(customer_id).0,
+            addresses: addresses.into_values().cloned().collect(),
+        })
+    }
+
+    async fn revisions(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        range: RevisionRange,
+    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+        let log = self.log()?;
+        let newest_first = log.revisions(customer_id, id).rev();
+        let wanted = newest_first.filter(|revision| {
+            let number = revision.address.revision;
+            range.before.is_none_or(|before| number < before)
+        });
+        Ok(wanted.take(range.limit as usize).cloned().collect())
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
         let mut log = self.log()?;
-        let before = log.len();
-        for (index, change) in commit.changes.into_iter().enumerate() {
-            let (address, expected) = match change {
-                Change::Create(address) => (address, None),
-                Change::Replace { address, expected } => (address, Some(expected)),
-            };
-            let latest = log.iter().rev().find(|entry| key(entry) == key(&address));
-            if latest.map(|entry| entry.revision) != expected {
-                log.truncate(before); // all or nothing
-                return Err(RepositoryError::Conflict { index });
-            }
-            log.push(address); // from here on, later changes see it
+        let mut changed = log.clone(); // all or nothing
+        for index in 0..commit.changes.len() {
+            changed.make(&commit, index)?; // from here on, later changes see it
         }
+        if let Some(kept) = commit.idempotency {
+            changed.keep(kept)?;
+        }
+        *log = changed;
         Ok(())
     }
 
-    async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
-        let log = self.log()?;
-        let addresses = current(&log, scan.customer_id.as_ref()).into_iter();
-        let is_after = |address: &&Address| match &scan.after {
-            Some((customer_id, id)) => key(address) > (customer_id, id),
-            None => true,
-        };
-        let found = addresses.filter(is_after).take(scan.limit as usize);
-        Ok(found.cloned().collect())
+    async fn idempotency_record(
+        &self,
+        customer_id: &CustomerId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
+        Ok(self.log()?.record(customer_id, key).cloned())
+    }
+
+    async fn prune_idempotency_records(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, RepositoryError> {
+        let is_old = |record: &mut IdempotencyRecord| record.created_at < before;
+        let mut log = self.log()?;
+        let pruned = log.records.extract_if(.., is_old).take(limit as usize);
+        Ok(pruned.count() as u64)
+    }
+
+    async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
+        let mut log = self.log()?;
+        let addresses = log.book(customer_id).0.addresses;
+        let (entries, records) = (log.entries.len(), log.records.len());
+        log.entries
+            .retain(|entry| entry.revision.address.customer_id != *customer_id);
+        log.records
+            .retain(|record| record.customer_id != *customer_id);
+        Ok(Erased {
+            addresses,
+            revisions: (entries - log.entries.len()) as u64,
+            idempotency_records: (records - log.records.len()) as u64,
+        })
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {
