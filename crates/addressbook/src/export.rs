@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, ErrorKind};
 use std::process::ExitCode;
 
-use addressbook_domain::{CustomerId, Scan};
+use addressbook_domain::{CustomerId, Scan, ServiceLimits};
 use anyhow::Context;
 use clap::Args;
 
@@ -34,7 +34,7 @@ const STEP: u32 = 1_000;
 
 pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     telemetry::start(&arguments.log)?;
-    let service = crate::service(arguments.database.open()?);
+    let service = crate::service(&arguments.database, ServiceLimits::default())?;
     let mut output = arguments
         .format
         .write(BufWriter::new(io::stdout().lock()))?;

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 
 use self::progress::Progress;
 use crate::format::{Format, Line, Lines};
-use crate::settings::{DatabaseSettings, LogSettings};
+use crate::settings::{DatabaseSettings, LimitSettings, LogSettings};
 use crate::{ConfigArgument, telemetry};
 
 #[derive(Args, Debug)]
@@ -48,6 +48,8 @@ pub(crate) struct ImportArguments {
     #[command(flatten)]
     database: DatabaseSettings,
     #[command(flatten)]
+    limits: LimitSettings,
+    #[command(flatten)]
     log: LogSettings,
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
     let lines = arguments
         .format()
         .read(BufReader::new(progress.watch(input)))?;
-    let service = crate::service(arguments.database.open()?);
+    let service = crate::service(&arguments.database, arguments.limits.limits())?;
     let mut import = Import {
         arguments,
         service,

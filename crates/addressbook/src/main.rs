@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use addressbook_adapters::{SystemClock, UlidSource};
-use addressbook_domain::{AddressRepository, AddressService, ServiceLimits};
+use addressbook_domain::{AddressService, ServiceLimits};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -105,14 +105,15 @@ fn migrate(arguments: &MigrateArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The use cases on a repository, with the machine's clock and new ids.
-fn service(repository: impl AddressRepository + 'static) -> AddressService {
-    AddressService::new(
-        Arc::new(repository),
+/// The use cases on a database, with the machine's clock and new ids. Opens the database;
+/// creates and migrates it if need be.
+fn service(database: &DatabaseSettings, limits: ServiceLimits) -> anyhow::Result<AddressService> {
+    Ok(AddressService::new(
+        Arc::new(database.open()?),
         Arc::new(SystemClock),
         ids(),
-        ServiceLimits::default(),
-    )
+        limits,
+    ))
 }
 
 /// New identifiers, of addresses and of requests.

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use actix_web::HttpServer;
+use addressbook_domain::AddressService;
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::settings::{DatabaseSettings, ListenSettings, LogSettings};
+use crate::settings::{DatabaseSettings, LimitSettings, ListenSettings, LogSettings};
 use crate::{ConfigArgument, demo, telemetry};
 
 #[derive(Args, Debug)]
@@ -37,12 +39,14 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     database: DatabaseSettings,
     #[command(flatten)]
+    limits: LimitSettings,
+    #[command(flatten)]
     log: LogSettings,
 }
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     telemetry::start(&arguments.log)?;
-    let service = crate::service(arguments.database.open()?);
+    let service = crate::service(&arguments.database, arguments.limits.limits())?;
     actix_web::rt::System::new().block_on(async {
         if arguments.demo {
             demo::load(&service).await?;
@@ -50,7 +54,9 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let ids = crate::ids();
         let listen = &arguments.listen.listen;
         let processors = available_parallelism().map_or(1, usize::from);
-        let server = HttpServer::new(move || addressbook_http::app(service.clone(), ids.clone()))
+        let for_workers = service.clone();
+        let app = move || addressbook_http::app(for_workers.clone(), ids.clone());
+        let server = HttpServer::new(app)
             .workers(arguments.workers.map_or(processors, usize::from))
             .shutdown_timeout(arguments.shutdown_timeout_s.into())
             .bind(listen)
@@ -61,9 +67,27 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
                 )
             })?;
         println!("{}", banner(&arguments, &server.addrs())?);
+        let pruning = actix_web::rt::spawn(prune(service));
         server.run().await.context("the server failed")?;
+        pruning.abort();
         anyhow::Ok(ExitCode::SUCCESS)
     })
+}
+
+/// How often old idempotency records are looked for, and how many go at a time.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+const PRUNE_STEP: u32 = 500;
+
+/// Forgets old idempotency keys, in steps that are small enough not to be noticed.
+async fn prune(service: AddressService) {
+    loop {
+        match service.prune(PRUNE_STEP).await {
+            Ok(pruned) if pruned >= PRUNE_STEP.into() => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot prune idempotency records"),
+        }
+        actix_web::rt::time::sleep(PRUNE_INTERVAL).await;
+    }
 }
 
 fn banner(arguments: &ServeArguments, addresses: &[SocketAddr]) -> anyhow::Result<String> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions, Synchronous};
+use addressbook_domain::ServiceLimits;
 use anyhow::{Context, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
@@ -98,6 +99,31 @@ impl DatabaseSettings {
             &self.url()?,
             &self.options(),
         )?)
+    }
+}
+
+/// How much the service takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitSettings {
+    /// Most addresses that a customer may have
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_ADDRESSES")]
+    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_addresses: u32,
+
+    /// How long an idempotency key is remembered, in hours
+    #[arg(long, value_name = "H", env = "ADDRESSBOOK_IDEMPOTENCY_RETENTION_H")]
+    #[arg(default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8_760))]
+    idempotency_retention_h: u32,
+}
+
+impl LimitSettings {
+    pub(crate) fn limits(&self) -> ServiceLimits {
+        let hours = u64::from(self.idempotency_retention_h);
+        ServiceLimits {
+            max_addresses: self.max_addresses,
+            idempotency_retention: Duration::from_secs(hours * 60 * 60),
+        }
     }
 }
 

@@ -302,3 +302,313 @@ impl AddressService {
 fn too_many_attempts() -> RepositoryError {
     RepositoryError::Busy("others kept changing the same address".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+    use crate::{AddressRevision, ChangeKind, Clock, MockAddressRepository};
+
+    fn id() -> AddressId {
+        entry("Kigali").id.unwrap()
+    }
+
+    fn to_huye() -> AddressPatch {
+        AddressPatch {
+            city: Some(Some("Huye".into())),
+            ..AddressPatch::default()
+        }
+    }
+
+    fn request() -> IdempotentRequest {
+        IdempotentRequest {
+            key: IdempotencyKey::parse(b"key").unwrap(),
+            fingerprint: Fingerprint([1; 32]),
+        }
+    }
+
+    fn record() -> IdempotencyRecord {
+        IdempotencyRecord {
+            customer_id: customer(),
+            key: request().key,
+            fingerprint: request().fingerprint,
+            address_id: id(),
+            created_at: Frozen.now(),
+        }
+    }
+
+    fn first_revision() -> AddressRevision {
+        let address = kept(&entry("Kigali"));
+        AddressRevision {
+            change: ChangeKind::Created,
+            changed_at: address.created_at,
+            address,
+        }
+    }
+
+    #[tokio::test]
+    async fn create_reports_each_failure_of_the_commit() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_commit()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move {
+                service
+                    .create(&customer(), &entry("Kigali").content, None)
+                    .await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn create_reports_each_failure_to_look_for_the_key() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_idempotency_record()
+                    .times(1)
+                    .returning(move |_, _| Err(failure()));
+            },
+            |service| async move {
+                service
+                    .create(&customer(), &entry("Kigali").content, Some(&request()))
+                    .await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn create_says_when_the_book_is_full() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().returning(|commit| {
+            assert_eq!(commit.max_addresses, 1_000);
+            Err(RepositoryError::BookFull { index: 0 })
+        });
+        let error = service(repository)
+            .create(&customer(), &entry("Kigali").content, None)
+            .await;
+        assert!(matches!(
+            error,
+            Err(CreateError::BookFull {
+                max_addresses: 1_000
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn create_replays_what_a_faster_request_with_the_key_created() {
+        let mut repository = MockAddressRepository::new();
+        let mut sequence = mockall::Sequence::new();
+        repository
+            .expect_idempotency_record()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _| Ok(None));
+        repository
+            .expect_commit()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|commit| {
+                assert!(commit.idempotency.is_some());
+                Err(RepositoryError::KeyTaken)
+            });
+        repository
+            .expect_idempotency_record()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _| Ok(Some(record())));
+        repository
+            .expect_revisions()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _, _| Ok(vec![first_revision()]));
+        let content = entry("Huye").content;
+        let created = service(repository)
+            .create(&customer(), &content, Some(&request()))
+            .await;
+        let expected = Created {
+            address: first_revision().address,
+            replayed: true,
+        };
+        assert_eq!(created.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn create_refuses_a_key_that_was_used_for_another_request() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_idempotency_record()
+            .returning(|_, _| Ok(Some(record())));
+        let other = IdempotentRequest {
+            fingerprint: Fingerprint([2; 32]),
+            ..request()
+        };
+        let content = entry("Kigali").content;
+        let error = service(repository)
+            .create(&customer(), &content, Some(&other))
+            .await;
+        assert!(matches!(error, Err(CreateError::KeyReused)));
+    }
+
+    #[tokio::test]
+    async fn create_forgets_a_key_after_its_time() {
+        let mut repository = MockAddressRepository::new();
+        let just_expired = Frozen
+            .now()
+            .minus(std::time::Duration::from_millis(86_400_001));
+        repository
+            .expect_idempotency_record()
+            .returning(move |_, _| {
+                Ok(Some(IdempotencyRecord {
+                    created_at: just_expired,
+                    ..record()
+                }))
+            });
+        repository.expect_commit().times(1).returning(|_| Ok(()));
+        let content = entry("Kigali").content;
+        let created = service(repository)
+            .create(&customer(), &content, Some(&request()))
+            .await;
+        assert!(!created.unwrap().replayed);
+    }
+
+    #[tokio::test]
+    async fn patch_reports_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_find()
+                    .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+                repository
+                    .expect_commit()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move {
+                service
+                    .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
+                    .await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn patch_that_changes_nothing_commits_nothing() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_find()
+            .returning(|_| Ok(vec![Some(kept(&entry("Huye")))]));
+        let patched = service(repository)
+            .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
+            .await;
+        assert_eq!(patched.unwrap(), kept(&entry("Huye")));
+    }
+
+    #[tokio::test]
+    async fn patch_is_decided_anew_when_somebody_else_was_faster() {
+        let mut repository = MockAddressRepository::new();
+        let mut reads = 0;
+        repository.expect_find().times(2).returning(move |_| {
+            reads += 1;
+            let revision = Revision::new(reads).unwrap();
+            Ok(vec![Some(Address {
+                revision,
+                ..kept(&entry("Kigali"))
+            })])
+        });
+        repository
+            .expect_commit()
+            .times(2)
+            .returning(|commit| match &commit.changes[..] {
+                [Change::Replace { expected, .. }] if expected.get() == 2 => Ok(()),
+                _ => Err(RepositoryError::Conflict { index: 0 }),
+            });
+        let patched = service(repository)
+            .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
+            .await
+            .unwrap();
+        assert_eq!(patched.revision.get(), 3);
+        assert_eq!(patched.content.city.as_str(), "Huye");
+    }
+
+    #[tokio::test]
+    async fn preconditions_keep_changes_away_from_other_states() {
+        let current = kept(&entry("Kigali")).version();
+        let other = Version {
+            revision: current.revision.next(),
+            ..current
+        };
+        for (precondition, holds) in [
+            (Precondition::Any, true),
+            (Precondition::OneOf(vec![other, current]), true),
+            (Precondition::OneOf(vec![other]), false),
+            (Precondition::OneOf(vec![]), false),
+            (Precondition::NoneOf(vec![other]), true),
+            (Precondition::NoneOf(vec![current]), false),
+            (Precondition::Absent, false),
+        ] {
+            let mut repository = MockAddressRepository::new();
+            repository
+                .expect_find()
+                .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+            repository
+                .expect_commit()
+                .times(usize::from(holds))
+                .returning(|_| Ok(()));
+            let removed = service(repository)
+                .remove(&customer(), &id(), &precondition)
+                .await;
+            match removed {
+                Ok(()) => assert!(holds, "{precondition:?}"),
+                Err(ChangeError::PreconditionFailed { current: found }) => {
+                    assert!(!holds && found == current, "{precondition:?}");
+                }
+                Err(error) => panic!("{precondition:?}: {error}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_can_be_neither_changed_nor_removed() {
+        let absent = || {
+            let mut repository = MockAddressRepository::new();
+            repository.expect_find().returning(|_| Ok(vec![None]));
+            service(repository)
+        };
+        let any = Precondition::Any;
+        let patched = absent().patch(&customer(), &id(), &to_huye(), &any).await;
+        assert!(matches!(patched, Err(ChangeError::NotFound)));
+        let removed = absent().remove(&customer(), &id(), &any).await;
+        assert!(matches!(removed, Err(ChangeError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn erase_and_prune_report_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_erase()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move { service.erase(&customer()).await },
+        )
+        .await;
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_prune_idempotency_records()
+                    .times(1)
+                    .returning(move |_, _| Err(failure()));
+            },
+            |service| async move { service.prune(1).await },
+        )
+        .await;
+    }
+}

@@ -307,3 +307,186 @@ impl ImportEntry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+    use crate::{Clock, MockAddressRepository};
+
+    #[tokio::test]
+    async fn import_reports_each_failure_of_the_commit() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_commit()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move { service.import(&[entry("Kigali")], OnConflict::Stop).await },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn import_reports_each_failure_of_the_look_up() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_find()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move {
+                let without_id = ImportEntry {
+                    id: None,
+                    ..entry("Kigali")
+                };
+                service.import(&[without_id], OnConflict::Stop).await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn import_of_new_addresses_reads_nothing() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().times(1).returning(|commit| {
+            assert_eq!(commit.at, Frozen.now());
+            assert_eq!(commit.changes, [Change::Create(kept(&entry("Kigali")))]);
+            Ok(())
+        });
+        let outcomes = service(repository)
+            .import(&[entry("Kigali")], OnConflict::Stop)
+            .await;
+        assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
+    }
+
+    #[tokio::test]
+    async fn import_looks_and_decides_anew_after_a_conflict() {
+        let mut repository = MockAddressRepository::new();
+        let mut sequence = mockall::Sequence::new();
+        repository
+            .expect_commit()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+        repository
+            .expect_find()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|lookups| {
+                assert_eq!(
+                    lookups,
+                    [Lookup::Id(customer(), entry("Kigali").id.unwrap())]
+                );
+                Ok(vec![Some(kept(&entry("Huye")))])
+            });
+        repository
+            .expect_commit()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|commit| {
+                let revision = Revision::FIRST.next();
+                let address = Address {
+                    revision,
+                    ..kept(&entry("Kigali"))
+                };
+                assert_eq!(
+                    commit.changes,
+                    [Change::Replace {
+                        address,
+                        expected: Revision::FIRST
+                    }]
+                );
+                Ok(())
+            });
+        let outcomes = service(repository)
+            .import(&[entry("Kigali")], OnConflict::Update)
+            .await;
+        assert_eq!(outcomes.unwrap(), [ImportOutcome::Updated]);
+    }
+
+    #[tokio::test]
+    async fn import_gives_up_as_busy_when_the_conflicts_do_not_end() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_commit()
+            .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+        repository
+            .expect_find()
+            .returning(|lookups| Ok(vec![None; lookups.len()]));
+        let error = service(repository)
+            .import(&[entry("Kigali")], OnConflict::Stop)
+            .await;
+        assert!(matches!(
+            error,
+            Err(ImportError::Repository(RepositoryError::Busy(_)))
+        ));
+    }
+
+    #[tokio::test]
+    async fn import_skips_what_is_too_much_of_a_full_book() {
+        let entries = ["Kigali", "Huye", "Musanze"].map(|city| ImportEntry {
+            id: None,
+            ..entry(city)
+        });
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_find()
+            .returning(|lookups| Ok(vec![None; lookups.len()]));
+        repository
+            .expect_commit()
+            .times(2)
+            .returning(|commit| match commit.changes.len() {
+                3 => Err(RepositoryError::BookFull { index: 1 }),
+                _ => Ok(()),
+            });
+        let outcomes = service(repository)
+            .import(&entries, OnConflict::Skip)
+            .await
+            .unwrap();
+        let full = ImportOutcome::BookFull;
+        assert_eq!(outcomes, [ImportOutcome::Created, full, full]);
+    }
+
+    #[tokio::test]
+    async fn import_names_the_entry_that_is_too_much() {
+        let entries = ["Kigali", "Huye"].map(|city| ImportEntry {
+            id: None,
+            ..entry(city)
+        });
+        let mut repository = MockAddressRepository::new();
+        let there = kept(&entry("Kigali"));
+        let found = vec![Some(there), None];
+        repository.expect_find().return_once(|_| Ok(found));
+        repository
+            .expect_commit()
+            .return_once(|_| Err(RepositoryError::BookFull { index: 0 }));
+        let error = service(repository).import(&entries, OnConflict::Stop).await;
+        assert!(matches!(
+            error,
+            Err(ImportError::BookFull {
+                index: 1,
+                max_addresses: 1_000
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn import_creates_what_comes_twice_as_it_comes_last() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().times(1).returning(|commit| {
+            assert_eq!(commit.changes, [Change::Create(kept(&entry("Huye")))]);
+            Ok(())
+        });
+        let entries = [entry("Kigali"), entry("Huye")];
+        let outcomes = service(repository)
+            .import(&entries, OnConflict::Update)
+            .await;
+        assert_eq!(
+            outcomes.unwrap(),
+            [ImportOutcome::Created, ImportOutcome::Updated]
+        );
+    }
+}

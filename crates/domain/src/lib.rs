@@ -28,6 +28,8 @@ mod listing;
 mod page;
 mod repository;
 mod service;
+#[cfg(test)]
+mod testing;
 mod text;
 mod timestamp;
 

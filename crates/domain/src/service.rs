@@ -148,99 +148,9 @@ impl AddressService {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-
-    use ulid::Ulid;
-
     use super::*;
-    use crate::{
-        AddressContent, AddressId, Change, City, Country, ImportEntry, ImportError, ImportOutcome,
-        Inconsistency, Lookup, MockAddressRepository, OnConflict, Region, Revision, Timestamp,
-    };
-
-    struct Frozen;
-
-    impl Clock for Frozen {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_unix_ms(1_722_507_330_000).unwrap()
-        }
-    }
-
-    impl IdSource for Frozen {
-        fn next(&self) -> Ulid {
-            Ulid::from_parts(1, 2)
-        }
-    }
-
-    fn service(repository: MockAddressRepository) -> AddressService {
-        AddressService::new(
-            Arc::new(repository),
-            Arc::new(Frozen),
-            Arc::new(Frozen),
-            ServiceLimits::default(),
-        )
-    }
-
-    fn customer() -> CustomerId {
-        CustomerId::parse("cus_1").unwrap()
-    }
-
-    fn entry(city: &str) -> ImportEntry {
-        ImportEntry {
-            customer_id: customer(),
-            id: Some(AddressId::from_ulid(Ulid::from_parts(1, 1))),
-            content: AddressContent {
-                description: None,
-                region: Region::parse("Kigali").unwrap(),
-                city: City::parse(city).unwrap(),
-                country: Country::parse("RW").unwrap(),
-                custom_data: None,
-            },
-            created_at: None,
-            updated_at: None,
-        }
-    }
-
-    fn kept(entry: &ImportEntry) -> Address {
-        let now = Frozen.now();
-        Address {
-            customer_id: entry.customer_id.clone(),
-            id: entry.id.clone().unwrap(),
-            content: entry.content.clone(),
-            created_at: now,
-            updated_at: now,
-            revision: Revision::FIRST,
-        }
-    }
-
-    type Failure = fn() -> RepositoryError;
-
-    /// Every failure that the port can report, but for the conflict of a commit.
-    const FAILURES: [Failure; 4] = [
-        || RepositoryError::Busy("locked".into()),
-        || RepositoryError::Unavailable("no connection".into()),
-        || RepositoryError::Internal("a defect".into()),
-        || {
-            RepositoryError::Corrupt(Inconsistency {
-                record: "address",
-                key: "add_1".into(),
-                field: "country",
-            })
-        },
-    ];
-
-    /// Lets the repository fail in each way and expects the use case to report it so.
-    async fn reports_each_failure<T, E: ToString, F: Future<Output = Result<T, E>>>(
-        expect: impl Fn(&mut MockAddressRepository, Failure),
-        call: impl Fn(AddressService) -> F,
-    ) {
-        for failure in FAILURES {
-            let mut repository = MockAddressRepository::new();
-            expect(&mut repository, failure);
-            let error = call(service(repository)).await.err().unwrap();
-            assert_eq!(error.to_string(), failure().to_string());
-        }
-    }
+    use crate::testing::{customer, entry, kept, reports_each_failure, service};
+    use crate::{ChangeKind, MockAddressRepository, Timestamp};
 
     #[tokio::test]
     async fn list_reports_each_failure() {
@@ -307,21 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn import_reports_each_failure_of_the_commit() {
-        reports_each_failure(
-            |repository, failure| {
-                repository
-                    .expect_commit()
-                    .times(1)
-                    .returning(move |_| Err(failure()));
-            },
-            |service| async move { service.import(&[entry("Kigali")], OnConflict::Stop).await },
-        )
-        .await;
-    }
-
-    #[tokio::test]
-    async fn import_reports_each_failure_of_the_look_up() {
+    async fn find_reports_each_failure() {
         reports_each_failure(
             |repository, failure| {
                 repository
@@ -330,90 +226,81 @@ mod tests {
                     .returning(move |_| Err(failure()));
             },
             |service| async move {
-                let without_id = ImportEntry {
-                    id: None,
-                    ..entry("Kigali")
-                };
-                service.import(&[without_id], OnConflict::Stop).await
+                service
+                    .find(&customer(), &entry("Kigali").id.unwrap())
+                    .await
             },
         )
         .await;
     }
 
     #[tokio::test]
-    async fn import_of_new_addresses_reads_nothing() {
-        let mut repository = MockAddressRepository::new();
-        repository.expect_commit().times(1).returning(|commit| {
-            assert_eq!(commit.at, Frozen.now());
-            assert_eq!(commit.changes, [Change::Create(kept(&entry("Kigali")))]);
-            Ok(())
-        });
-        let outcomes = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Stop)
-            .await;
-        assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
-    }
-
-    #[tokio::test]
-    async fn import_looks_and_decides_anew_after_a_conflict() {
-        let mut repository = MockAddressRepository::new();
-        let mut sequence = mockall::Sequence::new();
-        repository
-            .expect_commit()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
-        repository
-            .expect_find()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|lookups| {
-                assert_eq!(
-                    lookups,
-                    [Lookup::Id(customer(), entry("Kigali").id.unwrap())]
-                );
-                Ok(vec![Some(kept(&entry("Huye")))])
-            });
-        repository
-            .expect_commit()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|commit| {
-                let revision = Revision::FIRST.next();
-                let address = Address {
-                    revision,
-                    ..kept(&entry("Kigali"))
+    async fn filtered_lists_report_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_book()
+                    .times(1)
+                    .returning(move |_, _| Err(failure()));
+            },
+            |service| async move {
+                let listing = Listing {
+                    as_of: Some(Timestamp::MAX),
+                    ..Listing::default()
                 };
-                assert_eq!(
-                    commit.changes,
-                    [Change::Replace {
-                        address,
-                        expected: Revision::FIRST
-                    }]
-                );
-                Ok(())
-            });
-        let outcomes = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Update)
-            .await;
-        assert_eq!(outcomes.unwrap(), [ImportOutcome::Updated]);
+                service.list(&customer(), &listing).await
+            },
+        )
+        .await;
     }
 
     #[tokio::test]
-    async fn import_gives_up_as_busy_when_the_conflicts_do_not_end() {
+    async fn revisions_report_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_revisions()
+                    .times(1)
+                    .returning(move |_, _, _| Err(failure()));
+            },
+            |service| async move {
+                let id = entry("Kigali").id.unwrap();
+                service.revision(&customer(), &id, Revision::FIRST).await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_found_by_its_own_number_alone() {
         let mut repository = MockAddressRepository::new();
-        repository
-            .expect_commit()
-            .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
-        repository
-            .expect_find()
-            .returning(|lookups| Ok(vec![None; lookups.len()]));
-        let error = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Stop)
-            .await;
-        assert!(matches!(
-            error,
-            Err(ImportError::Repository(RepositoryError::Busy(_)))
-        ));
+        repository.expect_revisions().returning(|_, _, range| {
+            assert_eq!(
+                range,
+                RevisionRange {
+                    before: Revision::new(8),
+                    limit: 1
+                }
+            );
+            let address = Address {
+                revision: Revision::new(6).unwrap(),
+                ..kept(&entry("Huye"))
+            };
+            let change = ChangeKind::Updated;
+            Ok(vec![AddressRevision {
+                change,
+                changed_at: address.updated_at,
+                address,
+            }])
+        });
+        let id = entry("Kigali").id.unwrap();
+        let seventh = Revision::new(7).unwrap();
+        assert_eq!(
+            service(repository)
+                .revision(&customer(), &id, seventh)
+                .await
+                .unwrap(),
+            None
+        );
     }
 }

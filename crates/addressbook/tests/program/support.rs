@@ -170,19 +170,59 @@ impl Service {
 
     /// The status and body of a GET.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.send("GET", path, &[], "");
+        (answer.status, answer.body)
+    }
+
+    /// The answer to any request; one with a body is said to be JSON.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .allow_non_standard_methods(true)
             .http_status_as_error(false)
             .proxy(None)
             .build()
             .into();
-        let mut response = agent
-            .get(format!("http://{}{path}", self.address))
-            .call()
-            .unwrap();
-        (
-            response.status().as_u16(),
-            response.body_mut().read_to_string().unwrap(),
-        )
+        let url = format!("http://{}{path}", self.address);
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = if body.is_empty() {
+            agent.run(request.body(()).unwrap()).unwrap()
+        } else {
+            let request = request.header("Content-Type", "application/json");
+            agent.run(request.body(body.to_owned()).unwrap()).unwrap()
+        };
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+}
+
+/// What the service answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: ureq::http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
     }
 }
 

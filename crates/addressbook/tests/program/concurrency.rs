@@ -1,0 +1,218 @@
+//! Many clients at once, over HTTP, on both stores.
+
+use std::sync::Mutex;
+use std::thread;
+
+use rstest::rstest;
+use serde_json::Value;
+use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+
+use crate::support::{Answer, Place, Service};
+
+const BOOK: &str = "/v1/customers/cus_1/addresses";
+const ADDRESS: &str =
+    r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"value":0}}"#;
+
+/// Creates an address and gives its path.
+fn create(service: &Service) -> String {
+    let created = service.send("POST", BOOK, &[], ADDRESS);
+    assert_eq!(created.status, 201, "{}", created.body);
+    format!("{BOOK}/{}", created.json()["id"].as_str().unwrap())
+}
+
+fn set(service: &Service, path: &str, headers: &[(&str, &str)], value: u64) -> Answer {
+    let patch = format!(r#"{{"custom_data":{{"value":{value}}}}}"#);
+    service.send("PATCH", path, headers, &patch)
+}
+
+fn value(answer: &Answer) -> u64 {
+    answer.json()["custom_data"]["value"].as_u64().unwrap()
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn twenty_clients_that_each_add_one_end_at_twenty(#[case] place: Place) {
+    let service = place.serve(&[]);
+    let path = create(&service);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                loop {
+                    let read = service.send("GET", &path, &[], "");
+                    let if_match = [("If-Match", read.header("ETag"))];
+                    let changed = set(&service, &path, &if_match, value(&read) + 1);
+                    match changed.status {
+                        200 => break,
+                        412 | 503 => {}
+                        other => panic!("{other}: {}", changed.body),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(value(&service.send("GET", &path, &[], "")), 20);
+    let revisions = service.send("GET", &format!("{path}/revisions"), &[], "");
+    assert_eq!(revisions.json()["revisions"].as_array().unwrap().len(), 21);
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn sixteen_creations_with_one_key_make_one_address(#[case] place: Place) {
+    let service = place.serve(&[]);
+    let key = [("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")];
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| service.send("POST", BOOK, &key, ADDRESS)))
+            .collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
+    });
+    let created: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 201)
+        .collect();
+    assert!(!created.is_empty());
+    assert!(created.iter().all(|answer| answer.body == created[0].body));
+    let first: Vec<_> = created
+        .iter()
+        .filter(|answer| answer.header("Idempotent-Replayed").is_empty())
+        .collect();
+    assert_eq!(first.len(), 1);
+    assert!(
+        answers
+            .iter()
+            .all(|answer| [201, 409, 503].contains(&answer.status))
+    );
+    let book: Value = serde_json::from_str(&service.get(BOOK).1).unwrap();
+    assert_eq!(book["addresses"].as_array().unwrap().len(), 1);
+}
+
+/// One address as a client sees it: a value and the revision that it has.
+#[derive(Clone, Debug, PartialEq)]
+struct Register {
+    value: u64,
+    revision: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Read,
+    Write(u64),
+    /// Writes a value if the revision is still this.
+    WriteIf(u64, u64),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Ret {
+    Is(Register),
+    Refused,
+}
+
+impl SequentialSpec for Register {
+    type Op = Op;
+    type Ret = Ret;
+
+    fn invoke(&mut self, op: &Op) -> Ret {
+        match *op {
+            Op::Read => {}
+            Op::WriteIf(revision, _) if revision != self.revision => return Ret::Refused,
+            Op::Write(value) | Op::WriteIf(_, value) => {
+                *self = Register {
+                    value,
+                    revision: self.revision + 1,
+                };
+            }
+        }
+        Ret::Is(self.clone())
+    }
+}
+
+/// The revision that an entity tag begins with.
+fn revision(etag: &str) -> u64 {
+    etag.trim_matches('"')
+        .split('-')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+fn perform(service: &Service, path: &str, op: &Op, last_etag: &mut String) -> Ret {
+    let answer = match op {
+        Op::Read => service.send("GET", path, &[], ""),
+        Op::Write(value) => set(service, path, &[], *value),
+        Op::WriteIf(_, value) => set(service, path, &[("If-Match", last_etag)], *value),
+    };
+    match answer.status {
+        200 => {
+            *last_etag = answer.header("ETag").to_owned();
+            Ret::Is(Register {
+                value: value(&answer),
+                revision: revision(last_etag),
+            })
+        }
+        412 => Ret::Refused,
+        other => panic!("{other}: {}", answer.body),
+    }
+}
+
+const ROUNDS: u64 = 12;
+const CLIENTS: u64 = 4;
+const STEPS: u64 = 6;
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn concurrent_histories_of_one_address_are_linearizable(#[case] place: Place) {
+    let service = place.serve(&[]);
+    for round in 0..ROUNDS {
+        let path = create(&service);
+        let history = Mutex::new(LinearizabilityTester::new(Register {
+            value: 0,
+            revision: 1,
+        }));
+        thread::scope(|scope| {
+            for client in 0..CLIENTS {
+                let (history, path, service) = (&history, &path, &service);
+                scope.spawn(move || {
+                    let mut etag = service.send("GET", path, &[], "").header("ETag").to_owned();
+                    for step in 0..STEPS {
+                        // Each value is written once, so that a read tells whose it is.
+                        let value = 1 + client * STEPS + step;
+                        let op = match (round + client + step) % 3 {
+                            0 => Op::Read,
+                            1 => Op::Write(value),
+                            _ => Op::WriteIf(revision(&etag), value),
+                        };
+                        history
+                            .lock()
+                            .unwrap()
+                            .on_invoke(client, op.clone())
+                            .unwrap();
+                        let ret = perform(service, path, &op, &mut etag);
+                        history.lock().unwrap().on_return(client, ret).unwrap();
+                    }
+                });
+            }
+        });
+        let history = history.into_inner().unwrap();
+        assert!(history.is_consistent(), "round {round}: {history:?}");
+    }
+}
+
+/// The judge itself can say no.
+#[test]
+fn a_lost_update_is_not_linearizable() {
+    let mut history = LinearizabilityTester::new(Register {
+        value: 0,
+        revision: 1,
+    });
+    let is = |value, revision| Ret::Is(Register { value, revision });
+    history.on_invret(1, Op::WriteIf(1, 7), is(7, 2)).unwrap();
+    history.on_invret(2, Op::WriteIf(1, 8), is(8, 2)).unwrap();
+    assert!(!history.is_consistent());
+}

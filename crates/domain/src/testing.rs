@@ -1,0 +1,99 @@
+//! What the tests of the use cases share.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use ulid::Ulid;
+
+use crate::{
+    Address, AddressContent, AddressId, AddressService, City, Clock, Country, CustomerId, IdSource,
+    ImportEntry, Inconsistency, MockAddressRepository, Region, RepositoryError, Revision,
+    ServiceLimits, Timestamp,
+};
+
+/// A clock that stands still, and ids that are all the same.
+pub(crate) struct Frozen;
+
+impl Clock for Frozen {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(1_722_507_330_000).unwrap()
+    }
+}
+
+impl IdSource for Frozen {
+    fn next(&self) -> Ulid {
+        Ulid::from_parts(1, 2)
+    }
+}
+
+/// The use cases on a repository, in a frozen world.
+pub(crate) fn service(repository: MockAddressRepository) -> AddressService {
+    AddressService::new(
+        Arc::new(repository),
+        Arc::new(Frozen),
+        Arc::new(Frozen),
+        ServiceLimits::default(),
+    )
+}
+
+pub(crate) fn customer() -> CustomerId {
+    CustomerId::parse("cus_1").unwrap()
+}
+
+pub(crate) fn entry(city: &str) -> ImportEntry {
+    ImportEntry {
+        customer_id: customer(),
+        id: Some(AddressId::from_ulid(Ulid::from_parts(1, 1))),
+        content: AddressContent {
+            description: None,
+            region: Region::parse("Kigali").unwrap(),
+            city: City::parse(city).unwrap(),
+            country: Country::parse("RW").unwrap(),
+            custom_data: None,
+        },
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+/// The address that an entry becomes.
+pub(crate) fn kept(entry: &ImportEntry) -> Address {
+    let now = Frozen.now();
+    Address {
+        customer_id: entry.customer_id.clone(),
+        id: entry.id.clone().unwrap(),
+        content: entry.content.clone(),
+        created_at: now,
+        updated_at: now,
+        revision: Revision::FIRST,
+    }
+}
+
+pub(crate) type Failure = fn() -> RepositoryError;
+
+/// Every failure that the port can report, but for the conflict of a commit.
+const FAILURES: [Failure; 4] = [
+    || RepositoryError::Busy("locked".into()),
+    || RepositoryError::Unavailable("no connection".into()),
+    || RepositoryError::Internal("a defect".into()),
+    || {
+        RepositoryError::Corrupt(Inconsistency {
+            record: "address",
+            key: "add_1".into(),
+            field: "country",
+        })
+    },
+];
+
+/// Lets the repository fail in each way and expects the use case to report it so.
+pub(crate) async fn reports_each_failure<T, E: ToString, F: Future<Output = Result<T, E>>>(
+    expect: impl Fn(&mut MockAddressRepository, Failure),
+    call: impl Fn(AddressService) -> F,
+) {
+    for failure in FAILURES {
+        let mut repository = MockAddressRepository::new();
+        expect(&mut repository, failure);
+        let error = call(service(repository)).await.err().unwrap();
+        assert_eq!(error.to_string(), failure().to_string());
+    }
+}
