@@ -119,6 +119,8 @@ pub struct AddressPatch {
     pub country: Option<Option<String>>,
     /// See [`AddressContent::custom_data`].
     pub custom_data: Option<Option<String>>,
+    /// What is known to be wrong with it already: it applies to nothing then.
+    pub faults: Faults,
 }
 
 impl AddressPatch {
@@ -134,7 +136,7 @@ impl AddressPatch {
             }
             .map(Cow::Borrowed)
         }
-        let mut faults = Faults::default();
+        let mut faults = self.faults.clone();
         let kept_data = content.custom_data.as_ref().map(CustomData::as_str);
         let custom_data = match &self.custom_data {
             Some(Some(patch)) => faults

@@ -7,9 +7,11 @@
 //!
 //! use actix_web::HttpServer;
 //! use addressbook_domain::{AddressService, IdSource};
+//! use addressbook_http::HttpOptions;
 //!
 //! async fn serve(service: AddressService, ids: Arc<dyn IdSource>) -> std::io::Result<()> {
-//!     HttpServer::new(move || addressbook_http::app(service.clone(), ids.clone()))
+//!     let options = HttpOptions::default();
+//!     HttpServer::new(move || addressbook_http::app(service.clone(), ids.clone(), options))
 //!         .bind(("127.0.0.1", 8080))?
 //!         .run()
 //!         .await
@@ -20,18 +22,32 @@
 //! tests. A handler returns a `Problem` where it cannot answer; what every exchange has
 //! (request id, log line, problem bodies) is added around them all, in one place.
 
+mod address_etag;
+mod address_input;
+mod address_json;
 mod app;
 mod body;
+mod cache_control;
+mod create_address;
+mod erase_customer;
 mod etag;
 mod exchange;
+mod get_address;
 mod health;
 mod link;
 mod list_addresses;
+mod options;
+mod parameters;
+mod patch_address;
 mod problem;
 mod problem_kind;
+mod remove_address;
 mod request_id;
+mod revisions;
+mod routes;
 #[cfg(test)]
 mod testing;
 
 pub use app::app;
+pub use options::HttpOptions;
 pub use request_id::RequestId;

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -6,55 +5,95 @@ use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use actix_web::{Error, HttpResponse, ResponseError};
-use addressbook_domain::{Cause, Fault, Faults, RepositoryError};
+use addressbook_domain::{Cause, ChangeError, Fault, Faults, RepositoryError};
 use serde::Serialize;
 
-use crate::RequestId;
-use crate::problem_kind::{INTERNAL, INVALID_PARAMETER, Kind, UNAVAILABLE};
+use crate::problem_kind::{
+    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, UNAVAILABLE,
+};
+use crate::{RequestId, address_etag};
 
 /// The media type of RFC 9457.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Why a request is not answered as asked.
 ///
-/// As a response it has a status alone; [`shape`] gives every such response its body.
+/// As a response it has a status and a header alone; [`shape`] gives every such response
+/// its body.
 #[derive(Debug)]
 pub(crate) struct Problem {
     kind: Kind,
-    detail: Cow<'static, str>,
+    /// What there is to tell beyond what the kind does.
+    detail: Option<Box<str>>,
     faults: Vec<Fault>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the log, never for the client.
     cause: Option<Cause>,
 }
 
 impl Problem {
-    fn new(kind: Kind, cause: Option<Cause>) -> Self {
+    pub(crate) fn of(kind: Kind) -> Self {
         Self {
             kind,
-            detail: kind.detail.into(),
+            detail: None,
             faults: Vec::new(),
-            cause,
+            header: None,
+            cause: None,
         }
     }
 
-    /// Parameters in the path or the query that are not as expected.
-    pub(crate) fn invalid_parameters(faults: Faults) -> Self {
+    fn caused(kind: Kind, cause: impl Into<Cause>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::of(kind)
+        }
+    }
+
+    fn faulty(kind: Kind, faults: Faults) -> Self {
         Self {
             faults: faults.into_vec(),
-            ..Self::new(INVALID_PARAMETER, None)
+            ..Self::of(kind)
         }
+    }
+
+    /// Parameters in the path, the query or the headers that are not as expected.
+    pub(crate) fn invalid_parameters(faults: Faults) -> Self {
+        Self::faulty(INVALID_PARAMETER, faults)
+    }
+
+    /// Members of an address that are not acceptable.
+    pub(crate) fn invalid_address(faults: Faults) -> Self {
+        Self::faulty(INVALID_ADDRESS, faults)
     }
 
     /// A defect.
     pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
-        Self::new(INTERNAL, Some(cause.into()))
+        Self::caused(INTERNAL, cause)
     }
 
     /// Nothing can be answered for now.
     pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
-        Self::new(UNAVAILABLE, Some(cause.into()))
+        Self::caused(UNAVAILABLE, cause)
+    }
+
+    /// The same with more to tell than the kind does.
+    pub(crate) fn with_detail(self, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// The same with a header.
+    pub(crate) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some(Box::new((name, value))),
+            ..self
+        }
     }
 
     /// The framework's own errors, and those of handlers that know no problems.
@@ -64,17 +103,11 @@ impl Problem {
             Some(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => status,
         };
-        let problem = Self::new(Kind::of_status(status), None);
+        let kind = Kind::of_status(status);
         match error.map(Error::to_string) {
-            Some(text) if status.is_server_error() => Self {
-                cause: Some(text.into()),
-                ..problem
-            },
-            Some(text) if status == StatusCode::BAD_REQUEST => Self {
-                detail: text.into(),
-                ..problem
-            },
-            _ => problem,
+            Some(text) if status.is_server_error() => Self::caused(kind, text),
+            Some(text) if status == StatusCode::BAD_REQUEST => Self::of(kind).with_detail(text),
+            _ => Self::of(kind),
         }
     }
 
@@ -87,7 +120,7 @@ impl Problem {
             uri: self.kind.uri,
             title: self.kind.title,
             status: self.kind.status.as_u16(),
-            detail: &self.detail,
+            detail: self.detail.as_deref().unwrap_or(self.kind.detail),
             request_id: id.as_str(),
             errors: errors.collect(),
         };
@@ -98,7 +131,20 @@ impl Problem {
 
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
-        Self::new(Kind::of_failure(&error), Some(error.into()))
+        Self::caused(Kind::of_failure(&error), error)
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::of(NOT_FOUND),
+            ChangeError::PreconditionFailed { current } => {
+                Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
+            }
+            ChangeError::Invalid(faults) => Self::invalid_address(faults),
+            ChangeError::Repository(error) => error.into(),
+        }
     }
 }
 
@@ -114,7 +160,11 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.kind.status)
+        let mut response = HttpResponse::new(self.kind.status);
+        if let Some((name, value)) = self.header.as_deref() {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
     }
 }
 
@@ -248,7 +298,7 @@ mod tests {
         let unknown = TestRequest::get().uri("/v1/customers");
         let unknown = answer(InMemoryRepository::default(), unknown);
         assert_snapshot!("unknown_path", unknown.await);
-        for path in ["/livez", "/readyz", "/v1/customers/cus_1/addresses"] {
+        for path in ["/livez", "/readyz"] {
             let wrong = answer(InMemoryRepository::default(), TestRequest::post().uri(path));
             assert_snapshot!("wrong_method", wrong.await);
         }

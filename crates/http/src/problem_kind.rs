@@ -34,10 +34,20 @@ kinds! {
         "Method not allowed", "The methods that this path takes are listed in the header Allow.";
     CONFLICT: CONFLICT, "conflict",
         "Conflict", "What is kept has changed in the meantime. Read it again.";
+    BOOK_FULL: CONFLICT, "book-full",
+        "Address book full", "The address book holds as many addresses as it may.";
+    PRECONDITION_FAILED: PRECONDITION_FAILED, "precondition-failed",
+        "Precondition failed", "The address is in another state, named by the header ETag.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "content-too-large",
         "Content too large", "The body is larger than this path takes.";
     UNSUPPORTED: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type",
         "Unsupported media type", "The body has to be application/json.";
+    INVALID_ADDRESS: UNPROCESSABLE_ENTITY, "invalid-address",
+        "Invalid address", "What is wrong with which member is listed under errors.";
+    KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused",
+        "Idempotency key reused", "This Idempotency-Key came with another body before.";
+    PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required",
+        "Precondition required", "If-Match has to name the ETag of the address as it was read.";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal-error",
         "Internal error", "The service failed. Its log says why, under this request_id.";
     BUSY: SERVICE_UNAVAILABLE, "busy",

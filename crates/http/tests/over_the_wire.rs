@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressService, ServiceLimits};
+use addressbook_http::HttpOptions;
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
 
 async fn serve() -> SocketAddr {
@@ -21,7 +22,7 @@ async fn serve() -> SocketAddr {
         ids.clone(),
         ServiceLimits::default(),
     );
-    let app = move || addressbook_http::app(service.clone(), ids.clone());
+    let app = move || addressbook_http::app(service.clone(), ids.clone(), HttpOptions::default());
     let server = HttpServer::new(app)
         .workers(1)
         .bind(("127.0.0.1", 0))

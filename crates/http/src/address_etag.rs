@@ -1,0 +1,94 @@
+//! The `ETag` of one address and the conditions that name it (RFC 9110, sections 8.8.3 and
+//! 13.1). It is strong: its revision tells one state from all others.
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use addressbook_domain::{Precondition, Revision, Timestamp, Version};
+
+use crate::problem::Problem;
+use crate::problem_kind::PRECONDITION_REQUIRED;
+
+/// The tag of a state: `"<revision>-<updated_at in ms>"`.
+pub(crate) fn of(version: Version) -> HeaderValue {
+    // Digits and quotes are a header's value: the default, which matches nothing, is never
+    // taken.
+    HeaderValue::try_from(text_of(version)).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn text_of(version: Version) -> String {
+    let (revision, updated_at) = (version.revision.get(), version.updated_at.unix_ms());
+    format!("\"{revision}-{updated_at}\"")
+}
+
+/// The state that a strong tag stands for, if it is one of ours.
+fn strong(tag: &str) -> Option<Version> {
+    let (revision, updated_at) = tag.trim_matches('"').split_once('-')?;
+    let version = Version {
+        revision: Revision::new(revision.parse().ok()?)?,
+        updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
+    };
+    (text_of(version) == tag).then_some(version)
+}
+
+/// As [`strong`], but also for a weak tag.
+fn weak(tag: &str) -> Option<Version> {
+    strong(tag.strip_prefix("W/").unwrap_or(tag))
+}
+
+/// What a condition names.
+enum Tags {
+    Every,
+    Listed(Vec<Version>),
+}
+
+/// The tags in a header, if it is there. Tags that are not ours name nothing.
+///
+/// A list is split at every comma, also within foreign tags that hold one. Their halves
+/// lack a quote, so none of them can be taken for a tag of ours.
+fn tags(headers: &HeaderMap, name: HeaderName, read: fn(&str) -> Option<Version>) -> Option<Tags> {
+    let mut listed = None;
+    for value in headers.get_all(name) {
+        let value = value.to_str().unwrap_or_default().trim();
+        if value == "*" {
+            return Some(Tags::Every);
+        }
+        let tags = value.split(',').filter_map(|tag| read(tag.trim()));
+        listed.get_or_insert_with(Vec::new).extend(tags);
+    }
+    listed.map(Tags::Listed)
+}
+
+/// Whether the client has this state already, by `If-None-Match`.
+pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
+    match tags(headers, IF_NONE_MATCH, weak) {
+        Some(Tags::Every) => true,
+        Some(Tags::Listed(versions)) => versions.contains(&version),
+        None => false,
+    }
+}
+
+/// The states that a change is meant for, by `If-Match` and `If-None-Match` together.
+///
+/// # Errors
+/// 428 when `If-Match` is required and not there.
+pub(crate) fn precondition(
+    headers: &HeaderMap,
+    require_if_match: bool,
+) -> Result<Precondition, Problem> {
+    let if_match = tags(headers, IF_MATCH, strong);
+    if require_if_match && if_match.is_none() {
+        return Err(Problem::of(PRECONDITION_REQUIRED));
+    }
+    let unwanted = match tags(headers, IF_NONE_MATCH, weak) {
+        Some(Tags::Every) => return Ok(Precondition::Absent),
+        Some(Tags::Listed(versions)) => versions,
+        None => Vec::new(),
+    };
+    Ok(match if_match {
+        Some(Tags::Listed(mut versions)) => {
+            versions.retain(|version| !unwanted.contains(version));
+            Precondition::OneOf(versions)
+        }
+        Some(Tags::Every) | None if unwanted.is_empty() => Precondition::Any,
+        Some(Tags::Every) | None => Precondition::NoneOf(unwanted),
+    })
+}

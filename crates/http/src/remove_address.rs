@@ -1,0 +1,20 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::AddressService;
+
+use crate::cache_control::NO_STORE;
+use crate::problem::Problem;
+use crate::{HttpOptions, address_etag, parameters};
+
+/// `DELETE …/addresses/{address_id}`: takes an address out of its book. Its revisions stay.
+pub(crate) async fn remove(
+    service: web::Data<AddressService>,
+    options: web::Data<HttpOptions>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, address_id) = parameters::address(&request)?;
+    let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
+    service
+        .remove(&customer_id, &address_id, &precondition)
+        .await?;
+    Ok(HttpResponse::NoContent().insert_header(NO_STORE).finish())
+}
