@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use addressbook_domain::AddressService;
+use addressbook_http::HttpOptions;
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -23,6 +24,15 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     listen: ListenSettings,
+
+    /// Refuse changes of an address that do not say by If-Match which state they are for
+    #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = BoolishValueParser::new())]
+    require_if_match: bool,
+
+    /// Most bytes that a request's body may have
+    #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_BODY_BYTES")]
+    #[arg(default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1_024..=16_777_216))]
+    max_body_bytes: u32,
 
     /// How many threads answer requests; by default one for each processor
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_WORKERS")]
@@ -55,7 +65,11 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let listen = &arguments.listen.listen;
         let processors = available_parallelism().map_or(1, usize::from);
         let for_workers = service.clone();
-        let app = move || addressbook_http::app(for_workers.clone(), ids.clone());
+        let options = HttpOptions {
+            require_if_match: arguments.require_if_match,
+            max_body_bytes: arguments.max_body_bytes as usize,
+        };
+        let app = move || addressbook_http::app(for_workers.clone(), ids.clone(), options);
         let server = HttpServer::new(app)
             .workers(arguments.workers.map_or(processors, usize::from))
             .shutdown_timeout(arguments.shutdown_timeout_s.into())

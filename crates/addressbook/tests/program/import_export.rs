@@ -156,6 +156,31 @@ fn an_id_with_other_content_is_an_error_unless_told_to_update(#[case] place: Pla
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
+fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
+    let import = ["import", "-", "--max-addresses", "2"];
+    let refused = place.run_with_input(&import, &lines(1, 3));
+    refused.fails_saying(&[
+        "line 3: customer_id:",
+        "--max-addresses",
+        "no line was imported",
+    ]);
+    assert_eq!(export(&place), "");
+
+    let other = line("cus_2", 1, "Huye") + "\n";
+    let input = format!("{}{other}{}", lines(1, 3), lines(4, 1));
+    let skipped = place.run_with_input(&[&import[..], &["--on-error", "skip"]].concat(), &input);
+    assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+    assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
+    for number in [3, 5] {
+        let listed = format!("line {number}: customer_id: has as many addresses");
+        assert!(skipped.stderr.contains(&listed), "{}", skipped.stderr);
+    }
+    assert_eq!(export(&place), lines(1, 2) + &other);
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
 fn one_customer_is_exported_alone(#[case] place: Place) {
     let input = format!("{}{}\n", lines(1, 2), line("cus_2", 1, "Huye"));
     place.run_with_input(&["import", "-"], &input).succeeds();
