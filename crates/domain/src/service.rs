@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Clock,
-    CustomerId, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
+    CustomerId, Erased, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
 };
 
 /// What can be done with customers' addresses. Every door (HTTP, import, export) comes
@@ -135,6 +135,14 @@ impl AddressService {
     /// What the [repository](AddressRepository::scan) reports.
     pub async fn export(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         self.repository.scan(scan).await
+    }
+
+    /// Erases all that is kept of a customer, for good: the right to erasure.
+    ///
+    /// # Errors
+    /// What the [repository](crate::AddressRepository::erase) reports.
+    pub async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
+        self.repository.erase(customer_id).await
     }
 
     /// Whether requests could be answered now.
@@ -302,5 +310,19 @@ mod tests {
                 .unwrap(),
             None
         );
+    }
+
+    #[tokio::test]
+    async fn erase_reports_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_erase()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move { service.erase(&customer()).await },
+        )
+        .await;
     }
 }
