@@ -70,6 +70,7 @@ impl AddressService {
             if content == current.content {
                 return Ok(current);
             }
+            self.limits.content.check(&content)?;
             let at = self.clock.now().max(current.updated_at);
             let expected = current.revision;
             let address = Address {

@@ -1,9 +1,9 @@
 use thiserror::Error;
 
 use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Fingerprint,
-    IdempotencyKey, IdempotencyRecord, KeptKey, RepositoryError, Revision, RevisionRange,
-    Timestamp,
+    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Faults,
+    Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, RepositoryError, Revision,
+    RevisionRange, Timestamp,
 };
 
 /// A creation that the client may repeat.
@@ -30,6 +30,9 @@ pub enum CreateError {
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// The address holds more than it may.
+    #[error(transparent)]
+    Invalid(#[from] Faults),
     /// The book holds as many addresses as it may.
     #[error("the book holds {max_addresses} addresses, which is the most")]
     BookFull {
@@ -56,6 +59,7 @@ impl AddressService {
         content: &AddressContent,
         request: Option<&IdempotentRequest>,
     ) -> Result<Created, CreateError> {
+        self.limits.content.check(content)?;
         let at = self.clock.now();
         let expired_before = at.minus(self.limits.idempotency_retention);
         for _ in 0..ATTEMPTS {

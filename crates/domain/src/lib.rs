@@ -25,6 +25,7 @@ mod id_source;
 mod idempotency;
 mod import;
 pub mod json;
+mod limits;
 mod listing;
 mod page;
 mod repository;
@@ -46,6 +47,7 @@ pub use draft::{AddressDraft, AddressPatch, Fault, Faults};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict};
+pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{
     AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
@@ -57,6 +59,6 @@ pub use repository::{
     AddressRepository, Book, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
     RepositoryError, RevisionRange, Scan,
 };
-pub use service::{AddressService, ServiceLimits};
+pub use service::AddressService;
 pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

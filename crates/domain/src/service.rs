@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Clock,
     CustomerId, Erased, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
+    ServiceLimits,
 };
 
 /// What can be done with customers' addresses. Every door (HTTP, import, export) comes
@@ -14,24 +14,6 @@ pub struct AddressService {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: ServiceLimits,
-}
-
-/// How much the service takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServiceLimits {
-    /// The most addresses that a customer may have. Default: 1,000.
-    pub max_addresses: u32,
-    /// How long an idempotency key is remembered. Default: 24 hours.
-    pub idempotency_retention: Duration,
-}
-
-impl Default for ServiceLimits {
-    fn default() -> Self {
-        Self {
-            max_addresses: 1_000,
-            idempotency_retention: Duration::from_secs(24 * 60 * 60),
-        }
-    }
 }
 
 impl AddressService {
@@ -48,6 +30,11 @@ impl AddressService {
             ids,
             limits,
         }
+    }
+
+    /// How much the service takes.
+    pub fn limits(&self) -> &ServiceLimits {
+        &self.limits
     }
 
     /// A page of a customer's addresses, by default all of them by ascending id. The
