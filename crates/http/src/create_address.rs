@@ -174,6 +174,7 @@ mod tests {
         for (media_type, status) in [
             ("application/json", "201"),
             ("Application/JSON; charset=UTF-8", "201"),
+            ("application/json;charset=\"utf-8\"", "201"),
             ("application/vnd.address+json; v=1", "201"),
             ("application/json; charset=iso-8859-1", "415"),
             ("application/jsonp", "415"),

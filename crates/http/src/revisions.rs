@@ -27,20 +27,20 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id, limit, before) = read_page(&request)?;
-    let limit = usize::from(limit.get());
     let range = RevisionRange {
         before,
         // One more than is given tells whether there are more.
-        limit: limit as u32 + 1,
+        limit: u32::from(limit.get()) + 1,
     };
     let found = service.revisions(&customer_id, &address_id, range).await?;
     // After a cursor there is something, unless the customer was erased meanwhile.
-    let found = found.filter(|found| !found.is_empty());
-    let found = found.ok_or(Problem::of(NOT_FOUND))?;
-    let page = &found[..limit.min(found.len())];
+    let found = found
+        .filter(|found| !found.is_empty())
+        .ok_or(Problem::of(NOT_FOUND))?;
+    let (page, more) = found.split_at(found.len().min(limit.get().into()));
     let next = page
         .last()
-        .filter(|_| found.len() > limit)
+        .filter(|_| !more.is_empty())
         .map(|last| seal(&customer_id, &address_id, last.address.revision));
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)

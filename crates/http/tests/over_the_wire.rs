@@ -64,6 +64,10 @@ async fn head_is_get_without_the_body() {
     for (path, status) in [
         ("/v1/customers/cus_1/addresses", "200 OK"),
         ("/v1/customers/cus_1/addresses?limit=0", "400 Bad Request"),
+        (
+            "/v1/customers/cus_1/addresses/add_00000000000000000000000001",
+            "404 Not Found",
+        ),
         ("/livez", "200 OK"),
         ("/nowhere", "404 Not Found"),
     ] {
