@@ -22,11 +22,13 @@
 
 mod app;
 mod body;
+mod cursor;
 mod etag;
 mod exchange;
 mod health;
 mod link;
 mod list_addresses;
+mod list_request;
 mod problem;
 mod problem_kind;
 mod request_id;
