@@ -1,10 +1,11 @@
 use std::cmp::Ordering;
 
 use icu_casemap::CaseMapper;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     Address, AddressId, AddressPage, BookHead, Country, Inconsistency, Limit, Offset, PageRequest,
-    PageStart, Timestamp,
+    PageStart, TextError, Timestamp, text,
 };
 
 /// Which addresses of a book are asked for, in which order, and which page of them.
@@ -78,15 +79,25 @@ pub struct Filter {
     pub updated_since: Option<Timestamp>,
 }
 
-/// A text to be found in others, whatever the case of its letters, by Unicode's full case
-/// folding.
+/// A text to be found in others, whatever the case of its letters: 1 to 200 characters,
+/// trimmed, without control characters.
+///
+/// Two texts match as by Unicode's canonical caseless matching (definition D145: full case
+/// folding of the normalised text). Besides, the Turkish İ and ı match i and I: which of
+/// them is whose upper case depends on a language that nobody tells us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchText(String);
 
 impl SearchText {
+    /// The longest text, in characters (Unicode scalar values).
+    pub const MAX_CHARS: usize = 200;
+
     /// The search for a text.
-    pub fn new(text: &str) -> Self {
-        Self(fold(text))
+    ///
+    /// # Errors
+    /// [`TextError`] when the text breaks the rules that the type states.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        Ok(Self(fold(&text::normalise(text, Self::MAX_CHARS)?)))
     }
 
     fn is_in(&self, text: &str) -> bool {
@@ -95,7 +106,16 @@ impl SearchText {
 }
 
 fn fold(text: &str) -> String {
-    CaseMapper::new().fold_string(text).into_owned()
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let decomposed: String = text.nfd().collect();
+    let folded = CaseMapper::new().fold_string(&decomposed);
+    folded
+        .replace("i\u{307}", "i")
+        .replace('ı', "i")
+        .nfc()
+        .collect()
 }
 
 impl Filter {
@@ -122,15 +142,8 @@ impl Filter {
 }
 
 impl Order {
-    /// The place of an address in this order.
-    pub fn place(self, id: AddressId, created_at: Timestamp, updated_at: Timestamp) -> Place {
-        Place {
-            time: self.time(created_at, updated_at),
-            id,
-        }
-    }
-
-    fn time(self, created_at: Timestamp, updated_at: Timestamp) -> Option<Timestamp> {
+    /// Which of an address's times this order goes by: the one that belongs to its [`Place`].
+    pub fn time(self, created_at: Timestamp, updated_at: Timestamp) -> Option<Timestamp> {
         match self.key {
             OrderKey::Id => None,
             OrderKey::CreatedAt => Some(created_at),

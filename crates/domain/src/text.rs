@@ -3,7 +3,8 @@ use std::fmt;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a text is no [`Region`], [`City`] or [`Description`].
+/// Why a text is no [`Region`], [`City`], [`Description`] or
+/// [`SearchText`](crate::SearchText).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
     /// Nothing is left after trimming, or more characters than the type allows.
@@ -21,7 +22,7 @@ pub enum TextError {
 
 /// Brings text into the one form in which it is kept: trimmed, in Unicode
 /// normalisation form C (UAX #15), without control characters, of bounded length.
-fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
+pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
     let text: String = text.trim().nfc().collect();
     if let Some(control) = text.chars().find(|char| char.is_control()) {
         return Err(TextError::ControlCharacter(control.into()));

@@ -7,7 +7,8 @@ const ENVELOPE_LEN: usize = 192;
 const FRAME_LEN: usize = r#",{"id":"","description":"","region":"","city":"","country":"","custom_data":null,"created_at":"","updated_at":""}"#.len()
     + 2 * Timestamp::LEN;
 
-/// The JSON text of a page, as the contract of the listing has it, in one buffer.
+/// The JSON text of a page, as the contract of the listing has it, in one buffer. The offset
+/// of a page that begins after a cursor is 0: how many addresses come before it is not known.
 ///
 /// Ids, country codes and timestamps hold nothing that JSON would escape, and custom data
 /// is compact JSON already: they are copied. All other text goes through `serde_json`.

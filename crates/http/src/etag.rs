@@ -1,10 +1,26 @@
 use actix_web::http::header::{HeaderMap, IF_NONE_MATCH};
-use addressbook_domain::{Limit, Offset};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
-/// The `ETag` of a page: the revision of its book, the limit and the offset. It is weak
-/// (RFC 9110, section 8.8.1) because it vouches for the content and not for each byte.
-pub(crate) fn of_page(revision: u64, limit: Limit, offset: Offset) -> String {
-    format!("W/\"{revision}-{}-{}\"", limit.get(), offset.get())
+use crate::list_request::ListRequest;
+
+/// The `ETag` of a page: the revision of its book, the limit and the offset; with them a
+/// digest of what else is in force. It is weak (RFC 9110, section 8.8.1) because it vouches
+/// for the content and not for each byte.
+pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
+    let (limit, offset) = (asked.listing.limit.get(), asked.offset().get());
+    if asked.is_plain() {
+        return format!("W/\"{revision}-{limit}-{offset}\"");
+    }
+    let after = asked.after.as_deref().unwrap_or("-");
+    let digest = Sha256::new()
+        .chain_update(after)
+        .chain_update("&")
+        .chain_update(&asked.selection)
+        .finalize();
+    let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest[..8]);
+    format!("W/\"{revision}-{limit}-{offset}-{digest}\"")
 }
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly, or

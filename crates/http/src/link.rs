@@ -1,32 +1,63 @@
 use addressbook_domain::{Limit, Offset};
 
-/// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a book
-/// with `total` addresses.
+/// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a list
+/// of `total` addresses. `selection` is what else the query holds.
 ///
 /// The targets are relative to the path by which the client came, so they hold also where a
 /// gateway has shortened it on the way here. They repeat its last segment because some
 /// resolvers (`java.net.URI`) lose it when a reference is a query alone.
-pub(crate) fn of_page(total: u64, limit: Limit, offset: Offset) -> String {
-    let (limit, offset) = (u64::from(limit.get()), offset.get());
-    let previous = offset.min(total).saturating_sub(limit);
+pub(crate) fn by_offset(total: u64, limit: Limit, offset: Offset, selection: &str) -> String {
+    let (step, offset) = (u64::from(limit.get()), offset.get());
+    let previous = offset.min(total).saturating_sub(step);
     let links = [
         Some(("first", 0)),
         (offset > 0).then_some(("prev", previous)),
-        (offset + limit < total).then_some(("next", offset + limit)),
+        (offset + step < total).then_some(("next", offset + step)),
     ];
     let mut digits = itoa::Buffer::new();
-    let mut value = String::with_capacity(128);
+    let mut value = String::with_capacity(128 + 3 * selection.len());
     for (relation, offset) in links.into_iter().flatten() {
-        value += if value.is_empty() { "" } else { ", " };
-        value += "<addresses?limit=";
-        value += digits.format(limit);
-        value += "&offset=";
-        value += digits.format(offset);
-        value += ">; rel=\"";
-        value += relation;
-        value += "\"";
+        let offset = digits.format(offset);
+        push(&mut value, relation, limit, ("offset", offset), selection);
     }
     value
+}
+
+/// The `Link` from a page to the first and the next one for a client that pages by cursors.
+pub(crate) fn by_cursor(next: Option<&str>, limit: Limit, selection: &str) -> String {
+    let mut value = String::new();
+    for (relation, cursor) in [("first", Some("")), ("next", next)] {
+        if let Some(cursor) = cursor {
+            push(&mut value, relation, limit, ("after", cursor), selection);
+        }
+    }
+    value
+}
+
+fn push(
+    value: &mut String,
+    relation: &str,
+    limit: Limit,
+    (parameter, place): (&str, &str),
+    selection: &str,
+) {
+    let mut digits = itoa::Buffer::new();
+    for part in [
+        if value.is_empty() { "" } else { ", " },
+        "<addresses?limit=",
+        digits.format(limit.get()),
+        "&",
+        parameter,
+        "=",
+        place,
+        if selection.is_empty() { "" } else { "&" },
+        selection,
+        ">; rel=\"",
+        relation,
+        "\"",
+    ] {
+        value.push_str(part);
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +94,7 @@ mod tests {
             .flatten()
             .collect();
             assert_eq!(
-                of_page(total, parsed_limit, parsed_offset),
+                by_offset(total, parsed_limit, parsed_offset, ""),
                 expected.join(", ")
             );
         }

@@ -1,18 +1,19 @@
-use std::fmt::Display;
-
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use addressbook_domain::{AddressService, CustomerId, Faults, Limit, Listing, Offset, Start};
+use addressbook_domain::AddressService;
 
+use crate::list_request::ListRequest;
 use crate::problem::Problem;
 use crate::{body, etag, link};
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// `GET /v1/customers/{customer_id}/addresses?limit=&offset=`, and the same under `/api`;
-/// `HEAD` likewise.
+/// `GET /v1/customers/{customer_id}/addresses`, and the same under `/api`; `HEAD` likewise.
+///
+/// `limit` and `offset`, or else `after`, say which page; `country`, `q`, `updated_since`
+/// and `as_of` of which addresses; `order` in which order.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for path in [
         "/v1/customers/{customer_id}/addresses",
@@ -26,81 +27,58 @@ async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, limit, offset) = read(&request)?;
+    let asked = ListRequest::read(&request)?;
     if request.headers().contains_key(IF_NONE_MATCH) {
-        let book = service.head(&customer_id).await?;
-        if etag::is_listed(
-            request.headers(),
-            &etag::of_page(book.revision, limit, offset),
-        ) {
-            let response = HttpResponse::NotModified();
-            return Ok(describe(response, book.revision, book.addresses, limit, offset).finish());
+        let book = service.head(&asked.customer_id).await?;
+        let tag = etag::of_page(book.revision, &asked);
+        if etag::is_listed(request.headers(), &tag) {
+            let mut response = HttpResponse::NotModified();
+            validate(&mut response, tag);
+            // What a filter leaves and what comes next is not known from the head alone.
+            if asked.is_plain() {
+                locate(&mut response, &asked, book.addresses, None);
+            }
+            return Ok(response.finish());
         }
     }
-    let listing = Listing {
-        limit,
-        start: Start::Offset(offset),
-        ..Listing::default()
-    };
-    let page = service.list(&customer_id, &listing).await?;
-    let body = body::of_page(&customer_id, limit, offset, &page).map_err(Problem::internal)?;
-    let revision = page.head().revision;
-    Ok(
-        describe(HttpResponse::Ok(), revision, page.total(), limit, offset)
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-            .body(body),
+    let page = service.list(&asked.customer_id, &asked.listing).await?;
+    let body = body::of_page(
+        &asked.customer_id,
+        asked.listing.limit,
+        asked.offset(),
+        &page,
     )
+    .map_err(Problem::internal)?;
+    let mut response = HttpResponse::Ok();
+    validate(&mut response, etag::of_page(page.head().revision, &asked));
+    locate(&mut response, &asked, page.total(), asked.next(&page));
+    Ok(response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(body))
 }
 
-/// Adds what the headers say of a page and its book.
-fn describe(
-    mut response: HttpResponseBuilder,
-    revision: u64,
+/// Adds what tells later whether the page is still true.
+fn validate(response: &mut HttpResponseBuilder, tag: String) {
+    response
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
+}
+
+/// Adds how many addresses there are on all pages, and where the other pages are.
+fn locate(
+    response: &mut HttpResponseBuilder,
+    asked: &ListRequest,
     total: u64,
-    limit: Limit,
-    offset: Offset,
-) -> HttpResponseBuilder {
+    next: Option<String>,
+) {
+    let (limit, selection) = (asked.listing.limit, &asked.selection);
+    let links = match asked.after {
+        None => link::by_offset(total, limit, asked.offset(), selection),
+        Some(_) => link::by_cursor(next.as_deref(), limit, selection),
+    };
     response
         .insert_header((X_TOTAL_COUNT, total))
-        .insert_header((LINK, link::of_page(total, limit, offset)))
-        .insert_header((ETAG, etag::of_page(revision, limit, offset)))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
-    response
-}
-
-/// Whose addresses are asked for, and which page of them; or everything that is wrong with
-/// the request. Parameters that the operation does not know are passed over.
-///
-/// The path's segment comes percent-decoded, bad UTF-8 as U+FFFD and `%2F`, `%25` and
-/// `%2B` as they are: an id can hold none of them.
-fn read(request: &HttpRequest) -> Result<(CustomerId, Limit, Offset), Problem> {
-    let mut faults = Faults::default();
-    let customer_id = CustomerId::parse(request.match_info().query("customer_id"));
-    let customer_id = faults.check("customer_id", customer_id);
-    let query = request.query_string();
-    let limit = read_once(query, "limit", Limit::parse, &mut faults);
-    let offset = read_once(query, "offset", Offset::parse, &mut faults);
-    match (customer_id, limit, offset) {
-        (Some(customer_id), Some(limit), Some(offset)) => Ok((customer_id, limit, offset)),
-        _ => Err(Problem::invalid_parameters(faults)),
-    }
-}
-
-fn read_once<T: Default, E: Display>(
-    query: &str,
-    name: &'static str,
-    parse: fn(&str) -> Result<T, E>,
-    faults: &mut Faults,
-) -> Option<T> {
-    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
-    match (values.next(), values.next()) {
-        (None, _) => Some(T::default()),
-        (Some((_, value)), None) => faults.check(name, parse(&value)),
-        _ => {
-            faults.add(name, "expected once");
-            None
-        }
-    }
+        .insert_header((LINK, links));
 }
 
 #[cfg(test)]
