@@ -95,7 +95,7 @@ impl ListRequest {
         };
         Some(Self {
             customer_id: customer_id?,
-            selection: selection(&listing, given.q.text()),
+            selection: selection(&listing, given.q.text().map(str::trim)),
             after: given.after.text().map(str::to_owned),
             listing,
         })
