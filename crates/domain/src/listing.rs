@@ -501,6 +501,8 @@ mod tests {
             let text = City::parse(&text);
             prop_assume!(text.is_ok());
             let text = text.unwrap();
+            // In upper case the iota subscript is a letter, which marks behind it then stay behind.
+            prop_assume!(!text.as_str().nfd().any(|char| char == '\u{345}'));
             for wanted in [text.as_str().to_uppercase(), text.as_str().to_lowercase()] {
                 prop_assert!(finds(&wanted, text.as_str()), "{:?} in {:?}", wanted, text);
             }
