@@ -1,29 +1,18 @@
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK,
-};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use addressbook_domain::AddressService;
 
+use crate::cache_control::REVALIDATE;
 use crate::list_request::ListRequest;
 use crate::problem::Problem;
 use crate::{body, etag, link};
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// `GET /v1/customers/{customer_id}/addresses`, and the same under `/api`; `HEAD` likewise.
-///
-/// `limit` and `offset`, or else `after`, say which page; `country`, `q`, `updated_since`
-/// and `as_of` of which addresses; `order` in which order.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    for path in [
-        "/v1/customers/{customer_id}/addresses",
-        "/api/v1/customers/{customer_id}/addresses",
-    ] {
-        config.service(web::resource(path).get(list).head(list));
-    }
-}
-
-async fn list(
+/// `GET …/addresses`: a page of a customer's addresses. `limit` and `offset`, or else
+/// `after`, say which page; `country`, `q`, `updated_since` and `as_of` of which addresses;
+/// `order` in which order.
+pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -61,7 +50,7 @@ async fn list(
 fn validate(response: &mut HttpResponseBuilder, tag: String) {
     response
         .insert_header((ETAG, tag))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
+        .insert_header(REVALIDATE);
 }
 
 /// Adds how many addresses there are on all pages, and where the other pages are.

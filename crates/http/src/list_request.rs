@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use actix_web::HttpRequest;
 use addressbook_domain::{
@@ -9,6 +8,7 @@ use addressbook_domain::{
 use form_urlencoded::Serializer;
 
 use crate::cursor;
+use crate::parameters::{self, Given};
 use crate::problem::Problem;
 
 /// What the cursors of this list are sealed for. They hold the order's number in [`ORDERS`],
@@ -46,21 +46,17 @@ pub(crate) struct ListRequest {
 impl ListRequest {
     /// Reads path and query, or gives everything that is wrong with them. Parameters that
     /// the operation does not know are passed over.
-    ///
-    /// The path's segment comes percent-decoded, bad UTF-8 as U+FFFD and `%2F`, `%25` and
-    /// `%2B` as they are: an id can hold none of them.
     pub(crate) fn read(request: &HttpRequest) -> Result<Self, Problem> {
         let mut faults = Faults::default();
-        let customer_id = request.match_info().query("customer_id");
+        let customer_id = parameters::customer_id(request, &mut faults);
         match Self::parse(customer_id, request.query_string(), &mut faults) {
             Some(asked) if faults.is_empty() => Ok(asked),
             _ => Err(Problem::invalid_parameters(faults)),
         }
     }
 
-    fn parse(customer_id: &str, query: &str, faults: &mut Faults) -> Option<Self> {
+    fn parse(customer_id: Option<CustomerId>, query: &str, faults: &mut Faults) -> Option<Self> {
         let given = Parameters::of(query);
-        let customer_id = faults.check("customer_id", CustomerId::parse(customer_id));
         let limit = given.limit.parse("limit", Limit::parse, faults);
         let offset = given.offset.parse("offset", Offset::parse, faults);
         let countries = parse_countries(&given.countries, faults);
@@ -225,15 +221,6 @@ struct Parameters<'a> {
     as_of: Given<'a>,
 }
 
-/// How often a parameter is given that may be given once.
-#[derive(Default, PartialEq)]
-enum Given<'a> {
-    #[default]
-    Nothing,
-    Once(Cow<'a, str>),
-    Repeatedly,
-}
-
 impl<'a> Parameters<'a> {
     fn of(query: &'a str) -> Self {
         let mut given = Self::default();
@@ -252,38 +239,9 @@ impl<'a> Parameters<'a> {
                 "as_of" => &mut given.as_of,
                 _ => continue,
             };
-            *place = match place {
-                Given::Nothing => Given::Once(value),
-                _ => Given::Repeatedly,
-            };
+            place.give(value);
         }
         given
-    }
-}
-
-impl Given<'_> {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Once(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The value if there is one, or `None` with its fault noted.
-    fn parse<T, E: Display>(
-        &self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        faults: &mut Faults,
-    ) -> Option<Option<T>> {
-        match self {
-            Self::Nothing => Some(None),
-            Self::Once(text) => faults.check(name, parse(text)).map(Some),
-            Self::Repeatedly => {
-                faults.add(name, "expected once");
-                None
-            }
-        }
     }
 }
 
@@ -309,7 +267,7 @@ mod tests {
             let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
             let parse = |query: &str| {
                 let mut faults = Faults::default();
-                let asked = ListRequest::parse("cus_1", query, &mut faults);
+                let asked = ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut faults);
                 asked.filter(|_| faults.is_empty())
             };
             let asked = parse(&query);

@@ -1,6 +1,7 @@
 //! What stands in a request's path and query. The path's segments come percent-decoded, bad
 //! UTF-8 as U+FFFD and `%2F`, `%25` and `%2B` as they are: an id can hold none of them.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use actix_web::HttpRequest;
@@ -28,23 +29,54 @@ pub(crate) fn address(request: &HttpRequest) -> Result<(CustomerId, AddressId), 
     }
 }
 
-/// A parameter of the query that may be left out, which the inner `None` stands for. The
-/// outer one is a fault.
-pub(crate) fn optional<T, E: Display>(
-    request: &HttpRequest,
-    name: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-    faults: &mut Faults,
-) -> Option<Option<T>> {
-    let mut values = form_urlencoded::parse(request.query_string().as_bytes())
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value);
-    match (values.next(), values.next()) {
-        (None, _) => Some(None),
-        (Some(value), None) => faults.check(name, parse(&value)).map(Some),
-        _ => {
-            faults.add(name, "expected once");
-            None
+/// How often a parameter of the query is given that may be given once.
+#[derive(Default, PartialEq)]
+pub(crate) enum Given<'a> {
+    #[default]
+    Nothing,
+    Once(Cow<'a, str>),
+    Repeatedly,
+}
+
+impl<'a> Given<'a> {
+    /// The parameter of that name in a query.
+    pub(crate) fn named(query: &'a str, name: &str) -> Self {
+        let mut given = Self::Nothing;
+        let parameters = form_urlencoded::parse(query.as_bytes());
+        parameters
+            .filter(|(key, _)| key == name)
+            .for_each(|(_, value)| given.give(value));
+        given
+    }
+
+    pub(crate) fn give(&mut self, value: Cow<'a, str>) {
+        *self = match self {
+            Self::Nothing => Self::Once(value),
+            _ => Self::Repeatedly,
+        };
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Once(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value if there is one, or `None` with its fault noted.
+    pub(crate) fn parse<T, E: Display>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        faults: &mut Faults,
+    ) -> Option<Option<T>> {
+        match self {
+            Self::Nothing => Some(None),
+            Self::Once(text) => faults.check(name, parse(text)).map(Some),
+            Self::Repeatedly => {
+                faults.add(name, "expected once");
+                None
+            }
         }
     }
 }

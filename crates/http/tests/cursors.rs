@@ -15,6 +15,7 @@ use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
     Limit, Listing, Order, OrderKey, SearchText, ServiceLimits, Timestamp,
 };
+use addressbook_http::HttpOptions;
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use proptest::collection::vec;
 use proptest::option;
@@ -68,7 +69,12 @@ impl Book {
 
     async fn get(&self, reference: &str) -> Page {
         let ids = Arc::new(SequenceIds::default());
-        let app = init_service(addressbook_http::app(self.service.clone(), ids)).await;
+        let app = init_service(addressbook_http::app(
+            self.service.clone(),
+            ids,
+            HttpOptions::default(),
+        ))
+        .await;
         let uri = format!("/v1/customers/cus_1/{reference}");
         let request = TestRequest::get().uri(&uri).to_request();
         let response = call_service(&app, request).await;
