@@ -202,6 +202,13 @@ fn csv_is_read_as_spreadsheets_write_it() {
         ),
         "{exported}"
     );
+    // The header is a line before, and no line that was imported.
+    place
+        .run(&["import", &file, "--from-line", "4"])
+        .fails_saying(&["line 4:", "no line was imported"]);
+    place
+        .run(&["import", &file])
+        .fails_saying(&["line 4:", "no line was imported"]);
     for (header, word) in [
         ("customer_id,region,city,zip", "\"zip\""),
         ("customer_id,region,city,city,country", "city twice"),
