@@ -24,8 +24,10 @@ COPY --from=build /addressbook /usr/local/bin/addressbook
 
 # By number, so that a platform can tell that it is not root.
 USER 10001:10001
-ENV ADDRESSBOOK_LISTEN=0.0.0.0:8080 \
-    ADDRESSBOOK_DATABASE_URL=sqlite:///data/addressbook.db
+ENV ADDRESSBOOK_LISTEN=0.0.0.0:8080
+# From here the default, ./data/addressbook.db, is in the volume. It is no variable, so that a platform's
+# DATABASE_URL still counts.
+WORKDIR /
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

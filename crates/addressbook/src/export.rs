@@ -45,10 +45,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
             limit: STEP,
         };
         loop {
-            let addresses = service
-                .export(scan.clone())
-                .await
-                .context("the export is not whole")?;
+            let addresses = service.export(scan.clone()).await?;
             for address in &addresses {
                 output.write(address)?;
             }
@@ -61,7 +58,9 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     match done {
         // Whoever reads has had enough, such as `head`.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
-        done => done.map(|()| ExitCode::SUCCESS),
+        done => done
+            .map(|()| ExitCode::SUCCESS)
+            .context("the export is not whole"),
     }
 }
 

@@ -22,6 +22,10 @@ const FIELDS: [&str; 9] = [
     "updated_at",
 ];
 
+/// The longest line, in bytes: several times what the fields of an address can take. So
+/// memory is bounded, whatever the input.
+const MAX_LINE_BYTES: u64 = 256 * 1024;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// One JSON object a line

@@ -85,6 +85,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         service,
         progress,
         report: Report::default(),
+        imported_through: None,
     };
     let done = actix_web::rt::System::new().block_on(import.run(lines));
     import.progress.finish();
@@ -164,6 +165,8 @@ struct Import<'a> {
     service: AddressService,
     progress: Progress,
     report: Report,
+    /// The last line that was imported.
+    imported_through: Option<u64>,
 }
 
 const CONFLICT: &str = "id: exists with other content; --on-conflict update replaces it";
@@ -239,6 +242,7 @@ impl Import<'_> {
             }
         }
         self.progress.advance(batch.entries.len() as u64);
+        self.imported_through = batch.numbers.last().copied().or(self.imported_through);
         *batch = Batch::default();
         Ok(())
     }
@@ -251,13 +255,14 @@ impl Import<'_> {
 
     /// What to do after an import that ended early.
     fn stopped(&self, batch: &Batch) -> String {
-        match batch.first_line {
-            Some(line) if line > self.arguments.from_line => format!(
-                "stopped: the lines before line {line} are imported, none from there on; \
-                 resume with --from-line {line}"
-            ),
-            _ => "stopped: no line was imported".to_owned(),
-        }
+        let Some(last) = self.imported_through else {
+            return "stopped: no line was imported".to_owned();
+        };
+        let line = batch.first_line.unwrap_or(last + 1);
+        format!(
+            "stopped: the lines before line {line} are imported, none from there on; \
+             resume with --from-line {line}"
+        )
     }
 }
 

@@ -76,8 +76,8 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
             .bind(listen)
             .with_context(|| {
                 format!(
-                    "cannot listen on {listen} (end the program that does, or choose another \
-                     address with --listen)"
+                    "cannot listen on {listen} (end the program that does, if there is one, or \
+                     choose another address with --listen)"
                 )
             })?;
         println!("{}", banner(&arguments, &server.addrs())?);

@@ -8,9 +8,11 @@ use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions, Synchronous};
+use addressbook_adapters::{
+    DatabaseUrl, DieselAddressRepository, OpenError, StoreOptions, Synchronous,
+};
 use addressbook_domain::{ContentLimits, ServiceLimits};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
 use crate::Cli;
@@ -68,7 +70,7 @@ impl DatabaseSettings {
         // The value itself may hold a password, and stays out of the message.
         self.database_url
             .parse()
-            .context("--database-url is no database's URL")
+            .with_context(|| format!("{DATABASE_URL_SETTINGS} is no database's URL"))
     }
 
     fn options(&self) -> StoreOptions {
@@ -87,18 +89,25 @@ impl DatabaseSettings {
 
     /// Opens the database; creates and migrates it if need be.
     pub(crate) fn open(&self) -> anyhow::Result<DieselAddressRepository> {
-        Ok(DieselAddressRepository::open(
-            &self.url()?,
-            &self.options(),
-        )?)
+        DieselAddressRepository::open(&self.url()?, &self.options()).map_err(with_remedy)
     }
 
     /// Creates and migrates the database, and returns how many migrations that took.
     pub(crate) fn migrate(&self) -> anyhow::Result<usize> {
-        Ok(DieselAddressRepository::migrate(
-            &self.url()?,
-            &self.options(),
-        )?)
+        DieselAddressRepository::migrate(&self.url()?, &self.options()).map_err(with_remedy)
+    }
+}
+
+/// Where the database's URL can come from.
+const DATABASE_URL_SETTINGS: &str = "--database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL";
+
+/// What to do about a database that cannot be opened, where the error does not say.
+fn with_remedy(error: OpenError) -> anyhow::Error {
+    match error {
+        OpenError::Connect { .. } | OpenError::Create { .. } => {
+            anyhow!("{error} (mend that, or name another database with {DATABASE_URL_SETTINGS})")
+        }
+        OpenError::NewerSchema { .. } | OpenError::Migrate(_) => error.into(),
     }
 }
 

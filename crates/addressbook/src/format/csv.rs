@@ -1,18 +1,20 @@
 use std::borrow::Cow;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Take, Write};
 use std::str;
 
 use addressbook_domain::{Address, Faults, ImportEntry};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
 
 use super::record::Record;
-use super::{FIELDS, Line, WriteAddress};
+use super::{FIELDS, Line, MAX_LINE_BYTES, WriteAddress};
 
 /// Reads CSV by RFC 4180, with a header. A field without text is null; empty lines are
 /// passed over.
 pub(crate) struct Reader<R> {
-    input: csv::Reader<R>,
+    /// Gives no more than a record may take at a time: one whose quotation mark is not
+    /// closed would go on to the end of the input.
+    input: csv::Reader<Take<R>>,
     header: StringRecord,
     record: ByteRecord,
 }
@@ -26,12 +28,15 @@ impl<R: Read> Reader<R> {
             .flexible(true)
             // With CRLF taken as one, the numbers of lines would be too small by one.
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(input);
+            .from_reader(input.take(MAX_LINE_BYTES));
         let header = input.headers().context("cannot read the CSV header")?;
         let header: StringRecord = header
             .iter()
             .map(|name| name.trim_end_matches('\r'))
             .collect();
+        if input.get_ref().limit() == 0 {
+            return Err(too_long(1));
+        }
         for (index, name) in header.iter().enumerate() {
             if Record::default().field(name).is_none() {
                 bail!(
@@ -89,7 +94,10 @@ impl<R: Read> Iterator for Reader<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            let start = self.input.position().line();
+            self.input.get_mut().set_limit(MAX_LINE_BYTES);
             match self.input.read_byte_record(&mut self.record) {
+                _ if self.input.get_ref().limit() == 0 => return Some(Err(too_long(start))),
                 Ok(false) => return None,
                 Ok(true) if self.record.as_slice() == b"\r" => {}
                 Ok(true) => {
@@ -101,6 +109,12 @@ impl<R: Read> Iterator for Reader<R> {
             }
         }
     }
+}
+
+fn too_long(line: u64) -> anyhow::Error {
+    anyhow!(
+        "line {line}: expected at most {MAX_LINE_BYTES} bytes (is a quotation mark not closed?)"
+    )
 }
 
 /// Writes CSV by RFC 4180, with a header.

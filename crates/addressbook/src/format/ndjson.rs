@@ -7,10 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::record::Record;
-use super::{FIELDS, Line, WriteAddress};
-
-/// The longest line, in bytes: several times what the fields of an address can take.
-const MAX_LINE_BYTES: u64 = 256 * 1024;
+use super::{FIELDS, Line, MAX_LINE_BYTES, WriteAddress};
 
 /// Reads one JSON object a line. Empty lines are passed over.
 pub(crate) struct Reader<R> {

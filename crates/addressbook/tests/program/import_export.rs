@@ -254,6 +254,13 @@ fn csv_is_read_as_spreadsheets_write_it() {
         ),
         "{exported}"
     );
+    // The header is a line before, and no line that was imported.
+    place
+        .run(&["import", &file, "--from-line", "4"])
+        .fails_saying(&["line 4:", "no line was imported"]);
+    place
+        .run(&["import", &file])
+        .fails_saying(&["line 4:", "no line was imported"]);
     for (header, word) in [
         ("customer_id,region,city,zip", "\"zip\""),
         ("customer_id,region,city,city,country", "city twice"),
@@ -277,4 +284,25 @@ fn a_line_without_end_is_refused_and_passed_over() {
         skipped.stderr
     );
     assert_eq!(export(&place), lines(1, 1));
+
+    let input = format!(
+        "customer_id,region,city,country\ncus_2,R,A,RW\ncus_2,R,\"B,RW\n{}",
+        "cus_2,R,C,RW\n".repeat(100_000)
+    );
+    let stopped = place.run_with_input(
+        &[
+            "import",
+            "-",
+            "--format",
+            "csv",
+            "--import-batch-lines",
+            "1",
+        ],
+        &input,
+    );
+    stopped.fails_saying(&[
+        "line 3: expected at most",
+        "quotation mark",
+        "--from-line 3",
+    ]);
 }

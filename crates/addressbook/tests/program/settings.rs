@@ -78,16 +78,20 @@ fn bad_database_urls_are_refused_without_their_secrets() {
     for (url, words) in [
         (
             "mysql://me:s3cret@host/x",
-            vec!["--database-url", "sqlite://", "postgres://"],
+            vec!["--database-url", "DATABASE_URL", "sqlite://", "postgres://"],
         ),
         ("sqlite://:memory:", vec!["memory"]),
         (
             "postgres://me:s3cret@127.0.0.1:1/x",
-            vec!["postgres://me:***@127.0.0.1:1/x", "refused"],
+            vec![
+                "postgres://me:***@127.0.0.1:1/x",
+                "refused",
+                "--database-url",
+            ],
         ),
         (
             "sqlite:///proc/nowhere/a.db",
-            vec!["cannot create", "/proc/nowhere"],
+            vec!["cannot create", "/proc/nowhere", "--database-url"],
         ),
     ] {
         let failed = place

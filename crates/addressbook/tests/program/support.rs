@@ -14,7 +14,7 @@ pub(crate) const EXAMPLE_PATH: &str =
 /// is empty.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
-    database_url: String,
+    pub(crate) database_url: String,
 }
 
 impl Place {
@@ -166,6 +166,12 @@ impl Service {
             banner,
             address,
         }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(kill.unwrap().success());
     }
 
     /// The status and body of a GET.
