@@ -10,13 +10,21 @@ use addressbook_domain::{
 use async_trait::async_trait;
 
 /// Keeps addresses in memory: the simplest repository that fulfils the contract, for
-/// tests of whatever stands on the port.
+/// tests of whatever stands on the port. A clone is a copy that goes its own way.
 #[derive(Debug, Default)]
 pub struct InMemoryRepository {
     kept: Mutex<Kept>,
 }
 
-#[derive(Debug, Default)]
+impl Clone for InMemoryRepository {
+    fn clone(&self) -> Self {
+        Self {
+            kept: Mutex::new(self.kept().clone()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 struct Kept {
     books: Books,
     /// No book that is opened from now on begins below it.
