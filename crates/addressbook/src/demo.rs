@@ -3,7 +3,7 @@
 
 use addressbook_domain::{
     AddressContent, AddressId, AddressService, City, Country, CustomData, CustomerId, Description,
-    ImportEntry, OnConflict, Region, Timestamp,
+    ImportEntry, OnConflict, OnError, Region, Timestamp,
 };
 use anyhow::Context;
 use ulid::Ulid;
@@ -39,7 +39,7 @@ pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
     let mut entries = example()?;
     entries.extend(world().context("the demonstration data is faulty")?);
     service
-        .import(&entries, OnConflict::Skip)
+        .import(&entries, OnError::Skip, OnConflict::Refuse)
         .await
         .context("cannot load the demonstration data")?;
     Ok(())

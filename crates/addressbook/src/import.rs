@@ -8,7 +8,9 @@ use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use addressbook_domain::{AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict};
+use addressbook_domain::{
+    AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError,
+};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
@@ -28,7 +30,7 @@ pub(crate) struct ImportArguments {
 
     /// What to do with a line that cannot be imported
     #[arg(long, value_enum, default_value = "stop")]
-    on_error: OnError,
+    on_error: ErrorChoice,
 
     /// What to do with a line whose id exists with other content
     #[arg(long = "on-conflict", value_enum, default_value = "error")]
@@ -54,7 +56,7 @@ pub(crate) struct ImportArguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OnError {
+enum ErrorChoice {
     /// End at the line; nothing of its batch is imported
     Stop,
     /// List the line and go on; the exit code is 2 then
@@ -125,11 +127,17 @@ impl ImportArguments {
             .unwrap_or(if is_csv { Format::Csv } else { Format::Ndjson })
     }
 
+    fn on_error(&self) -> OnError {
+        match self.on_error {
+            ErrorChoice::Stop => OnError::Stop,
+            ErrorChoice::Skip => OnError::Skip,
+        }
+    }
+
     fn on_conflict(&self) -> OnConflict {
-        match (self.on_conflict, self.on_error) {
-            (ConflictChoice::Update, _) => OnConflict::Update,
-            (ConflictChoice::Error, OnError::Stop) => OnConflict::Stop,
-            (ConflictChoice::Error, OnError::Skip) => OnConflict::Skip,
+        match self.on_conflict {
+            ConflictChoice::Error => OnConflict::Refuse,
+            ConflictChoice::Update => OnConflict::Update,
         }
     }
 }
@@ -200,7 +208,7 @@ impl Import<'_> {
                 batch.numbers.push(line.number);
                 batch.entries.push(entry);
             }
-            Err(faults) if self.arguments.on_error == OnError::Skip => {
+            Err(faults) if self.arguments.on_error == ErrorChoice::Skip => {
                 self.skip(line.number, &faults.to_string());
             }
             Err(faults) => bail!("line {}: {faults}; {}", line.number, self.stopped(batch)),
@@ -211,7 +219,11 @@ impl Import<'_> {
     async fn import(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let imported = self
             .service
-            .import(&batch.entries, self.arguments.on_conflict())
+            .import(
+                &batch.entries,
+                self.arguments.on_error(),
+                self.arguments.on_conflict(),
+            )
             .await;
         let outcomes = match imported {
             Ok(outcomes) => outcomes,

@@ -69,7 +69,7 @@ impl ChangeKind {
 }
 
 /// What tells one state of an address from all others, also from those of an address that
-/// was erased and came again: the strong validator of conditional requests.
+/// was erased and came again at another time: the strong validator of conditional requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     /// Its number.

@@ -70,12 +70,15 @@ impl AddressService {
             if content == current.content {
                 return Ok(current);
             }
-            self.limits.content.check(&content)?;
-            let at = self.clock.now().max(current.updated_at);
+            self.limits
+                .content
+                .check_change(&current.content, &content)?;
+            let at = self.clock.now();
+            let updated_at = at.max(current.updated_at);
             let expected = current.revision;
             let address = Address {
                 content,
-                updated_at: at,
+                updated_at,
                 revision: expected.next(),
                 ..current
             };
@@ -102,7 +105,7 @@ impl AddressService {
     ) -> Result<(), ChangeError> {
         for _ in 0..ATTEMPTS {
             let current = self.expect(customer_id, id, precondition).await?;
-            let at = self.clock.now().max(current.updated_at);
+            let at = self.clock.now();
             if self.try_change(Change::Remove(current), at).await? {
                 return Ok(());
             }

@@ -26,12 +26,19 @@ pub struct ImportEntry {
 /// What to do with an entry whose id exists with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
+    /// It cannot be imported.
+    Refuse,
+    /// The address gets the entry's content.
+    Update,
+}
+
+/// What to do with an entry that cannot be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
     /// Import none of the batch.
     Stop,
-    /// Leave the address as it is and go on.
+    /// Leave it out and go on.
     Skip,
-    /// Give the address the entry's content.
-    Update,
 }
 
 /// What became of an entry.
@@ -43,23 +50,22 @@ pub enum ImportOutcome {
     Updated,
     /// It was there already.
     Unchanged,
-    /// Its id exists with other content, and was left so ([`OnConflict::Skip`]).
+    /// Its id exists with other content, and was left so ([`OnError::Skip`]).
     Conflict,
-    /// The customer has as many addresses as may be ([`OnConflict::Skip`]).
+    /// The customer has as many addresses as may be ([`OnError::Skip`]).
     BookFull,
 }
 
 /// Why a batch was not imported. Nothing of it was.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// An entry's id exists with other content ([`OnConflict::Stop`]).
+    /// An entry's id exists with other content ([`OnError::Stop`]).
     #[error("entry {index} has the id of an address with other content")]
     Conflict {
         /// Which of the entries, from 0.
         index: usize,
     },
-    /// The customer of an entry has as many addresses as may be ([`OnConflict::Stop`] and
-    /// [`OnConflict::Update`]).
+    /// The customer of an entry has as many addresses as may be ([`OnError::Stop`]).
     #[error("entry {index} is one address more than the {max_addresses} a customer may have")]
     BookFull {
         /// Which of the entries, from 0.
@@ -84,6 +90,7 @@ impl AddressService {
     pub async fn import(
         &self,
         entries: &[ImportEntry],
+        on_error: OnError,
         on_conflict: OnConflict,
     ) -> Result<Vec<ImportOutcome>, ImportError> {
         // Most imports are of new addresses: look only once the store says otherwise,
@@ -100,7 +107,7 @@ impl AddressService {
             let at = self.clock.now();
             let (outcomes, batch) = self.decide(entries, &found, on_conflict, &full, at);
             let conflict = |outcome: &ImportOutcome| *outcome == ImportOutcome::Conflict;
-            if on_conflict == OnConflict::Stop
+            if on_error == OnError::Stop
                 && let Some(index) = outcomes.iter().position(conflict)
             {
                 return Err(ImportError::Conflict { index });
@@ -127,7 +134,7 @@ impl AddressService {
                     attempts += 1;
                 }
                 // Decide anew without what is too much of this book; each book fills once.
-                Err(RepositoryError::BookFull { index }) if on_conflict == OnConflict::Skip => {
+                Err(RepositoryError::BookFull { index }) if on_error == OnError::Skip => {
                     let index = entry_of_change[index];
                     full.insert(entries[index].customer_id.clone(), index);
                 }
@@ -323,7 +330,11 @@ mod tests {
                     .times(1)
                     .returning(move |_| Err(failure()));
             },
-            |service| async move { service.import(&[entry("Kigali")], OnConflict::Stop).await },
+            |service| async move {
+                service
+                    .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+                    .await
+            },
         )
         .await;
     }
@@ -342,7 +353,9 @@ mod tests {
                     id: None,
                     ..entry("Kigali")
                 };
-                service.import(&[without_id], OnConflict::Stop).await
+                service
+                    .import(&[without_id], OnError::Stop, OnConflict::Refuse)
+                    .await
             },
         )
         .await;
@@ -357,7 +370,7 @@ mod tests {
             Ok(())
         });
         let outcomes = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Stop)
+            .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
             .await;
         assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
     }
@@ -402,7 +415,7 @@ mod tests {
                 Ok(())
             });
         let outcomes = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Update)
+            .import(&[entry("Kigali")], OnError::Stop, OnConflict::Update)
             .await;
         assert_eq!(outcomes.unwrap(), [ImportOutcome::Updated]);
     }
@@ -417,7 +430,7 @@ mod tests {
             .expect_find()
             .returning(|lookups| Ok(vec![None; lookups.len()]));
         let error = service(repository)
-            .import(&[entry("Kigali")], OnConflict::Stop)
+            .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
             .await;
         assert!(matches!(
             error,
@@ -443,7 +456,7 @@ mod tests {
                 _ => Ok(()),
             });
         let outcomes = service(repository)
-            .import(&entries, OnConflict::Skip)
+            .import(&entries, OnError::Skip, OnConflict::Refuse)
             .await
             .unwrap();
         let full = ImportOutcome::BookFull;
@@ -463,7 +476,9 @@ mod tests {
         repository
             .expect_commit()
             .return_once(|_| Err(RepositoryError::BookFull { index: 0 }));
-        let error = service(repository).import(&entries, OnConflict::Stop).await;
+        let error = service(repository)
+            .import(&entries, OnError::Stop, OnConflict::Refuse)
+            .await;
         assert!(matches!(
             error,
             Err(ImportError::BookFull {
@@ -482,7 +497,7 @@ mod tests {
         });
         let entries = [entry("Kigali"), entry("Huye")];
         let outcomes = service(repository)
-            .import(&entries, OnConflict::Update)
+            .import(&entries, OnError::Stop, OnConflict::Update)
             .await;
         assert_eq!(
             outcomes.unwrap(),

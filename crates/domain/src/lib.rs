@@ -46,7 +46,7 @@ pub use customer_id::{CustomerId, CustomerIdError};
 pub use draft::{AddressDraft, AddressPatch, Fault, Faults};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
-pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict};
+pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
 pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{

@@ -49,11 +49,28 @@ impl Default for ContentLimits {
 }
 
 impl ContentLimits {
-    /// Judges a content.
+    /// Judges the content of a new address.
     ///
     /// # Errors
     /// A fault for each field that is too much.
     pub fn check(&self, content: &AddressContent) -> Result<(), Faults> {
+        self.judge(None, content)
+    }
+
+    /// Judges a content that takes the place of another: what stays as it was is not asked
+    /// about.
+    ///
+    /// # Errors
+    /// A fault for each field that is changed and too much.
+    pub fn check_change(
+        &self,
+        kept: &AddressContent,
+        content: &AddressContent,
+    ) -> Result<(), Faults> {
+        self.judge(Some(kept), content)
+    }
+
+    fn judge(&self, kept: Option<&AddressContent>, content: &AddressContent) -> Result<(), Faults> {
         let mut faults = Faults::default();
         let mut at_most = |field, max: usize, unit, found: usize| {
             if found > max {
@@ -63,29 +80,29 @@ impl ContentLimits {
                 );
             }
         };
-        let description = content
-            .description
-            .as_ref()
-            .map_or("", |text| text.as_str());
-        let places = [
-            ("region", content.region.as_str()),
-            ("city", content.city.as_str()),
-        ];
-        at_most(
-            "description",
-            self.max_description_chars,
-            "characters",
-            description.chars().count(),
-        );
-        for (field, text) in places {
+        let is_new = |is_kept: &dyn Fn(&AddressContent) -> bool| !kept.is_some_and(is_kept);
+        if let Some(text) = &content.description
+            && is_new(&|kept| kept.description == content.description)
+        {
+            let chars = text.as_str().chars().count();
             at_most(
-                field,
-                self.max_place_chars,
+                "description",
+                self.max_description_chars,
                 "characters",
-                text.chars().count(),
+                chars,
             );
         }
-        if let Some(data) = &content.custom_data {
+        if is_new(&|kept| kept.region == content.region) {
+            let chars = content.region.as_str().chars().count();
+            at_most("region", self.max_place_chars, "characters", chars);
+        }
+        if is_new(&|kept| kept.city == content.city) {
+            let chars = content.city.as_str().chars().count();
+            at_most("city", self.max_place_chars, "characters", chars);
+        }
+        if let Some(data) = &content.custom_data
+            && is_new(&|kept| kept.custom_data == content.custom_data)
+        {
             let (max_bytes, max_depth) = (self.max_custom_data_bytes, self.max_custom_data_depth);
             at_most(
                 "custom_data",
@@ -134,6 +151,29 @@ mod tests {
              city: expected at most 6 characters, got 7; \
              custom_data: expected at most 9 bytes as compact JSON, got 10; \
              custom_data: expected at most 2 levels, got 3"
+        );
+    }
+
+    #[test]
+    fn what_stays_as_it_was_is_not_asked_about() {
+        let limits = ContentLimits {
+            max_place_chars: 5,
+            ..ContentLimits::default()
+        };
+        let kept = entry("Kigali").content;
+        let described = AddressContent {
+            description: Some(Description::parse("Home").unwrap()),
+            ..kept.clone()
+        };
+        assert_eq!(limits.check_change(&kept, &described), Ok(()));
+        let moved = AddressContent {
+            city: City::parse("Musanze").unwrap(),
+            ..described
+        };
+        let faults = limits.check_change(&kept, &moved).unwrap_err();
+        assert_eq!(
+            faults.to_string(),
+            "city: expected at most 5 characters, got 7"
         );
     }
 }
