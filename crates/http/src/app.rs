@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, IdSource};
 
-use crate::{HttpOptions, exchange, health, list_addresses, routes};
+use crate::{HttpOptions, exchange, health, list_addresses, openapi, reference, routes};
 
 /// The whole application, for the server and for tests alike: every route, and what every
 /// exchange has. `ids` names the requests that come without a usable `X-Request-Id`.
@@ -31,5 +31,7 @@ pub fn app(
         .configure(routes::configure)
         .configure(list_addresses::configure)
         .configure(health::configure)
+        .configure(openapi::configure)
+        .configure(reference::configure)
         .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
 }

@@ -5,6 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use addressbook_domain::AddressService;
 
 use crate::list_request::ListRequest;
+use crate::openapi::responses::{Listed, problems};
+use crate::openapi::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
 use crate::problem::Problem;
 use crate::{body, etag, link};
 
@@ -23,7 +25,19 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     }
 }
 
-async fn list(
+problems!(ListProblems:);
+
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "listAddresses",
+    tag = "Addresses",
+    summary = "List a customer's addresses",
+    description = "By ascending id, unless another order is asked for. A customer without addresses is an empty list.",
+    params(CustomerPath, ListQuery, RequestHeaders, ReadCondition),
+    responses(Listed, ListProblems)
+)]
+pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
