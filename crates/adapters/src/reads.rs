@@ -258,7 +258,7 @@ pub(crate) fn book(
                 .filter(address_revisions::changed_at.le(at.unix_ms()))
                 .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
                 .filter(not(is_superseded))
-                .select(ADDRESS_THEN)
+                .select(address_then())
                 .load(c))?
         }
     };
@@ -270,29 +270,21 @@ pub(crate) fn book(
 }
 
 /// The columns of a revision that make an [`AddressRow`], in its order.
-const ADDRESS_THEN: (
-    address_revisions::customer_id,
-    address_revisions::id,
-    address_revisions::description,
-    address_revisions::region,
-    address_revisions::city,
-    address_revisions::country,
-    address_revisions::custom_data,
-    address_revisions::created_at,
-    address_revisions::updated_at,
-    address_revisions::revision,
-) = (
-    address_revisions::customer_id,
-    address_revisions::id,
-    address_revisions::description,
-    address_revisions::region,
-    address_revisions::city,
-    address_revisions::country,
-    address_revisions::custom_data,
-    address_revisions::created_at,
-    address_revisions::updated_at,
-    address_revisions::revision,
-);
+#[auto_type(no_type_alias)]
+fn address_then() -> _ {
+    (
+        address_revisions::customer_id,
+        address_revisions::id,
+        address_revisions::description,
+        address_revisions::region,
+        address_revisions::city,
+        address_revisions::country,
+        address_revisions::custom_data,
+        address_revisions::created_at,
+        address_revisions::updated_at,
+        address_revisions::revision,
+    )
+}
 
 pub(crate) fn revisions(
     store: &mut StoreConnection,
@@ -307,7 +299,7 @@ pub(crate) fn revisions(
         .filter(address_revisions::revision.lt(before))
         .order(address_revisions::revision.desc())
         .limit(range.limit.into())
-        .select((ADDRESS_THEN, address_revisions::change, address_revisions::changed_at))
+        .select((address_then(), address_revisions::change, address_revisions::changed_at))
         .load(c))?;
     Ok(rows.into_iter().map(revision).collect::<Result<_, _>>()?)
 }

@@ -34,21 +34,22 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     for (index, change) in commit.changes.iter().enumerate() {
         let customer_id = change.address().customer_id.as_str();
         let size = sizes.entry(customer_id).or_default();
+        // This first: what exists already is not too many, also in a full book.
+        if !make(store, change, commit.at)? {
+            return Err(RepositoryError::Conflict { index }.into());
+        }
         match change {
             Change::Create(_) if *size >= commit.max_addresses.into() => {
                 return Err(RepositoryError::BookFull { index }.into());
             }
             Change::Create(_) => *size += 1,
             Change::Replace { .. } => {}
-            Change::Remove(_) => *size -= 1,
-        }
-        if !make(store, change, commit.at)? {
-            return Err(RepositoryError::Conflict { index }.into());
-        }
-        if matches!(change, Change::Remove(_)) {
-            on_each!(store, c => update(address_books::table.find(customer_id))
-                .set(address_books::addresses.eq(address_books::addresses - 1))
-                .execute(c))?;
+            Change::Remove(_) => {
+                *size -= 1;
+                on_each!(store, c => update(address_books::table.find(customer_id))
+                    .set(address_books::addresses.eq(address_books::addresses - 1))
+                    .execute(c))?;
+            }
         }
     }
     match &commit.idempotency {
@@ -85,36 +86,45 @@ fn open_book(
 /// Makes a change and writes its revision; `false` when it does not fit what is kept.
 fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<bool, WorkError> {
     let address = change.address();
-    let row = AddressRow::from(address);
+    // Counted here, whatever the change says.
+    let revision = match change {
+        Change::Create(_) => Revision::FIRST,
+        Change::Replace { expected, .. } => expected.next(),
+        Change::Remove(address) => address.revision.next(),
+    };
+    let row = AddressRow {
+        revision: revision.get().into(),
+        ..AddressRow::from(address)
+    };
     let at_revision = |revision: Revision| {
         addresses::table
             .find((address.customer_id.as_str(), address.id.as_str()))
             .filter(addresses::revision.eq(i64::from(revision.get())))
     };
-    let (written, revision, kind) = match change {
+    let (written, kind) = match change {
         Change::Create(_) => {
             let written = on_each!(store, c => insert_into(addresses::table)
                 .values(&row)
                 .on_conflict((addresses::customer_id, addresses::id))
                 .do_nothing()
                 .execute(c))?;
-            (written, address.revision, ChangeKind::Created)
+            (written, ChangeKind::Created)
         }
         Change::Replace { expected, .. } => {
             let written = on_each!(store, c => update(at_revision(*expected))
                 .set(&row)
                 .execute(c))?;
-            (written, address.revision, ChangeKind::Updated)
+            (written, ChangeKind::Updated)
         }
         Change::Remove(_) => {
             let written = on_each!(store, c => delete(at_revision(address.revision)).execute(c))?;
-            (written, address.revision.next(), ChangeKind::Removed)
+            (written, ChangeKind::Removed)
         }
     };
     if written != 1 {
         return Ok(false);
     }
-    if note(store, &row, revision.get().into(), kind, at)? == 0 {
+    if note(store, &row, row.revision, kind, at)? == 0 {
         let revision = take_up_revisions(store, address)?;
         note(store, &row, revision, kind, at)?;
     }

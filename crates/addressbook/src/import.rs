@@ -188,7 +188,11 @@ impl Import<'_> {
     /// Puts a line into the batch, if it can be read.
     fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
         batch.first_line.get_or_insert(line.number);
-        match line.entry {
+        let limits = self.service.limits().content;
+        let entry = line
+            .entry
+            .and_then(|entry| limits.check(&entry.content).map(|()| entry));
+        match entry {
             Ok(entry) => {
                 batch.numbers.push(line.number);
                 batch.entries.push(entry);

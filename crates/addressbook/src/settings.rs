@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions, Synchronous};
-use addressbook_domain::ServiceLimits;
+use addressbook_domain::{ContentLimits, ServiceLimits};
 use anyhow::{Context, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
@@ -115,6 +115,26 @@ pub(crate) struct LimitSettings {
     #[arg(long, value_name = "H", env = "ADDRESSBOOK_IDEMPOTENCY_RETENTION_H")]
     #[arg(default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8_760))]
     idempotency_retention_h: u32,
+
+    /// Longest description of an address, in characters
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_DESCRIPTION_CHARS")]
+    #[arg(default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    max_description_chars: u16,
+
+    /// Longest region and longest city, in characters
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_PLACE_CHARS")]
+    #[arg(default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
+    max_place_chars: u16,
+
+    /// Longest custom data, in bytes of compact JSON
+    #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_BYTES")]
+    #[arg(default_value_t = 16_384, value_parser = clap::value_parser!(u16).range(2..=16_384))]
+    max_custom_data_bytes: u16,
+
+    /// Deepest custom data, in levels of objects and arrays
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_DEPTH")]
+    #[arg(default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=32))]
+    max_custom_data_depth: u16,
 }
 
 impl LimitSettings {
@@ -123,6 +143,12 @@ impl LimitSettings {
         ServiceLimits {
             max_addresses: self.max_addresses,
             idempotency_retention: Duration::from_secs(hours * 60 * 60),
+            content: ContentLimits {
+                max_description_chars: self.max_description_chars.into(),
+                max_place_chars: self.max_place_chars.into(),
+                max_custom_data_bytes: self.max_custom_data_bytes.into(),
+                max_custom_data_depth: self.max_custom_data_depth.into(),
+            },
         }
     }
 }

@@ -48,6 +48,12 @@ impl CustomData {
         }
     }
 
+    /// How deep it is nested, in levels of objects and arrays; the object itself is the
+    /// first.
+    pub fn depth(&self) -> usize {
+        json::depth(&self.0)
+    }
+
     /// The compact JSON text.
     pub fn as_str(&self) -> &str {
         &self.0

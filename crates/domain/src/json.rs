@@ -4,7 +4,7 @@
 //! and nesting deeper than a bound are refused; nothing is silently altered.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -61,13 +61,26 @@ pub fn string(value: &RawValue) -> Result<Option<String>, JsonError> {
 /// # Errors
 /// [`JsonError`] when it breaks a rule of this module.
 pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
     Strict {
         depth_left: max_depth,
         max_depth,
+        takes_nul: false,
     }
-    .deserialize(&mut reader)?;
-    Ok(reader.end()?)
+    .judge(text)
+}
+
+/// Whether all readers read a JSON text alike: judges what [`check`] does, but for the NUL
+/// characters and, up to 127 levels, the depth, which are a matter of what can be kept.
+///
+/// # Errors
+/// [`JsonError`] when it breaks one of the other rules of this module.
+pub fn check_readable(text: &str) -> Result<(), JsonError> {
+    Strict {
+        depth_left: usize::MAX,
+        max_depth: usize::MAX,
+        takes_nul: true,
+    }
+    .judge(text)
 }
 
 /// Applies a JSON merge patch (RFC 7396) to a text: members that the patch does not name
@@ -86,27 +99,30 @@ pub fn merge_patch(target: &str, patch: &str) -> Result<String, JsonError> {
     } else {
         Vec::new()
     };
-    let mut patch: Vec<_> = members(patch)?.into_iter().map(Some).collect();
+    let patch = members(patch)?;
+    let changes: HashMap<_, _> = patch
+        .iter()
+        .map(|(name, change)| (&**name, *change))
+        .collect();
     let mut merged = Vec::new();
+    let mut known = HashSet::new();
     for (spelling, value) in target {
         let name: String = serde_json::from_str(spelling)?;
-        let named = patch
-            .iter_mut()
-            .find(|member| matches!(member, Some((n, _)) if *n == name));
-        let value = match named.and_then(Option::take) {
-            Some((_, change)) if change.get() == "null" => continue,
-            Some((_, change)) => merge_patch(value.get(), change.get())?,
-            None => value.get().to_owned(),
-        };
-        merged.push(format!("{spelling}:{value}"));
+        match changes.get(&*name) {
+            Some(change) if change.get() == "null" => {}
+            Some(change) => {
+                let value = merge_patch(value.get(), change.get())?;
+                merged.push(format!("{spelling}:{value}"));
+            }
+            None => merged.push(format!("{spelling}:{}", value.get())),
+        }
+        known.insert(name);
     }
-    for (name, change) in patch
-        .into_iter()
-        .flatten()
-        .filter(|(_, change)| change.get() != "null")
-    {
-        let name = serde_json::to_string(&name)?;
-        merged.push(format!("{name}:{}", merge_patch("{}", change.get())?));
+    for (name, change) in &patch {
+        if change.get() != "null" && !known.contains(&**name) {
+            let name = serde_json::to_string(name)?;
+            merged.push(format!("{name}:{}", merge_patch("{}", change.get())?));
+        }
     }
     Ok(format!("{{{}}}", merged.join(",")))
 }
@@ -151,6 +167,26 @@ pub fn compact(text: &str) -> String {
     text.chars().filter(keep).collect()
 }
 
+/// How deep a JSON text is nested, in levels of objects and arrays.
+pub(crate) fn depth(text: &str) -> usize {
+    let (mut in_string, mut escaped) = (false, false);
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -162,14 +198,14 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members: Self::Value = Vec::new();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if members.iter().any(|(other, _)| *other == name.0) {
+        let mut names = HashSet::new();
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            if let Some(twice) = names.replace(name.clone()) {
                 return Err(A::Error::custom(format_args!(
-                    "member {:?} stands twice",
-                    name.0
+                    "member {twice:?} stands twice"
                 )));
             }
-            members.push((name.0, map.next_value()?));
+            members.push((name, map.next_value()?));
         }
         Ok(members)
     }
@@ -184,9 +220,16 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 struct Strict {
     depth_left: usize,
     max_depth: usize,
+    takes_nul: bool,
 }
 
 impl Strict {
+    fn judge(self, text: &str) -> Result<(), JsonError> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        self.deserialize(&mut reader)?;
+        Ok(reader.end()?)
+    }
+
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
@@ -234,7 +277,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        if text.contains('\0') {
+        if !self.takes_nul && text.contains('\0') {
             return Err(E::custom("a NUL character, which cannot be kept"));
         }
         Ok(())
@@ -320,11 +363,45 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_kept_can_be_read() {
+        for text in [
+            r#"{"\u0000":"\u0000"}"#,
+            &format!("{}{}", "[".repeat(127), "]".repeat(127)),
+        ] {
+            assert_eq!(check_readable(text), Ok(()), "{text}");
+            assert!(check(text, 3).is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "\u{feff}{}",
+            "{}{}",
+            r#"{"a":[{"b":1,"\u0062":2}]}"#,
+            r#"["\ud800"]"#,
+            "[1e400]",
+            &"[".repeat(100_000),
+        ] {
+            assert!(check_readable(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn compact_touches_only_white_space_between_tokens() {
         assert_eq!(
             compact("{ \"a b\" : \"c \\\" \\\\\" ,\n\"d\":\t1.0 }"),
             r#"{"a b":"c \" \\","d":1.0}"#
         );
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        for (text, expected) in [
+            ("1", 0),
+            ("{}", 1),
+            (r#"{"a[":"{\"[[","b":[{}]}"#, 3),
+            (r#"[[],[[]],{"a":"\\"}]"#, 3),
+        ] {
+            assert_eq!(depth(text), expected, "{text}");
+        }
     }
 
     #[test]

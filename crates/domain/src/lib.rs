@@ -17,6 +17,7 @@ mod address_id;
 mod change;
 mod clock;
 mod country;
+mod create;
 mod custom_data;
 mod customer_id;
 mod draft;
@@ -24,6 +25,7 @@ mod id_source;
 mod idempotency;
 mod import;
 pub mod json;
+mod limits;
 mod listing;
 mod page;
 mod repository;
@@ -35,15 +37,17 @@ mod timestamp;
 
 pub use address::{Address, AddressContent, AddressRevision, ChangeKind, Revision, Version};
 pub use address_id::{AddressId, AddressIdError};
-pub use change::{ChangeError, CreateError, Created, IdempotentRequest, Precondition};
+pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use country::{Country, CountryError};
+pub use create::{CreateError, Created, IdempotentRequest};
 pub use custom_data::{CustomData, CustomDataError};
 pub use customer_id::{CustomerId, CustomerIdError};
 pub use draft::{AddressDraft, AddressPatch, Fault, Faults};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict};
+pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{
     AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
@@ -55,6 +59,6 @@ pub use repository::{
     AddressRepository, Book, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
     RepositoryError, RevisionRange, Scan,
 };
-pub use service::{AddressService, ServiceLimits};
+pub use service::AddressService;
 pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

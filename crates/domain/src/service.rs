@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Clock,
-    CustomerId, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
+    CustomerId, Erased, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
+    ServiceLimits,
 };
 
 /// What can be done with customers' addresses. Every door (HTTP, import, export) comes
@@ -14,24 +14,6 @@ pub struct AddressService {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: ServiceLimits,
-}
-
-/// How much the service takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServiceLimits {
-    /// The most addresses that a customer may have. Default: 1,000.
-    pub max_addresses: u32,
-    /// How long an idempotency key is remembered. Default: 24 hours.
-    pub idempotency_retention: Duration,
-}
-
-impl Default for ServiceLimits {
-    fn default() -> Self {
-        Self {
-            max_addresses: 1_000,
-            idempotency_retention: Duration::from_secs(24 * 60 * 60),
-        }
-    }
 }
 
 impl AddressService {
@@ -48,6 +30,11 @@ impl AddressService {
             ids,
             limits,
         }
+    }
+
+    /// How much the service takes.
+    pub fn limits(&self) -> &ServiceLimits {
+        &self.limits
     }
 
     /// A page of a customer's addresses, by default all of them by ascending id. The
@@ -135,6 +122,14 @@ impl AddressService {
     /// What the [repository](AddressRepository::scan) reports.
     pub async fn export(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         self.repository.scan(scan).await
+    }
+
+    /// Erases all that is kept of a customer, for good: the right to erasure.
+    ///
+    /// # Errors
+    /// What the [repository](crate::AddressRepository::erase) reports.
+    pub async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
+        self.repository.erase(customer_id).await
     }
 
     /// Whether requests could be answered now.
@@ -302,5 +297,19 @@ mod tests {
                 .unwrap(),
             None
         );
+    }
+
+    #[tokio::test]
+    async fn erase_reports_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_erase()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move { service.erase(&customer()).await },
+        )
+        .await;
     }
 }

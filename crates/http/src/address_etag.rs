@@ -47,8 +47,8 @@ enum Tags {
 fn tags(headers: &HeaderMap, name: HeaderName, read: fn(&str) -> Option<Version>) -> Option<Tags> {
     let mut listed = None;
     for value in headers.get_all(name) {
-        let value = value.to_str().unwrap_or_default().trim();
-        if value == "*" {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if value.trim() == "*" {
             return Some(Tags::Every);
         }
         let tags = value.split(',').filter_map(|tag| read(tag.trim()));
@@ -88,7 +88,100 @@ pub(crate) fn precondition(
             versions.retain(|version| !unwanted.contains(version));
             Precondition::OneOf(versions)
         }
-        Some(Tags::Every) | None if unwanted.is_empty() => Precondition::Any,
-        Some(Tags::Every) | None => Precondition::NoneOf(unwanted),
+        _ if unwanted.is_empty() => Precondition::Any,
+        _ => Precondition::NoneOf(unwanted),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(revision: u32, unix_ms: i64) -> Version {
+        Version {
+            revision: Revision::new(revision).unwrap(),
+            updated_at: Timestamp::from_unix_ms(unix_ms).unwrap(),
+        }
+    }
+
+    fn with(lines: &[(HeaderName, &'static str)]) -> Precondition {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(name.clone(), value);
+        }
+        precondition(&headers, false).unwrap()
+    }
+
+    #[test]
+    fn both_conditions_have_to_hold() {
+        let (one, two) = (version(1, 0), version(2, 0));
+        for (lines, expected) in [
+            (vec![], Precondition::Any),
+            (vec![(IF_MATCH, "*")], Precondition::Any),
+            (
+                vec![(IF_MATCH, "\"1-0\" ,, \"é,y\",\"2-0\"")],
+                Precondition::OneOf(vec![one, two]),
+            ),
+            (
+                vec![
+                    (IF_MATCH, "\"1-0\""),
+                    (IF_MATCH, "\"2-0\""),
+                    (IF_NONE_MATCH, "\"1-0\""),
+                ],
+                Precondition::OneOf(vec![two]),
+            ),
+            (
+                vec![(IF_MATCH, "*"), (IF_NONE_MATCH, "W/\"1-0\"")],
+                Precondition::NoneOf(vec![one]),
+            ),
+            (
+                vec![(IF_MATCH, "\"1-0\""), (IF_NONE_MATCH, " * ")],
+                Precondition::Absent,
+            ),
+        ] {
+            assert_eq!(with(&lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_of_ours_matches_nothing() {
+        for value in [
+            "",
+            "\"\"",
+            "1-0",
+            "\"1-0",
+            "\"\"1-0\"\"",
+            "\"01-0\"",
+            "\"+1-0\"",
+            "\"0-0\"",
+            "\"1-00\"",
+            "\"1--0\"",
+            "\"1- 0\"",
+            "\"4294967296-0\"",
+            "\"1-253402300800000\"",
+            "W/\"1-0\"",
+            "w/\"1-0\"",
+            "\"a,*,b\"",
+            "\"a,1-0,b\"",
+        ] {
+            assert_eq!(
+                with(&[(IF_MATCH, value)]),
+                Precondition::OneOf(vec![]),
+                "{value}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_stands_for_its_state(revision in 1_u32.., unix_ms in -62_167_219_200_000..253_402_300_800_000_i64) {
+            let version = version(revision, unix_ms);
+            let tag = of(version);
+            prop_assert_eq!(strong(tag.to_str().unwrap()), Some(version));
+            prop_assert_eq!(weak(&format!("W/{}", tag.to_str().unwrap())), Some(version));
+        }
+    }
 }

@@ -3,7 +3,7 @@ use addressbook_domain::{AddressPatch, Faults, json};
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
-use crate::problem_kind::UNREADABLE;
+use crate::problem_kind::{INVALID_ADDRESS, UNREADABLE};
 
 /// Whether a request says that its body is of an accepted media type. JSON is UTF-8 (RFC
 /// 8259, section 8.1): another charset is not accepted; other parameters do not matter.
@@ -23,13 +23,12 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
 /// it is no object.
 pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
     let text = str::from_utf8(body).map_err(unreadable)?;
-    let value: &RawValue = serde_json::from_str(text).map_err(unreadable)?;
-    let mut input = AddressPatch::default();
-    if !value.get().starts_with('{') {
-        input.faults.add("", "expected a JSON object");
-        return Err(Problem::invalid_address(input.faults));
+    json::check_readable(text).map_err(unreadable)?;
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::of(INVALID_ADDRESS).with_detail("An address is a JSON object."));
     }
-    for (name, value) in json::members(value.get()).map_err(unreadable)? {
+    let mut input = AddressPatch::default();
+    for (name, value) in json::members(text).map_err(unreadable)? {
         match &*name {
             "description" => input.description = string(&mut input.faults, "description", value)?,
             "region" => input.region = string(&mut input.faults, "region", value)?,
@@ -71,4 +70,128 @@ fn string(
         faults.add(name, "expected a string");
     }
     Ok(text.map(Some))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use crate::testing::{BOOK, answer, holding, path_of, sending};
+
+    /// What is answered when a body comes as a new address and as a change of one.
+    async fn answers(body: &[u8]) -> [String; 2] {
+        let body = body.to_vec();
+        let create = sending(Method::POST, BOOK, body.clone());
+        let change = sending(Method::PATCH, &path_of(1), body);
+        let kept = holding([fixtures::address("cus_1", 1)]).await;
+        [
+            answer(InMemoryRepository::default(), create).await,
+            answer(kept, change).await,
+        ]
+    }
+
+    fn body(members: &str) -> Vec<u8> {
+        format!(r#"{{"region":"Kigali","city":"Kigali","country":"RW",{members}}}"#).into_bytes()
+    }
+
+    #[actix_web::test]
+    async fn what_cannot_be_read_is_400() {
+        let plain = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let deep = format!(r#""custom_data":{}"#, "[".repeat(50_000));
+        for bytes in [
+            Vec::new(),
+            b" ".to_vec(),
+            format!("\u{feff}{plain}").into_bytes(),
+            format!("{plain}x").into_bytes(),
+            format!("{plain}{plain}").into_bytes(),
+            plain.replace("Kigali", "'").into_bytes()[..plain.len() / 2].to_vec(),
+            plain.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            b"{\"city\":\"\xff\"}".to_vec(),
+            b"{\"city\":\"\xed\xa0\x80\"}".to_vec(),
+            body(r#""city":"Huye""#),
+            body(r#""\u0063ity":"Huye""#),
+            body(r#""unknown":1,"unknown":2"#),
+            body(r#""custom_data":{"a":{"b":1,"\u0062":2}}"#),
+            body(r#""description":"\ud800""#),
+            body(r#""description":"\udc00\ud800""#),
+            body(r#""custom_data":{"\ud800":1}"#),
+            body(r#""custom_data":{"a":["\udfff"]}"#),
+            body(r#""description":"a\"#),
+            body("\"description\":\"a\nb\""),
+            body(r#""custom_data":{"a":1e999}"#),
+            body(r#""custom_data":{"a":01}"#),
+            body(r#""custom_data":{"a":NaN}"#),
+            body(r#""custom_data":{"a":1,}"#),
+            body(r#""custom_data":{} // none"#),
+            body(&deep),
+        ] {
+            for response in answers(&bytes).await {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+                assert!(response.starts_with("400 "), "{text}: {response}");
+                assert!(
+                    response.contains(":unreadable-request\""),
+                    "{text}: {response}"
+                );
+            }
+        }
+        let [twice, _] = answers(&body(r#""city":"Huye""#)).await;
+        assert_snapshot!("twice", twice);
+    }
+
+    #[actix_web::test]
+    async fn what_can_be_read_but_not_kept_is_422_and_named() {
+        let deep = format!(r#"{}1{}"#, r#"{"a":"#.repeat(33), "}".repeat(33));
+        let long = "x".repeat(1025);
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
+        for (field, value) in [
+            ("description", r#""a\u0000b""#),
+            ("description", r#""a\nb""#),
+            ("description", r#""a\u0085b""#),
+            ("description", r#""""#),
+            ("description", &format!("\"{long}\"")),
+            ("description", "1"),
+            ("description", "false"),
+            ("description", "[]"),
+            ("description", r#"{"a":1}"#),
+            ("custom_data", r#"{"a":"\u0000"}"#),
+            ("custom_data", r#"{"\u0000":1}"#),
+            ("custom_data", r#""{}""#),
+            ("custom_data", "1"),
+            ("custom_data", "true"),
+            ("custom_data", "[{}]"),
+            ("custom_data", &deep),
+            ("custom_data", &large),
+            ("Region", r#""Kigali""#),
+            ("", "1"),
+        ] {
+            for response in answers(&body(&format!(r#""{field}":{value}"#))).await {
+                assert!(response.starts_with("422 "), "{field} {value}: {response}");
+                let errors = format!(r#""errors":[{{"field":"{field}","message":"#);
+                assert!(response.contains(&errors), "{field} {value}: {response}");
+            }
+        }
+        for text in ["null", "true", "1", "\"{}\"", " [] "] {
+            for response in answers(text.as_bytes()).await {
+                assert!(response.starts_with("422 "), "{text}: {response}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_kept_is_not_altered() {
+        let custom_data = r#"{"z":1.50,"big":123456789012345678901234567890,"tiny":-0.0e-5,"s":"\u00e9\/\ud83c\udfe0","":[null,true]}"#;
+        let spaced = custom_data.replace(':', " : ").replace(',', "\r\n,\t");
+        let create = sending(
+            Method::POST,
+            BOOK,
+            body(&format!(r#""custom_data":{spaced}"#)),
+        );
+        let response = answer(InMemoryRepository::default(), create).await;
+        assert!(
+            response.contains(&format!(r#""custom_data":{custom_data},"#)),
+            "{response}"
+        );
+    }
 }

@@ -106,11 +106,187 @@ fn judge(input: AddressPatch) -> Result<AddressContent, Problem> {
 impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
+            CreateError::Invalid(faults) => Self::invalid_address(faults),
             CreateError::KeyReused => Self::of(KEY_REUSED),
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "An address book holds at most {max_addresses} addresses, and this one does."
             )),
             CreateError::Repository(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::CONTENT_TYPE;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError, ServiceLimits};
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::HttpOptions;
+    use crate::testing::{
+        BOOK, Door, Failure, answer, body_of, header_of, holding, refusing, sending,
+    };
+
+    const FULL: &str = r#" {"description":" Home ","region":"Kigali","city":"Zu\u0308rich",
+        "country":"rw","custom_data":{ "z": 1.50, "a": "\/" }} "#;
+    const PLAIN: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+    fn post(json: &'static str) -> TestRequest {
+        sending(Method::POST, BOOK, json)
+    }
+
+    fn post_with_key(key: &str, json: &'static str) -> TestRequest {
+        post(json).insert_header((IDEMPOTENCY_KEY, key))
+    }
+
+    #[actix_web::test]
+    async fn an_address_is_created_and_can_be_read() {
+        let door = Door::to(InMemoryRepository::default());
+        let created = door.answer(post(FULL)).await;
+        assert_snapshot!("created", created);
+        let location = header_of(&created, "location").unwrap();
+        let uri = format!("/v1/customers/cus_1/{location}");
+        let read = door.answer(TestRequest::get().uri(&uri)).await;
+        assert_eq!(body_of(&read), body_of(&created));
+        assert_eq!(header_of(&read, "etag"), header_of(&created, "etag"));
+    }
+
+    #[actix_web::test]
+    async fn optional_members_may_be_null_or_left_out() {
+        let with_nulls = r#"{"region":"Kigali","city":"Kigali","country":"RW","description":null,"custom_data":null}"#;
+        for json in [PLAIN, with_nulls] {
+            for uri in [BOOK.to_owned(), format!("/api{BOOK}")] {
+                let request = sending(Method::POST, &uri, json);
+                assert_snapshot!(
+                    "plain",
+                    answer(InMemoryRepository::default(), request).await
+                );
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_fault_is_named_at_once() {
+        for (name, json) in [
+            (
+                "all_bad",
+                r#"{"id":"add_1","customer_id":1,"created_at":null,"updated_at":{},"street":"x",
+                    "description":"","region":"a\u0000b","city":7,"country":"ZZ","custom_data":[]}"#,
+            ),
+            ("nothing", "{}"),
+            ("no_object", "[]"),
+        ] {
+            assert_snapshot!(name, answer(MockAddressRepository::new(), post(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_body_has_to_be_called_json() {
+        for (media_type, status) in [
+            ("application/json", "201"),
+            ("Application/JSON; charset=UTF-8", "201"),
+            ("application/json;charset=\"utf-8\"", "201"),
+            ("application/vnd.address+json; v=1", "201"),
+            ("application/json; charset=iso-8859-1", "415"),
+            ("application/jsonp", "415"),
+            ("application/x-www-form-urlencoded", "415"),
+            ("text/json", "415"),
+            ("json", "415"),
+            ("", "415"),
+        ] {
+            let request = TestRequest::post()
+                .uri(BOOK)
+                .insert_header((CONTENT_TYPE, media_type))
+                .set_payload(PLAIN);
+            let response = answer(InMemoryRepository::default(), request).await;
+            assert!(response.starts_with(status), "{media_type}: {response}");
+        }
+        let untyped = TestRequest::post().uri(BOOK).set_payload(PLAIN);
+        let untyped = answer(InMemoryRepository::default(), untyped).await;
+        assert_snapshot!("untyped", untyped);
+    }
+
+    #[actix_web::test]
+    async fn a_repeated_request_is_answered_as_before() {
+        let door = Door::to(InMemoryRepository::default());
+        let first = door.answer(post_with_key("k", PLAIN)).await;
+        let uri = format!(
+            "/v1/customers/cus_1/{}",
+            header_of(&first, "location").unwrap()
+        );
+        let change = sending(Method::PATCH, &uri, r#"{"city":"Huye"}"#);
+        assert!(door.answer(change).await.starts_with("200"));
+        let again = door.answer(post_with_key("k", PLAIN)).await;
+        assert_snapshot!("replayed", again);
+        for name in ["location", "etag"] {
+            assert_eq!(header_of(&again, name), header_of(&first, name));
+        }
+        assert_eq!(body_of(&again), body_of(&first));
+        assert_snapshot!("key_reused", door.answer(post_with_key("k", FULL)).await);
+        let elsewhere = sending(Method::POST, "/v1/customers/cus_2/addresses", FULL)
+            .insert_header((IDEMPOTENCY_KEY, "k"));
+        assert!(door.answer(elsewhere).await.starts_with("201"));
+    }
+
+    #[actix_web::test]
+    async fn a_refused_request_does_not_use_up_its_key() {
+        let door = Door::to(InMemoryRepository::default());
+        let refused = door.answer(post_with_key("k", "{}")).await;
+        assert!(refused.starts_with("422"), "{refused}");
+        let created = door.answer(post_with_key("k", PLAIN)).await;
+        assert!(created.starts_with("201"), "{created}");
+        assert_eq!(header_of(&created, "idempotent-replayed"), None);
+    }
+
+    #[actix_web::test]
+    async fn a_key_is_visible_and_alone() {
+        let good = post_with_key(&"~".repeat(255), PLAIN);
+        let good = answer(InMemoryRepository::default(), good).await;
+        assert!(good.starts_with("201"), "{good}");
+        let bad: [&[u8]; 4] = [b"", b"a b", b"\xc3\xa9", &[b'x'; 256]];
+        for key in bad {
+            let request = post(PLAIN).insert_header((IDEMPOTENCY_KEY, key));
+            assert_snapshot!(
+                "bad_key",
+                answer(MockAddressRepository::new(), request).await
+            );
+        }
+        let uri = BOOK.replace("cus_1", "add_1");
+        let twice = sending(Method::POST, &uri, PLAIN)
+            .append_header((IDEMPOTENCY_KEY, "a"))
+            .append_header((IDEMPOTENCY_KEY, "a"));
+        assert_snapshot!(
+            "two_keys",
+            answer(MockAddressRepository::new(), twice).await
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_book_that_is_full_takes_no_more() {
+        let limits = ServiceLimits {
+            max_addresses: 2,
+            ..ServiceLimits::default()
+        };
+        let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
+        let door = Door::with(repository, limits, HttpOptions::default());
+        assert_snapshot!("book_full", door.answer(post(PLAIN)).await);
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        let failures: [(&str, Failure); 2] = [
+            ("503", || RepositoryError::Busy("secret".into())),
+            ("500", || RepositoryError::Internal("secret".into())),
+        ];
+        for (status, failure) in failures {
+            for request in [post(PLAIN), post_with_key("k", PLAIN)] {
+                let response = answer(refusing(failure), request).await;
+                assert!(response.starts_with(status), "{response}");
+            }
         }
     }
 }

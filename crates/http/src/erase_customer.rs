@@ -51,3 +51,60 @@ pub(crate) async fn erase(
         idempotency_records: erased.idempotency_records,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+
+    fn erase() -> TestRequest {
+        TestRequest::delete().uri(BOOK)
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_left_of_a_customer_and_all_of_others() {
+        let addresses = ["cus_1", "cus_2"].map(|customer| fixtures::address(customer, 1));
+        let door = Door::to(holding(addresses).await);
+        let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let create = sending(Method::POST, BOOK, json).insert_header(("Idempotency-Key", "k"));
+        assert!(door.answer(create).await.starts_with("201"));
+        let remove = TestRequest::delete().uri(&path_of(1));
+        assert!(door.answer(remove).await.starts_with("204"));
+
+        assert_snapshot!("erased", door.answer(erase()).await);
+        assert_snapshot!("nobody", door.answer(erase()).await);
+        let uri = format!("{}/revisions/1", path_of(1));
+        let revision = door.answer(TestRequest::get().uri(&uri)).await;
+        assert!(revision.starts_with("404"), "{revision}");
+        let others = BOOK.replace("cus_1", "cus_2");
+        let list = body_of(&door.answer(TestRequest::get().uri(&others)).await);
+        assert_eq!(list["addresses"].as_array().unwrap().len(), 1);
+    }
+
+    #[actix_web::test]
+    async fn a_tag_of_the_book_never_matches() {
+        let request = erase().insert_header((IF_MATCH, "W/\"7-50-0\""));
+        assert_snapshot!(
+            "failed",
+            answer(MockAddressRepository::new(), request).await
+        );
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let request = erase().insert_header((IF_MATCH, "*"));
+        assert!(door.answer(request).await.starts_with("200"));
+    }
+
+    #[actix_web::test]
+    async fn failures() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, erase()).await.starts_with("503"));
+        let malformed = TestRequest::delete().uri("/v1/customers/add_1/addresses");
+        let malformed = answer(MockAddressRepository::new(), malformed).await;
+        assert!(malformed.starts_with("400"), "{malformed}");
+    }
+}

@@ -52,6 +52,7 @@ mod tests {
     use actix_web::test::TestRequest;
     use addressbook_domain::RepositoryError;
     use serde_json::{Value, json};
+    use tracing::subscriber::NoSubscriber;
 
     use crate::testing::{answer, refusing};
 
@@ -79,6 +80,9 @@ mod tests {
             .with_target(false)
             .with_writer(move || writer.clone())
             .finish();
+        // With one dispatcher alone, whoever comes first to a line of the log decides for all
+        // whether anybody listens: that could be another test, to which nobody does.
+        let _second = tracing::Dispatch::new(NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
         let repository =
             refusing(|| RepositoryError::Unavailable(io::Error::other("no route to host").into()));

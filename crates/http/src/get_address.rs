@@ -45,3 +45,51 @@ pub(crate) async fn get(
         response.json(AddressJson::from(&address))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::IF_NONE_MATCH;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+
+    use crate::testing::{answer, holding, path_of, refusing};
+
+    fn get() -> TestRequest {
+        TestRequest::get().uri(&path_of(1))
+    }
+
+    #[actix_web::test]
+    async fn an_address() {
+        let repository = || holding([fixtures::address("cus_1", 1)]);
+        assert_snapshot!("found", answer(repository().await, get()).await);
+        let under_api = TestRequest::get().uri(&format!("/api{}", path_of(1)));
+        assert_snapshot!("found", answer(repository().await, under_api).await);
+        for (name, tags) in [
+            ("not_modified", "W/\"1-1724942722123\""),
+            ("not_modified", "\"a\", \"1-1724942722123\""),
+            ("not_modified", "*"),
+            ("found", "\"2-1724942722123\", 1-1724942722123"),
+        ] {
+            let request = get().insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!(name, answer(repository().await, request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn none_is_found_and_none_is_meant() {
+        let other = holding([fixtures::address("cus_1", 2)]).await;
+        let request = get().insert_header((IF_NONE_MATCH, "*"));
+        assert_snapshot!("not_found", answer(other, request).await);
+        let malformed = TestRequest::get().uri("/v1/customers/add_1/addresses/1");
+        let malformed = answer(MockAddressRepository::new(), malformed);
+        assert_snapshot!("malformed", malformed.await);
+    }
+
+    #[actix_web::test]
+    async fn a_failure_of_the_repository() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, get()).await.starts_with("503"));
+    }
+}

@@ -18,9 +18,10 @@
 //! }
 //! ```
 //!
-//! Inside, each operation has a file of its own with its route, request, handler and
-//! tests. A handler returns a `Problem` where it cannot answer; what every exchange has
-//! (request id, log line, problem bodies) is added around them all, in one place.
+//! Inside, each operation has a file of its own with its request, handler and tests; the
+//! table in `routes` says which path and method it answers. A handler returns a `Problem`
+//! where it cannot answer; what every exchange has (request id, log line, problem bodies)
+//! is added around them all, in one place.
 
 mod address_etag;
 mod address_input;

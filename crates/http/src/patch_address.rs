@@ -55,3 +55,177 @@ pub(crate) async fn patch(
         .insert_header(NO_STORE)
         .json(AddressJson::from(&address)))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{
+        Address, AddressContent, CustomData, MockAddressRepository, RepositoryError, ServiceLimits,
+    };
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Door, answer, body_of, header_of, holding, path_of, refusing, sending};
+
+    async fn door() -> Door {
+        Door::to(holding([fixtures::address("cus_1", 1)]).await)
+    }
+
+    fn patching(json: impl Into<Bytes>) -> TestRequest {
+        sending(Method::PATCH, &path_of(1), json)
+    }
+
+    async fn holding_data(custom_data: Option<&str>) -> Door {
+        let address = fixtures::address("cus_1", 1);
+        let custom_data = custom_data.map(|json| CustomData::parse(json).unwrap());
+        let content = AddressContent {
+            custom_data,
+            ..address.content
+        };
+        Door::to(holding([Address { content, ..address }]).await)
+    }
+
+    #[actix_web::test]
+    async fn what_is_named_changes_and_nothing_else() {
+        let door = door().await;
+        let merge_patch = patching(r#"{"description":null,"city":" Huye "}"#)
+            .insert_header((CONTENT_TYPE, "application/merge-patch+json"));
+        assert_snapshot!("patched", door.answer(merge_patch).await);
+        let read = door.answer(TestRequest::get().uri(&path_of(1))).await;
+        assert_eq!(body_of(&read)["city"], "Huye");
+    }
+
+    #[actix_web::test]
+    async fn a_change_of_nothing_leaves_no_trace() {
+        for json in [
+            "{}",
+            r#"{"city":"Kigali","custom_data":{"floor":"15th","x":null}}"#,
+        ] {
+            assert_snapshot!("unchanged", door().await.answer(patching(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn custom_data_is_merged_as_rfc_7396_says() {
+        // The vectors of its appendix A that are objects, and what is ours.
+        for (kept, patch, merged) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+            (
+                r#"{"z":1.50,"\u0061":1e2,"m":{"k":"\/"}}"#,
+                r#"{ "m" : { "new" : [ -0 ] } }"#,
+                r#"{"z":1.50,"\u0061":1e2,"m":{"k":"\/","new":[-0]}}"#,
+            ),
+            (r#"{"a":1}"#, "null", "null"),
+        ] {
+            let request = patching(format!(r#"{{"custom_data":{patch}}}"#));
+            let response = holding_data(Some(kept)).await.answer(request).await;
+            let merged = format!(r#","custom_data":{merged},"created_at":"#);
+            assert!(response.contains(&merged), "{kept} {patch}: {response}");
+        }
+        let request = patching(r#"{"custom_data":{"a":null,"b":{"c":null}}}"#);
+        let response = holding_data(None).await.answer(request).await;
+        assert_eq!(body_of(&response)["custom_data"], json!({"b": {}}));
+    }
+
+    #[actix_web::test]
+    async fn every_fault_is_named_at_once() {
+        for (name, json) in [
+            (
+                "all_bad",
+                r#"{"id":"add_1","updated_at":null,"street":"x","description":7,"region":null,
+                    "city":null,"country":"ZZ","custom_data":5}"#,
+            ),
+            ("no_object", "null"),
+        ] {
+            assert_snapshot!(name, door().await.answer(patching(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn custom_data_has_to_stay_small_enough() {
+        let half = "x".repeat(CustomData::MAX_BYTES / 2);
+        let door = holding_data(Some(&format!(r#"{{"a":"{half}"}}"#))).await;
+        let request = patching(format!(r#"{{"custom_data":{{"b":"{half}"}}}}"#));
+        assert_snapshot!("grown_too_large", door.answer(request).await);
+    }
+
+    #[actix_web::test]
+    async fn other_kinds_of_patches_are_not_taken() {
+        let request = patching("[]").insert_header((CONTENT_TYPE, "application/json-patch+json"));
+        assert_snapshot!(
+            "unsupported",
+            answer(MockAddressRepository::new(), request).await
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_condition_has_to_hold() {
+        for (name, header, tags) in [
+            ("patched_city", IF_MATCH, "\"1-1724942722123\""),
+            ("patched_city", IF_MATCH, "\"other\", \"1-1724942722123\""),
+            ("patched_city", IF_MATCH, "*"),
+            ("failed", IF_MATCH, "\"2-1724942722123\""),
+            ("failed", IF_MATCH, "W/\"1-1724942722123\""),
+            ("failed", IF_MATCH, "other"),
+            ("failed", IF_MATCH, ""),
+            ("failed", IF_NONE_MATCH, "*"),
+            ("failed", IF_NONE_MATCH, "W/\"1-1724942722123\""),
+            ("patched_city", IF_NONE_MATCH, "\"other\""),
+        ] {
+            let request = patching(r#"{"city":"Huye"}"#).insert_header((header, tags));
+            assert_snapshot!(name, door().await.answer(request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_missing_address_comes_before_its_conditions_and_content() {
+        let request = sending(Method::PATCH, &path_of(2), r#"{"city":null}"#)
+            .insert_header((IF_MATCH, "\"other\""));
+        let response = door().await.answer(request).await;
+        assert!(response.starts_with("404"), "{response}");
+    }
+
+    #[actix_web::test]
+    async fn a_condition_may_be_required() {
+        let options = HttpOptions {
+            require_if_match: true,
+            ..HttpOptions::default()
+        };
+        let repository = holding([fixtures::address("cus_1", 1)]).await;
+        let door = Door::with(repository, ServiceLimits::default(), options);
+        let request = patching(r#"{"city":"Huye"}"#).insert_header((IF_NONE_MATCH, "\"other\""));
+        assert_snapshot!("required", door.answer(request).await);
+        let remove = TestRequest::delete().uri(&path_of(1));
+        assert!(door.answer(remove).await.starts_with("428"));
+        let conditional = patching(r#"{"city":"Huye"}"#).insert_header((IF_MATCH, "*"));
+        let changed = door.answer(conditional).await;
+        let etag = header_of(&changed, "etag").unwrap();
+        let remove = TestRequest::delete()
+            .uri(&path_of(1))
+            .insert_header((IF_MATCH, etag));
+        assert!(door.answer(remove).await.starts_with("204"));
+    }
+
+    #[actix_web::test]
+    async fn a_failure_of_the_repository() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, patching("{}")).await.starts_with("503"));
+    }
+}

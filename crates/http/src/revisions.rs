@@ -41,20 +41,20 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id, limit, before) = read_page(&request)?;
-    let limit = usize::from(limit.get());
     let range = RevisionRange {
         before,
         // One more than is given tells whether there are more.
-        limit: limit as u32 + 1,
+        limit: u32::from(limit.get()) + 1,
     };
     let found = service.revisions(&customer_id, &address_id, range).await?;
     // After a cursor there is something, unless the customer was erased meanwhile.
-    let found = found.filter(|found| !found.is_empty());
-    let found = found.ok_or(Problem::of(NOT_FOUND))?;
-    let page = &found[..limit.min(found.len())];
+    let found = found
+        .filter(|found| !found.is_empty())
+        .ok_or(Problem::of(NOT_FOUND))?;
+    let (page, more) = found.split_at(found.len().min(limit.get().into()));
     let next = page
         .last()
-        .filter(|_| found.len() > limit)
+        .filter(|_| !more.is_empty())
         .map(|last| seal(&customer_id, &address_id, last.address.revision));
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)
@@ -172,4 +172,140 @@ fn open(
     revision
         .filter(|revision| seal(customer_id, address_id, *revision) == cursor)
         .ok_or("expected next of an earlier page of the same address")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+
+    fn get(below: &str) -> TestRequest {
+        TestRequest::get().uri(&format!("{}/revisions{below}", path_of(1)))
+    }
+
+    /// An address that moved three times and was removed.
+    async fn removed() -> Door {
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        for city in ["Huye", "Musanze", "Rubavu"] {
+            let json = format!(r#"{{"city":"{city}"}}"#);
+            door.answer(sending(Method::PATCH, &path_of(1), json)).await;
+        }
+        door.answer(TestRequest::delete().uri(&path_of(1))).await;
+        door
+    }
+
+    #[actix_web::test]
+    async fn the_newest_come_first() {
+        assert_snapshot!("list", removed().await.answer(get("?limit=2")).await);
+        assert_snapshot!("one", removed().await.answer(get("/2")).await);
+    }
+
+    #[actix_web::test]
+    async fn pages_lead_to_the_first_revision() {
+        let door = removed().await;
+        for limit in 1..=6 {
+            let mut found = Vec::new();
+            let mut next = Value::Null;
+            loop {
+                let after = next.as_str().map(|next| format!("&after={next}"));
+                let below = format!("?limit={limit}{}", after.unwrap_or_default());
+                let page = body_of(&door.answer(get(&below)).await);
+                let revisions = page["revisions"].as_array().unwrap();
+                assert!(revisions.len() <= limit);
+                found.extend(
+                    revisions
+                        .iter()
+                        .map(|revision| revision["revision"].clone()),
+                );
+                next = page["next"].clone();
+                if next.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(found, [5, 4, 3, 2, 1]);
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_never_was_is_not_found() {
+        let door = removed().await;
+        for below in ["/6", "/4294967295"] {
+            let response = door.answer(get(below)).await;
+            assert!(response.starts_with("404"), "{below}: {response}");
+        }
+        for uri in [path_of(2), path_of(1).replace("cus_1", "cus_2")] {
+            for below in ["", "/1"] {
+                let request = TestRequest::get().uri(&format!("{uri}/revisions{below}"));
+                let response = door.answer(request).await;
+                assert!(response.starts_with("404"), "{uri}{below}: {response}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_cursor_ends_with_its_customer() {
+        let door = removed().await;
+        let page = body_of(&door.answer(get("?limit=1")).await);
+        door.answer(TestRequest::delete().uri(BOOK)).await;
+        let below = format!("?after={}", page["next"].as_str().unwrap());
+        let response = door.answer(get(&below)).await;
+        assert!(response.starts_with("404"), "{response}");
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_is_named() {
+        let path = "/v1/customers/add_1/addresses/1/revisions";
+        for (name, uri) in [
+            ("bad_list", format!("{path}?limit=0&after=x&after=y")),
+            ("bad_one", format!("{path}/01")),
+            ("bad_cursor", format!("{}/revisions?after=1", path_of(1))),
+        ] {
+            let request = TestRequest::get().uri(&uri);
+            assert_snapshot!(name, answer(MockAddressRepository::new(), request).await);
+        }
+        for number in ["0", "+1", "-1", "1.0", "4294967296", "x"] {
+            let request = get(&format!("/{number}"));
+            let response = answer(MockAddressRepository::new(), request).await;
+            assert!(response.starts_with("400"), "{number}: {response}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        for below in ["", "/1"] {
+            let failing = refusing(|| RepositoryError::Busy("secret".into()));
+            assert!(answer(failing, get(below)).await.starts_with("503"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_opens_for_its_owner_alone(number in 1_u32.., place in 0..26_usize, change in 1_u8..16) {
+            let (customer_id, address_id) = (fixtures::customer("cus_1"), fixtures::address_id(1));
+            let revision = Revision::new(number).unwrap();
+            let cursor = seal(&customer_id, &address_id, revision);
+            prop_assert_eq!(open(&customer_id, &address_id, &cursor), Ok(revision));
+            prop_assert!(open(&fixtures::customer("cus_2"), &address_id, &cursor).is_err());
+            prop_assert!(open(&customer_id, &fixtures::address_id(2), &cursor).is_err());
+            let mut changed = cursor.into_bytes();
+            let digit = char::from(changed[place]).to_digit(16).unwrap();
+            let digit = char::from_digit(digit ^ u32::from(change), 16).unwrap();
+            changed[place] = digit as u8;
+            let changed = String::from_utf8(changed).unwrap();
+            prop_assert!(open(&customer_id, &address_id, &changed).is_err());
+        }
+
+        #[test]
+        fn a_made_up_cursor_does_not_open(cursor in ".*") {
+            prop_assert!(open(&fixtures::customer("cus_1"), &fixtures::address_id(1), &cursor).is_err());
+        }
+    }
 }

@@ -63,3 +63,93 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use addressbook_domain::MockAddressRepository;
+    use addressbook_testkit::fixtures;
+
+    use super::*;
+    use crate::testing::{Door, answer, header_of, holding, sending};
+
+    const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
+
+    /// A path below the book of a customer, to the first revision of the first address.
+    fn path(book: &str, below: &str, customer_id: &str) -> String {
+        format!("{book}{below}")
+            .replace("{customer_id}", customer_id)
+            .replace("{address_id}", fixtures::address_id(1).as_str())
+            .replace("{revision}", "1")
+    }
+
+    #[actix_web::test]
+    async fn no_customer_reaches_the_addresses_of_another() {
+        let below = resources().into_iter().filter(|(path, _)| !path.is_empty());
+        for (below, routes) in below {
+            for (method, _) in routes {
+                for book in BOOKS {
+                    let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+                    let foreign = path(book, below, "cus_2");
+                    let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
+                    assert!(
+                        response.starts_with("404 "),
+                        "{method} {foreign}: {response}"
+                    );
+                    let own = path(book, below, "cus_1");
+                    let response = door.answer(sending(method.clone(), &own, BODY)).await;
+                    assert!(response.starts_with('2'), "{method} {own}: {response}");
+                }
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn no_customer_changes_the_book_of_another() {
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let own = path(BOOKS[0], "", "cus_1");
+        let before = door.answer(TestRequest::get().uri(&own)).await;
+        let foreign = path(BOOKS[0], "", "cus_2");
+        let mut methods = vec![Method::GET, Method::HEAD];
+        methods.extend(resources().into_iter().flat_map(|(below, routes)| {
+            let methods = routes.into_iter().map(|(method, _)| method);
+            methods.filter(move |_| below.is_empty())
+        }));
+        for method in methods {
+            let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
+            assert!(response.starts_with('2'), "{method}: {response}");
+            assert!(!response.contains("cus_1"), "{method}: {response}");
+        }
+        let after = door.answer(TestRequest::get().uri(&own)).await;
+        assert_eq!(
+            body_without_request_id(&after),
+            body_without_request_id(&before)
+        );
+    }
+
+    fn body_without_request_id(answer: &str) -> Vec<&str> {
+        let lines = answer.lines();
+        lines
+            .filter(|line| !line.starts_with("x-request-id"))
+            .collect()
+    }
+
+    #[actix_web::test]
+    async fn all_methods_of_a_path_are_allowed_and_no_others() {
+        for (below, allowed) in [
+            ("", "POST, DELETE, GET, HEAD"),
+            ("/{address_id}", "GET, HEAD, PATCH, DELETE"),
+            ("/{address_id}/revisions", "GET, HEAD"),
+            ("/{address_id}/revisions/{revision}", "GET, HEAD"),
+        ] {
+            for book in BOOKS {
+                for method in [Method::PUT, Method::OPTIONS, Method::TRACE] {
+                    let request = TestRequest::with_uri(&path(book, below, "cus_1")).method(method);
+                    let response = answer(MockAddressRepository::new(), request).await;
+                    assert!(response.starts_with("405 "), "{response}");
+                    assert_eq!(header_of(&response, "allow").as_deref(), Some(allowed));
+                }
+            }
+        }
+    }
+}

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use actix_web::http::Method;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::{self, TestRequest};
-use actix_web::web::ServiceConfig;
+use actix_web::web::{self, ServiceConfig};
 use addressbook_domain::{
-    AddressRepository, AddressService, MockAddressRepository, RepositoryError, ServiceLimits,
+    Address, AddressRepository, AddressService, MockAddressRepository, RepositoryError,
+    ServiceLimits,
 };
-use addressbook_testkit::{FrozenClock, SequenceIds};
+use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+use serde_json::Value;
 
 use crate::{HttpOptions, app};
 
@@ -80,6 +84,43 @@ impl Door {
             std::str::from_utf8(&body).unwrap()
         )
     }
+}
+
+/// The path of the addresses of `cus_1`, where the tests are at home.
+pub(crate) const BOOK: &str = "/v1/customers/cus_1/addresses";
+
+/// The path of an address in [`BOOK`]: of a [fixture](fixtures::address), by its number.
+pub(crate) fn path_of(number: u32) -> String {
+    format!("{BOOK}/{}", fixtures::address_id(number))
+}
+
+/// A request with a body of JSON.
+pub(crate) fn sending(method: Method, uri: &str, json: impl Into<web::Bytes>) -> TestRequest {
+    TestRequest::with_uri(uri)
+        .method(method)
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .set_payload(json)
+}
+
+/// A repository with these addresses.
+pub(crate) async fn holding(addresses: impl IntoIterator<Item = Address>) -> InMemoryRepository {
+    let repository = InMemoryRepository::default();
+    let commit = fixtures::creating(addresses);
+    repository.commit(commit).await.unwrap();
+    repository
+}
+
+/// The body of an answer, as JSON.
+pub(crate) fn body_of(answer: &str) -> Value {
+    let (_, body) = answer.split_once("\n\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
+/// A header of an answer.
+pub(crate) fn header_of(answer: &str, name: &str) -> Option<String> {
+    let (head, _) = answer.split_once("\n\n").unwrap();
+    head.lines()
+        .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
 }
 
 /// How a repository fails.

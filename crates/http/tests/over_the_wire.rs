@@ -34,9 +34,13 @@ async fn serve() -> SocketAddr {
 
 /// The head, without the date, and the body of the response to a request.
 async fn answer(server: SocketAddr, request_line: &str) -> (String, String) {
-    let request = format!(
-        "{request_line}\r\nHost: localhost\r\nX-Request-Id: 1\r\nConnection: close\r\n\r\n"
-    );
+    answer_to(server, request_line, "").await
+}
+
+/// The same for a request with a body, and headers after its first line.
+async fn answer_to(server: SocketAddr, head: &str, body: &str) -> (String, String) {
+    let request =
+        format!("{head}\r\nHost: localhost\r\nX-Request-Id: 1\r\nConnection: close\r\n\r\n{body}");
     let exchange = move || {
         let mut stream = TcpStream::connect(server)?;
         stream.write_all(request.as_bytes())?;
@@ -60,6 +64,10 @@ async fn head_is_get_without_the_body() {
     for (path, status) in [
         ("/v1/customers/cus_1/addresses", "200 OK"),
         ("/v1/customers/cus_1/addresses?limit=0", "400 Bad Request"),
+        (
+            "/v1/customers/cus_1/addresses/add_00000000000000000000000001",
+            "404 Not Found",
+        ),
         ("/livez", "200 OK"),
         ("/nowhere", "404 Not Found"),
     ] {
@@ -86,4 +94,26 @@ async fn what_is_no_http_gets_a_bare_400() {
         "HTTP/1.1 400 Bad Request\nconnection: close\ncontent-length: 0"
     );
     assert_eq!(body, "");
+}
+
+#[actix_web::test]
+async fn a_body_that_is_too_large_is_refused_with_and_without_its_length() {
+    let server = serve().await;
+    let request_line =
+        "POST /v1/customers/cus_1/addresses HTTP/1.1\r\nContent-Type: application/json";
+    let known = format!("{request_line}\r\nContent-Length: 65537");
+    // One chunk of 64 KiB and a byte.
+    let chunk = format!("10001\r\n{}\r\n0\r\n\r\n", " ".repeat(65537));
+    let chunked = format!("{request_line}\r\nTransfer-Encoding: chunked");
+    for (head, body) in [(known, " ".repeat(65537)), (chunked, chunk)] {
+        let (head, body) = answer_to(server, &head, &body).await;
+        assert!(
+            head.starts_with("HTTP/1.1 413 Payload Too Large\n"),
+            "{head}"
+        );
+        assert!(
+            body.contains("urn:addressbook:problem:content-too-large"),
+            "{body}"
+        );
+    }
 }

@@ -10,13 +10,21 @@ use addressbook_domain::{
 use async_trait::async_trait;
 
 /// Keeps addresses in memory: the simplest repository that fulfils the contract, for
-/// tests of whatever stands on the port.
+/// tests of whatever stands on the port. A clone is a copy that goes its own way.
 #[derive(Debug, Default)]
 pub struct InMemoryRepository {
     kept: Mutex<Kept>,
 }
 
-#[derive(Debug, Default)]
+impl Clone for InMemoryRepository {
+    fn clone(&self) -> Self {
+        Self {
+            kept: Mutex::new(self.kept().clone()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 struct Kept {
     books: Books,
     /// No book that is opened from now on begins below it.
@@ -59,34 +67,21 @@ impl KeptBook {
         let next = revisions
             .last()
             .map_or(Revision::FIRST, |last| last.address.revision.next());
-        let is_at = |expected: Revision, addresses: &BTreeMap<AddressId, Address>| {
-            addresses
-                .get(id)
-                .is_some_and(|address| address.revision == expected)
-        };
-        let (address, kind) = match change {
+        let current = self.addresses.get(id).map(|address| address.revision);
+        let kind = match change {
             Change::Create(_) if self.addresses.contains_key(id) => return Err(conflict),
             Change::Create(_) if self.addresses.len() >= commit.max_addresses as usize => {
                 return Err(RepositoryError::BookFull { index });
             }
-            Change::Create(address) => (
-                Address {
-                    revision: next,
-                    ..address.clone()
-                },
-                ChangeKind::Created,
-            ),
-            Change::Replace { address, expected } if is_at(*expected, &self.addresses) => {
-                (address.clone(), ChangeKind::Updated)
-            }
-            Change::Remove(address) if is_at(address.revision, &self.addresses) => (
-                Address {
-                    revision: next,
-                    ..address.clone()
-                },
-                ChangeKind::Removed,
-            ),
+            Change::Create(_) => ChangeKind::Created,
+            Change::Replace { expected, .. } if current == Some(*expected) => ChangeKind::Updated,
+            Change::Remove(address) if current == Some(address.revision) => ChangeKind::Removed,
             _ => return Err(conflict),
+        };
+        // Counted here, whatever the change says.
+        let address = Address {
+            revision: next,
+            ..change.address().clone()
         };
         match kind {
             ChangeKind::Removed => self.addresses.remove(id),

@@ -9,5 +9,6 @@
 mod contract;
 mod damage;
 mod opening;
+mod state_machine;
 mod support;
 mod waiting;

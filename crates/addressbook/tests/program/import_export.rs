@@ -195,6 +195,33 @@ fn one_customer_is_exported_alone(#[case] place: Place) {
 }
 
 #[test]
+fn no_address_holds_more_than_allowed() {
+    let place = Place::sqlite();
+    for (limit, value, field) in [
+        (
+            "--max-place-chars",
+            "5",
+            "city: expected at most 5 characters, got 6",
+        ),
+        (
+            "--max-custom-data-bytes",
+            "7",
+            "custom_data: expected at most 7 bytes",
+        ),
+        (
+            "--max-custom-data-depth",
+            "1",
+            "custom_data: expected at most 1 levels, got 2",
+        ),
+    ] {
+        let address = r#"{"customer_id":"c","region":"R","city":"Kigali","country":"RW","custom_data":{"a":[]}}"#;
+        let refused = place.run_with_input(&["import", "-", limit, value], address);
+        refused.fails_saying(&["line 1:", field]);
+    }
+    assert_eq!(export(&place), "");
+}
+
+#[test]
 fn csv_is_read_as_spreadsheets_write_it() {
     let place = Place::sqlite();
     let csv = "\u{feff}country,customer_id,city,region,custom_data,description\r\n\

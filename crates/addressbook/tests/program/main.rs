@@ -1,6 +1,7 @@
 //! The program as its users run it: the built binary, on both stores.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "in a test, a panic is how a failure is reported"
 )]

@@ -3,14 +3,20 @@ use addressbook_domain::{Address, Change, Commit, RepositoryError, Revision};
 use super::{Subject, assert_conflict, at_once, find, head, list};
 use crate::fixtures::{address, commit, creating, customer, moved, moving};
 
-/// `commit`: an address to create must not exist.
+/// `commit`: an address to create must not exist, which is a conflict in a full book too.
 pub async fn refuses_to_create_what_exists(repository: Subject) {
     repository
         .commit(creating([address("cus_1", 1)]))
         .await
         .unwrap();
     let other = moved(&address("cus_1", 1), "Huye");
-    assert_conflict(repository.commit(creating([other])).await, 0);
+    for max_addresses in [u32::MAX, 1] {
+        let commit = Commit {
+            max_addresses,
+            ..creating([other.clone()])
+        };
+        assert_conflict(repository.commit(commit).await, 0);
+    }
     assert_eq!(
         find(&repository, &address("cus_1", 1)).await,
         Some(address("cus_1", 1))

@@ -171,25 +171,29 @@ pub async fn gives_no_revisions_by_the_id_of_another_customers_address(repositor
     assert_eq!(revisions(&repository, &address("cus_1", 2)).await, []);
 }
 
-/// `commit`: an address that is created again takes up its revisions where they ended.
+/// `commit`: an address that is created again takes up its revisions where they ended,
+/// whatever revision the change says.
 pub async fn an_address_that_is_created_again_takes_up_its_revisions(repository: Subject) {
-    let mut expected = live_and_die(&repository, 1).await;
-    let time = "2025-04-01T00:00:00.000Z";
-    repository
-        .commit(at(time, Change::Create(address("cus_1", 1))))
-        .await
-        .unwrap();
-    let again = Address {
-        revision: Revision::new(4).unwrap(),
-        ..address("cus_1", 1)
-    };
-    assert_eq!(find(&repository, &again).await, Some(again.clone()));
-    expected.insert(0, kept(again.clone(), ChangeKind::Created, time));
-    assert_eq!(revisions(&repository, &again).await, expected);
-    repository
-        .commit(commit([replacing(&again, "Musanze")]))
-        .await
-        .unwrap();
+    for (number, said) in [(1, 1), (2, 4), (3, 9)] {
+        let mut expected = live_and_die(&repository, number).await;
+        let time = "2025-04-01T00:00:00.000Z";
+        let again = |revision| Address {
+            revision: Revision::new(revision).unwrap(),
+            ..address("cus_1", number)
+        };
+        repository
+            .commit(at(time, Change::Create(again(said))))
+            .await
+            .unwrap();
+        let again = again(4);
+        assert_eq!(find(&repository, &again).await, Some(again.clone()));
+        expected.insert(0, kept(again.clone(), ChangeKind::Created, time));
+        assert_eq!(revisions(&repository, &again).await, expected);
+        repository
+            .commit(commit([replacing(&again, "Musanze")]))
+            .await
+            .unwrap();
+    }
 }
 
 /// `book`: as it stood at any moment: exactly the addresses whose latest revision up to

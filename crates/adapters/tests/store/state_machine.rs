@@ -1,0 +1,309 @@
+//! Random histories of calls, the same for the in-memory repository, SQLite and PostgreSQL:
+//! every answer has to be the same.
+//!
+//! More histories than usual: `PROPTEST_CASES=2000 ./scripts/test state_machine`.
+
+mod calls;
+
+use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use addressbook_adapters::{DieselAddressRepository, StoreOptions, Synchronous};
+use addressbook_domain::{
+    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, Book,
+    BookHead, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Lookup, PageRequest,
+    RevisionRange, Scan, Timestamp,
+};
+use addressbook_testkit::InMemoryRepository;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use tokio::runtime::{Builder, Runtime};
+
+use self::calls::{CLOCK_BACK, customers, ids, keys};
+use crate::support::Database;
+
+prop_state_machine! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn all_stores_give_the_same_answers(sequential 1..=60 => SideBySide);
+}
+
+fn config() -> Config {
+    let default = Config::default();
+    Config {
+        cases: match std::env::var_os("PROPTEST_CASES") {
+            Some(_) => default.cases,
+            None => 50,
+        },
+        max_shrink_time: 120_000,
+        failure_persistence: None,
+        ..default
+    }
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+});
+
+const EVERYTHING: Scan = Scan {
+    customer_id: None,
+    after: None,
+    limit: u32::MAX,
+};
+
+/// One call of the port, or a few that make one question.
+#[derive(Clone, Debug)]
+enum Call {
+    Commit(Commit),
+    List(CustomerId, PageRequest),
+    Book(CustomerId, Option<Timestamp>),
+    Find(Vec<Lookup>),
+    Revisions(CustomerId, AddressId, RevisionRange),
+    Record(CustomerId, IdempotencyKey),
+    /// To the end, in steps of this size: which records go first is up to the store.
+    Prune(Timestamp, u32),
+    Erase(CustomerId),
+    Scan(Scan),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Commit(Result<(), String>),
+    List(AddressPage),
+    Book(Book),
+    Find(Vec<Option<Found>>),
+    Revisions(Vec<AddressRevision>),
+    Record(Option<IdempotencyRecord>),
+    Prune(Vec<u64>),
+    Erase(Erased),
+    Scan(Vec<Address>),
+}
+
+/// Of several addresses with the same content, a store may find any.
+#[derive(Clone, Debug, PartialEq)]
+enum Found {
+    ById(Address),
+    ByContent(AddressContent),
+}
+
+/// What came of a call: the answer, and how the head of each book stands now. Each store
+/// counts revisions from where it likes, so only their movement is compared.
+#[derive(Clone, Debug, PartialEq)]
+struct Outcome {
+    said: Said,
+    heads: Vec<(u64, Ordering)>,
+}
+
+/// A repository, and the highest revision that each customer's book had so far.
+#[derive(Clone, Debug)]
+struct Watched<R> {
+    repository: R,
+    highest: Vec<u64>,
+}
+
+impl<R: AddressRepository> Watched<R> {
+    fn new(repository: R) -> Self {
+        Self {
+            repository,
+            highest: vec![0; customers().len()],
+        }
+    }
+
+    fn call(&mut self, call: &Call) -> Outcome {
+        RUNTIME.block_on(async {
+            Outcome {
+                said: self.said(call).await,
+                heads: self.heads().await,
+            }
+        })
+    }
+
+    async fn heads(&mut self) -> Vec<(u64, Ordering)> {
+        let mut heads = Vec::new();
+        for (customer_id, highest) in customers().iter().zip(&mut self.highest) {
+            let head = self.repository.head(customer_id).await.unwrap();
+            heads.push((head.addresses, head.revision.cmp(highest)));
+            *highest = head.revision.max(*highest);
+        }
+        heads
+    }
+
+    async fn said(&self, call: &Call) -> Said {
+        let repository = &self.repository;
+        match call.clone() {
+            Call::Commit(commit) => {
+                let result = repository.commit(commit).await;
+                Said::Commit(result.map_err(|error| format!("{error:?}")))
+            }
+            Call::List(customer_id, request) => {
+                let page = repository.list(&customer_id, &request).await.unwrap();
+                let head = self.without_revision(&customer_id, page.head()).await;
+                let mut same = AddressPage::of_total(head, page.total());
+                page.iter().for_each(|address| same.push(address).unwrap());
+                Said::List(same)
+            }
+            Call::Book(customer_id, as_of) => {
+                let mut book = repository.book(&customer_id, as_of).await.unwrap();
+                book.head = self.without_revision(&customer_id, book.head).await;
+                book.addresses.sort_by(|one, other| one.id.cmp(&other.id));
+                Said::Book(book)
+            }
+            Call::Find(lookups) => {
+                let found = repository.find(lookups.clone()).await.unwrap();
+                let mut comparable = Vec::new();
+                for (lookup, found) in lookups.iter().zip(found) {
+                    comparable.push(match (lookup, found) {
+                        (_, None) => None,
+                        (Lookup::Id(..), Some(address)) => Some(Found::ById(address)),
+                        (Lookup::Content(..), Some(address)) => {
+                            let id = Lookup::Id(address.customer_id.clone(), address.id.clone());
+                            let by_id = repository.find(vec![id]).await.unwrap();
+                            assert_eq!(by_id, [Some(address.clone())]);
+                            Some(Found::ByContent(address.content))
+                        }
+                    });
+                }
+                Said::Find(comparable)
+            }
+            Call::Revisions(customer_id, id, range) => Said::Revisions(
+                repository
+                    .revisions(&customer_id, &id, range)
+                    .await
+                    .unwrap(),
+            ),
+            Call::Record(customer_id, key) => {
+                let record = repository.idempotency_record(&customer_id, &key).await;
+                Said::Record(record.unwrap())
+            }
+            Call::Prune(before, step) => {
+                let mut steps = Vec::new();
+                while steps.last().is_none_or(|pruned| *pruned == u64::from(step)) {
+                    let pruned = repository.prune_idempotency_records(before, step).await;
+                    steps.push(pruned.unwrap());
+                }
+                Said::Prune(steps)
+            }
+            Call::Erase(customer_id) => Said::Erase(repository.erase(&customer_id).await.unwrap()),
+            Call::Scan(scan) => Said::Scan(repository.scan(scan).await.unwrap()),
+        }
+    }
+
+    /// The head that came with an answer, which has to be the book's.
+    async fn without_revision(&self, customer_id: &CustomerId, head: BookHead) -> BookHead {
+        assert_eq!(head, self.repository.head(customer_id).await.unwrap());
+        BookHead {
+            revision: 0,
+            ..head
+        }
+    }
+}
+
+thread_local! {
+    /// One database of each kind for all histories: to make them takes longer than a history.
+    static STORES: [(DieselAddressRepository, Database); 2] =
+        [Database::sqlite(), Database::postgres()].map(|database| {
+            // What a power cut would take is not the question.
+            let options = StoreOptions {
+                synchronous: Synchronous::Normal,
+                ..StoreOptions::default()
+            };
+            (database.open(options), database)
+        });
+}
+
+struct SideBySide;
+
+impl StateMachineTest for SideBySide {
+    /// SQLite and PostgreSQL, by name.
+    type SystemUnderTest = Vec<(&'static str, Watched<DieselAddressRepository>)>;
+    type Reference = Reference;
+
+    fn init_test(_: &State) -> Self::SystemUnderTest {
+        let empty = |(repository, database): &(DieselAddressRepository, Database)| {
+            for customer_id in customers() {
+                RUNTIME.block_on(repository.erase(&customer_id)).unwrap();
+            }
+            (database.url.engine(), Watched::new(repository.clone()))
+        };
+        STORES.with(|stores| stores.iter().map(empty).collect())
+    }
+
+    fn apply(
+        mut stores: Self::SystemUnderTest,
+        reference: &State,
+        call: Call,
+    ) -> Self::SystemUnderTest {
+        for (engine, store) in &mut stores {
+            let outcome = store.call(&call);
+            assert_eq!(
+                Some(&outcome),
+                reference.outcome.as_ref(),
+                "{engine}: {call:?}"
+            );
+        }
+        stores
+    }
+
+    /// All that there is to know.
+    fn teardown(mut stores: Self::SystemUnderTest, mut reference: State) {
+        let mut calls = vec![Call::Scan(EVERYTHING)];
+        for customer_id in customers() {
+            calls.push(Call::Book(customer_id.clone(), None));
+            let range = RevisionRange {
+                before: None,
+                limit: u32::MAX,
+            };
+            let revisions = |id| Call::Revisions(customer_id.clone(), id, range);
+            calls.extend(ids().into_iter().map(revisions));
+            let record = |key| Call::Record(customer_id.clone(), key);
+            calls.extend(keys().into_iter().map(record));
+        }
+        for call in calls {
+            reference = Reference::apply(reference, &call);
+            stores = Self::apply(stores, &reference, call);
+        }
+    }
+}
+
+/// The in-memory repository, what it answered last, and what time it is.
+#[derive(Clone, Debug)]
+struct State {
+    memory: Watched<InMemoryRepository>,
+    outcome: Option<Outcome>,
+    now: u32,
+}
+
+struct Reference;
+
+impl ReferenceStateMachine for Reference {
+    type State = State;
+    type Transition = Call;
+
+    fn init_state() -> BoxedStrategy<State> {
+        Just(State {
+            memory: Watched::new(InMemoryRepository::default()),
+            outcome: None,
+            now: CLOCK_BACK,
+        })
+        .boxed()
+    }
+
+    fn transitions(state: &State) -> BoxedStrategy<Call> {
+        let standing = state.memory.repository.scan(EVERYTHING);
+        calls::any_call(state.now, RUNTIME.block_on(standing).unwrap()).boxed()
+    }
+
+    fn apply(mut state: State, call: &Call) -> State {
+        state.outcome = Some(state.memory.call(call));
+        state.now += match call {
+            Call::Commit(_) => 1,
+            // A book that is opened again begins at the time, so it must not go back here.
+            Call::Erase(_) => CLOCK_BACK + 1,
+            _ => 0,
+        };
+        state
+    }
+}

@@ -1,0 +1,197 @@
+//! Calls to make: of few customers, ids, keys and texts, so that they meet what others left.
+
+use addressbook_domain::{
+    Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
+    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup, Offset,
+    PageRequest, PageStart, Revision, RevisionRange, Scan, Timestamp,
+};
+use addressbook_testkit::{fixtures, strategies};
+use proptest::prelude::*;
+use proptest::{collection, option, sample};
+
+use super::Call;
+
+/// Any call, at a time and while these addresses stand.
+pub(super) fn any_call(now: u32, standing: Vec<Address>) -> impl Strategy<Value = Call> {
+    let whose = any_customer;
+    let any_time = moment(0..=now + 1).boxed();
+    prop_oneof![
+        12 => commit(now, standing.clone()).prop_map(Call::Commit),
+        2 => (whose(), page()).prop_map(|(whose, page)| Call::List(whose, page)),
+        2 => (whose(), option::of(any_time.clone()))
+            .prop_map(|(whose, as_of)| Call::Book(whose, as_of)),
+        2 => collection::vec(lookup(standing), 0..4).prop_map(Call::Find),
+        2 => (whose(), any_id(), range())
+            .prop_map(|(whose, id, range)| Call::Revisions(whose, id, range)),
+        1 => (whose(), any_key()).prop_map(|(whose, key)| Call::Record(whose, key)),
+        1 => (any_time, 1..4_u32).prop_map(|(before, step)| Call::Prune(before, step)),
+        1 => whose().prop_map(Call::Erase),
+        1 => scan().prop_map(Call::Scan),
+    ]
+}
+
+/// How far the clock may be set back, in ticks of [`moment`].
+pub(super) const CLOCK_BACK: u32 = 3;
+
+/// Moments half a second apart.
+fn moment(ticks: impl Strategy<Value = u32>) -> impl Strategy<Value = Timestamp> {
+    ticks.prop_map(|tick| {
+        Timestamp::from_unix_ms(1_722_507_330_000 + i64::from(tick) * 500).unwrap()
+    })
+}
+
+/// By bytes they are in another order than by any language.
+pub(super) fn customers() -> Vec<CustomerId> {
+    ["_x", "B", "a"].map(fixtures::customer).into()
+}
+
+pub(super) fn ids() -> Vec<AddressId> {
+    (1..=6).map(fixtures::address_id).collect()
+}
+
+pub(super) fn keys() -> Vec<IdempotencyKey> {
+    ["key", "KEY"]
+        .map(|key| IdempotencyKey::parse(key.as_bytes()).unwrap())
+        .into()
+}
+
+fn any_customer() -> impl Strategy<Value = CustomerId> {
+    sample::select(customers())
+}
+
+fn any_id() -> impl Strategy<Value = AddressId> {
+    sample::select(ids())
+}
+
+fn any_key() -> impl Strategy<Value = IdempotencyKey> {
+    sample::select(keys())
+}
+
+fn revision() -> impl Strategy<Value = Revision> {
+    (1..6_u32).prop_map(|number| Revision::new(number).unwrap())
+}
+
+fn page() -> impl Strategy<Value = PageRequest> {
+    let start = prop_oneof![
+        (0..8_u8).prop_map(|offset| PageStart::Offset(Offset::parse(&offset.to_string()).unwrap())),
+        (0..8_u8).prop_map(|number| PageStart::After(fixtures::address_id(number))),
+    ];
+    (1..8_u8, start).prop_map(|(limit, start)| PageRequest {
+        limit: fixtures::limit(limit),
+        start,
+    })
+}
+
+/// One of those that stand, rather than none.
+fn one_of(standing: Vec<Address>) -> BoxedStrategy<Option<Address>> {
+    match standing.len() {
+        0 => Just(None).boxed(),
+        _ => option::weighted(0.7, sample::select(standing)).boxed(),
+    }
+}
+
+fn lookup(standing: Vec<Address>) -> impl Strategy<Value = Lookup> {
+    let lookup = |(by_id, any, there): (_, _, Option<Address>)| {
+        let wanted = there.unwrap_or(any);
+        match by_id {
+            true => Lookup::Id(wanted.customer_id, wanted.id),
+            false => Lookup::Content(wanted.customer_id, wanted.content),
+        }
+    };
+    (any::<bool>(), address(), one_of(standing)).prop_map(lookup)
+}
+
+fn range() -> impl Strategy<Value = RevisionRange> {
+    (option::of(revision()), 1..6_u32).prop_map(|(before, limit)| RevisionRange { before, limit })
+}
+
+fn scan() -> impl Strategy<Value = Scan> {
+    let after = option::of((any_customer(), any_id()));
+    (option::of(any_customer()), after, 1..20_u32).prop_map(|(customer_id, after, limit)| Scan {
+        customer_id,
+        after,
+        limit,
+    })
+}
+
+/// Few contents that differ in what a store might not tell apart, and now and then any.
+fn content() -> impl Strategy<Value = AddressContent> {
+    let description = sample::select(vec![None, Some("Home"), Some("home")]);
+    let city = sample::select(vec!["Kigali", "Île"]);
+    let custom_data = sample::select(vec![None, Some(r#"{"a":1}"#), Some(r#"{"a":1.0}"#)]);
+    let few = (description, city, custom_data).prop_map(|(description, city, custom_data)| {
+        AddressContent {
+            description: description.map(|text| Description::parse(text).unwrap()),
+            city: City::parse(city).unwrap(),
+            custom_data: custom_data.map(|json| CustomData::parse(json).unwrap()),
+            ..fixtures::content()
+        }
+    });
+    prop_oneof![8 => few, 1 => strategies::content()]
+}
+
+prop_compose! {
+    fn address()(
+        customer_id in any_customer(),
+        id in any_id(),
+        content in content(),
+        mut times in [strategies::timestamp(), strategies::timestamp()],
+    ) -> Address {
+        times.sort();
+        let [created_at, updated_at] = times;
+        Address { customer_id, id, content, created_at, updated_at, revision: Revision::FIRST }
+    }
+}
+
+/// A change that fits one of the addresses that stand, or may not.
+fn change(standing: Vec<Address>) -> impl Strategy<Value = Change> {
+    let kind = prop_oneof![
+        3 => Just(ChangeKind::Created),
+        2 => Just(ChangeKind::Updated),
+        1 => Just(ChangeKind::Removed),
+    ];
+    let change = |(kind, mut address, any, there): (_, Address, _, Option<Address>)| {
+        let mut expected = any;
+        if let Some(there) = there.filter(|_| kind != ChangeKind::Created) {
+            (address.customer_id, address.id) = (there.customer_id, there.id);
+            expected = there.revision;
+        }
+        // Only a removal means what it says there.
+        address.revision = expected;
+        match kind {
+            ChangeKind::Created => Change::Create(address),
+            ChangeKind::Updated => Change::Replace { address, expected },
+            ChangeKind::Removed => Change::Remove(address),
+        }
+    };
+    (kind, address(), revision(), one_of(standing)).prop_map(change)
+}
+
+prop_compose! {
+    /// With an idempotency key now and then, of a customer whose book it changes.
+    fn commit(now: u32, standing: Vec<Address>)(
+        at in moment(now - CLOCK_BACK..=now),
+        changes in prop_oneof![
+            2 => collection::vec(change(standing.clone()), 1),
+            1 => collection::vec(change(standing), 0..4),
+        ],
+        max_addresses in prop_oneof![Just(1_000), 1..5_u32],
+        key in option::of(any_key()),
+        address_id in any_id(),
+        fingerprint in any::<[u8; 32]>(),
+        created_at in moment(0..=now),
+        expired_before in moment(0..=now),
+    ) -> Commit {
+        let idempotency = key.zip(changes.first()).map(|(key, change)| KeptKey {
+            record: IdempotencyRecord {
+                customer_id: change.address().customer_id.clone(),
+                key,
+                fingerprint: Fingerprint(fingerprint),
+                address_id,
+                created_at,
+            },
+            expired_before,
+        });
+        Commit { at, changes, max_addresses, idempotency }
+    }
+}

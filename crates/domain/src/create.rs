@@ -1,0 +1,342 @@
+use thiserror::Error;
+
+use crate::{
+    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Faults,
+    Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, RepositoryError, Revision,
+    RevisionRange, Timestamp,
+};
+
+/// A creation that the client may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotentRequest {
+    /// What the client calls it.
+    pub key: IdempotencyKey,
+    /// What it says.
+    pub fingerprint: Fingerprint,
+}
+
+/// What came of a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The address as it was created.
+    pub address: Address,
+    /// Whether that was done by an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// Why an address was not created. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum CreateError {
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The address holds more than it may.
+    #[error(transparent)]
+    Invalid(#[from] Faults),
+    /// The book holds as many addresses as it may.
+    #[error("the book holds {max_addresses} addresses, which is the most")]
+    BookFull {
+        /// How many.
+        max_addresses: u32,
+    },
+    /// The repository failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// How often a creation is tried while requests with the same key get in its way.
+const ATTEMPTS: usize = 5;
+
+impl AddressService {
+    /// Creates an address, with a new id. A request that is repeated with its key creates
+    /// nothing: it is answered as it was the first time.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing was changed then.
+    pub async fn create(
+        &self,
+        customer_id: &CustomerId,
+        content: &AddressContent,
+        request: Option<&IdempotentRequest>,
+    ) -> Result<Created, CreateError> {
+        self.limits.content.check(content)?;
+        let at = self.clock.now();
+        let expired_before = at.minus(self.limits.idempotency_retention);
+        for _ in 0..ATTEMPTS {
+            if let Some(request) = request
+                && let Some(address) = self.replay(customer_id, request, expired_before).await?
+            {
+                return Ok(Created {
+                    address,
+                    replayed: true,
+                });
+            }
+            let address = Address {
+                customer_id: customer_id.clone(),
+                id: AddressId::from_ulid(self.ids.next()),
+                content: content.clone(),
+                created_at: at,
+                updated_at: at,
+                revision: Revision::FIRST,
+            };
+            let idempotency = request.map(|request| KeptKey {
+                record: IdempotencyRecord {
+                    customer_id: customer_id.clone(),
+                    key: request.key.clone(),
+                    fingerprint: request.fingerprint,
+                    address_id: address.id.clone(),
+                    created_at: at,
+                },
+                expired_before,
+            });
+            let changes = vec![Change::Create(address.clone())];
+            let max_addresses = self.limits.max_addresses;
+            match self
+                .repository
+                .commit(Commit {
+                    at,
+                    changes,
+                    max_addresses,
+                    idempotency,
+                })
+                .await
+            {
+                Ok(()) => {
+                    return Ok(Created {
+                        address,
+                        replayed: false,
+                    });
+                }
+                Err(RepositoryError::BookFull { .. }) => {
+                    return Err(CreateError::BookFull { max_addresses });
+                }
+                // Another request with this key was faster: answer as it was answered.
+                Err(RepositoryError::KeyTaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RepositoryError::Busy("others kept using the same key".into()).into())
+    }
+
+    /// What a request with this key created, if one did lately.
+    async fn replay(
+        &self,
+        customer_id: &CustomerId,
+        request: &IdempotentRequest,
+        expired_before: Timestamp,
+    ) -> Result<Option<Address>, CreateError> {
+        let record = self
+            .repository
+            .idempotency_record(customer_id, &request.key)
+            .await?;
+        let Some(record) = record.filter(|record| record.created_at >= expired_before) else {
+            return Ok(None);
+        };
+        if record.fingerprint != request.fingerprint {
+            return Err(CreateError::KeyReused);
+        }
+        let first = RevisionRange {
+            before: Some(Revision::FIRST.next()),
+            limit: 1,
+        };
+        let revisions = self
+            .repository
+            .revisions(customer_id, &record.address_id, first)
+            .await?;
+        // None is left when the customer was erased a moment ago, and the record with them.
+        Ok(revisions
+            .into_iter()
+            .next()
+            .map(|revision| revision.address))
+    }
+
+    /// Forgets idempotency keys that are older than they are kept, some at a time, and
+    /// returns how many. Fewer than `limit` are the last.
+    ///
+    /// # Errors
+    /// What the [repository](crate::AddressRepository::prune_idempotency_records) reports.
+    pub async fn prune(&self, limit: u32) -> Result<u64, RepositoryError> {
+        let before = self.clock.now().minus(self.limits.idempotency_retention);
+        self.repository
+            .prune_idempotency_records(before, limit)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+    use crate::{AddressRevision, ChangeKind, Clock, MockAddressRepository};
+
+    fn request() -> IdempotentRequest {
+        IdempotentRequest {
+            key: IdempotencyKey::parse(b"key").unwrap(),
+            fingerprint: Fingerprint([1; 32]),
+        }
+    }
+
+    fn record() -> IdempotencyRecord {
+        IdempotencyRecord {
+            customer_id: customer(),
+            key: request().key,
+            fingerprint: request().fingerprint,
+            address_id: entry("Kigali").id.unwrap(),
+            created_at: Frozen.now(),
+        }
+    }
+
+    fn first_revision() -> AddressRevision {
+        let address = kept(&entry("Kigali"));
+        AddressRevision {
+            change: ChangeKind::Created,
+            changed_at: address.created_at,
+            address,
+        }
+    }
+
+    #[tokio::test]
+    async fn create_reports_each_failure_of_the_commit() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_commit()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move {
+                service
+                    .create(&customer(), &entry("Kigali").content, None)
+                    .await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn create_reports_each_failure_to_look_for_the_key() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_idempotency_record()
+                    .times(1)
+                    .returning(move |_, _| Err(failure()));
+            },
+            |service| async move {
+                service
+                    .create(&customer(), &entry("Kigali").content, Some(&request()))
+                    .await
+            },
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn create_says_when_the_book_is_full() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().returning(|commit| {
+            assert_eq!(commit.max_addresses, 1_000);
+            Err(RepositoryError::BookFull { index: 0 })
+        });
+        let error = service(repository)
+            .create(&customer(), &entry("Kigali").content, None)
+            .await;
+        assert!(matches!(
+            error,
+            Err(CreateError::BookFull {
+                max_addresses: 1_000
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn create_replays_what_a_faster_request_with_the_key_created() {
+        let mut repository = MockAddressRepository::new();
+        let mut sequence = mockall::Sequence::new();
+        repository
+            .expect_idempotency_record()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _| Ok(None));
+        repository
+            .expect_commit()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|commit| {
+                assert!(commit.idempotency.is_some());
+                Err(RepositoryError::KeyTaken)
+            });
+        repository
+            .expect_idempotency_record()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _| Ok(Some(record())));
+        repository
+            .expect_revisions()
+            .times(1)
+            .in_sequence(&mut sequence)
+            .returning(|_, _, _| Ok(vec![first_revision()]));
+        let content = entry("Huye").content;
+        let created = service(repository)
+            .create(&customer(), &content, Some(&request()))
+            .await;
+        let expected = Created {
+            address: first_revision().address,
+            replayed: true,
+        };
+        assert_eq!(created.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn create_refuses_a_key_that_was_used_for_another_request() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_idempotency_record()
+            .returning(|_, _| Ok(Some(record())));
+        let other = IdempotentRequest {
+            fingerprint: Fingerprint([2; 32]),
+            ..request()
+        };
+        let content = entry("Kigali").content;
+        let error = service(repository)
+            .create(&customer(), &content, Some(&other))
+            .await;
+        assert!(matches!(error, Err(CreateError::KeyReused)));
+    }
+
+    #[tokio::test]
+    async fn create_forgets_a_key_after_its_time() {
+        let mut repository = MockAddressRepository::new();
+        let just_expired = Frozen
+            .now()
+            .minus(std::time::Duration::from_millis(86_400_001));
+        repository
+            .expect_idempotency_record()
+            .returning(move |_, _| {
+                Ok(Some(IdempotencyRecord {
+                    created_at: just_expired,
+                    ..record()
+                }))
+            });
+        repository.expect_commit().times(1).returning(|_| Ok(()));
+        let content = entry("Kigali").content;
+        let created = service(repository)
+            .create(&customer(), &content, Some(&request()))
+            .await;
+        assert!(!created.unwrap().replayed);
+    }
+
+    #[tokio::test]
+    async fn prune_reports_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_prune_idempotency_records()
+                    .times(1)
+                    .returning(move |_, _| Err(failure()));
+            },
+            |service| async move { service.prune(1).await },
+        )
+        .await;
+    }
+}

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use crate::{AddressContent, City, CustomData, Description, Faults, Region};
+
+/// How much the service takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// The most addresses that a customer may have. Default: 1,000.
+    pub max_addresses: u32,
+    /// How long an idempotency key is remembered. Default: 24 hours.
+    pub idempotency_retention: Duration,
+    /// How much an address may hold.
+    pub content: ContentLimits,
+}
+
+/// How much a new or changed address may hold, within what the types allow; what is kept
+/// already stays as it is. The default is what the types allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentLimits {
+    /// The longest description, in characters.
+    pub max_description_chars: usize,
+    /// The longest region and the longest city, in characters.
+    pub max_place_chars: usize,
+    /// The longest custom data, in bytes of compact JSON.
+    pub max_custom_data_bytes: usize,
+    /// The deepest custom data, in levels of objects and arrays.
+    pub max_custom_data_depth: usize,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self {
+            max_addresses: 1_000,
+            idempotency_retention: Duration::from_secs(24 * 60 * 60),
+            content: ContentLimits::default(),
+        }
+    }
+}
+
+impl Default for ContentLimits {
+    fn default() -> Self {
+        Self {
+            max_description_chars: Description::MAX_CHARS,
+            max_place_chars: Region::MAX_CHARS.max(City::MAX_CHARS),
+            max_custom_data_bytes: CustomData::MAX_BYTES,
+            max_custom_data_depth: CustomData::MAX_DEPTH,
+        }
+    }
+}
+
+impl ContentLimits {
+    /// Judges a content.
+    ///
+    /// # Errors
+    /// A fault for each field that is too much.
+    pub fn check(&self, content: &AddressContent) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let mut at_most = |field, max: usize, unit, found: usize| {
+            if found > max {
+                faults.add(
+                    field,
+                    format_args!("expected at most {max} {unit}, got {found}"),
+                );
+            }
+        };
+        let description = content
+            .description
+            .as_ref()
+            .map_or("", |text| text.as_str());
+        let places = [
+            ("region", content.region.as_str()),
+            ("city", content.city.as_str()),
+        ];
+        at_most(
+            "description",
+            self.max_description_chars,
+            "characters",
+            description.chars().count(),
+        );
+        for (field, text) in places {
+            at_most(
+                field,
+                self.max_place_chars,
+                "characters",
+                text.chars().count(),
+            );
+        }
+        if let Some(data) = &content.custom_data {
+            let (max_bytes, max_depth) = (self.max_custom_data_bytes, self.max_custom_data_depth);
+            at_most(
+                "custom_data",
+                max_bytes,
+                "bytes as compact JSON",
+                data.as_str().len(),
+            );
+            at_most("custom_data", max_depth, "levels", data.depth());
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::entry;
+
+    #[test]
+    fn every_field_that_is_too_much_is_named() {
+        let limits = ContentLimits {
+            max_description_chars: 3,
+            max_place_chars: 6,
+            max_custom_data_bytes: 9,
+            max_custom_data_depth: 2,
+        };
+        let content = |description, city, custom_data| AddressContent {
+            description: Some(Description::parse(description).unwrap()),
+            custom_data: Some(CustomData::parse(custom_data).unwrap()),
+            ..entry(city).content
+        };
+        assert_eq!(
+            limits.check(&content("äöü", "Kigali", r#"{"a":[1]}"#)),
+            Ok(())
+        );
+        let faults = limits
+            .check(&content("äöü!", "Kigali!", r#"{"a":[[]]}"#))
+            .unwrap_err();
+        assert_eq!(
+            faults.to_string(),
+            "description: expected at most 3 characters, got 4; \
+             city: expected at most 6 characters, got 7; \
+             custom_data: expected at most 9 bytes as compact JSON, got 10; \
+             custom_data: expected at most 2 levels, got 3"
+        );
+    }
+}
