@@ -13,7 +13,7 @@ pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
     if asked.is_plain() {
         return format!("W/\"{revision}-{limit}-{offset}\"");
     }
-    let after = asked.after.as_deref().unwrap_or("-");
+    let after = asked.after.as_deref().unwrap_or("-"); // which no cursor is
     let digest = Sha256::new()
         .chain_update(after)
         .chain_update("&")

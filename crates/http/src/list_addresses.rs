@@ -262,6 +262,153 @@ mod tests {
         }
     }
 
+    /// What a link of a response leads to.
+    fn target(response: &str, relation: &str) -> String {
+        let links = response
+            .lines()
+            .find_map(|line| line.strip_prefix("link: "));
+        let mut links = links.unwrap().split(", ");
+        let suffix = format!(">; rel=\"{relation}\"");
+        let target = links.find_map(|link| link.strip_suffix(&suffix)).unwrap();
+        let customer = EXAMPLE.strip_suffix("addresses").unwrap();
+        format!("{customer}{}", &target[1..])
+    }
+
+    #[actix_web::test]
+    async fn from_page_to_page_by_cursors() {
+        let uri = format!("{EXAMPLE}?after=&limit=1");
+        let first = answer(example().await, get(&uri)).await;
+        assert_snapshot!("cursor_first", first);
+        let second = answer(example().await, get(&target(&first, "next"))).await;
+        assert_snapshot!("cursor_second", second);
+        let past_the_end = answer(example().await, get(&target(&second, "next"))).await;
+        assert_snapshot!("cursor_past_the_end", past_the_end);
+        let again = answer(example().await, get(&target(&second, "first"))).await;
+        assert_eq!(again, first);
+        let whole = answer(example().await, get(&format!("{EXAMPLE}?after=&limit=2"))).await;
+        assert_snapshot!("cursor_whole", whole);
+    }
+
+    /// Each parameter in a way that has to be made uniform.
+    const SELECTION: &str = "country=us&country=RW&country=US&q=%20add%C3%A9%26&order=-created_at\
+                             &updated_since=2024-08-20T13:30:45%2B02:00&as_of=2024-09-01T00:00:00.001Z";
+
+    #[actix_web::test]
+    async fn a_selection() {
+        let selection = SELECTION.replace("add%C3%A9%26", "ADDRESS");
+        for (name, page) in [
+            ("selection", "limit=1"),
+            ("selection_by_cursor", "limit=1&after="),
+        ] {
+            let uri = format!("{EXAMPLE}?{selection}&{page}");
+            let response = answer(example().await, get(&uri)).await;
+            assert_snapshot!(name, response);
+            let next = answer(example().await, get(&target(&response, "next"))).await;
+            assert_snapshot!(format!("{name}_next"), next);
+            let other = uri.replace("country=us&country=RW", "country=RW");
+            assert_eq!(answer(example().await, get(&other)).await, response);
+        }
+        let nothing = answer(example().await, get(&format!("{EXAMPLE}?{SELECTION}"))).await;
+        assert_snapshot!("selection_empty", nothing);
+    }
+
+    #[actix_web::test]
+    async fn a_selection_that_the_client_has_is_not_sent_again() {
+        for page in ["limit=1", "after=&limit=1"] {
+            let uri = format!("{EXAMPLE}?order=-id&{page}");
+            let sent = answer(example().await, get(&uri)).await;
+            let tag = sent.lines().find_map(|line| line.strip_prefix("etag: "));
+            let tag = tag.unwrap().to_owned();
+            let unchanged = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
+            let unchanged = answer(example().await, unchanged).await;
+            let lines: Vec<_> = unchanged.lines().collect();
+            assert_eq!(lines[0], "304 Not Modified");
+            assert!(lines.contains(&format!("etag: {tag}").as_str()));
+            assert!(!unchanged.contains("x-total-count") && !unchanged.contains("link"));
+            // Whatever else is in force is another page.
+            for other in ["", "&country=US", "&as_of=2026-01-01T00:00:00Z", "&q=a"] {
+                let uri = format!("{EXAMPLE}?{page}{other}");
+                let request = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
+                assert!(answer(example().await, request).await.starts_with("200"));
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn parameters_at_their_defaults_are_as_if_not_given() {
+        let plain = answer(example().await, get(EXAMPLE)).await;
+        let given = format!("{EXAMPLE}?limit=50&offset=0&order=id");
+        assert_eq!(answer(example().await, get(&given)).await, plain);
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_of_a_selection_is_named() {
+        let uri = "/v1/customers/cus_1/addresses?limit=0&offset=x&after=AQ&country=RW&country=ZZ\
+                   &country=&q=a%00&order=name&updated_since=yesterday&as_of=2026&as_of=2027";
+        let response = answer(MockAddressRepository::new(), get(uri)).await;
+        assert_snapshot!("all_bad_selection", response);
+        for bad in [
+            "q=",
+            "q=%20",
+            "q=%FF",
+            "order=",
+            "order=ID",
+            "country=rwa",
+            "as_of=",
+        ] {
+            let uri = format!("{EXAMPLE}?{bad}");
+            let response = answer(MockAddressRepository::new(), get(&uri)).await;
+            let (name, _) = bad.split_once('=').unwrap();
+            assert!(response.starts_with("400"), "{bad}");
+            assert!(response.contains(&format!(r#""field":"{name}""#)), "{bad}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_cursor_is_for_its_customer_and_order() {
+        let uri = format!("{EXAMPLE}?after=&limit=1&order=-created_at");
+        let next = target(&answer(example().await, get(&uri)).await, "next");
+        for other in [
+            next.replace("cus_01", "cus_02"),
+            next.replace("&order=-created_at", "&order=created_at"),
+            next.replace("&order=-created_at", ""),
+        ] {
+            let response = answer(MockAddressRepository::new(), get(&other)).await;
+            assert_snapshot!("foreign_cursor", response);
+        }
+        let with_offset = format!("{next}&offset=0");
+        let response = answer(MockAddressRepository::new(), get(&with_offset)).await;
+        assert_snapshot!("cursor_and_offset", response);
+    }
+
+    #[actix_web::test]
+    async fn the_book_as_it_stood() {
+        let cities_as_of = async |as_of: &str| {
+            let repository = InMemoryRepository::default();
+            let address = fixtures::address("cus_1", 1);
+            let mut creating = fixtures::creating([address.clone()]);
+            creating.at = fixtures::timestamp("2024-08-01T00:00:00Z");
+            repository.commit(creating).await.unwrap();
+            let moving = fixtures::moving(&address, "Huye");
+            assert_eq!(moving.at, fixtures::timestamp("2024-09-01T00:00:00.001Z"));
+            repository.commit(moving).await.unwrap();
+            let uri = format!("/v1/customers/cus_1/addresses?as_of={as_of}");
+            let response = answer(repository, get(&uri)).await;
+            let (_, body) = response.split_once("\n\n").unwrap();
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            body["addresses"][0]["city"].clone()
+        };
+        for (as_of, city) in [
+            ("2024-07-31T23:59:59.999Z", None),
+            ("2024-08-01T00:00:00Z", Some("Kigali")),
+            ("2024-09-01T00:00:00Z", Some("Kigali")),
+            ("2024-09-01T02:00:00.001%2B02:00", Some("Huye")),
+            ("9999-12-31T23:59:59.999Z", Some("Huye")),
+        ] {
+            assert_eq!(cities_as_of(as_of).await.as_str(), city, "{as_of}");
+        }
+    }
+
     #[actix_web::test]
     async fn failures_of_the_repository() {
         let failures: [(&str, Failure); 5] = [
