@@ -46,6 +46,8 @@ enum Task {
     Migrate(MigrateArguments),
     /// Ask the running service whether it is ready: exit code 0 if so
     Healthcheck(healthcheck::HealthcheckArguments),
+    /// Print the OpenAPI document of what is served over HTTP
+    Openapi,
     /// Print a script that completes commands and flags in a shell
     Completions {
         /// Which shell
@@ -80,6 +82,10 @@ fn main() -> ExitCode {
             Task::Export(arguments) => export::run(&arguments),
             Task::Migrate(arguments) => migrate(&arguments),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
+            Task::Openapi => {
+                std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;
+                Ok(ExitCode::SUCCESS)
+            }
             Task::Completions { shell } => {
                 let (mut command, mut script) = (Cli::command(), Vec::new());
                 clap_complete::generate(shell, &mut command, env!("CARGO_PKG_NAME"), &mut script);

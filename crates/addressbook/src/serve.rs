@@ -111,6 +111,7 @@ fn banner(arguments: &ServeArguments, addresses: &[SocketAddr]) -> anyhow::Resul
     Ok(format!(
         "Addressbook {version}
   listening on  http://{address}
+  docs          http://{address}/docs
   database      {database} ({engine})
   try           curl -i 'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
   stop          Ctrl-C",

@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, IdSource};
 
-use crate::{HttpOptions, exchange, health, routes};
+use crate::{HttpOptions, exchange, health, openapi, reference, routes};
 
 /// The whole application, for the server and for tests alike: every route, and what every
 /// exchange has. `ids` names the requests that come without a usable `X-Request-Id`.
@@ -30,5 +30,7 @@ pub fn app(
         .app_data(web::PayloadConfig::new(options.max_body_bytes))
         .configure(routes::configure)
         .configure(health::configure)
+        .configure(openapi::configure)
+        .configure(reference::configure)
         .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
 }

@@ -9,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
+use crate::openapi::responses::{Created, problems};
+use crate::openapi::{CustomerPath, Idempotency, NewAddress, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
 use crate::{address_etag, address_input, parameters};
@@ -16,8 +18,21 @@ use crate::{address_etag, address_input, parameters};
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+problems!(CreateProblems: UNREADABLE, CONFLICT, BOOK_FULL, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+
 /// `POST …/addresses`: a new address. With an `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header-07) the client may repeat the request.
+#[utoipa::path(
+    post,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "createAddress",
+    tag = "Addresses",
+    summary = "Create an address",
+    description = "With an Idempotency-Key the request may be repeated without creating twice. A failed validation stores nothing.",
+    params(CustomerPath, RequestHeaders, Idempotency),
+    request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless set otherwise"),
+    responses(Created, CreateProblems)
+)]
 pub(crate) async fn create(
     service: web::Data<AddressService>,
     request: HttpRequest,

@@ -4,6 +4,8 @@ use addressbook_domain::{AddressService, Faults};
 use serde::Serialize;
 
 use crate::cache_control::NO_STORE;
+use crate::openapi::responses::{Erased, problems};
+use crate::openapi::{CustomerPath, ErasureCondition, RequestHeaders};
 use crate::parameters;
 use crate::problem::Problem;
 use crate::problem_kind::PRECONDITION_FAILED;
@@ -16,7 +18,19 @@ struct Receipt {
     idempotency_records: u64,
 }
 
+problems!(EraseProblems: PRECONDITION_FAILED);
+
 /// `DELETE …/addresses`: erases all that is kept of a customer, for good.
+#[utoipa::path(
+    delete,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "eraseCustomer",
+    tag = "Erasure",
+    summary = "Erase all that is kept of a customer",
+    description = "All addresses, revisions and idempotency records of the customer, for good. There is no way back.",
+    params(CustomerPath, RequestHeaders, ErasureCondition),
+    responses(Erased, EraseProblems)
+)]
 pub(crate) async fn erase(
     service: web::Data<AddressService>,
     request: HttpRequest,

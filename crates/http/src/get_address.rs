@@ -4,11 +4,24 @@ use addressbook_domain::AddressService;
 
 use crate::address_json::AddressJson;
 use crate::cache_control::REVALIDATE;
+use crate::openapi::responses::{Found, problems};
+use crate::openapi::{AddressPath, ReadCondition, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
 use crate::{address_etag, parameters};
 
+problems!(GetProblems: NOT_FOUND);
+
 /// `GET …/addresses/{address_id}`: one address, or 304 when the client has it already.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    operation_id = "getAddress",
+    tag = "Addresses",
+    summary = "Read an address",
+    params(AddressPath, RequestHeaders, ReadCondition),
+    responses(Found, GetProblems)
+)]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,

@@ -4,14 +4,28 @@ use addressbook_domain::AddressService;
 
 use crate::cache_control::REVALIDATE;
 use crate::list_request::ListRequest;
+use crate::openapi::responses::{Listed, problems};
+use crate::openapi::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
 use crate::problem::Problem;
 use crate::{body, etag, link};
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
+problems!(ListProblems:);
+
 /// `GET …/addresses`: a page of a customer's addresses. `limit` and `offset`, or else
 /// `after`, say which page; `country`, `q`, `updated_since` and `as_of` of which addresses;
 /// `order` in which order.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "listAddresses",
+    tag = "Addresses",
+    summary = "List a customer's addresses",
+    description = "By ascending id, unless another order is asked for. A customer without addresses is an empty list.",
+    params(CustomerPath, ListQuery, RequestHeaders, ReadCondition),
+    responses(Listed, ListProblems)
+)]
 pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,

@@ -157,6 +157,11 @@ fn open(
     )
 }
 
+/// How an order is asked for.
+pub(crate) fn orders() -> impl Iterator<Item = &'static str> {
+    ORDERS.iter().map(|(name, _)| *name)
+}
+
 fn parse_order(text: &str) -> Result<Order, &'static str> {
     let order = ORDERS.iter().find(|(name, _)| *name == text);
     order

@@ -5,6 +5,8 @@ use addressbook_domain::AddressService;
 
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
+use crate::openapi::responses::{Patched, problems};
+use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::UNSUPPORTED;
 use crate::{HttpOptions, address_etag, address_input, parameters};
@@ -13,7 +15,23 @@ use crate::{HttpOptions, address_etag, address_input, parameters};
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
 
+problems!(PatchProblems: UNREADABLE, NOT_FOUND, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
+
 /// `PATCH …/addresses/{address_id}`: changes an address by a JSON merge patch (RFC 7396).
+#[utoipa::path(
+    patch,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    operation_id = "patchAddress",
+    tag = "Addresses",
+    summary = "Change an address",
+    description = "By a JSON merge patch (RFC 7396). A patch that changes nothing makes no revision.",
+    params(AddressPath, RequestHeaders, ChangeConditions),
+    request_body(
+        content((AddressPatch = "application/merge-patch+json"), (AddressPatch = "application/json")),
+        description = "At most 64 KiB, unless set otherwise",
+    ),
+    responses(Patched, PatchProblems)
+)]
 pub(crate) async fn patch(
     service: web::Data<AddressService>,
     options: web::Data<HttpOptions>,

@@ -20,7 +20,11 @@ macro_rules! kinds {
             title: $title,
             detail: $detail,
         };
-    )*};
+    )*
+
+        /// All of them.
+        pub(crate) const ALL: &[Kind] = &[$($name),*];
+    };
 }
 
 kinds! {
@@ -57,6 +61,11 @@ kinds! {
 }
 
 impl Kind {
+    /// The last part of its URI.
+    pub(crate) fn slug(&self) -> &'static str {
+        self.uri.rsplit(':').next().unwrap_or(self.uri)
+    }
+
     /// What stands for an error that only has a status.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {

@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::address_json::RevisionJson;
 use crate::cache_control::REVALIDATE;
 use crate::cursor;
+use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
+use crate::openapi::{AddressPath, RequestHeaders, RevisionPath, RevisionsQuery};
 use crate::parameters::{self, Given};
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
@@ -20,8 +22,20 @@ struct Revisions<'a> {
     next: Option<String>,
 }
 
+problems!(ListProblems: NOT_FOUND);
+
 /// `GET …/addresses/{address_id}/revisions?limit=&after=`: what an address was, also after
 /// its removal.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
+    operation_id = "listAddressRevisions",
+    tag = "Revisions",
+    summary = "List what an address was",
+    description = "Newest first, also after the address was removed, until the customer is erased.",
+    params(AddressPath, RevisionsQuery, RequestHeaders),
+    responses(RevisionsListed, ListProblems)
+)]
 pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
@@ -52,7 +66,19 @@ pub(crate) async fn list(
         }))
 }
 
+problems!(GetProblems: NOT_FOUND);
+
 /// `GET …/addresses/{address_id}/revisions/{revision}`: what an address was once.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+    operation_id = "getAddressRevision",
+    tag = "Revisions",
+    summary = "Read what an address was",
+    description = "An order can keep the address's id and a revision, and read it for ever, until the customer is erased.",
+    params(AddressPath, RevisionPath, RequestHeaders),
+    responses(RevisionFound, GetProblems)
+)]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,

@@ -8,6 +8,7 @@
 
 mod concurrency;
 mod import_export;
+mod openapi;
 mod serve;
 mod settings;
 mod support;

@@ -1,0 +1,50 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::Place;
+
+/// The document as it is committed, for those who have no service running.
+const COMMITTED: &str = "../../docs/api/openapi.json";
+
+#[test]
+fn what_is_printed_served_and_committed_is_the_same() {
+    let place = Place::sqlite();
+    let printed = place.run(&["openapi"]).succeeds().stdout;
+    let (status, served) = place.serve(&[]).get("/openapi.json");
+    assert_eq!((status, served.as_str()), (200, printed.as_str()));
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED);
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == printed,
+        "docs/api/openapi.json is not what the program says. Read what changed after\n\
+         cargo run -- openapi > docs/api/openapi.json",
+    );
+}
+
+/// What the derived declarations could get wrong without a word.
+#[test]
+fn every_operation_is_told_apart_and_every_reference_leads_somewhere() {
+    let printed = Place::sqlite().run(&["openapi"]).succeeds().stdout;
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with("/v1/"), "{path}");
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push(operation["operationId"].as_str().unwrap().to_owned());
+            let problems = &operation["responses"]["503"]["content"]["application/problem+json"];
+            assert!(problems["examples"]["busy"].is_object(), "{method} {path}");
+        }
+    }
+    operations.sort();
+    operations.dedup();
+    assert_eq!(operations.len(), 8, "{operations:?}");
+
+    for reference in printed.split("\"$ref\": \"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}

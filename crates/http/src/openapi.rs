@@ -1,0 +1,111 @@
+//! The contract for machines: an OpenAPI 3.1 document made from the operations' own
+//! declarations and from the limits of the domain's types.
+
+mod bodies;
+mod parameters;
+pub(crate) mod responses;
+mod values;
+
+use std::sync::OnceLock;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::{Components, OpenApi as Document};
+use utoipa::{Modify, OpenApi};
+
+pub(crate) use self::bodies::{AddressPatch, NewAddress};
+pub(crate) use self::parameters::{
+    AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery,
+    ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
+};
+use crate::problem_kind;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Addressbook",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/", description = "The service that this document comes from")),
+    tags(
+        (name = "Addresses", description = "The addresses of a customer"),
+        (name = "Revisions", description = "What addresses were: immutable, also after removal"),
+        (name = "Erasure", description = "The right to be forgotten"),
+    ),
+    paths(
+        crate::list_addresses::list,
+        crate::create_address::create,
+        crate::erase_customer::erase,
+        crate::get_address::get,
+        crate::patch_address::patch,
+        crate::remove_address::remove,
+        crate::revisions::list,
+        crate::revisions::get,
+    ),
+    components(schemas(
+        bodies::Address,
+        bodies::AddressList,
+        bodies::AddressPatch,
+        bodies::AddressRevision,
+        bodies::AddressRevisionList,
+        bodies::ErasureReceipt,
+        bodies::Fault,
+        bodies::ListedAddress,
+        bodies::NewAddress,
+        bodies::Problem,
+    )),
+    modifiers(&Rest)
+)]
+struct Contract;
+
+/// What is computed.
+struct Rest;
+
+impl Modify for Rest {
+    fn modify(&self, document: &mut Document) {
+        document.info.description = Some(description());
+        let components = document.components.get_or_insert_with(Components::new);
+        components.headers = responses::headers();
+    }
+}
+
+fn description() -> String {
+    let mut text = String::from(
+        "Keeps the saved addresses of a company's customers.\n\n\
+         `/api/v1/…` answers the same as `/v1/…`. `HEAD` answers as `GET` does, without a body. \
+         Parameters in a query that an operation does not know are passed over.\n\n\
+         Errors are problem documents (RFC 9457) on every path. Decide by `type`:\n\n\
+         | `type` | Status | Meaning |\n| --- | --- | --- |\n",
+    );
+    for kind in problem_kind::ALL {
+        text += &format!(
+            "| `{}` | {} | {} |\n",
+            kind.uri,
+            kind.status.as_u16(),
+            kind.detail
+        );
+    }
+    text + "| `about:blank` | any other | The status says it all. |\n"
+}
+
+/// The OpenAPI document of this release, as JSON for people to read, too.
+pub fn openapi_json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| {
+        // Writing text to memory does not fail, and a test reads what comes out.
+        let json = Contract::openapi().to_pretty_json();
+        json.unwrap_or_default() + "\n"
+    })
+}
+
+/// `GET /openapi.json`; `HEAD` likewise.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/openapi.json").get(get).head(get));
+}
+
+async fn get() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+        .body(openapi_json())
+}

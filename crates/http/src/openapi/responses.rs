@@ -1,0 +1,370 @@
+//! What operations answer: statuses, headers, bodies, examples, and where to go from there.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::IntoResponses;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::link::Link;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
+
+use super::values;
+use crate::problem_kind::{BUSY, INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, UNAVAILABLE};
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// Declares what problems an operation answers with, besides those of all operations, as a
+/// type for its `responses`.
+macro_rules! problems {
+    ($name:ident: $($kind:ident),* $(,)?) => {
+        pub(crate) struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
+            > {
+                $crate::openapi::responses::of_problems(&[$($crate::problem_kind::$kind),*])
+            }
+        }
+    };
+}
+pub(crate) use problems;
+
+/// What every operation may answer with.
+const OF_ALL: [Kind; 4] = [INVALID_PARAMETER, INTERNAL, BUSY, UNAVAILABLE];
+
+/// One response for each status, with an example for each kind.
+pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
+    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+    for kind in kinds.iter().chain(&OF_ALL) {
+        by_status
+            .entry(kind.status.as_u16())
+            .or_default()
+            .push(*kind);
+    }
+    let responses = by_status.into_iter().map(|(status, kinds)| {
+        let titles: Vec<_> = kinds
+            .iter()
+            .map(|kind| format!("{} (`{}`)", kind.title, kind.uri))
+            .collect();
+        let examples = kinds.iter().map(|kind| {
+            let example = ExampleBuilder::new()
+                .summary(kind.title)
+                .value(Some(example_of(kind)))
+                .build();
+            (kind.slug(), example)
+        });
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .examples_from_iter(examples)
+            .build();
+        let own_headers: &[_] = match status {
+            405 => &["Allow"],
+            412 => &["ETag"],
+            415 => &["Accept-Patch"],
+            503 => &["Retry-After"],
+            _ => &[],
+        };
+        let response = with_headers(
+            response(&titles.join(", or "), own_headers),
+            &["Cache-Control"],
+        );
+        (
+            status.to_string(),
+            response.content("application/problem+json", content).into(),
+        )
+    });
+    responses.collect()
+}
+
+/// A problem of a kind as a client could meet it.
+pub(crate) fn example_of(kind: &Kind) -> Value {
+    let mut body = json!({
+        "type": kind.uri,
+        "title": kind.title,
+        "status": kind.status.as_u16(),
+        "detail": kind.detail,
+        "request_id": values::REQUEST_ID,
+    });
+    let fault = match kind.uri {
+        uri if uri == INVALID_PARAMETER.uri => Some((
+            "customer_id",
+            "expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
+        )),
+        uri if uri == INVALID_ADDRESS.uri => Some(("city", "is required")),
+        _ => None,
+    };
+    if let Some((field, message)) = fault {
+        body["errors"] = json!([{"field": field, "message": message}]);
+    }
+    body
+}
+
+/// A page of a customer's addresses, or that the client has it already.
+pub(crate) struct Listed;
+
+impl IntoResponses for Listed {
+    fn responses() -> Responses {
+        let example = serde_json::from_str(include_str!("../../tests/example-response.json"));
+        let page = &["Cache-Control", "ETag", "Link", "X-Total-Count"];
+        [
+            ok(
+                response("A page of the customer's addresses", page),
+                "AddressList",
+                example.unwrap_or_default(),
+            ),
+            not_modified(page),
+        ]
+        .into()
+    }
+}
+
+/// A single address, or that the client has it already.
+pub(crate) struct Found;
+
+impl IntoResponses for Found {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag"];
+        [
+            ok(
+                response("The address", headers),
+                "Address",
+                values::address(),
+            ),
+            not_modified(headers),
+        ]
+        .into()
+    }
+}
+
+/// A new address.
+pub(crate) struct Created;
+
+impl IntoResponses for Created {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag", "Idempotent-Replayed", "Location"];
+        let mut response = response(
+            "The address was created, now or by an earlier request with the same key",
+            headers,
+        );
+        for operation in [
+            "getAddress",
+            "patchAddress",
+            "removeAddress",
+            "listAddressRevisions",
+        ] {
+            let link = Link::builder()
+                .operation_id(operation)
+                .parameter("customer_id", "$request.path.customer_id")
+                .parameter("address_id", "$response.body#/id")
+                .build();
+            response = response.link(operation, link);
+        }
+        let (_, response) = ok(response, "Address", values::address());
+        [("201".to_owned(), response)].into()
+    }
+}
+
+/// A changed address.
+pub(crate) struct Patched;
+
+impl IntoResponses for Patched {
+    fn responses() -> Responses {
+        let response = response(
+            "The address as it is now. A patch that changes nothing leaves no trace",
+            &["Cache-Control", "ETag"],
+        );
+        [ok(response, "Address", values::address())].into()
+    }
+}
+
+/// Nothing more to say.
+pub(crate) struct Removed;
+
+impl IntoResponses for Removed {
+    fn responses() -> Responses {
+        let response = response(
+            "The address is out of the book. Its revisions stay",
+            &["Cache-Control"],
+        );
+        [("204".to_owned(), response.into())].into()
+    }
+}
+
+/// The receipt of an erasure.
+pub(crate) struct Erased;
+
+impl IntoResponses for Erased {
+    fn responses() -> Responses {
+        let example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1});
+        let response = response("All is erased; so much it was", &["Cache-Control"]);
+        [ok(response, "ErasureReceipt", example)].into()
+    }
+}
+
+/// A page of an address's revisions.
+pub(crate) struct RevisionsListed;
+
+impl IntoResponses for RevisionsListed {
+    fn responses() -> Responses {
+        let example = json!({
+            "customer_id": values::CUSTOMER_ID,
+            "address_id": values::ADDRESS_ID,
+            "revisions": [values::address_revision()],
+            "next": null,
+        });
+        let response = response(
+            "What the address was, newest first, also after its removal",
+            &["Cache-Control"],
+        );
+        [ok(response, "AddressRevisionList", example)].into()
+    }
+}
+
+/// One revision.
+pub(crate) struct RevisionFound;
+
+impl IntoResponses for RevisionFound {
+    fn responses() -> Responses {
+        let response = response("What the address was", &["Cache-Control"]);
+        [ok(response, "AddressRevision", values::address_revision())].into()
+    }
+}
+
+fn ok(response: ResponseBuilder, schema: &str, example: Value) -> (String, RefOr<Response>) {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .example(Some(example))
+        .build();
+    (
+        "200".to_owned(),
+        response.content("application/json", content).into(),
+    )
+}
+
+fn not_modified(headers: &[&str]) -> (String, RefOr<Response>) {
+    let response = response("The client has it already, by If-None-Match", headers);
+    ("304".to_owned(), response.into())
+}
+
+fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
+    let response = ResponseBuilder::new().description(description);
+    let response = with_headers(response, headers);
+    with_headers(response, &["X-Content-Type-Options", "X-Request-Id"])
+}
+
+fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
+    names.iter().fold(response, |response, name| {
+        response.header_ref(*name, Ref::new(format!("#/components/headers/{name}")))
+    })
+}
+
+/// Every header of a response, by its name.
+pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
+    let text = |description: &str, example: &str| {
+        let schema = ObjectBuilder::new().schema_type(Type::String).build();
+        header(schema, description, example.into())
+    };
+    let number = |minimum: usize, description: &str, example: u64| {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(minimum))
+            .build();
+        header(schema, description, example.into())
+    };
+    let one_of = |values: &[&str], description: &str| {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(values.iter().copied()))
+            .build();
+        header(schema, description, values[0].into())
+    };
+    let headers = [
+        (
+            "Accept-Patch",
+            text(
+                "The media types of patches (RFC 5789)",
+                "application/merge-patch+json, application/json",
+            ),
+        ),
+        (
+            "Cache-Control",
+            one_of(
+                &["private, no-cache", "no-store"],
+                "Whether the client may keep the answer, and has to ask before it uses it again",
+            ),
+        ),
+        (
+            "ETag",
+            text(
+                "The version: strong for a single address, weak for a list. Opaque",
+                values::ETAG,
+            ),
+        ),
+        (
+            "Idempotent-Replayed",
+            one_of(
+                &["true"],
+                "There when an earlier request with the same key created the address",
+            ),
+        ),
+        (
+            "Link",
+            text(
+                "The way to other pages (RFC 8288): `first`, `prev`, `next`, relative to this path",
+                "<addresses?limit=2&offset=0>; rel=\"first\", <addresses?limit=2&offset=2>; rel=\"next\"",
+            ),
+        ),
+        (
+            "Location",
+            text(
+                "Where the address is, relative to this path",
+                &format!("addresses/{}", values::ADDRESS_ID),
+            ),
+        ),
+        (
+            "Retry-After",
+            number(1, "In how many seconds to try again", 1),
+        ),
+        (
+            "X-Content-Type-Options",
+            one_of(&["nosniff"], "That the media type is as it says"),
+        ),
+        (
+            "X-Request-Id",
+            header(
+                values::request_id(),
+                "The name of this exchange, also in the service's log",
+                values::REQUEST_ID.into(),
+            ),
+        ),
+        (
+            "X-Total-Count",
+            number(
+                0,
+                "How many addresses there are on all pages. Not on 304 where a filter, an order or \
+                 a cursor is in force",
+                2,
+            ),
+        ),
+    ];
+    headers
+        .into_iter()
+        .map(|(name, header)| (name.to_owned(), header.into()))
+        .collect()
+}
+
+fn header(
+    schema: impl Into<RefOr<utoipa::openapi::Schema>>,
+    description: &str,
+    example: Value,
+) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(description))
+        .example(Some(example))
+        .build()
+}

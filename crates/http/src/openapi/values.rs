@@ -1,0 +1,305 @@
+//! Single values: what form each has, with the limits of the types that judge them.
+
+use addressbook_domain::{
+    City, Country, CustomData, CustomerId, Description, IdempotencyKey, Limit, Offset, Region,
+    SearchText,
+};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::{
+    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
+};
+
+use crate::RequestId;
+
+pub(crate) const CUSTOMER_ID: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
+pub(crate) const ADDRESS_ID: &str = "add_01h1x0z5y4c1v2f5k6p3j9n8m7";
+pub(crate) const CREATED_AT: &str = "2024-08-01T10:15:30.000Z";
+pub(crate) const UPDATED_AT: &str = "2024-08-29T14:45:22.000Z";
+pub(crate) const ETAG: &str = "\"2-1724942722000\"";
+pub(crate) const REQUEST_ID: &str = "01m82y3vmz5c4vn016vxs2n35w";
+
+fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn integer(minimum: u64, maximum: u64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(minimum as usize))
+        .maximum(Some(maximum as usize))
+}
+
+fn or_null(schema: ObjectBuilder, kind: Type) -> ObjectBuilder {
+    schema.schema_type(SchemaType::from_iter([kind, Type::Null]))
+}
+
+pub(crate) fn customer_id() -> Object {
+    let max = CustomerId::MAX_LEN;
+    string()
+        .min_length(Some(1))
+        .max_length(Some(max))
+        .pattern(Some(format!("^(?!add_)[A-Za-z0-9_-]{{1,{max}}}$")))
+        .description(Some(
+            "The customer's id, owned by the caller's systems, typically prefixed with `cus_`",
+        ))
+        .examples([CUSTOMER_ID])
+        .build()
+}
+
+pub(crate) fn address_id() -> Object {
+    string()
+        .pattern(Some("^add_[0-9a-z]{26}$"))
+        .description(Some("The address's id"))
+        .examples([ADDRESS_ID])
+        .build()
+}
+
+/// What Unicode calls control characters, and white space, within a character class.
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+
+/// Text without control characters that is not all white space. What is longer after it was
+/// trimmed and normalised is refused too, which a schema cannot say.
+fn text(max_chars: usize) -> ObjectBuilder {
+    string()
+        .min_length(Some(1))
+        .max_length(Some(max_chars))
+        .pattern(Some(format!(
+            "^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$"
+        )))
+}
+
+pub(crate) fn description() -> Object {
+    or_null(text(Description::MAX_CHARS), Type::String)
+        .description(Some("What the customer calls the address"))
+        .examples(["Home Address"])
+        .build()
+}
+
+pub(crate) fn region() -> Object {
+    text(Region::MAX_CHARS)
+        .description(Some("State, county, province or region"))
+        .examples(["Kigali"])
+        .build()
+}
+
+pub(crate) fn city() -> Object {
+    text(City::MAX_CHARS)
+        .description(Some("City, town or village"))
+        .examples(["Kigali"])
+        .build()
+}
+
+/// Every code that there is, by its first letter.
+pub(crate) fn country() -> Object {
+    let of = |first: char| {
+        let seconds: String = ('A'..='Z')
+            .filter(|second| Country::parse(&format!("{first}{second}")).is_ok())
+            .collect();
+        (!seconds.is_empty()).then(|| format!("{first}[{seconds}]"))
+    };
+    let codes: Vec<_> = ('A'..='Z').filter_map(of).collect();
+    string()
+        .min_length(Some(2))
+        .max_length(Some(2))
+        .pattern(Some(format!("^({})$", codes.join("|"))))
+        .description(Some(
+            "ISO 3166-1 alpha-2 code, officially assigned or `XK`. Lower case is taken and raised",
+        ))
+        .examples(["RW"])
+        .build()
+}
+
+pub(crate) fn countries() -> Array {
+    ArrayBuilder::new().items(country()).build()
+}
+
+pub(crate) fn custom_data() -> Object {
+    or_null(ObjectBuilder::new(), Type::Object)
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .description(Some(format!(
+            "Whatever else is kept with the address: at most {} bytes as compact JSON and {} levels \
+             of objects and arrays, without NUL. Members keep their order and their spelling",
+            CustomData::MAX_BYTES,
+            CustomData::MAX_DEPTH,
+        )))
+        .examples([json!({"landmark": "Office at Kigali Heights"})])
+        .build()
+}
+
+fn time(description: &str, example: &str) -> ObjectBuilder {
+    string()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some(description))
+        .examples([example])
+}
+
+/// As the service prints it.
+fn moment(description: &str, example: &str) -> Object {
+    time(description, example)
+        .pattern(Some(
+            r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+        ))
+        .build()
+}
+
+pub(crate) fn created_at() -> Object {
+    moment("When the address was created", CREATED_AT)
+}
+
+pub(crate) fn updated_at() -> Object {
+    moment(
+        "When it last changed; never before `created_at`",
+        UPDATED_AT,
+    )
+}
+
+pub(crate) fn changed_at() -> Object {
+    moment("When that happened", UPDATED_AT)
+}
+
+pub(crate) fn updated_since() -> Object {
+    time("A time by RFC 3339, in any zone", CREATED_AT).build()
+}
+
+pub(crate) fn as_of() -> Object {
+    time("A time by RFC 3339, in any zone", "2026-01-01T00:00:00Z").build()
+}
+
+pub(crate) fn limit() -> Object {
+    integer(1, Limit::MAX.into())
+        .default(Some(Limit::default().get().into()))
+        .description(Some("How many at most"))
+        .build()
+}
+
+pub(crate) fn offset() -> Object {
+    integer(0, Offset::MAX)
+        .default(Some(0.into()))
+        .description(Some("How many addresses are passed over"))
+        .build()
+}
+
+pub(crate) fn revision() -> Object {
+    integer(1, u32::MAX.into())
+        .description(Some(
+            "1 when the address is created, one more with each change",
+        ))
+        .examples([2])
+        .build()
+}
+
+pub(crate) fn change() -> Object {
+    string()
+        .enum_values(Some(["created", "updated", "removed"]))
+        .description(Some("What happened to the address"))
+        .build()
+}
+
+/// Letters, digits, `-` and `_`: what all cursors are made of.
+const CURSORS: &str = "^[A-Za-z0-9_-]*$";
+
+pub(crate) fn after() -> Object {
+    string()
+        .max_length(Some(128))
+        .pattern(Some(CURSORS))
+        .description(Some("A cursor as the service gave it out; opaque"))
+        .build()
+}
+
+/// One that leads somewhere, other than [`after`].
+pub(crate) fn after_revision() -> Object {
+    string()
+        .min_length(Some(1))
+        .max_length(Some(128))
+        .pattern(Some(CURSORS))
+        .build()
+}
+
+pub(crate) fn next() -> Object {
+    or_null(string(), Type::String)
+        .pattern(Some(CURSORS))
+        .description(Some("The cursor of the next page, null on the last one"))
+        .build()
+}
+
+pub(crate) fn search_text() -> Object {
+    text(SearchText::MAX_CHARS).examples(["kigali"]).build()
+}
+
+pub(crate) fn order() -> Object {
+    string()
+        .enum_values(Some(crate::list_request::orders()))
+        .default(Some("id".into()))
+        .build()
+}
+
+pub(crate) fn count() -> Object {
+    integer(0, Offset::MAX).build()
+}
+
+pub(crate) fn idempotency_key() -> Object {
+    let max = IdempotencyKey::MAX_LEN;
+    string()
+        .min_length(Some(1))
+        .max_length(Some(max))
+        .pattern(Some(format!("^[!-~]{{1,{max}}}$")))
+        .examples(["5f0c1d1e-6a3b-4c53-9a43-0f4f7c9e2b11"])
+        .build()
+}
+
+/// Text whose form matters to nobody.
+pub(crate) fn any_text() -> Object {
+    string().build()
+}
+
+pub(crate) fn problem_type() -> Object {
+    string()
+        .format(Some(SchemaFormat::Custom("uri".into())))
+        .description(Some(
+            "What happened, as a name that does not change. Decide by this",
+        ))
+        .examples(crate::problem_kind::ALL.iter().map(|kind| kind.uri))
+        .build()
+}
+
+pub(crate) fn problem_status() -> Object {
+    integer(400, 599)
+        .description(Some("The HTTP status"))
+        .build()
+}
+
+pub(crate) fn request_id() -> Object {
+    let max = RequestId::MAX_LEN;
+    string()
+        .pattern(Some(format!("^[A-Za-z0-9._-]{{1,{max}}}$")))
+        .description(Some("The value of `X-Request-Id`"))
+        .examples([REQUEST_ID])
+        .build()
+}
+
+/// The address of the contract's example, as it stands alone.
+pub(crate) fn address() -> Value {
+    json!({
+        "id": ADDRESS_ID,
+        "customer_id": CUSTOMER_ID,
+        "description": "Home Address",
+        "region": "Kigali",
+        "city": "Kigali",
+        "country": "RW",
+        "custom_data": {"landmark": "Office at Kigali Heights"},
+        "created_at": CREATED_AT,
+        "updated_at": UPDATED_AT,
+    })
+}
+
+/// A revision of [`address`].
+pub(crate) fn address_revision() -> Value {
+    let mut value = address();
+    value["revision"] = 2.into();
+    value["change"] = "updated".into();
+    value["changed_at"] = UPDATED_AT.into();
+    value
+}
