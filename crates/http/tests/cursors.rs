@@ -68,7 +68,12 @@ impl Book {
 
     async fn get(&self, reference: &str) -> Page {
         let ids = Arc::new(SequenceIds::default());
-        let app = init_service(addressbook_http::app(self.service.clone(), ids)).await;
+        let app = init_service(addressbook_http::app(
+            self.service.clone(),
+            ids,
+            addressbook_http::HttpOptions::default(),
+        ))
+        .await;
         let uri = format!("/v1/customers/cus_1/{reference}");
         let request = TestRequest::get().uri(&uri).to_request();
         let response = call_service(&app, request).await;
