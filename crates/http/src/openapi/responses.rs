@@ -62,7 +62,6 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
             .examples_from_iter(examples)
             .build();
         let own_headers: &[_] = match status {
-            405 => &["Allow"],
             412 => &["ETag"],
             415 => &["Accept-Patch"],
             503 => &["Retry-After"],

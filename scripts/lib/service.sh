@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# Starts the built program on a free port, on either store, for scripts that ask it as a
+# client does. To be sourced in the repository's root; ends what it started when the script
+# ends.
+
+# shellcheck source=scripts/lib/postgres.sh
+. scripts/lib/postgres.sh
+
+place=$(mktemp -d)
+chmod 755 "$place" # the server of the database may run as another user
+service_pid='' postgres_pid=''
+
+stop_service() {
+    if [ -n "$service_pid" ]; then
+        kill "$service_pid" 2>/dev/null || true
+        wait "$service_pid" 2>/dev/null || true
+        service_pid=''
+    fi
+}
+
+stop_all() {
+    stop_service
+    if [ -n "$postgres_pid" ]; then
+        kill -INT "$postgres_pid" 2>/dev/null || true
+        wait "$postgres_pid" 2>/dev/null || true
+    fi
+    rm -rf "$place"
+}
+trap stop_all EXIT
+
+# PostgreSQL refuses root, and needs no rights: what to put before its commands.
+unprivileged=()
+if [ "$(id -u)" = 0 ]; then
+    user=nobody
+    if id postgres >/dev/null 2>&1; then user=postgres; fi
+    unprivileged=(setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups)
+fi
+
+# Starts a server of our own, on a socket in a folder of its own.
+start_postgres() {
+    need_postgres
+    local folder=$place/postgres
+    mkdir "$folder"
+    if [ "$(id -u)" = 0 ]; then
+        chmod 777 "$folder"
+    fi
+    "${unprivileged[@]}" "$PG_BIN/initdb" --pgdata="$folder/data" --username=postgres \
+        --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 ||
+        { cat "$folder/initdb.log" >&2 && return 1; }
+    "${unprivileged[@]}" "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
+        -c listen_addresses= -c fsync=off >"$folder/postgres.log" 2>&1 &
+    postgres_pid=$!
+    local _
+    for _ in {1..100}; do
+        if grep -q 'ready to accept connections' "$folder/postgres.log" 2>/dev/null; then
+            return
+        fi
+        sleep 0.1
+    done
+    cat "$folder/postgres.log" >&2
+    return 1
+}
+
+# Builds the program. Prints nothing when all is well.
+build_program() {
+    cargo build --quiet --locked -p addressbook
+    program=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/addressbook
+}
+
+# start_service sqlite|postgres [ARGUMENT…]: sets $service_url.
+start_service() {
+    local store=$1 database=sqlite://$place/sqlite.db
+    shift
+    if [ "$store" = postgres ]; then
+        if [ -z "$postgres_pid" ]; then
+            start_postgres
+        fi
+        database="postgres:///postgres?host=$place/postgres&port=5432&user=postgres"
+    fi
+    ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn \
+        "$program" serve --listen 127.0.0.1:0 "$@" >"$place/banner" 2>"$place/log" &
+    service_pid=$!
+    local _
+    for _ in {1..100}; do
+        service_url=$(sed -n 's/^ *listening on *//p' "$place/banner")
+        if [ -n "$service_url" ]; then
+            return
+        fi
+        sleep 0.1
+    done
+    cat "$place/log" >&2
+    return 1
+}
+
+# Gets Debian packages.
+get() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        { apt-get update && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends "$@"; } >&2
+    else
+        echo "This needs more programs (Debian, Ubuntu: apt-get install $*)" >&2
+        return 1
+    fi
+}
+
+# need COMMAND PACKAGE…: gets the packages where the command is missing.
+need() {
+    command -v "$1" >/dev/null || get "${@:2}"
+}
+
+# need_python NAME REQUIREMENT…: a virtual environment below target/ that holds exactly
+# these; sets $venv.
+need_python() {
+    venv=$PWD/target/tools/$1
+    shift
+    if [ "$(cat "$venv/requirements" 2>/dev/null)" = "$*" ]; then
+        return
+    fi
+    need python3 python3 python3-venv
+    rm -rf "$venv"
+    mkdir -p "${venv%/*}"
+    python3 -m venv "$venv" 2>/dev/null || {
+        get python3-venv # where Debian keeps the means for this
+        rm -rf "$venv"
+        python3 -m venv "$venv"
+    }
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+    echo "$*" >"$venv/requirements"
+}
+
+# need_node FOLDER: the packages that the folder's lock file names, in a copy of the folder
+# below target/; sets $copy.
+need_node() {
+    need node nodejs npm
+    need npm npm
+    copy=$PWD/target/tools/${1//\//-}
+    mkdir -p "$copy"
+    cp "$1"/* "$copy/"
+    if ! cmp -s "$copy/package-lock.json" "$copy/node_modules/.locked"; then
+        (cd "$copy" && npm ci --silent --no-audit --no-fund)
+        cp "$copy/package-lock.json" "$copy/node_modules/.locked"
+    fi
+}

@@ -1,0 +1,60 @@
+"""A team's first hour with the generated client: create, list, change, remove."""
+
+import sys
+
+from addressbook_client import Client
+from addressbook_client.api.addresses import (
+    create_address,
+    get_address,
+    list_addresses,
+    patch_address,
+    remove_address,
+)
+from addressbook_client.api.revisions import get_address_revision
+from addressbook_client.models import Address, AddressList, AddressPatch, NewAddress, Problem
+from addressbook_client.models import NewAddressCustomDataType0 as CustomData
+
+client = Client(base_url=sys.argv[1])
+customer = "cus_python"
+
+custom_data = CustomData()
+custom_data["landmark"] = "Office at Kigali Heights"
+content = NewAddress(
+    description="Home Address",
+    region="Kigali",
+    city="Kigali",
+    country="RW",
+    custom_data=custom_data,
+)
+created = create_address.sync_detailed(
+    customer, client=client, body=content, idempotency_key="python-1"
+)
+assert created.status_code == 201, created
+address = created.parsed
+assert isinstance(address, Address), address
+
+listed = list_addresses.sync(customer, client=client, limit=2, country=["RW", "US"])
+assert isinstance(listed, AddressList), listed
+assert [one.id for one in listed.addresses] == [address.id], listed
+
+etag = created.headers["ETag"]
+patch = AddressPatch.from_dict({"description": None, "custom_data": {"floor": "15th"}})
+patched = patch_address.sync(customer, address.id, client=client, body=patch, if_match=etag)
+assert isinstance(patched, Address), patched
+assert patched.description is None
+assert patched.custom_data.to_dict() == {"landmark": "Office at Kigali Heights", "floor": "15th"}
+
+stale = patch_address.sync(
+    customer, address.id, client=client, body=AddressPatch(city="Butare"), if_match=etag
+)
+assert isinstance(stale, Problem), stale
+assert stale.type_ == "urn:addressbook:problem:precondition-failed", stale
+
+removed = remove_address.sync_detailed(customer, address.id, client=client)
+assert removed.status_code == 204, removed
+gone = get_address.sync(customer, address.id, client=client)
+assert isinstance(gone, Problem) and gone.status == 404, gone
+revision = get_address_revision.sync(customer, address.id, 1, client=client)
+assert revision.change == "created", revision
+
+print("Python: listed, created, patched, removed")

@@ -1,0 +1,60 @@
+// A team's first hour with the generated types: create, list, change, remove.
+
+import createClient from "openapi-fetch";
+import type { components, paths } from "./generated.js";
+
+declare const process: { argv: string[] };
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`expected ${what}`);
+}
+
+const client = createClient<paths>({ baseUrl: process.argv[2] ?? "" });
+const customer_id = "cus_typescript";
+const book = "/v1/customers/{customer_id}/addresses";
+const one = "/v1/customers/{customer_id}/addresses/{address_id}";
+
+const content: components["schemas"]["NewAddress"] = {
+  description: "Home Address",
+  region: "Kigali",
+  city: "Kigali",
+  country: "RW",
+  custom_data: { landmark: "Office at Kigali Heights" },
+};
+const created = await client.POST(book, {
+  params: { path: { customer_id }, header: { "Idempotency-Key": "typescript-1" } },
+  body: content,
+});
+check(created.data !== undefined, "an address");
+const address_id = created.data.id;
+
+const listed = await client.GET(book, {
+  params: { path: { customer_id }, query: { limit: 2, country: ["RW", "US"] } },
+});
+check(listed.data?.addresses[0]?.id === address_id, "the new address in the list");
+check(listed.response.headers.get("X-Total-Count") === "1", "one address in all");
+
+const path = { customer_id, address_id };
+const patched = await client.PATCH(one, {
+  params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },
+  body: { description: null, custom_data: { floor: "15th" } },
+});
+check(patched.data?.description === null, "no description any more");
+check(patched.data.custom_data?.["landmark"] !== undefined, "what was not named to stay");
+
+const stale = await client.PATCH(one, {
+  params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },
+  body: { city: "Butare" },
+});
+check(stale.error?.type === "urn:addressbook:problem:precondition-failed", "a problem by its type");
+
+const removed = await client.DELETE(one, { params: { path } });
+check(removed.response.status === 204, "204");
+const gone = await client.GET(one, { params: { path } });
+check(gone.error?.status === 404, "404 once it is removed");
+const revision = await client.GET(`${one}/revisions/{revision}`, {
+  params: { path: { ...path, revision: 1 } },
+});
+check(revision.data?.change === "created", "the first revision still");
+
+console.log("TypeScript: listed, created, patched, removed");
