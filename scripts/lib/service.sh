@@ -44,10 +44,10 @@ start_postgres() {
     if [ "$(id -u)" = 0 ]; then
         chmod 777 "$folder"
     fi
-    "${unprivileged[@]}" "$PG_BIN/initdb" --pgdata="$folder/data" --username=postgres \
+    ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/initdb" --pgdata="$folder/data" --username=postgres \
         --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 ||
         { cat "$folder/initdb.log" >&2 && return 1; }
-    "${unprivileged[@]}" "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
+    ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
         -c listen_addresses= -c fsync=off >"$folder/postgres.log" 2>&1 &
     postgres_pid=$!
     local _
