@@ -7,7 +7,7 @@ use addressbook_domain::{
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::FromSql;
-use diesel::dsl::{auto_type, exists, not, sql};
+use diesel::dsl::{auto_type, sql};
 use diesel::prelude::*;
 use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -241,23 +241,25 @@ pub(crate) fn book(
             .select(AddressRow::as_select())
             .load(c))?,
         Some(at) => {
+            // Not as `exists`: PostgreSQL would make a join of it, and as long as its
+            // statistics do not know the book, compare each revision with every other.
             let later = diesel::alias!(address_revisions as later);
-            let is_superseded = exists(
-                later
-                    .filter(later.field(address_revisions::customer_id).eq(customer_id))
-                    .filter(later.field(address_revisions::id).eq(address_revisions::id))
-                    .filter(
-                        later
-                            .field(address_revisions::revision)
-                            .gt(address_revisions::revision),
-                    )
-                    .filter(later.field(address_revisions::changed_at).le(at.unix_ms())),
-            );
+            let next = later
+                .filter(later.field(address_revisions::customer_id).eq(customer_id))
+                .filter(later.field(address_revisions::id).eq(address_revisions::id))
+                .filter(
+                    later
+                        .field(address_revisions::revision)
+                        .gt(address_revisions::revision),
+                )
+                .filter(later.field(address_revisions::changed_at).le(at.unix_ms()))
+                .select(later.field(address_revisions::revision))
+                .single_value();
             on_each!(store, c => address_revisions::table
                 .filter(address_revisions::customer_id.eq(customer_id))
                 .filter(address_revisions::changed_at.le(at.unix_ms()))
                 .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
-                .filter(not(is_superseded))
+                .filter(next.is_null())
                 .select(address_then())
                 .load(c))?
         }

@@ -8,6 +8,7 @@
 
 mod contract;
 mod damage;
+mod long_history;
 mod opening;
 mod state_machine;
 mod support;

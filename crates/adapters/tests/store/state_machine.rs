@@ -35,7 +35,7 @@ fn config() -> Config {
     Config {
         cases: match std::env::var_os("PROPTEST_CASES") {
             Some(_) => default.cases,
-            None => 50,
+            None => 100,
         },
         max_shrink_time: 120_000,
         failure_persistence: None,

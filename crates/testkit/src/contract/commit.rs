@@ -97,6 +97,8 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
         .await
         .unwrap();
     repository.commit(full(2, vec![create(3)])).await.unwrap();
+    let exchange = vec![Change::Remove(address("cus_1", 3)), create(4)];
+    repository.commit(full(2, exchange)).await.unwrap();
     assert_eq!(head(&repository, &customer("cus_1")).await.addresses, 2);
 }
 

@@ -172,8 +172,8 @@ prop_compose! {
     fn commit(now: u32, standing: Vec<Address>)(
         at in moment(now - CLOCK_BACK..=now),
         changes in prop_oneof![
-            2 => collection::vec(change(standing.clone()), 1),
-            1 => collection::vec(change(standing), 0..4),
+            collection::vec(change(standing.clone()), 1),
+            collection::vec(change(standing), 0..5),
         ],
         max_addresses in prop_oneof![Just(1_000), 1..5_u32],
         key in option::of(any_key()),
