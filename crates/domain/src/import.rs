@@ -137,6 +137,8 @@ impl AddressService {
                 Err(RepositoryError::BookFull { index }) if on_error == OnError::Skip => {
                     let index = entry_of_change[index];
                     full.insert(entries[index].customer_id.clone(), index);
+                    // What exists already is not too much, and has to be told apart.
+                    look = true;
                 }
                 Err(RepositoryError::BookFull { index }) => {
                     let index = entry_of_change[index];
@@ -461,6 +463,31 @@ mod tests {
             .unwrap();
         let full = ImportOutcome::BookFull;
         assert_eq!(outcomes, [ImportOutcome::Created, full, full]);
+    }
+
+    #[tokio::test]
+    async fn import_knows_what_exists_in_a_full_book() {
+        let new = ImportEntry {
+            id: Some(AddressId::parse(&format!("add_{}", "0".repeat(26))).unwrap()),
+            ..entry("Huye")
+        };
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_commit()
+            .times(1)
+            .returning(|_| Err(RepositoryError::BookFull { index: 0 }));
+        repository
+            .expect_find()
+            .times(1)
+            .returning(|_| Ok(vec![None, Some(kept(&entry("Kigali")))]));
+        let outcomes = service(repository)
+            .import(&[new, entry("Kigali")], OnError::Skip, OnConflict::Refuse)
+            .await
+            .unwrap();
+        assert_eq!(
+            outcomes,
+            [ImportOutcome::BookFull, ImportOutcome::Unchanged]
+        );
     }
 
     #[tokio::test]

@@ -78,8 +78,9 @@ pub trait AddressRepository: Send + Sync {
     ///   record of the same customer and key already, unless that is older than the commit
     ///   says.
     /// * MUST accept the same address id in the books of two customers.
-    /// * An address that is created again after it was removed MUST take up its revisions
-    ///   where they ended, whatever revision the change says.
+    /// * Revisions are counted by the repository, whatever a change says: an address that is
+    ///   created again after it was removed MUST take up its revisions where they ended.
+    /// * An idempotency record MUST be of a customer whose book the commit changes.
     /// * Of several commits at once that create the same address, replace the same
     ///   revision of it, or bring the same key, exactly one MUST succeed; the others are
     ///   refused.
@@ -105,8 +106,8 @@ pub trait AddressRepository: Send + Sync {
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError>;
 
-    /// Removes records that were created before a moment, no more than `limit` of them,
-    /// and returns how many.
+    /// Removes records that were created before a moment, any `limit` of them at most, and
+    /// returns how many.
     async fn prune_idempotency_records(
         &self,
         before: Timestamp,
@@ -118,7 +119,8 @@ pub trait AddressRepository: Send + Sync {
     ///
     /// * Afterwards everything MUST be as if the customer had never been heard of, and
     ///   other customers' books as before.
-    /// * The revision of a book that is opened again MUST be greater than any before.
+    /// * The revision of a book that is opened again MUST be greater than any before, as
+    ///   long as the commits' clock goes on.
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError>;
 
     /// Addresses of all customers, or of one, by ascending customer id and address id:
