@@ -33,7 +33,7 @@ pub(crate) struct ExportArguments {
 const STEP: u32 = 1_000;
 
 pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
-    telemetry::start(&arguments.log)?;
+    let _log = telemetry::start(&arguments.log)?;
     let service = crate::service(&arguments.database, ServiceLimits::default())?;
     let mut output = arguments
         .format

@@ -75,7 +75,7 @@ enum ConflictChoice {
 const EXIT_SKIPPED: u8 = 2;
 
 pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
-    telemetry::start(&arguments.log)?;
+    let _log = telemetry::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
     let progress = Progress::new(bytes);
     let lines = arguments

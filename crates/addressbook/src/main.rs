@@ -6,6 +6,7 @@ mod export;
 mod format;
 mod healthcheck;
 mod import;
+mod log_writer;
 mod serve;
 mod settings;
 mod telemetry;

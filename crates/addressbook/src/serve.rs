@@ -55,7 +55,7 @@ pub(crate) struct ServeArguments {
 }
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
-    telemetry::start(&arguments.log)?;
+    let _log = telemetry::start(&arguments.log)?;
     let service = crate::service(&arguments.database, arguments.limits.limits())?;
     actix_web::rt::System::new().block_on(async {
         if arguments.demo {

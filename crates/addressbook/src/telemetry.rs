@@ -1,31 +1,69 @@
 //! The log: structured, one line an event, on standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
+use addressbook_adapters::SystemClock;
+use addressbook_domain::Clock;
 use anyhow::Context;
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::time::FormatTime;
 
+use crate::log_writer::LogWriter;
 use crate::settings::{LogFormat, LogSettings};
 
+/// Logging, as long as this is kept.
+pub(crate) struct Log(LogWriter);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 /// Starts logging.
-pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
+pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
     let filter = EnvFilter::builder().parse(&settings.log).with_context(|| {
         format!(
             "--log: {:?} is no filter such as info or warn",
             settings.log
         )
     })?;
+    let writer = LogWriter::start().context("cannot start the thread that writes the log")?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_timer(UtcTime)
+        .with_writer(writer.clone());
     match settings.log_format {
         LogFormat::Text => {
             subscriber
+                .fmt_fields(debug_fn(write_field).delimited(" "))
                 .with_target(false)
                 .with_ansi(io::stderr().is_terminal())
                 .init();
         }
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
-    Ok(())
+    Ok(Log(writer))
+}
+
+/// Times as in the service's answers.
+struct UtcTime;
+
+impl FormatTime for UtcTime {
+    fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
+        write!(line, "{}", SystemClock.now())
+    }
+}
+
+/// Without the colours that the library's own way looks for at each word, even where there
+/// are none.
+fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => write!(line, "{value:?}"),
+        name => write!(line, "{name}={value:?}"),
+    }
 }

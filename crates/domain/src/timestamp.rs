@@ -72,19 +72,22 @@ impl Timestamp {
             .unwrap_or_default()
             .naive_utc();
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |end: usize, digits: usize, mut number: u32| {
-            for place in text[end - digits..end].iter_mut().rev() {
-                *place += (number % 10) as u8;
-                number /= 10;
-            }
-        };
-        put(4, 4, time.year().unsigned_abs());
-        put(7, 2, time.month());
-        put(10, 2, time.day());
-        put(13, 2, time.hour());
-        put(16, 2, time.minute());
-        put(19, 2, time.second());
-        put(23, 3, time.nanosecond() / 1_000_000);
+        let year = time.year().unsigned_abs();
+        let ms = time.nanosecond() / 1_000_000;
+        for (place, number) in [
+            (0, year / 100),
+            (2, year % 100),
+            (5, time.month()),
+            (8, time.day()),
+            (11, time.hour()),
+            (14, time.minute()),
+            (17, time.second()),
+            (20, ms / 10),
+        ] {
+            text[place] += (number / 10) as u8;
+            text[place + 1] += (number % 10) as u8;
+        }
+        text[22] += (ms % 10) as u8;
         text
     }
 }
