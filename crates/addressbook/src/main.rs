@@ -23,6 +23,11 @@ use clap_complete::Shell;
 
 use crate::settings::DatabaseSettings;
 
+/// Small allocations of many threads, of which a request is full, take it a third of the
+/// time that the C library's takes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps the saved addresses of a company's customers and lists them, fast and exactly.
 ///
 /// Without a command, it serves.
