@@ -130,6 +130,10 @@ impl StoreConnection {
     }
 }
 
+/// SQLite reads the file through the system's page cache itself, whatever the file's size (1 TiB
+/// at most), instead of having the system copy each page.
+pub(crate) const SQLITE_MMAP: &str = "PRAGMA mmap_size = 1099511627776;";
+
 fn sqlite_session(options: &SessionOptions) -> String {
     let synchronous = match options.synchronous {
         Synchronous::Full => "FULL",
@@ -141,7 +145,7 @@ fn sqlite_session(options: &SessionOptions) -> String {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA foreign_keys = ON;
-         PRAGMA mmap_size = 268435456;
+         {SQLITE_MMAP}
          PRAGMA journal_size_limit = 67108864;",
         options.lock_timeout.as_millis(),
     )

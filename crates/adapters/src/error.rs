@@ -34,6 +34,9 @@ pub enum OpenError {
     /// A migration failed; the schema is as it was.
     #[error("cannot migrate the database (nothing was changed): {0}")]
     Migrate(String),
+    /// The system has no thread to spare.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
 }
 
 /// What can go wrong inside one unit of work.

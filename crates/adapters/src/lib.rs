@@ -8,12 +8,15 @@
 mod database_url;
 mod dialect;
 mod error;
+mod inline;
 mod migrations;
 mod pool;
 mod reads;
 mod repository;
 mod row;
 mod schema;
+mod sqlite_build;
+mod standing_reader;
 mod system;
 mod writes;
 

@@ -52,28 +52,35 @@ fn read_page(
     let (customer_id, limit) = (customer_id.as_str(), page.limit.get().into());
     match &page.start {
         PageStart::Offset(offset) => {
-            let query = page_query(customer_id, limit).offset(offset.get().cast_signed());
+            let query = page_from(customer_id, limit, offset.get().cast_signed());
             on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
         }
         PageStart::After(id) => {
-            let query = page_query(customer_id, limit).filter(addresses::id.gt(id.as_str()));
+            let query = page_after(customer_id, limit, id.as_str());
             on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
         }
     }
 }
 
-/// One statement, so that the page and the book's head are of one moment.
+/// The page that begins after so many addresses.
 #[auto_type(no_type_alias)]
+pub(crate) fn page_from<'a>(customer_id: &'a str, limit: i64, offset: i64) -> _ {
+    let page: page_query<'a> = page_query(customer_id, limit);
+    page.offset(offset)
+}
+
+/// The page that begins after an id.
+#[auto_type(no_type_alias)]
+pub(crate) fn page_after<'a>(customer_id: &'a str, limit: i64, id: &'a str) -> _ {
+    let page: page_query<'a> = page_query(customer_id, limit);
+    page.filter(addresses::id.gt(id))
+}
+
+/// One statement, so that the page and the book's head are of one moment.
+#[auto_type]
 fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
-    let total = address_books::table
-        .filter(address_books::customer_id.eq(customer_id))
-        .select(address_books::addresses)
-        .single_value();
-    let revision = address_books::table
-        .filter(address_books::customer_id.eq(customer_id))
-        .select(address_books::revision)
-        .single_value();
     addresses::table
+        .inner_join(address_books::table)
         .filter(addresses::customer_id.eq(customer_id))
         .order(addresses::id.asc())
         .limit(limit)
@@ -86,14 +93,14 @@ fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
             addresses::custom_data,
             addresses::created_at,
             addresses::updated_at,
-            total,
-            revision,
+            address_books::addresses,
+            address_books::revision,
         ))
 }
 
 /// Copies the rows of [`page_query`] from the database's buffers straight into the
 /// page's, without a string of their own for each field.
-fn collect_page<'c, DB, R>(
+pub(crate) fn collect_page<'c, DB, R>(
     rows: impl Iterator<Item = QueryResult<R>>,
 ) -> Result<AddressPage, WorkError>
 where
@@ -142,18 +149,23 @@ pub(crate) fn head(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
 ) -> Result<BookHead, WorkError> {
-    let head = on_each!(store, c => address_books::table
-        .filter(address_books::customer_id.eq(customer_id.as_str()))
-        .select((address_books::addresses, address_books::revision))
-        .first::<(i64, i64)>(c)
-        .optional())?;
+    let query = head_of(customer_id.as_str());
+    let head = on_each!(store, c => query.get_result::<(i64, i64)>(c).optional())?;
     match head {
         Some((addresses, revision)) => Ok(book_head(addresses, revision)?),
         None => Ok(BookHead::default()),
     }
 }
 
-fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Inconsistency> {
+/// How many addresses a book holds, and its revision.
+#[auto_type(no_type_alias)]
+pub(crate) fn head_of<'a>(customer_id: &'a str) -> _ {
+    address_books::table
+        .find(customer_id)
+        .select((address_books::addresses, address_books::revision))
+}
+
+pub(crate) fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Inconsistency> {
     Ok(BookHead {
         addresses: addresses
             .try_into()
@@ -176,11 +188,10 @@ pub(crate) fn find(
     lookup: &Lookup,
 ) -> Result<Option<Address>, WorkError> {
     let row = match lookup {
-        Lookup::Id(customer_id, id) => on_each!(store, c => addresses::table
-            .find((customer_id.as_str(), id.as_str()))
-            .select(AddressRow::as_select())
-            .first(c)
-            .optional())?,
+        Lookup::Id(customer_id, id) => {
+            let query = address_of(customer_id.as_str(), id.as_str());
+            on_each!(store, c => query.select(AddressRow::as_select()).get_result(c).optional())?
+        }
         Lookup::Content(customer_id, content) => {
             let description = content.description.as_ref().map(|text| text.as_str());
             let custom_data = content.custom_data.as_ref().map(|json| json.as_str());
@@ -197,6 +208,12 @@ pub(crate) fn find(
         }
     };
     Ok(row.map(Address::try_from).transpose()?)
+}
+
+/// The address of an id.
+#[auto_type(no_type_alias)]
+pub(crate) fn address_of<'a>(customer_id: &'a str, id: &'a str) -> _ {
+    addresses::table.find((customer_id, id))
 }
 
 pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Address>, WorkError> {

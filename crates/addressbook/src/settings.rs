@@ -107,7 +107,9 @@ fn with_remedy(error: OpenError) -> anyhow::Error {
         OpenError::Connect { .. } | OpenError::Create { .. } => {
             anyhow!("{error} (mend that, or name another database with {DATABASE_URL_SETTINGS})")
         }
-        OpenError::NewerSchema { .. } | OpenError::Migrate(_) => error.into(),
+        OpenError::NewerSchema { .. } | OpenError::Migrate(_) | OpenError::Thread(_) => {
+            error.into()
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{
     AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
-    PageStart,
+    PageStart, UncheckedPage,
 };
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;

@@ -8,6 +8,7 @@
 
 mod contract;
 mod damage;
+mod inline;
 mod long_history;
 mod opening;
 mod state_machine;

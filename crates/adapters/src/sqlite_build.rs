@@ -1,0 +1,60 @@
+//! Whether SQLite was built as `.cargo/config.toml` says. Where that file was not found, for
+//! instance because another workspace builds this crate, everything works, and reads are slow.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::select;
+use diesel::sql_types::Text;
+
+use crate::dialect::StoreConnection;
+
+const WANTED: [&str; 6] = [
+    "DEFAULT_MEMSTATUS=0",
+    "ENABLE_QPSG",
+    "LIKE_DOESNT_MATCH_BLOBS",
+    "MAX_MMAP_SIZE=1099511627776",
+    "OMIT_SHARED_CACHE",
+    "THREADSAFE=2",
+];
+const UNWANTED: [&str; 3] = [
+    "ENABLE_API_ARMOR",
+    "ENABLE_MEMORY_MANAGEMENT",
+    "ENABLE_STAT4",
+];
+
+/// Says in the log if SQLite is not what it could be.
+pub(crate) fn check(store: &mut StoreConnection) {
+    if let StoreConnection::Sqlite(connection) = store
+        && let Ok(differences) = differences(connection)
+        && !differences.is_empty()
+    {
+        tracing::warn!(
+            differences = differences.join(" "),
+            "SQLite was not built with the flags of .cargo/config.toml, and reads are slow"
+        );
+    }
+}
+
+/// What is missing, and with a minus what is too much.
+fn differences(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
+    let options = sql::<Text>("compile_options FROM pragma_compile_options");
+    let built: Vec<String> = select(options).load(connection)?;
+    let has = |option: &str| built.iter().any(|built| built == option);
+    let missing = WANTED.into_iter().filter(|option| !has(option));
+    let unwanted = UNWANTED.into_iter().filter(|option| has(option));
+    Ok(missing
+        .map(str::to_owned)
+        .chain(unwanted.map(|option| format!("-{option}")))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_is_built_for_this_service() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        assert_eq!(differences(&mut connection).unwrap(), [""; 0]);
+    }
+}

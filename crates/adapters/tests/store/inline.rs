@@ -1,0 +1,73 @@
+//! Short reads of SQLite, which do without the pool.
+
+use std::time::Duration;
+
+use addressbook_adapters::StoreOptions;
+use addressbook_domain::{AddressId, AddressRepository, Lookup, PageRequest};
+use addressbook_testkit::fixtures::{address, creating, customer};
+
+use crate::support::Database;
+
+const IMPATIENT: StoreOptions = StoreOptions {
+    pool_size: 1,
+    pool_timeout: Duration::from_millis(200),
+    lock_timeout: Duration::from_millis(800),
+    statement_timeout: Duration::from_secs(5),
+    synchronous: addressbook_adapters::Synchronous::Full,
+};
+
+#[tokio::test]
+async fn a_read_sees_at_once_what_another_process_wrote() {
+    let database = Database::sqlite();
+    let repository = database.open(IMPATIENT);
+    let (customer, page) = (customer("cus_1"), PageRequest::default());
+    let mine = address("cus_1", 1);
+    repository.commit(creating([mine.clone()])).await.unwrap();
+    let mut other = database.connect();
+    for city in ["Huye", "Musanze", "Rubavu"] {
+        let found = repository.list(&customer, &page).await.unwrap();
+        assert_ne!(found.iter().next().unwrap().city, city);
+        other.execute(&format!("UPDATE addresses SET city = '{city}'"));
+        let found = repository.list(&customer, &page).await.unwrap();
+        assert_eq!(found.iter().next().unwrap().city, city);
+        let lookup = Lookup::Id(customer.clone(), mine.id.clone());
+        let found = repository.find(vec![lookup]).await.unwrap();
+        assert_eq!(found[0].as_ref().unwrap().content.city.as_str(), city);
+    }
+    let lookup = Lookup::Id(
+        customer,
+        AddressId::parse(&format!("add_{}", "0".repeat(26))).unwrap(),
+    );
+    assert_eq!(repository.find(vec![lookup]).await.unwrap(), [None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_without_end_does_not_keep_the_log_from_starting_over() {
+    let database = Database::sqlite();
+    let repository = database.open(IMPATIENT);
+    let customer = customer("cus_1");
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
+    let reading = tokio::spawn(async move {
+        loop {
+            repository.head(&customer).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let log = std::path::PathBuf::from(format!(
+        "{}-wal",
+        database.raw_url.strip_prefix("sqlite://").unwrap()
+    ));
+    let mut other = database.connect();
+    other.execute("PRAGMA busy_timeout = 5000");
+    for round in 0..10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        other.execute(&format!("UPDATE addresses SET city = 'Huye {round}'"));
+        assert_ne!(log.metadata().unwrap().len(), 0);
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        assert_eq!(log.metadata().unwrap().len(), 0, "round {round}");
+    }
+    reading.abort();
+}
