@@ -1,0 +1,95 @@
+//! Whole requests, from the parsed head to the body, with addresses in memory.
+//!
+//! The difference between two of them is what a piece costs: a page of 200 and one of 10, the
+//! writing of 190 addresses; an empty page after a cursor and one by offset, the cursor.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run says so"
+)]
+
+use std::sync::Arc;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::Service as _;
+use actix_web::http::header::{ETAG, HeaderName, IF_NONE_MATCH, LINK};
+use actix_web::rt::System;
+use actix_web::test::{TestRequest, init_service};
+use addressbook_domain::{AddressRepository as _, AddressService, ServiceLimits};
+use addressbook_http::{HttpOptions, app};
+use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+
+#[path = "../../../benchmarks/pieces.rs"]
+mod pieces;
+use pieces::{Piece, piece};
+
+const BOOK: &str = "/v1/customers/cus_1/addresses";
+
+/// What the app answers from: a book of 200 addresses.
+async fn service() -> AddressService {
+    let repository = InMemoryRepository::default();
+    let addresses = (0..200).map(|number| fixtures::address("cus_1", number));
+    let commit = fixtures::creating(addresses);
+    repository.commit(commit).await.unwrap();
+    AddressService::new(
+        Arc::new(repository),
+        Arc::new(FrozenClock::default()),
+        Arc::new(SequenceIds::default()),
+        ServiceLimits::default(),
+    )
+}
+
+/// A header of the answer to a request for the book.
+fn header(query: &str, name: HeaderName) -> String {
+    System::new().block_on(async {
+        let ids = Arc::new(SequenceIds::default());
+        let app = init_service(app(service().await, ids, HttpOptions::default())).await;
+        let request = TestRequest::with_uri(&format!("{BOOK}?{query}")).to_request();
+        let response = app.call(request).await.unwrap();
+        let value = response.headers().get(name).expect("the header");
+        value.to_str().unwrap().to_owned()
+    })
+}
+
+/// A request for the book, answered by a service of its own.
+fn request(name: &str, query: &str, if_none_match: Option<String>) -> Piece {
+    let system = System::new();
+    let ids = Arc::new(SequenceIds::default());
+    let app = system
+        .block_on(async { init_service(app(service().await, ids, HttpOptions::default())).await });
+    let uri = format!("{BOOK}?{query}");
+    piece(name, move || {
+        let mut request = TestRequest::with_uri(&uri);
+        if let Some(tag) = &if_none_match {
+            request = request.insert_header((IF_NONE_MATCH, tag.as_str()));
+        }
+        system.block_on(async {
+            let response = app.call(request.to_request()).await.unwrap();
+            to_bytes(response.into_body()).await
+        })
+    })
+}
+
+fn main() {
+    let link = header("limit=10&after=", LINK);
+    let (_, cursor) = link.rsplit_once("after=").expect("a next page");
+    let (cursor, _) = cursor.split_once('>').expect("a target in brackets");
+    let tag = header("limit=10", ETAG);
+    pieces::run(vec![
+        request("request/page of 10", "limit=10", None),
+        request("request/page of 200", "limit=200", None),
+        request(
+            "request/page of 10 after a cursor",
+            &format!("limit=10&after={cursor}"),
+            None,
+        ),
+        request(
+            "request/first page of 10 by cursor",
+            "limit=10&after=",
+            None,
+        ),
+        request("request/not modified", "limit=10", Some(tag)),
+        request("request/refused", "limit=0", None),
+    ]);
+}
