@@ -1,0 +1,23 @@
+"""The groups of benchmarks, in the order in which they run. Each has `run`, which gives what it
+measured as JSON, and `tell`, which makes of that a section, claims and charts."""
+
+from . import (
+    book, importing, instructions, large, listing_postgres, listing_sqlite, mixed, not_modified,
+    start, writes,
+)
+
+GROUPS = {
+    "listing-sqlite": listing_sqlite,
+    "listing-postgres": listing_postgres,
+    "not-modified": not_modified,
+    "mixed": mixed,
+    "book": book,
+    "writes": writes,
+    "import": importing,
+    "start": start,
+    "large": large,
+    "instructions": instructions,
+}
+
+# These take long, so they run only when they are named.
+ON_DEMAND = ["large", "instructions"]
