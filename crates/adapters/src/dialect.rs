@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::DatabaseUrl;
+use crate::checkpoints::LAST_RESORT_PAGES;
 use crate::database_url::PostgresUrl;
 use crate::error::WorkError;
 
@@ -88,6 +89,28 @@ impl StoreConnection {
         self.transaction("BEGIN IMMEDIATE", "BEGIN", work)
     }
 
+    /// Runs a part of a transaction, which can fail alone: the inner error is the part's,
+    /// whose changes are undone. After the outer one, nothing of the transaction is left.
+    pub(crate) fn part<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
+    ) -> Result<Result<T, WorkError>, WorkError> {
+        on_each!(self, c => AnsiTransactionManager::begin_transaction(c))?;
+        let error = match work(self) {
+            Ok(value) => {
+                on_each!(self, c => AnsiTransactionManager::commit_transaction(c))?;
+                return Ok(Ok(value));
+            }
+            Err(error) => error,
+        };
+        match on_each!(self, c => AnsiTransactionManager::rollback_transaction(c)) {
+            Ok(()) => Ok(Err(error)),
+            // A full or failing disk ends the whole transaction, which the work was told.
+            Err(_) if matches!(error, WorkError::Diesel(_)) => Err(error),
+            Err(rollback_error) => Err(rollback_error.into()),
+        }
+    }
+
     /// Runs a whole transaction that reads: all of it is of one moment.
     pub(crate) fn read<T>(
         &mut self,
@@ -124,6 +147,16 @@ impl StoreConnection {
         }
     }
 
+    /// How long SQLite waits for others from now on. PostgreSQL's sessions have one timeout.
+    pub(crate) fn set_lock_timeout(&mut self, timeout: Duration) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(c) => {
+                c.batch_execute(&format!("PRAGMA busy_timeout = {}", timeout.as_millis()))
+            }
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Whether a transaction was left open or broken.
     pub(crate) fn is_broken(&mut self) -> bool {
         on_each!(self, c => AnsiTransactionManager::is_broken_transaction_manager(c))
@@ -146,6 +179,7 @@ fn sqlite_session(options: &SessionOptions) -> String {
          PRAGMA synchronous = {synchronous};
          PRAGMA foreign_keys = ON;
          {SQLITE_MMAP}
+         PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES};
          PRAGMA journal_size_limit = 67108864;",
         options.lock_timeout.as_millis(),
     )

@@ -136,6 +136,18 @@ fn classify(error: DieselError) -> RepositoryError {
     }
 }
 
+/// A failure of many at once, once more for the next of them.
+pub(crate) fn same_again(error: &RepositoryError) -> RepositoryError {
+    match error {
+        RepositoryError::Busy(cause) => RepositoryError::Busy(cause.to_string().into()),
+        RepositoryError::Unavailable(cause) => {
+            RepositoryError::Unavailable(cause.to_string().into())
+        }
+        RepositoryError::Internal(cause) => RepositoryError::Internal(cause.to_string().into()),
+        other => RepositoryError::Internal(other.to_string().into()),
+    }
+}
+
 /// What a failed attempt to connect says, in one line.
 pub(crate) fn connection_reason(error: &ConnectionError) -> String {
     let message = match error {

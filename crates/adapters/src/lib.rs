@@ -5,6 +5,7 @@
 //! Each query is written once and compiled for both databases. Whatever differs
 //! between the two stands in `dialect.rs`; the schemas in `migrations/`.
 
+mod checkpoints;
 mod database_url;
 mod dialect;
 mod error;
@@ -18,6 +19,7 @@ mod schema;
 mod sqlite_build;
 mod standing_reader;
 mod system;
+mod writer;
 mod writes;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

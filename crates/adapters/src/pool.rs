@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use addressbook_domain::RepositoryError;
 use diesel::ConnectionError;
 use r2d2::{HandleError, ManageConnection};
 
@@ -19,6 +20,8 @@ pub struct StoreOptions {
     pub statement_timeout: Duration,
     /// When a write to SQLite counts as done.
     pub synchronous: Synchronous,
+    /// The most writes to SQLite that become durable together, from 1. Default: 100.
+    pub group_commits: u32,
 }
 
 impl Default for StoreOptions {
@@ -29,6 +32,7 @@ impl Default for StoreOptions {
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
             synchronous: Synchronous::default(),
+            group_commits: 100,
         }
     }
 }
@@ -42,6 +46,13 @@ impl StoreOptions {
         }
     }
 
+    pub(crate) fn manager(&self, url: DatabaseUrl) -> StoreManager {
+        StoreManager {
+            url,
+            options: self.session(),
+        }
+    }
+
     /// The pool; connections are made as they are needed.
     pub(crate) fn pool(&self, url: DatabaseUrl) -> r2d2::Pool<StoreManager> {
         r2d2::Pool::builder()
@@ -52,18 +63,26 @@ impl StoreOptions {
             // failed is not put back instead.
             .test_on_check_out(false)
             .error_handler(Box::new(LogRefusal))
-            .build_unchecked(StoreManager {
-                url,
-                options: self.session(),
-            })
+            .build_unchecked(self.manager(url))
     }
 }
 
-/// Makes connections for the pool.
-#[derive(Debug)]
+/// Makes connections, for the pool and beside it.
+#[derive(Clone, Debug)]
 pub(crate) struct StoreManager {
     url: DatabaseUrl,
     options: SessionOptions,
+}
+
+impl StoreManager {
+    pub(crate) fn lock_timeout(&self) -> Duration {
+        self.options.lock_timeout
+    }
+
+    pub(crate) fn establish(&self) -> Result<StoreConnection, RepositoryError> {
+        StoreConnection::establish(&self.url, &self.options)
+            .map_err(|error| RepositoryError::Unavailable(error.into()))
+    }
 }
 
 /// A connection in the pool, and whether it has to leave it.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Commit,
     CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Lookup, PageRequest, RepositoryError,
@@ -12,6 +14,7 @@ use crate::inline::InlineReads;
 use crate::migrations::migrate;
 use crate::pool::StoreManager;
 use crate::schema::address_books;
+use crate::writer::Writer;
 use crate::{DatabaseUrl, StoreOptions, reads, writes};
 
 /// Keeps addresses in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
@@ -19,6 +22,8 @@ use crate::{DatabaseUrl, StoreOptions, reads, writes};
 pub struct DieselAddressRepository {
     pool: r2d2::Pool<StoreManager>,
     inline: Option<InlineReads>,
+    /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
+    writer: Option<Arc<Writer>>,
 }
 
 /// How often a transaction is run when PostgreSQL asks for it to be run again.
@@ -32,9 +37,18 @@ impl DieselAddressRepository {
     /// [`OpenError`], with nothing changed.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
         migrate(url, options)?;
+        let writer = match url {
+            DatabaseUrl::Sqlite(_) => {
+                let manager = options.manager(url.clone());
+                let writer = Writer::start(manager, options.group_commits);
+                Some(Arc::new(writer.map_err(OpenError::Thread)?))
+            }
+            DatabaseUrl::Postgres(_) => None,
+        };
         Ok(Self {
             pool: options.pool(url.clone()),
             inline: InlineReads::of(url).map_err(OpenError::Thread)?,
+            writer,
         })
     }
 
@@ -69,12 +83,15 @@ impl DieselAddressRepository {
             .unwrap_or_else(|error| Err(RepositoryError::Internal(error.into())))
     }
 
-    /// Runs a whole transaction that writes, again from its start where PostgreSQL asks for
-    /// that.
+    /// Runs a whole transaction that writes: on SQLite together with others, and on
+    /// PostgreSQL again from its start where that asks for it.
     async fn run_write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
+        if let Some(writer) = &self.writer {
+            return writer.run(work).await;
+        }
         self.run(move |store| {
             let mut attempt = 1;
             loop {

@@ -54,6 +54,11 @@ pub(crate) struct DatabaseSettings {
     #[arg(long, value_name = "WHEN", env = "ADDRESSBOOK_SQLITE_SYNCHRONOUS")]
     #[arg(default_value = "full", value_enum)]
     sqlite_synchronous: SqliteSynchronous,
+
+    /// Most writes to SQLite that become durable together
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_SQLITE_GROUP_COMMITS")]
+    #[arg(default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    sqlite_group_commits: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -84,6 +89,7 @@ impl DatabaseSettings {
                 SqliteSynchronous::Full => Synchronous::Full,
                 SqliteSynchronous::Normal => Synchronous::Normal,
             },
+            group_commits: self.sqlite_group_commits,
         }
     }
 

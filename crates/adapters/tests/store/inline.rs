@@ -14,6 +14,7 @@ const IMPATIENT: StoreOptions = StoreOptions {
     lock_timeout: Duration::from_millis(800),
     statement_timeout: Duration::from_secs(5),
     synchronous: addressbook_adapters::Synchronous::Full,
+    group_commits: 100,
 };
 
 #[tokio::test]

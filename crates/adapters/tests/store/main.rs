@@ -13,4 +13,5 @@ mod long_history;
 mod opening;
 mod state_machine;
 mod support;
+mod together;
 mod waiting;

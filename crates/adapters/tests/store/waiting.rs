@@ -15,6 +15,7 @@ const IMPATIENT: StoreOptions = StoreOptions {
     lock_timeout: Duration::from_millis(800),
     statement_timeout: Duration::from_secs(5),
     synchronous: addressbook_adapters::Synchronous::Full,
+    group_commits: 100,
 };
 
 /// A transaction of somebody else that holds what a commit to `cus_1` needs.

@@ -1,0 +1,70 @@
+//! Writes to SQLite that become durable together.
+
+use std::sync::Arc;
+
+use addressbook_adapters::StoreOptions;
+use addressbook_domain::{AddressContent, AddressRepository, CustomData, RepositoryError};
+use addressbook_testkit::fixtures::{address, content, creating, customer};
+use tokio::task::JoinSet;
+
+use crate::support::Database;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_writes_at_once_each_has_its_own_outcome() {
+    let database = Database::sqlite();
+    let repository = Arc::new(database.open(StoreOptions::default()));
+    // Each address twice, in books that several share.
+    let mut commits = JoinSet::new();
+    for number in (0..100).chain(0..100) {
+        let repository = repository.clone();
+        let customer_id = format!("cus_{}", number % 7);
+        let commit = creating([address(&customer_id, number)]);
+        commits.spawn(async move { (number, repository.commit(commit).await) });
+    }
+    let mut created: Vec<u32> = Vec::new();
+    while let Some(committed) = commits.join_next().await {
+        match committed.unwrap() {
+            (number, Ok(())) => created.push(number),
+            (_, Err(RepositoryError::Conflict { index: 0 })) => {}
+            (number, other) => panic!("{number}: {other:?}"),
+        }
+    }
+    let mut kept: u64 = 0;
+    for n in 0..7 {
+        let head = repository.head(&customer(&format!("cus_{n}"))).await;
+        kept += head.unwrap().addresses;
+    }
+    assert_eq!(kept, 100);
+    created.sort_unstable();
+    assert_eq!(created, (0..100).collect::<Vec<_>>());
+}
+
+/// What a write-ahead log may hold, and what one of the commits below writes, in MiB.
+const LOG_MIB: u64 = 128;
+const COMMIT_MIB: u64 = 40;
+
+#[tokio::test]
+async fn the_write_ahead_log_does_not_outgrow_its_bound() {
+    let database = Database::sqlite();
+    let repository = database.open(StoreOptions::default());
+    let log = format!("{}-wal", database.raw_url.trim_start_matches("sqlite://"));
+    let landmark = format!(r#"{{"landmark":"{}"}}"#, "x".repeat(16_000));
+    let content = AddressContent {
+        custom_data: Some(CustomData::parse(&landmark).unwrap()),
+        ..content()
+    };
+    let mut longest = 0;
+    // Each address is written twice, once as a revision: all in all three times the bound.
+    for book in 0..12 {
+        let customer_id = format!("cus_{book}");
+        let addresses = (0..1_000).map(|number| addressbook_domain::Address {
+            content: content.clone(),
+            ..address(&customer_id, number)
+        });
+        repository.commit(creating(addresses)).await.unwrap();
+        longest = longest.max(std::fs::metadata(&log).unwrap().len() >> 20);
+    }
+    assert!(longest <= LOG_MIB + COMMIT_MIB, "{longest} MiB");
+    drop(repository);
+    assert!(!std::path::Path::new(&log).exists(), "it was closed whole");
+}
