@@ -7,6 +7,7 @@
 )]
 
 mod concurrency;
+mod durability;
 mod import_export;
 mod openapi;
 mod serve;

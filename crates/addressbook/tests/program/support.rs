@@ -188,6 +188,17 @@ impl Service {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.try_send(method, path, headers, body).unwrap()
+    }
+
+    /// The same, of a service that may end before it answers.
+    pub(crate) fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, ureq::Error> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .allow_non_standard_methods(true)
             .http_status_as_error(false)
@@ -200,16 +211,16 @@ impl Service {
             request = request.header(*name, *value);
         }
         let mut response = if body.is_empty() {
-            agent.run(request.body(()).unwrap()).unwrap()
+            agent.run(request.body(()).unwrap())?
         } else {
             let request = request.header("Content-Type", "application/json");
-            agent.run(request.body(body.to_owned()).unwrap()).unwrap()
+            agent.run(request.body(body.to_owned()).unwrap())?
         };
-        Answer {
+        Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: response.body_mut().read_to_string().unwrap(),
-        }
+            body: response.body_mut().read_to_string()?,
+        })
     }
 }
 

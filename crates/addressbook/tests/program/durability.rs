@@ -1,0 +1,105 @@
+//! What was acknowledged is there: after a crash, and when the disk is full.
+
+use std::thread;
+
+use rstest::rstest;
+
+use crate::support::{Answer, Place, Service};
+
+/// Creates addresses, each with so much custom data, until one is not answered with 201.
+/// Gives the paths of the others, and that last answer if there was one.
+fn create_until_it_fails(
+    service: &Service,
+    customer_id: &str,
+    landmark_bytes: usize,
+) -> (Vec<String>, Option<Answer>) {
+    let book = format!("/v1/customers/{customer_id}/addresses");
+    let landmark = "x".repeat(landmark_bytes);
+    let body = format!(
+        r#"{{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{{"landmark":"{landmark}"}}}}"#
+    );
+    let mut created = Vec::new();
+    loop {
+        match service.try_send("POST", &book, &[], &body) {
+            Ok(answer) if answer.status == 201 => {
+                let id = answer.json()["id"].as_str().unwrap().to_owned();
+                created.push(format!("{book}/{id}"));
+            }
+            other => return (created, other.ok()),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_all_there(service: &Service, paths: &[String]) {
+    for path in paths {
+        assert_eq!(service.get(path).0, 200, "{path}");
+    }
+}
+
+const CLIENTS: usize = 64;
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn what_was_acknowledged_survives_a_crash(#[case] place: Place) {
+    let service = place.serve(&[]);
+    let acknowledged: Vec<String> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| {
+                let service = &service;
+                scope.spawn(move || create_until_it_fails(service, &format!("cus_{n}"), 100).0)
+            })
+            .collect();
+        // Once there is something to lose.
+        while !service
+            .get("/v1/customers/cus_63/addresses")
+            .1
+            .contains("add_")
+        {}
+        service.signal("KILL");
+        let created = clients.into_iter().map(|client| client.join().unwrap());
+        created.flatten().collect()
+    });
+    assert!(!acknowledged.is_empty());
+    drop(service);
+    assert_all_there(&place.serve(&[]), &acknowledged);
+}
+
+/// A limit on the size of files stands for a full disk: it too fails in the middle of a write.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_unavailable_until_there_is_room() {
+    use std::process::Command;
+
+    let place = Place::sqlite();
+    place.run(&["migrate"]).succeeds();
+    let program = place.program(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", r#"trap '' XFSZ; ulimit -S -f 8192; exec "$0" "$@""#])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(&place.folder)
+        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+    let service = Service::start(limited);
+    let (created, refused) = create_until_it_fails(&service, "cus_1", 16_000);
+    let refused = refused.unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert!(refused.body.contains("unavailable"), "{}", refused.body);
+    assert!(!created.is_empty());
+    assert_all_there(&service, &created);
+
+    let pid = service.child.id().to_string();
+    let mut make_room = Command::new("prlimit");
+    make_room.args(["--pid", &pid, "--fsize=unlimited"]);
+    assert!(make_room.status().unwrap().success());
+    let again = service.send(
+        "POST",
+        "/v1/customers/cus_1/addresses",
+        &[],
+        r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#,
+    );
+    assert_eq!(again.status, 201, "{}", again.body);
+    assert_all_there(&service, &created);
+}
