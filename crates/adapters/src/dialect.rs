@@ -185,7 +185,7 @@ fn sqlite_session(options: &SessionOptions) -> String {
     )
 }
 
-fn postgres_session(options: &SessionOptions) -> String {
+pub(crate) fn postgres_session(options: &SessionOptions) -> String {
     format!(
         "SET lock_timeout = {lock};
          SET statement_timeout = {statement};
@@ -196,7 +196,7 @@ fn postgres_session(options: &SessionOptions) -> String {
 }
 
 /// libpq waits for an unreachable host for minutes unless it is told otherwise.
-fn postgres_url(url: &PostgresUrl) -> String {
+pub(crate) fn postgres_url(url: &PostgresUrl) -> String {
     let mut url = url.expose().to_owned();
     for (name, value) in [
         ("connect_timeout", "5"),

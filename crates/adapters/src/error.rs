@@ -96,7 +96,7 @@ const BUSY: [&str; 6] = [
     "could not obtain lock",
     "deadlock detected",
 ];
-const UNAVAILABLE: [&str; 16] = [
+const UNAVAILABLE: [&str; 17] = [
     "terminating connection",
     "server closed the connection unexpectedly",
     "connection not open",
@@ -107,6 +107,7 @@ const UNAVAILABLE: [&str; 16] = [
     "SSL SYSCALL error",
     "the database system is",
     "cannot execute",
+    "cached plan must not change result type",
     "too many clients",
     "remaining connection slots",
     "No space left on device",
@@ -150,10 +151,13 @@ pub(crate) fn same_again(error: &RepositoryError) -> RepositoryError {
 
 /// What a failed attempt to connect says, in one line.
 pub(crate) fn connection_reason(error: &ConnectionError) -> String {
-    let message = match error {
-        ConnectionError::BadConnection(message) => message.clone(),
-        other => other.to_string(),
-    };
+    match error {
+        ConnectionError::BadConnection(message) => one_line(message),
+        other => one_line(&other.to_string()),
+    }
+}
+
+pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -191,6 +195,11 @@ mod tests {
             (
                 Unknown,
                 "cannot execute INSERT in a read-only transaction",
+                "Unavailable",
+            ),
+            (
+                Unknown,
+                "cached plan must not change result type",
                 "Unavailable",
             ),
             (Unknown, "database or disk is full", "Unavailable"),

@@ -18,9 +18,9 @@ use rusqlite::{Connection, OpenFlags, Params, Row, params};
 use thread_local::ThreadLocal;
 
 use crate::dialect::SQLITE_MMAP;
+use crate::reads;
 use crate::row::AddressRow;
 use crate::standing_reader::StandingReader;
-use crate::{DatabaseUrl, reads};
 
 /// The most addresses that a page may skip to be read inline. To skip so many takes SQLite
 /// some tens of microseconds, as long as the way to another thread and back.
@@ -44,17 +44,14 @@ pub(crate) struct InlineReads {
 }
 
 impl InlineReads {
-    /// For SQLite alone. Connections are made as they are needed.
-    pub(crate) fn of(url: &DatabaseUrl) -> io::Result<Option<Self>> {
-        let DatabaseUrl::Sqlite(path) = url.clone() else {
-            return Ok(None);
-        };
-        let for_reader = path.clone();
-        Ok(Some(Self {
+    /// Connections are made as they are needed.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let (path, for_reader) = (path.to_owned(), path.to_owned());
+        Ok(Self {
             path,
             connections: Arc::default(),
             standing_reader: Arc::new(StandingReader::start(move || connect(&for_reader))?),
-        }))
+        })
     }
 
     pub(crate) fn list(&self, customer_id: &CustomerId, page: &PageRequest) -> Option<AddressPage> {

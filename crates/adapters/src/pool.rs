@@ -10,7 +10,8 @@ use crate::dialect::{SessionOptions, StoreConnection, Synchronous};
 /// How a store works with its database.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
-    /// The most connections at once, from 1. Default: 8.
+    /// The most connections of the pool, from 1. On PostgreSQL each thread that reads may have
+    /// one more. Default: 8.
     pub pool_size: u32,
     /// How long a request waits for a free connection. Default: 1 s.
     pub pool_timeout: Duration,

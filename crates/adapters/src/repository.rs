@@ -10,10 +10,10 @@ use diesel::prelude::*;
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::{OpenError, WorkError};
-use crate::inline::InlineReads;
 use crate::migrations::migrate;
 use crate::pool::StoreManager;
 use crate::schema::address_books;
+use crate::short_reads::ShortReads;
 use crate::writer::Writer;
 use crate::{DatabaseUrl, StoreOptions, reads, writes};
 
@@ -21,7 +21,7 @@ use crate::{DatabaseUrl, StoreOptions, reads, writes};
 #[derive(Clone)]
 pub struct DieselAddressRepository {
     pool: r2d2::Pool<StoreManager>,
-    inline: Option<InlineReads>,
+    short_reads: ShortReads,
     /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
     writer: Option<Arc<Writer>>,
 }
@@ -47,7 +47,7 @@ impl DieselAddressRepository {
         };
         Ok(Self {
             pool: options.pool(url.clone()),
-            inline: InlineReads::of(url).map_err(OpenError::Thread)?,
+            short_reads: ShortReads::of(url, options)?,
             writer,
         })
     }
@@ -114,9 +114,7 @@ impl AddressRepository for DieselAddressRepository {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        if let Some(inline) = &self.inline
-            && let Some(found) = inline.list(customer_id, page)
-        {
+        if let Some(found) = self.short_reads.list(customer_id, page).await? {
             return Ok(found);
         }
         let (customer_id, page) = (customer_id.clone(), page.clone());
@@ -135,9 +133,7 @@ impl AddressRepository for DieselAddressRepository {
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        if let Some(inline) = &self.inline
-            && let Some(head) = inline.head(customer_id)
-        {
+        if let Some(head) = self.short_reads.head(customer_id).await? {
             return Ok(head);
         }
         let customer_id = customer_id.clone();
@@ -146,8 +142,8 @@ impl AddressRepository for DieselAddressRepository {
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        if let (Some(inline), [Lookup::Id(customer_id, id)]) = (&self.inline, &lookups[..])
-            && let Some(found) = inline.find(customer_id, id)
+        if let [Lookup::Id(customer_id, id)] = &lookups[..]
+            && let Some(found) = self.short_reads.find(customer_id, id).await?
         {
             return Ok(vec![found]);
         }

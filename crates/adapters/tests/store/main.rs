@@ -11,6 +11,7 @@ mod damage;
 mod inline;
 mod long_history;
 mod opening;
+mod pipeline;
 mod state_machine;
 mod support;
 mod together;

@@ -1,0 +1,232 @@
+//! The task that owns a connection.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use addressbook_domain::RepositoryError;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, Ready};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::libpq::{Answer, Arrival, Broken, Connection};
+use super::query::Query;
+use crate::error::{WorkError, one_line};
+
+/// The pause between two attempts to connect.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
+
+/// How to connect, and how long to wait.
+pub(super) struct Plan {
+    pub(super) url: String,
+    /// The SQL that sets up a session and prepares its statements.
+    pub(super) session: String,
+    /// How long a request waits for its turn at most.
+    pub(super) patience: Duration,
+    /// How long the answers to a batch may take.
+    pub(super) answer_timeout: Duration,
+}
+
+/// A query, and who waits for its answer. Dropped, it tells that there will be none.
+pub(super) struct Request {
+    query: Query,
+    since: Instant,
+    repeated: bool,
+    answer: oneshot::Sender<Result<Answer, RepositoryError>>,
+}
+
+impl Request {
+    pub(super) fn new(query: Query) -> (Self, oneshot::Receiver<Result<Answer, RepositoryError>>) {
+        let (answer, answered) = oneshot::channel();
+        let request = Self {
+            query,
+            since: Instant::now(),
+            repeated: false,
+            answer,
+        };
+        (request, answered)
+    }
+
+    /// The request for another connection; `None` if this was the second that failed it.
+    fn again(mut self) -> Option<Self> {
+        (!mem::replace(&mut self.repeated, true)).then_some(self)
+    }
+
+    fn answer(self, result: Result<Answer, RepositoryError>) {
+        // Whoever asked may have gone.
+        let _ = self.answer.send(result);
+    }
+}
+
+/// Starts a task that answers requests, on the runtime of the caller. It connects when there are
+/// any, and ends when nobody can send any more.
+pub(super) fn start(plan: Arc<Plan>) -> UnboundedSender<Request> {
+    let (sender, requests) = unbounded_channel();
+    let driver = Driver {
+        plan,
+        requests,
+        batch: Vec::new(),
+        waiting: VecDeque::new(),
+    };
+    tokio::spawn(driver.run());
+    sender
+}
+
+struct Driver {
+    plan: Arc<Plan>,
+    requests: UnboundedReceiver<Request>,
+    /// Those who are asked about next.
+    batch: Vec<Request>,
+    /// Those whose answers are still to come, in the order in which they will.
+    waiting: VecDeque<Request>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        while let Some(connection) = self.connect().await {
+            let Err(Broken(reason)) = self.serve(connection).await else {
+                return;
+            };
+            let reason = one_line(&reason);
+            tracing::warn!(reason, "gives up a connection to the database");
+            // Reads, so they may be repeated.
+            let lost = self.waiting.drain(..).filter_map(Request::again);
+            self.batch.extend(lost);
+        }
+    }
+
+    /// Connects as soon as somebody asks. `None` when nobody can any more.
+    async fn connect(&mut self) -> Option<Connection> {
+        let connecting = connect(Arc::clone(&self.plan));
+        tokio::pin!(connecting);
+        while self.gather().await {
+            let oldest = self.batch.iter().map(|request| request.since).min();
+            let due = oldest.unwrap_or_else(Instant::now) + self.plan.patience;
+            if let Ok(connection) = timeout_at(due, &mut connecting).await {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Answers requests, a batch at a time, until nobody can send any more.
+    ///
+    /// What is asked while a batch is under way makes the next one. The more there is to do, the
+    /// more of it shares a message to the server, a transaction there, and a turn of each process.
+    async fn serve(&mut self, mut connection: Connection) -> Result<(), Broken> {
+        let socket = connection.watch()?;
+        while self.gather().await {
+            let limit = self.plan.answer_timeout;
+            let exchange = self.exchange(&mut connection, &socket);
+            if let Ok(result) = timeout(limit, exchange).await {
+                result?;
+            } else {
+                self.waiting.clear();
+                return Err(Broken("no answer in time".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is a batch, and drops from it who has waited too long. False when
+    /// nobody can send any more.
+    async fn gather(&mut self) -> bool {
+        loop {
+            while let Ok(request) = self.requests.try_recv() {
+                self.batch.push(request);
+            }
+            let patience = self.plan.patience;
+            self.batch
+                .retain(|request| request.since.elapsed() < patience);
+            if !self.batch.is_empty() {
+                return true;
+            }
+            self.batch.push(match self.requests.recv().await {
+                Some(request) => request,
+                None => return false,
+            });
+        }
+    }
+
+    /// Sends the batch and hands out its answers. Those behind one that failed, which the server
+    /// passes over, are left for the next batch.
+    async fn exchange(
+        &mut self,
+        connection: &mut Connection,
+        socket: &AsyncFd<OwnedFd>,
+    ) -> Result<(), Broken> {
+        self.waiting.extend(self.batch.drain(..));
+        for request in &self.waiting {
+            connection.send(&request.query)?;
+        }
+        connection.send_sync()?;
+        let mut health = Ok(());
+        loop {
+            let arrival = next(connection, socket).await?;
+            let Some(request) = self.waiting.pop_front() else {
+                return health; // What arrived is the sync.
+            };
+            match arrival {
+                Arrival::Answer(answer) => request.answer(Ok(answer)),
+                Arrival::PassedOver if health.is_ok() => self.batch.push(request),
+                Arrival::PassedOver => self.batch.extend(request.again()),
+                Arrival::Failed(error) => {
+                    let reason = error.to_string();
+                    let error = RepositoryError::from(WorkError::Diesel(error));
+                    if !matches!(error, RepositoryError::Unavailable(_)) {
+                        request.answer(Err(error));
+                        continue;
+                    }
+                    health = Err(Broken(reason));
+                    if request.repeated {
+                        request.answer(Err(error));
+                    } else {
+                        self.batch.extend(request.again());
+                    }
+                }
+                Arrival::Synced => return Err(Broken("an answer is missing".into())),
+            }
+        }
+    }
+}
+
+/// Tries until it succeeds.
+async fn connect(plan: Arc<Plan>) -> Connection {
+    loop {
+        let plan = Arc::clone(&plan);
+        let connect = move || Connection::connect(&plan.url, &plan.session);
+        let reason = match spawn_blocking(connect).await {
+            Ok(Ok(connection)) => return connection,
+            Ok(Err(Broken(reason))) => one_line(&reason),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(reason, "cannot connect to the database");
+        sleep(RECONNECT_PAUSE).await;
+    }
+}
+
+/// Sends what is queued, and waits for what arrives next.
+async fn next(connection: &mut Connection, socket: &AsyncFd<OwnedFd>) -> Result<Arrival, Broken> {
+    loop {
+        if let Some(arrival) = connection.next()? {
+            return Ok(arrival);
+        }
+        let interest = if connection.flush()? {
+            Interest::READABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        let mut guard = socket.ready(interest).await?;
+        if !connection.flush()? {
+            guard.clear_ready_matching(Ready::WRITABLE);
+        }
+        if !connection.consume()? {
+            guard.clear_ready_matching(Ready::READABLE);
+        }
+    }
+}

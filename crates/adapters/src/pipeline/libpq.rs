@@ -1,0 +1,305 @@
+//! The part of libpq that a pipeline needs, safe to use. All that is unsafe is here.
+#![expect(unsafe_code, reason = "libpq is a C library")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::{io, ptr, slice};
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use pq_sys::{
+    ConnStatusType, ExecStatusType, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_SQLSTATE, PGconn, PGresult,
+    PQclear, PQconnectdb, PQconsumeInput, PQenterPipelineMode, PQerrorMessage, PQexec, PQfinish,
+    PQflush, PQfname, PQftype, PQgetResult, PQgetisnull, PQgetlength, PQgetvalue, PQisBusy,
+    PQnfields, PQntuples, PQresultErrorField, PQresultStatus, PQsendPipelineSync,
+    PQsendQueryPrepared, PQsetNoticeProcessor, PQsetnonblocking, PQsocket, PQsocketPoll,
+    PQsslInUse, PQstatus,
+};
+use tokio::io::unix::AsyncFd;
+
+use super::query::Query;
+
+/// Parameters and results are in PostgreSQL's binary format, as Diesel has them.
+const BINARY: c_int = 1;
+
+/// A connection in pipeline mode: what is sent does not wait for the answers to what was sent
+/// before. No method but [`connect`](Self::connect) waits for anything.
+pub(super) struct Connection(NonNull<PGconn>);
+
+// SAFETY: libpq lets a connection be used by any thread, by one at a time. All that changes it
+// takes `&mut self`.
+unsafe impl Send for Connection {}
+
+/// What libpq says about a connection that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Broken(pub(super) String);
+
+/// What arrived next on a connection.
+pub(super) enum Arrival {
+    /// What a statement gave.
+    Answer(Answer),
+    /// Why a statement failed.
+    Failed(DieselError),
+    /// A statement was not run, because one before it failed.
+    PassedOver,
+    /// The end of a batch.
+    Synced,
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Connection {
+    /// Connects, runs SQL that sets up the session, and enters pipeline mode. Waits for the
+    /// server, so it is for threads that may.
+    pub(super) fn connect(url: &str, session: &str) -> Result<Self, Broken> {
+        let url = c_string(url)?;
+        let session = c_string(session)?;
+        // SAFETY: the URL ends with its NUL and outlives the call.
+        let connection = unsafe { PQconnectdb(url.as_ptr()) };
+        let connection = NonNull::new(connection).ok_or_else(|| Broken("out of memory".into()))?;
+        let this = Self(connection);
+        let connection = this.0.as_ptr();
+        // SAFETY: the connection was just made, and is closed only when `this` is dropped.
+        if unsafe { PQstatus(connection) } != ConnStatusType::CONNECTION_OK {
+            return Err(this.broken());
+        }
+        // SAFETY: as above; the processor takes any message, and no state.
+        unsafe { PQsetNoticeProcessor(connection, Some(ignore_notice), ptr::null_mut()) };
+        // SAFETY: as above; the SQL ends with its NUL and outlives the call.
+        let result = NonNull::new(unsafe { PQexec(connection, session.as_ptr()) });
+        let done = result
+            .map(Answer)
+            .is_some_and(|answer| matches!(answer.status(), ExecStatusType::PGRES_COMMAND_OK));
+        // SAFETY: as above.
+        let pipelined = done
+            && unsafe {
+                PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) == 1
+            };
+        if pipelined {
+            Ok(this)
+        } else {
+            Err(this.broken())
+        }
+    }
+
+    /// Queues the execution of a prepared statement.
+    pub(super) fn send(&mut self, query: &Query) -> Result<(), Broken> {
+        let Query { name, binds } = query;
+        let values: Vec<*const c_char> = binds
+            .iter()
+            .map(|bind| {
+                bind.as_ref()
+                    .map_or(ptr::null(), |bytes| bytes.as_ptr().cast())
+            })
+            .collect();
+        let lengths: Vec<c_int> = binds
+            .iter()
+            .map(|bind| bind.as_deref().map_or(0, length))
+            .collect();
+        let formats = vec![BINARY; binds.len()];
+        // SAFETY: the name ends with its NUL; there are as many values, lengths and formats as
+        // is said, each value is null or as long as is said; all outlive the call, which copies
+        // them.
+        let sent = unsafe {
+            PQsendQueryPrepared(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                length(binds),
+                values.as_ptr(),
+                lengths.as_ptr(),
+                formats.as_ptr(),
+                BINARY,
+            )
+        };
+        self.check(sent == 1)
+    }
+
+    /// Queues the end of a batch. A statement that fails takes those behind it along up to here.
+    pub(super) fn send_sync(&mut self) -> Result<(), Broken> {
+        // SAFETY: the connection is open as long as `self` is.
+        let sent = unsafe { PQsendPipelineSync(self.0.as_ptr()) };
+        self.check(sent == 1)
+    }
+
+    /// Sends what is queued, as far as the socket takes it, and whether that was all.
+    pub(super) fn flush(&mut self) -> Result<bool, Broken> {
+        // SAFETY: the connection is open as long as `self` is.
+        let left = unsafe { PQflush(self.0.as_ptr()) };
+        self.check(left >= 0)?;
+        Ok(left == 0)
+    }
+
+    /// Takes from the socket what is there, or some of it if that is much, and whether there is
+    /// more.
+    pub(super) fn consume(&mut self) -> Result<bool, Broken> {
+        // SAFETY: the connection is open as long as `self` is.
+        let mut consumed = unsafe { PQconsumeInput(self.0.as_ptr()) };
+        // A record of TLS is up to 16 KiB, of which libpq takes 8 KiB at least; the rest, which
+        // OpenSSL holds, does not show at the socket.
+        // SAFETY: as above.
+        if consumed == 1 && unsafe { PQsslInUse(self.0.as_ptr()) } == 1 {
+            // SAFETY: as above.
+            consumed = unsafe { PQconsumeInput(self.0.as_ptr()) };
+        }
+        self.check(consumed == 1)?;
+        // SAFETY: any number may be asked about; the moment 0 is past, so nothing waits.
+        Ok(unsafe { PQsocketPoll(self.socket(), 1, 0, 0) } > 0)
+    }
+
+    /// What arrived next, or `None` where that is not here yet as a whole. Only to be asked as
+    /// long as a sync is to come.
+    pub(super) fn next(&mut self) -> Result<Option<Arrival>, Broken> {
+        let connection = self.0.as_ptr();
+        // SAFETY: the connection is open as long as `self` is. Nothing waits, because libpq is
+        // asked for a result only when it is not busy.
+        while unsafe { PQisBusy(connection) } == 0 {
+            let result = unsafe { PQgetResult(connection) };
+            let Some(result) = NonNull::new(result) else {
+                // The results of one statement end so, and those of a lost connection.
+                self.check(unsafe { PQstatus(connection) } == ConnStatusType::CONNECTION_OK)?;
+                continue;
+            };
+            let answer = Answer(result);
+            return Ok(Some(match answer.status() {
+                ExecStatusType::PGRES_TUPLES_OK => Arrival::Answer(answer),
+                ExecStatusType::PGRES_PIPELINE_ABORTED => Arrival::PassedOver,
+                ExecStatusType::PGRES_PIPELINE_SYNC => Arrival::Synced,
+                _ => Arrival::Failed(answer.error()),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// The socket, to wait for. A second descriptor of it, because libpq closes its own as soon
+    /// as the connection breaks.
+    pub(super) fn watch(&self) -> Result<AsyncFd<OwnedFd>, Broken> {
+        // SAFETY: it is connected, so it has a socket, which is open during this call.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.socket()) }.try_clone_to_owned()?;
+        // SAFETY: an `OwnedFd` is one open file as long as it lives.
+        unsafe { AsyncFd::register(socket) }.map_err(|error| Broken(error.to_string()))
+    }
+
+    fn socket(&self) -> RawFd {
+        // SAFETY: the connection is open as long as `self` is.
+        unsafe { PQsocket(self.0.as_ptr()) }
+    }
+
+    fn check(&self, fine: bool) -> Result<(), Broken> {
+        if fine { Ok(()) } else { Err(self.broken()) }
+    }
+
+    fn broken(&self) -> Broken {
+        // SAFETY: libpq gives a text that ends with NUL and stays until the connection's next
+        // use; it is copied before.
+        let message = unsafe { CStr::from_ptr(PQerrorMessage(self.0.as_ptr())) };
+        Broken(message.to_string_lossy().trim().to_owned())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: nobody else closes it, and nobody can use it any more.
+        unsafe { PQfinish(self.0.as_ptr()) };
+    }
+}
+
+extern "C" fn ignore_notice(_: *mut c_void, _: *const c_char) {}
+
+fn c_string(text: &str) -> Result<CString, Broken> {
+    CString::new(text).map_err(|error| Broken(error.to_string()))
+}
+
+/// A length as libpq counts. What is too long for it is refused by the server's own limits
+/// long before.
+fn length<T>(items: &[T]) -> c_int {
+    c_int::try_from(items.len()).unwrap_or(c_int::MAX)
+}
+
+/// What a statement gave.
+pub(super) struct Answer(NonNull<PGresult>);
+
+// SAFETY: libpq never changes a result that it has handed out.
+unsafe impl Send for Answer {}
+
+impl Answer {
+    fn status(&self) -> ExecStatusType {
+        // SAFETY: the result is there as long as `self` is.
+        unsafe { PQresultStatus(self.0.as_ptr()) }
+    }
+
+    /// The error, as Diesel would have it.
+    fn error(&self) -> DieselError {
+        let kind = match self.error_field(PG_DIAG_SQLSTATE).as_deref() {
+            Some("40001") => DatabaseErrorKind::SerializationFailure,
+            _ => DatabaseErrorKind::Unknown,
+        };
+        let message = self.error_field(PG_DIAG_MESSAGE_PRIMARY);
+        DieselError::DatabaseError(kind, Box::new(message.unwrap_or_default()))
+    }
+
+    fn error_field(&self, field: u8) -> Option<String> {
+        // SAFETY: the result is there as long as `self` is. What libpq gives is null or a text
+        // that ends with NUL and lives as long; it is copied.
+        unsafe {
+            let text = PQresultErrorField(self.0.as_ptr(), field.into());
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        }
+    }
+
+    pub(super) fn row_count(&self) -> usize {
+        // SAFETY: the result is there as long as `self` is.
+        unsafe { PQntuples(self.0.as_ptr()) }.unsigned_abs() as usize
+    }
+
+    pub(super) fn column_count(&self) -> usize {
+        // SAFETY: the result is there as long as `self` is.
+        unsafe { PQnfields(self.0.as_ptr()) }.unsigned_abs() as usize
+    }
+
+    /// The type of a column as PostgreSQL numbers it; 0 where there is no such column.
+    pub(super) fn column_type(&self, column: usize) -> u32 {
+        c_int::try_from(column).map_or(0, |column| {
+            // SAFETY: libpq judges the column itself.
+            unsafe { PQftype(self.0.as_ptr(), column) }
+        })
+    }
+
+    pub(super) fn column_name(&self, column: usize) -> Option<&str> {
+        let column = c_int::try_from(column).ok()?;
+        // SAFETY: libpq judges the column itself, and gives null or a text that ends with NUL
+        // and lives as long as the result.
+        let name = unsafe {
+            let name = PQfname(self.0.as_ptr(), column);
+            (!name.is_null()).then(|| CStr::from_ptr(name))
+        };
+        name?.to_str().ok()
+    }
+
+    /// The bytes of a value; `None` if it is null, or if there is no such row or column.
+    pub(super) fn value(&self, row: usize, column: usize) -> Option<&[u8]> {
+        if row >= self.row_count() || column >= self.column_count() {
+            return None;
+        }
+        let (row, column) = (c_int::try_from(row).ok()?, c_int::try_from(column).ok()?);
+        let result = self.0.as_ptr();
+        // SAFETY: row and column exist. A value that is not null is as long as libpq says, and
+        // lives unchanged as long as the result.
+        unsafe {
+            (PQgetisnull(result, row, column) == 0).then(|| {
+                let length = PQgetlength(result, row, column).unsigned_abs() as usize;
+                slice::from_raw_parts(PQgetvalue(result, row, column).cast(), length)
+            })
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: nobody else frees it, and what was borrowed from it is gone.
+        unsafe { PQclear(self.0.as_ptr()) };
+    }
+}
