@@ -46,15 +46,25 @@ pub type Subject = Arc<dyn AddressRepository>;
 
 /// Makes a test of every promise. Takes a function that gives an empty repository and
 /// whatever has to live as long as it does: `fn() -> (Arc<dyn AddressRepository>, T)`.
+///
+/// With `walk` before the function, it keeps all promises one after the other instead, for
+/// tests that watch what an adapter does meanwhile.
 #[macro_export]
 macro_rules! address_repository_contract {
     ($subject:path) => {
-        $crate::address_repository_contract! { $subject:
+        $crate::address_repository_contract! { @promises test $subject }
+    };
+    (walk $subject:path) => {
+        $crate::address_repository_contract! { @promises walk $subject }
+    };
+    (@promises $shape:ident $subject:path) => {
+        $crate::address_repository_contract! { @$shape $subject:
             is_ready,
             lists_an_empty_page_for_an_unknown_customer,
             lists_an_empty_page_with_the_head_past_the_end,
             lists_by_ascending_id,
             pages_of_every_size_hold_each_address_exactly_once,
+            pages_far_into_a_large_book_hold_the_same,
             pages_after_an_id_begin_with_the_next_greater_one,
             the_whole_book_holds_all_its_addresses,
             the_head_of_a_page_is_of_the_moment_of_its_addresses,
@@ -99,15 +109,20 @@ macro_rules! address_repository_contract {
             keeps_ids_apart_that_differ_only_in_case,
         }
     };
-    ($subject:path: $($promise:ident),+ $(,)?) => {
+    (@test $subject:path: $($promise:ident),+ $(,)?) => {
         $(
             #[test]
             fn $promise() {
-                let (repository, _alive) = $subject();
-                $crate::contract::run($crate::contract::$promise(repository));
+                $crate::address_repository_contract! { @walk $subject: $promise }
             }
         )+
     };
+    (@walk $subject:path: $($promise:ident),+ $(,)?) => {{
+        $(
+            let (repository, _alive) = $subject();
+            $crate::contract::run($crate::contract::$promise(repository));
+        )+
+    }};
 }
 
 /// Runs a promise to its end, on two threads.

@@ -86,6 +86,22 @@ pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subj
     }
 }
 
+/// `list`: pages far into a large book, between the books of two others, hold what they would
+/// near its beginning.
+pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
+    let books = [("cus_1", 3), ("cus_2", 2_500), ("cus_3", 3)];
+    for (customer_id, count) in books {
+        let addresses = (0..count).map(|number| address(customer_id, number));
+        repository.commit(creating(addresses)).await.unwrap();
+    }
+    for offset in [999, 1_000, 1_001, 1_002, 2_000, 2_498, 2_499, 2_500, 2_501] {
+        let page = list(&repository, &customer("cus_2"), 3, offset).await;
+        let expected = (offset..2_500).take(3).map(|n| address_id(n).to_string());
+        assert_eq!(ids(&page), expected.collect::<Vec<_>>(), "from {offset}");
+        assert_eq!(page.head().addresses, 2_500);
+    }
+}
+
 /// `list`: a page after an id begins with the next greater one, whether or not there is
 /// an address of that id.
 pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subject) {

@@ -1,0 +1,225 @@
+//! What each statement costs, whatever the size of the books: how the databases go about it.
+//!
+//! The statements are those that the contract suite makes the repository run, so that none is
+//! forgotten. Each is explained on a database that is not empty.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+#[path = "../store/support.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard};
+
+use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_testkit::address_repository_contract;
+use diesel::connection::{
+    Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation,
+};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use crate::support::{Database, RawConnection, Subject};
+
+/// What the plans of a store may show.
+struct Rules {
+    /// Steps that read or hold more than is asked for.
+    costly: [&'static str; 2],
+    /// Statements that have such a step, the step, and why that is right.
+    exceptions: &'static [(&'static str, &'static str, &'static str)],
+    /// The step by which a deep offset passes over keys and not over addresses.
+    keys_alone: &'static str,
+}
+
+const SQLITE: Rules = Rules {
+    costly: ["SCAN ", "USE TEMP B-TREE"],
+    exceptions: &[
+        (
+            "SELECT `address_books`.`revision` FROM `address_books` LIMIT",
+            "SCAN address_books",
+            "asks for any one row",
+        ),
+        (
+            "SELECT `addresses`.`customer_id`",
+            "SCAN addresses",
+            "an export's first step: the first rows of all, in the order of the primary key",
+        ),
+    ],
+    keys_alone: "SEARCH passed USING COVERING INDEX addresses_by_key (customer_id=?)",
+};
+
+const POSTGRES: Rules = Rules {
+    costly: ["Seq Scan on ", "Sort"],
+    exceptions: &[
+        (
+            "SELECT \"address_books\".\"revision\" FROM \"address_books\" LIMIT",
+            "Seq Scan on address_books",
+            "asks for any one row",
+        ),
+        (
+            "DELETE FROM idempotency_records WHERE (customer_id, key) IN",
+            "Sort",
+            "puts the few keys of one step in order, to look each up once",
+        ),
+    ],
+    keys_alone: "Index Only Scan using addresses_pkey on addresses passed",
+};
+
+fn sqlite() -> Subject {
+    Database::sqlite().subject()
+}
+
+fn postgres() -> Subject {
+    Database::postgres().subject()
+}
+
+#[test]
+fn every_statement_on_sqlite_goes_by_keys() {
+    let statements = statements_of(|| address_repository_contract!(walk sqlite));
+    let database = Database::sqlite();
+    let RawConnection::Sqlite(mut connection) = filled(&database) else {
+        unreachable!()
+    };
+    check(&statements, &SQLITE, |sql| {
+        sql_query(format!("EXPLAIN QUERY PLAN {sql}"))
+            .load(&mut connection)
+            .unwrap()
+            .into_iter()
+            .map(|SqliteStep { detail }| detail)
+            .collect()
+    });
+}
+
+#[test]
+fn every_statement_on_postgres_goes_by_keys() {
+    let statements = statements_of(|| address_repository_contract!(walk postgres));
+    let RawConnection::Postgres(mut connection) = filled(&Database::postgres()) else {
+        unreachable!()
+    };
+    // As the server plans a statement for all values, not for some.
+    connection
+        .batch_execute("SET plan_cache_mode = force_generic_plan")
+        .unwrap();
+    check(&statements, &POSTGRES, |sql| {
+        let values = (1..).take_while(|n| sql.contains(&format!("${n}"))).count();
+        let values = match vec!["NULL"; values].join(", ") {
+            none if none.is_empty() => none,
+            some => format!("({some})"),
+        };
+        let prepare = format!("DEALLOCATE ALL; PREPARE explained AS {sql}");
+        connection.batch_execute(&prepare).unwrap();
+        sql_query(format!("EXPLAIN (COSTS OFF) EXECUTE explained{values}"))
+            .load(&mut connection)
+            .unwrap()
+            .into_iter()
+            .map(|PostgresStep { step }| step)
+            .collect()
+    });
+}
+
+/// Holds each statement's plan against the rules.
+fn check(
+    statements: &BTreeSet<String>,
+    rules: &Rules,
+    mut explain: impl FnMut(&str) -> Vec<String>,
+) {
+    assert!(statements.len() > 20, "{statements:#?}");
+    let mut faults = Vec::new();
+    for sql in statements {
+        let plan = explain(sql);
+        let is_fault = |step: &String| {
+            rules.costly.iter().any(|costly| step.contains(costly))
+                && !rules.exceptions.iter().any(|(statement, excused, _)| {
+                    sql.starts_with(statement) && step.contains(excused)
+                })
+        };
+        let passes_addresses =
+            sql.contains("passed") && !plan.iter().any(|step| step.contains(rules.keys_alone));
+        if passes_addresses || plan.iter().any(is_fault) {
+            faults.push(format!("{sql}\n  {}", plan.join("\n  ")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// The statements on our tables that all connections have run since somebody began to record.
+static RECORDED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn statements_of(work: impl FnOnce()) -> BTreeSet<String> {
+    /// One store at a time.
+    static RECORDING: Mutex<()> = Mutex::new(());
+    let _recording: MutexGuard<'_, ()> = RECORDING.lock().unwrap();
+    RECORDED.lock().unwrap().clear();
+    set_default_instrumentation(|| Some(Box::new(Recorder))).unwrap();
+    work();
+    set_default_instrumentation(|| None).unwrap();
+    RECORDED.lock().unwrap().clone()
+}
+
+struct Recorder;
+
+impl Instrumentation for Recorder {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let InstrumentationEvent::StartQuery { query, .. } = event else {
+            return;
+        };
+        let query = query.to_string();
+        // Behind it, Diesel says which values the statement has.
+        let sql = query.split(" -- binds: ").next().unwrap_or_default();
+        let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COPY"];
+        if verbs.iter().any(|verb| sql.starts_with(verb)) && !sql.contains("__diesel") {
+            RECORDED.lock().unwrap().insert(sql.to_owned());
+        }
+    }
+}
+
+/// Fills 2,000 books with ten addresses each and one with 5,000; every address has two revisions
+/// and a key.
+const FILL: &str = "
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
+    INSERT INTO address_books SELECT 'cus_' || n, 10, 1 FROM numbers;
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 24999)
+    INSERT INTO addresses
+    SELECT 'cus_' || CASE WHEN n < 20000 THEN n % 2000 ELSE 2000 END,
+           'add_' || (1000000000 + n) || '0000000000000000',
+           NULL, 'Region', 'City', 'RW', NULL, n, n, 1
+    FROM numbers;
+    INSERT INTO address_revisions
+    SELECT customer_id, id, n, 'updated', n,
+           description, region, city, country, custom_data, created_at, updated_at
+    FROM addresses, (SELECT 1 AS n UNION SELECT 2) AS two;
+    INSERT INTO idempotency_records
+    SELECT customer_id, id, CAST('12345678901234567890123456789012' AS FINGERPRINT), id, created_at
+    FROM addresses;";
+
+/// An own connection to a database so filled.
+fn filled(database: &Database) -> RawConnection {
+    DieselAddressRepository::migrate(&database.url, &StoreOptions::default()).unwrap();
+    let mut connection = database.connect();
+    match connection {
+        // Without statistics, as in operation.
+        RawConnection::Sqlite(_) => connection.execute(&FILL.replace("FINGERPRINT", "blob")),
+        // PostgreSQL gathers its own by and by.
+        RawConnection::Postgres(_) => {
+            connection.execute(&FILL.replace("FINGERPRINT", "bytea"));
+            connection.execute("VACUUM ANALYZE");
+        }
+    }
+    connection
+}
+
+#[derive(QueryableByName)]
+struct SqliteStep {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct PostgresStep {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    step: String,
+}
