@@ -5,6 +5,7 @@
 //! Each query is written once and compiled for both databases. Whatever differs
 //! between the two stands in `dialect.rs`; the schemas in `migrations/`.
 
+mod bulk;
 mod checkpoints;
 mod database_url;
 mod dialect;
@@ -13,6 +14,7 @@ mod inline;
 mod migrations;
 mod pipeline;
 mod pool;
+mod prepared;
 mod reads;
 mod repository;
 mod row;

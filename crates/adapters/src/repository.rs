@@ -15,7 +15,7 @@ use crate::pool::StoreManager;
 use crate::schema::address_books;
 use crate::short_reads::ShortReads;
 use crate::writer::Writer;
-use crate::{DatabaseUrl, StoreOptions, reads, writes};
+use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
 
 /// Keeps addresses in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
 #[derive(Clone)]
@@ -161,6 +161,17 @@ impl AddressRepository for DieselAddressRepository {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+        let commit = Arc::new(commit);
+        if bulk::fits(&commit) {
+            let creations = Arc::clone(&commit);
+            let made = self
+                .run_write(move |store| bulk::create(store, &creations))
+                .await;
+            if !matches!(made, Err(RepositoryError::Conflict { .. })) {
+                return made;
+            }
+            // Nothing was changed. Which of them does not fit, and why, takes another way.
+        }
         self.run_write(move |store| writes::commit(store, &commit))
             .await
     }

@@ -6,7 +6,7 @@ use addressbook_domain::{
 };
 use diesel::prelude::*;
 
-use crate::schema::addresses;
+use crate::schema::{address_revisions, addresses};
 
 /// An address as a row, borrowed on its way in and owned on its way out.
 #[derive(AsChangeset, Insertable, Queryable, Selectable)]
@@ -92,7 +92,50 @@ impl TryFrom<AddressRow<'_>> for Address {
     }
 }
 
-/// A revision as a row: the address as it was, what happened and when.
+/// A revision as a row on its way in.
+#[derive(Insertable)]
+#[diesel(table_name = address_revisions, treat_none_as_default_value = false)]
+pub(crate) struct NewRevision<'a> {
+    customer_id: &'a str,
+    id: &'a str,
+    revision: i64,
+    change: &'static str,
+    changed_at: i64,
+    description: Option<&'a str>,
+    region: &'a str,
+    city: &'a str,
+    country: &'a str,
+    custom_data: Option<&'a str>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl<'a> NewRevision<'a> {
+    /// What an address became, or was, at a change of it.
+    pub(crate) fn of(
+        row: &'a AddressRow<'_>,
+        revision: i64,
+        change: ChangeKind,
+        changed_at: Timestamp,
+    ) -> Self {
+        Self {
+            customer_id: &row.customer_id,
+            id: &row.id,
+            revision,
+            change: change.as_str(),
+            changed_at: changed_at.unix_ms(),
+            description: row.description.as_deref(),
+            region: &row.region,
+            city: &row.city,
+            country: &row.country,
+            custom_data: row.custom_data.as_deref(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A revision as a row on its way out: the address as it was, what happened and when.
 pub(crate) type RevisionRow<'a> = (AddressRow<'a>, String, i64);
 
 pub(crate) fn revision(

@@ -13,7 +13,8 @@ use diesel::{delete, insert_into, sql_query, update};
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
-use crate::row::AddressRow;
+use crate::prepared::Prepared;
+use crate::row::{AddressRow, NewRevision};
 use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
@@ -46,9 +47,9 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             Change::Replace { .. } => {}
             Change::Remove(_) => {
                 *size -= 1;
-                on_each!(store, c => update(address_books::table.find(customer_id))
-                    .set(address_books::addresses.eq(address_books::addresses - 1))
-                    .execute(c))?;
+                let one_less = update(address_books::table.find(customer_id))
+                    .set(address_books::addresses.eq(address_books::addresses - 1));
+                on_each!(store, c => Prepared(one_less).execute(c))?;
             }
         }
     }
@@ -61,13 +62,13 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
 /// Opens the book if need be, adds to its count and takes it to its next revision; returns
 /// the count. The first revision is the time in milliseconds: should a book be erased and
 /// opened again, its revisions still tell the two apart.
-fn open_book(
+pub(crate) fn open_book(
     store: &mut StoreConnection,
     customer_id: &str,
     created: i64,
     at: Timestamp,
 ) -> Result<i64, WorkError> {
-    Ok(on_each!(store, c => insert_into(address_books::table)
+    let opening = insert_into(address_books::table)
         .values((
             address_books::customer_id.eq(customer_id),
             address_books::addresses.eq(created),
@@ -79,8 +80,8 @@ fn open_book(
             address_books::addresses.eq(address_books::addresses + created),
             address_books::revision.eq(address_books::revision + 1),
         ))
-        .returning(address_books::addresses)
-        .get_result(c))?)
+        .returning(address_books::addresses);
+    Ok(on_each!(store, c => Prepared(opening).get_result(c))?)
 }
 
 /// Makes a change and writes its revision; `false` when it does not fit what is kept.
@@ -102,18 +103,10 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
             .filter(addresses::revision.eq(i64::from(revision.get())))
     };
     let (written, kind) = match change {
-        Change::Create(_) => {
-            let written = on_each!(store, c => insert_into(addresses::table)
-                .values(&row)
-                .on_conflict((addresses::customer_id, addresses::id))
-                .do_nothing()
-                .execute(c))?;
-            (written, ChangeKind::Created)
-        }
+        Change::Create(_) => (insert(store, &row)?, ChangeKind::Created),
         Change::Replace { expected, .. } => {
-            let written = on_each!(store, c => update(at_revision(*expected))
-                .set(&row)
-                .execute(c))?;
+            let replacement = update(at_revision(*expected)).set(&row);
+            let written = on_each!(store, c => Prepared(replacement).execute(c))?;
             (written, ChangeKind::Updated)
         }
         Change::Remove(_) => {
@@ -131,31 +124,30 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
     Ok(true)
 }
 
+/// Writes a new address; returns 0 when there is one of that id already.
+pub(crate) fn insert(
+    store: &mut StoreConnection,
+    row: &AddressRow<'_>,
+) -> Result<usize, WorkError> {
+    let creation = insert_into(addresses::table)
+        .values(row)
+        .on_conflict((addresses::customer_id, addresses::id))
+        .do_nothing();
+    Ok(on_each!(store, c => Prepared(creation).execute(c))?)
+}
+
 /// Writes a revision; returns 0 when there is one of that number already.
-fn note(
+pub(crate) fn note(
     store: &mut StoreConnection,
     row: &AddressRow<'_>,
     revision: i64,
     kind: ChangeKind,
     at: Timestamp,
 ) -> Result<usize, WorkError> {
-    Ok(on_each!(store, c => insert_into(address_revisions::table)
-        .values((
-            address_revisions::customer_id.eq(&row.customer_id),
-            address_revisions::id.eq(&row.id),
-            address_revisions::revision.eq(revision),
-            address_revisions::change.eq(kind.as_str()),
-            address_revisions::changed_at.eq(at.unix_ms()),
-            address_revisions::description.eq(&row.description),
-            address_revisions::region.eq(&row.region),
-            address_revisions::city.eq(&row.city),
-            address_revisions::country.eq(&row.country),
-            address_revisions::custom_data.eq(&row.custom_data),
-            address_revisions::created_at.eq(row.created_at),
-            address_revisions::updated_at.eq(row.updated_at),
-        ))
-        .on_conflict_do_nothing()
-        .execute(c))?)
+    let record = insert_into(address_revisions::table)
+        .values(NewRevision::of(row, revision, kind, at))
+        .on_conflict_do_nothing();
+    Ok(on_each!(store, c => Prepared(record).execute(c))?)
 }
 
 /// Gives an address that was removed before, and is created again, the revision after its
@@ -168,9 +160,8 @@ fn take_up_revisions(store: &mut StoreConnection, address: &Address) -> Result<i
         .select(max(address_revisions::revision))
         .first(c))?;
     let revision = last.unwrap_or(0) + 1;
-    on_each!(store, c => update(addresses::table.find(key))
-        .set(addresses::revision.eq(revision))
-        .execute(c))?;
+    let taking_up = update(addresses::table.find(key)).set(addresses::revision.eq(revision));
+    on_each!(store, c => Prepared(taking_up).execute(c))?;
     Ok(revision)
 }
 
@@ -182,7 +173,7 @@ fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
                 .find(key)
                 .filter(idempotency_records::created_at.lt(kept.expired_before.unix_ms())))
         .execute(c))?;
-    let written = on_each!(store, c => insert_into(idempotency_records::table)
+    let record = insert_into(idempotency_records::table)
         .values((
             idempotency_records::customer_id.eq(key.0),
             idempotency_records::key.eq(key.1),
@@ -190,8 +181,8 @@ fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
             idempotency_records::address_id.eq(record.address_id.as_str()),
             idempotency_records::created_at.eq(record.created_at.unix_ms()),
         ))
-        .on_conflict_do_nothing()
-        .execute(c))?;
+        .on_conflict_do_nothing();
+    let written = on_each!(store, c => Prepared(record).execute(c))?;
     match written {
         1 => Ok(()),
         _ => Err(RepositoryError::KeyTaken.into()),

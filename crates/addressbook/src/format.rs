@@ -42,10 +42,10 @@ pub(crate) struct Line {
 }
 
 /// The lines of an input, as they are read: the input may be endless.
-pub(crate) type Lines<'a> = Box<dyn Iterator<Item = anyhow::Result<Line>> + 'a>;
+pub(crate) type Lines<'a> = Box<dyn Iterator<Item = anyhow::Result<Line>> + Send + 'a>;
 
 impl Format {
-    pub(crate) fn read<'a>(self, input: impl BufRead + 'a) -> anyhow::Result<Lines<'a>> {
+    pub(crate) fn read<'a>(self, input: impl BufRead + Send + 'a) -> anyhow::Result<Lines<'a>> {
         Ok(match self {
             Self::Ndjson => Box::new(ndjson::Reader::new(input)),
             Self::Csv => Box::new(csv::Reader::new(input)?),

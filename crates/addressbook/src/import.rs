@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use addressbook_domain::{
     AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError,
@@ -42,7 +44,7 @@ pub(crate) struct ImportArguments {
 
     /// How many lines make a batch, which is imported whole or not at all
     #[arg(long, value_name = "LINES", env = "ADDRESSBOOK_IMPORT_BATCH_LINES")]
-    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     import_batch_lines: u32,
 
     #[command(flatten)]
@@ -89,7 +91,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         report: Report::default(),
         imported_through: None,
     };
-    let done = actix_web::rt::System::new().block_on(import.run(lines));
+    let done = actix_web::rt::System::new().block_on(import.run(read_ahead(lines)));
     import.progress.finish();
     println!(
         "{}",
@@ -104,9 +106,29 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+/// How many lines the reading thread hands over at a time, and how often it does so ahead of
+/// what is imported: what it costs to hand over no longer counts, and memory stays bounded.
+const LINES_AHEAD: usize = 500;
+const STEPS_AHEAD: usize = 4;
+
+/// The same lines, read on a thread of their own while others are imported. The thread ends
+/// with the lines, or with the program: nobody waits for input that nobody wants any more.
+fn read_ahead(mut lines: Lines<'static>) -> impl Iterator<Item = anyhow::Result<Line>> {
+    let (sender, receiver) = sync_channel(STEPS_AHEAD);
+    thread::spawn(move || {
+        loop {
+            let step: Vec<_> = lines.by_ref().take(LINES_AHEAD).collect();
+            if step.is_empty() || sender.send(step).is_err() {
+                return;
+            }
+        }
+    });
+    receiver.into_iter().flatten()
+}
+
+fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     if file.as_os_str() == "-" {
-        return Ok((Box::new(io::stdin().lock()), None));
+        return Ok((Box::new(io::stdin()), None));
     }
     let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let bytes = opened
@@ -181,7 +203,10 @@ const CONFLICT: &str = "id: exists with other content; --on-conflict update repl
 const BOOK_FULL: &str = "customer_id: has as many addresses as a customer may have";
 
 impl Import<'_> {
-    async fn run(&mut self, lines: Lines<'_>) -> anyhow::Result<()> {
+    async fn run(
+        &mut self,
+        lines: impl Iterator<Item = anyhow::Result<Line>>,
+    ) -> anyhow::Result<()> {
         let mut batch = Batch::default();
         for line in lines {
             let line = line.with_context(|| format!("cannot read on; {}", self.stopped(&batch)))?;

@@ -162,6 +162,9 @@ impl AddressService {
         at: Timestamp,
     ) -> (Vec<ImportOutcome>, Batch) {
         let mut batch = Batch::default();
+        if entries.iter().any(|entry| entry.id.is_none()) {
+            batch.by_content = Some(HashMap::new());
+        }
         let mut decide =
             |(index, (entry, found)): (usize, (&ImportEntry, &Option<Address>))| match batch
                 .current(entry, found.as_ref())
@@ -205,7 +208,8 @@ struct Batch {
     changes: Vec<Change>,
     entry_of_change: Vec<usize>,
     by_id: HashMap<(CustomerId, AddressId), usize>,
-    by_content: HashMap<(CustomerId, AddressContent), usize>,
+    /// Kept only where some entry has no id.
+    by_content: Option<HashMap<(CustomerId, AddressContent), usize>>,
 }
 
 impl Batch {
@@ -238,8 +242,9 @@ impl Batch {
         let customer_id = || address.customer_id.clone();
         self.by_id
             .insert((customer_id(), address.id.clone()), index);
-        self.by_content
-            .insert((customer_id(), address.content.clone()), index);
+        if let Some(by_content) = &mut self.by_content {
+            by_content.insert((customer_id(), address.content.clone()), index);
+        }
     }
 
     /// The address that an entry speaks of, as it stands after the changes so far;
@@ -259,7 +264,8 @@ impl Batch {
                 let key = (entry.customer_id.clone(), entry.content.clone());
                 let added = self
                     .by_content
-                    .get(&key)
+                    .as_ref()
+                    .and_then(|by_content| by_content.get(&key))
                     .map(|index| self.changes[*index].address());
                 let still = |address: &'a Address| {
                     latest(&address.customer_id, &address.id).unwrap_or(address)

@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// The same input, with what is read of it counted.
-    pub(crate) fn watch(&self, input: impl Read + 'static) -> impl Read + 'static {
+    pub(crate) fn watch(&self, input: impl Read + Send + 'static) -> impl Read + Send + 'static {
         self.bar.wrap_read(input)
     }
 

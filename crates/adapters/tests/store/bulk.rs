@@ -1,0 +1,156 @@
+//! Large commits of creations take a way of their own: what comes of it has to be what comes of
+//! making them one by one, as the in-memory repository does.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_domain::{
+    Address, AddressRepository, AddressRevision, Change, Commit, RevisionRange, Scan,
+};
+use addressbook_testkit::InMemoryRepository;
+use addressbook_testkit::fixtures::{address, commit, creating, customer, moved};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::Config;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::Database;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+});
+
+/// An address by the number of its customer and its own.
+type Key = (u8, u32);
+
+/// What is there before, what of that was removed again, and what a commit creates then.
+#[derive(Clone, Debug)]
+struct Case {
+    there: Vec<Key>,
+    removed: usize,
+    created: Vec<Key>,
+    max_addresses: u32,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let key = |numbers| (0..3_u8, numbers);
+    // Most of what is created is new, so that many a commit goes through.
+    let created = (20_u32..4_000, 1_u32..7, 20..120_usize).prop_flat_map(|(first, step, count)| {
+        let fresh: Vec<_> = (0..count as u32)
+            .map(|n| ((n % 3) as u8, first + n * step))
+            .collect();
+        (Just(fresh).prop_shuffle(), vec((0..3_u8, 0..30_u32), 0..2))
+            .prop_map(|(fresh, others)| [others, fresh].concat())
+            .prop_shuffle()
+    });
+    (
+        vec(key(0..30_u32), 0..8),
+        0..3_usize,
+        created,
+        select(vec![u32::MAX, u32::MAX, 200, 40, 12]),
+    )
+        .prop_map(|(mut there, removed, created, max_addresses)| {
+            there.sort();
+            there.dedup();
+            Case {
+                there,
+                removed,
+                created,
+                max_addresses,
+            }
+        })
+}
+
+/// What a commit answers, and what is known of each customer then.
+type Outcome = (String, Vec<(u64, Vec<Address>, Vec<AddressRevision>)>);
+
+async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) -> Outcome {
+    let name = |number: u8| format!("{prefix}{number}");
+    let made = |(book, number): &Key| address(&name(*book), *number);
+    let before: Vec<_> = case.there.iter().map(made).collect();
+    for address in &before {
+        repository
+            .commit(creating([address.clone()]))
+            .await
+            .unwrap();
+    }
+    for address in before.into_iter().take(case.removed) {
+        repository
+            .commit(commit([Change::Remove(address)]))
+            .await
+            .unwrap();
+    }
+    let creations = Commit {
+        max_addresses: case.max_addresses,
+        ..creating(case.created.iter().map(made).map(|new| Address {
+            revision: new.revision,
+            ..moved(&new, "Huye")
+        }))
+    };
+    let answer = format!("{:?}", repository.commit(creations).await);
+    let mut books = Vec::new();
+    for number in 0..3 {
+        let customer_id = customer(&name(number));
+        let scan = Scan {
+            customer_id: Some(customer_id.clone()),
+            after: None,
+            limit: u32::MAX,
+        };
+        let head = repository.head(&customer_id).await.unwrap();
+        let mut revisions = Vec::new();
+        for (_, number) in case.there.iter().chain(&case.created) {
+            let range = RevisionRange {
+                before: None,
+                limit: 9,
+            };
+            let id = address("cus_1", *number).id;
+            revisions.extend(
+                repository
+                    .revisions(&customer_id, &id, range)
+                    .await
+                    .unwrap(),
+            );
+        }
+        books.push((
+            head.addresses,
+            repository.scan(scan).await.unwrap(),
+            revisions,
+        ));
+    }
+    (answer, books)
+}
+
+fn is_as_one_by_one(store: &DieselAddressRepository, case: &Case) {
+    static CASES: AtomicU32 = AtomicU32::new(0);
+    let prefix = format!("cus_{}_", CASES.fetch_add(1, Ordering::Relaxed));
+    RUNTIME.block_on(async {
+        assert_eq!(
+            outcome(store, case, &prefix).await,
+            outcome(&InMemoryRepository::default(), case, &prefix).await
+        );
+    });
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 100, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn many_creations_on_sqlite_are_as_one_by_one(case in case()) {
+        static STORE: LazyLock<(Database, DieselAddressRepository)> = LazyLock::new(|| open(Database::sqlite()));
+        is_as_one_by_one(&STORE.1, &case);
+    }
+
+    #[test]
+    fn many_creations_on_postgres_are_as_one_by_one(case in case()) {
+        static STORE: LazyLock<(Database, DieselAddressRepository)> = LazyLock::new(|| open(Database::postgres()));
+        is_as_one_by_one(&STORE.1, &case);
+    }
+}
+
+fn open(database: Database) -> (Database, DieselAddressRepository) {
+    let repository = database.open(StoreOptions::default());
+    (database, repository)
+}
