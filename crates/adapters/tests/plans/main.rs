@@ -127,7 +127,13 @@ fn check(
     rules: &Rules,
     mut explain: impl FnMut(&str) -> Vec<String>,
 ) {
-    assert!(statements.len() > 20, "{statements:#?}");
+    // Short reads go past Diesel. The pool has the same statements where a page is empty.
+    let is_page = |sql: &&String| sql.contains("custom_data") && sql.contains("address_books");
+    let pages = statements.iter().filter(is_page).count();
+    assert_eq!(
+        pages, 3,
+        "by offset, deep offset and cursor: {statements:#?}"
+    );
     let mut faults = Vec::new();
     for sql in statements {
         let plan = explain(sql);
@@ -172,7 +178,10 @@ impl Instrumentation for Recorder {
         let sql = query.split(" -- binds: ").next().unwrap_or_default();
         // COPY has no plan: it puts in rows and reads none.
         let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-        if verbs.iter().any(|verb| sql.starts_with(verb)) && !sql.contains("__diesel") {
+        let tables = ["addresses", "address_", "idempotency_records"];
+        if verbs.iter().any(|verb| sql.starts_with(verb))
+            && tables.iter().any(|table| sql.contains(table))
+        {
             RECORDED.lock().unwrap().insert(sql.to_owned());
         }
     }
