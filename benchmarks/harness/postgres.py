@@ -32,7 +32,9 @@ def settings() -> dict:
 
 class Cluster:
     def __init__(self, folder: Path):
-        self.folder, self.bin = folder, Path(os.environ["PG_BIN"])
+        self.folder = folder
+        # Where a machine has only links to the server's programs, the clients are beside these.
+        self.bin = (Path(os.environ["PG_BIN"]) / "initdb").resolve().parent
         # The path of a Unix socket has to be short.
         self.socket = Path(tempfile.mkdtemp(prefix="addressbook-pg-", dir="/tmp"))
         self.log = self.socket / "log"
