@@ -118,8 +118,11 @@ def _parsed(log: str) -> list:
     found = []
     for entry in log.split("@@ ")[1:]:
         entry = entry.strip()
-        if told := re.match(r"LOG:  (?:statement|execute [^:]*): (.*)", entry, re.S):
-            found.append([re.sub(r"\s+", " ", told[1]).rstrip("; "), []])
+        if told := re.match(r"LOG:  (?:statement|execute ([^:]*)): (.*)", entry, re.S):
+            # Where it was prepared by SQL, all that was sent with that comes before and after.
+            prepared = re.search(rf"PREPARE {told[1]} AS (.*?);", told[2], re.S)
+            sql = prepared[1] if prepared else told[2]
+            found.append([re.sub(r"\s+", " ", sql).rstrip("; "), []])
         elif told := re.match(r"DETAIL:  [Pp]arameters: (.*)", entry, re.S):
             values = re.findall(r"\$\d+ = (?:'((?:[^']|'')*)'|(NULL))", told[1])
             found[-1][1] = [None if null else text.replace("''", "'") for text, null in values]
