@@ -22,10 +22,6 @@ use crate::reads;
 use crate::row::AddressRow;
 use crate::standing_reader::StandingReader;
 
-/// The most addresses that a page may skip to be read inline. To skip so many takes SQLite
-/// some tens of microseconds, as long as the way to another thread and back.
-const MAX_OFFSET: u64 = 1_000;
-
 /// Each thread that asks has a connection of its own, for reading alone.
 ///
 /// A short read takes less time than it would to hand it to a thread that may wait: that, and
@@ -58,9 +54,6 @@ impl InlineReads {
         static PAGE_FROM: Statement = Statement::new();
         static PAGE_AFTER: Statement = Statement::new();
         let (id, limit) = (customer_id.as_str(), page.limit.get().into());
-        if matches!(&page.start, PageStart::Offset(offset) if offset.get() > MAX_OFFSET) {
-            return None;
-        }
         let found = self.read(|connection| match &page.start {
             PageStart::Offset(offset) => {
                 let offset = offset.get().cast_signed();

@@ -7,7 +7,7 @@ use addressbook_domain::{
 use crate::error::OpenError;
 use crate::inline::InlineReads;
 use crate::pipeline::Pipelines;
-use crate::{DatabaseUrl, StoreOptions};
+use crate::{DatabaseUrl, StoreOptions, reads};
 
 /// The short way to each database. `None` is what it does not find, and the pool has to.
 #[derive(Clone)]
@@ -33,6 +33,9 @@ impl ShortReads {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<Option<AddressPage>, RepositoryError> {
+        if !reads::is_short(page) {
+            return Ok(None);
+        }
         match self {
             Self::Sqlite(inline) => Ok(inline.list(customer_id, page)),
             Self::Postgres(pipelines) => pipelines.list(customer_id, page).await,

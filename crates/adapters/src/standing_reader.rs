@@ -1,10 +1,10 @@
 //! Keeps SQLite's lock for readers taken while there is much to read.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{io, mem};
 
 use rusqlite::Connection;
 
@@ -20,9 +20,14 @@ const TURN: Duration = Duration::from_millis(10);
 ///
 /// Who reads sees the latest state as ever: the lock is of the log's place, not of the reader.
 pub(crate) struct StandingReader {
-    wanted: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
+    signals: Arc<Signals>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Signals {
+    wanted: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl StandingReader {
@@ -30,25 +35,22 @@ impl StandingReader {
     pub(crate) fn start(
         connect: impl Fn() -> rusqlite::Result<Connection> + Send + 'static,
     ) -> io::Result<Self> {
-        let (wanted, ended) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-        let turns = Turns {
-            wanted: wanted.clone(),
-            ended: ended.clone(),
-        };
+        let signals = Arc::<Signals>::default();
+        let for_thread = signals.clone();
         let thread = thread::Builder::new()
             .name("sqlite-reader".into())
-            .spawn(move || turns.take(connect))?;
+            .spawn(move || take_turns(&for_thread, connect))?;
         Ok(Self {
-            wanted,
-            ended,
+            signals,
             thread: Some(thread),
         })
     }
 
     /// Is called with each read.
     pub(crate) fn want(&self) {
-        if !self.wanted.load(Ordering::Relaxed)
-            && !self.wanted.swap(true, Ordering::Relaxed)
+        let wanted = &self.signals.wanted;
+        if !wanted.load(Ordering::Relaxed)
+            && !wanted.swap(true, Ordering::Relaxed)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
@@ -58,7 +60,7 @@ impl StandingReader {
 
 impl Drop for StandingReader {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.signals.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
@@ -66,26 +68,16 @@ impl Drop for StandingReader {
     }
 }
 
-struct Turns {
-    wanted: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Turns {
-    fn take(self, connect: impl Fn() -> rusqlite::Result<Connection>) {
-        let mut connection = None;
-        while !self.ended.load(Ordering::Relaxed) {
-            if !self.wanted.swap(false, Ordering::Relaxed) {
-                thread::park();
-                continue;
-            }
-            let held = match mem::take(&mut connection) {
-                Some(connection) => Ok(connection),
-                None => connect(),
-            };
-            // Whatever goes wrong, the readers do without.
-            connection = held.and_then(hold).ok();
+fn take_turns(signals: &Signals, connect: impl Fn() -> rusqlite::Result<Connection>) {
+    let mut connection = None;
+    while !signals.ended.load(Ordering::Relaxed) {
+        if !signals.wanted.swap(false, Ordering::Relaxed) {
+            thread::park();
+            continue;
         }
+        let held = connection.take().map_or_else(&connect, Ok);
+        // Whatever goes wrong, the readers do without.
+        connection = held.and_then(hold).ok();
     }
 }
 

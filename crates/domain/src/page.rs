@@ -183,15 +183,7 @@ impl AddressPage {
     /// check is for damage from outside and cheap; it does not parse JSON again.
     pub fn push(&mut self, address: AddressRef<'_>) -> Result<(), Inconsistency> {
         address.check()?;
-        let fields = [
-            address.id,
-            address.description.unwrap_or_default(),
-            address.region,
-            address.city,
-            address.country,
-            address.custom_data.unwrap_or_default(),
-        ];
-        let ends = fields.map(|field| {
+        let ends = address.fields().map(|field| {
             self.text.push_str(field);
             self.text.len()
         });
@@ -333,7 +325,19 @@ impl<'a> From<&'a Address> for AddressRef<'a> {
     }
 }
 
-impl AddressRef<'_> {
+impl<'a> AddressRef<'a> {
+    /// Its text, nothing where it is null.
+    fn fields(&self) -> [&'a str; 6] {
+        [
+            self.id,
+            self.description.unwrap_or_default(),
+            self.region,
+            self.city,
+            self.country,
+            self.custom_data.unwrap_or_default(),
+        ]
+    }
+
     fn check(&self) -> Result<(), Inconsistency> {
         let country = self.country.as_bytes();
         let damaged = [
@@ -405,16 +409,8 @@ mod tests {
     fn unchecked(addresses: &[AddressRef<'_>]) -> UncheckedPage {
         let mut page = UncheckedPage::default();
         for address in addresses {
-            let fields = [
-                address.id,
-                address.description.unwrap_or_default(),
-                address.region,
-                address.city,
-                address.country,
-                address.custom_data.unwrap_or_default(),
-            ];
             page.push(
-                fields.map(str::as_bytes),
+                address.fields().map(str::as_bytes),
                 address.created_at,
                 address.updated_at,
             );

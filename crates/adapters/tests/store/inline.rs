@@ -8,19 +8,10 @@ use addressbook_testkit::fixtures::{address, creating, customer};
 
 use crate::support::Database;
 
-const IMPATIENT: StoreOptions = StoreOptions {
-    pool_size: 1,
-    pool_timeout: Duration::from_millis(200),
-    lock_timeout: Duration::from_millis(800),
-    statement_timeout: Duration::from_secs(5),
-    synchronous: addressbook_adapters::Synchronous::Full,
-    group_commits: 100,
-};
-
 #[tokio::test]
 async fn a_read_sees_at_once_what_another_process_wrote() {
     let database = Database::sqlite();
-    let repository = database.open(IMPATIENT);
+    let repository = database.open(StoreOptions::default());
     let (customer, page) = (customer("cus_1"), PageRequest::default());
     let mine = address("cus_1", 1);
     repository.commit(creating([mine.clone()])).await.unwrap();
@@ -45,7 +36,7 @@ async fn a_read_sees_at_once_what_another_process_wrote() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_without_end_does_not_keep_the_log_from_starting_over() {
     let database = Database::sqlite();
-    let repository = database.open(IMPATIENT);
+    let repository = database.open(StoreOptions::default());
     let customer = customer("cus_1");
     repository
         .commit(creating([address("cus_1", 1)]))
