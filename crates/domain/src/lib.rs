@@ -28,6 +28,7 @@ pub mod json;
 mod limits;
 mod listing;
 mod page;
+mod page_request;
 mod repository;
 mod service;
 #[cfg(test)]
@@ -49,10 +50,8 @@ pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, Idempote
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
 pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
-pub use page::{
-    AddressPage, AddressRef, BookHead, Limit, LimitError, Offset, OffsetError, PageRequest,
-    PageStart, UncheckedPage,
-};
+pub use page::{AddressPage, AddressRef, BookHead, UncheckedPage};
+pub use page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, PageStart};
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
