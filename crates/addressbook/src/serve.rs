@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use addressbook_domain::AddressService;
-use addressbook_http::HttpOptions;
+use addressbook_http::{HttpOptions, Parts};
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -61,15 +61,16 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         if arguments.demo {
             demo::load(&service).await?;
         }
-        let ids = crate::ids();
         let listen = &arguments.listen.listen;
         let processors = available_parallelism().map_or(1, usize::from);
-        let for_workers = service.clone();
-        let options = HttpOptions {
-            require_if_match: arguments.require_if_match,
-            max_body_bytes: arguments.max_body_bytes as usize,
+        let parts = Parts {
+            options: HttpOptions {
+                require_if_match: arguments.require_if_match,
+                max_body_bytes: arguments.max_body_bytes as usize,
+            },
+            ..Parts::new(service.clone(), crate::ids())
         };
-        let app = move || addressbook_http::app(for_workers.clone(), ids.clone(), options);
+        let app = move || addressbook_http::app(parts.clone());
         let server = HttpServer::new(app)
             .workers(arguments.workers.map_or(processors, usize::from))
             .shutdown_timeout(arguments.shutdown_timeout_s.into())

@@ -7,11 +7,12 @@
 //!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]):
 //!   private fields, one fallible `parse`, an error that says what was expected;
 //!   after that nobody checks again;
-//! * **ports** ([`AddressRepository`], [`Clock`], [`IdSource`]): what the use
-//!   cases need of the outside world, as traits whose doc comments are contracts;
+//! * **ports** ([`AddressRepository`], [`Authenticator`], [`Clock`], [`IdSource`]):
+//!   what the use cases need of the outside world, as traits whose doc comments are contracts;
 //! * **use cases** ([`AddressService`]): what the service does, in terms of the
 //!   two above.
 
+mod access;
 mod address;
 mod address_id;
 mod change;
@@ -36,6 +37,9 @@ mod testing;
 mod text;
 mod timestamp;
 
+#[cfg(any(test, feature = "mock"))]
+pub use access::MockAuthenticator;
+pub use access::{Access, Authenticator, Scope, ScopeError};
 pub use address::{Address, AddressContent, AddressRevision, ChangeKind, Revision, Version};
 pub use address_id::{AddressId, AddressIdError};
 pub use change::{ChangeError, Precondition};

@@ -17,7 +17,7 @@ use actix_web::http::header::{ETAG, HeaderName, IF_NONE_MATCH, LINK};
 use actix_web::rt::System;
 use actix_web::test::{TestRequest, init_service};
 use addressbook_domain::{AddressRepository as _, AddressService, ServiceLimits};
-use addressbook_http::{HttpOptions, app};
+use addressbook_http::{Parts, app};
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 
 #[path = "../../../benchmarks/pieces.rs"]
@@ -27,24 +27,25 @@ use pieces::{Piece, piece};
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 
 /// What the app answers from: a book of 200 addresses.
-async fn service() -> AddressService {
+async fn parts() -> Parts {
     let repository = InMemoryRepository::default();
     let addresses = (0..200).map(|number| fixtures::address("cus_1", number));
     let commit = fixtures::creating(addresses);
     repository.commit(commit).await.unwrap();
-    AddressService::new(
+    let ids = Arc::new(SequenceIds::default());
+    let service = AddressService::new(
         Arc::new(repository),
         Arc::new(FrozenClock::default()),
-        Arc::new(SequenceIds::default()),
+        ids.clone(),
         ServiceLimits::default(),
-    )
+    );
+    Parts::new(service, ids)
 }
 
 /// A header of the answer to a request for the book.
 fn header(query: &str, name: HeaderName) -> String {
     System::new().block_on(async {
-        let ids = Arc::new(SequenceIds::default());
-        let app = init_service(app(service().await, ids, HttpOptions::default())).await;
+        let app = init_service(app(parts().await)).await;
         let request = TestRequest::with_uri(&format!("{BOOK}?{query}")).to_request();
         let response = app.call(request).await.unwrap();
         let value = response.headers().get(name).expect("the header");
@@ -55,9 +56,7 @@ fn header(query: &str, name: HeaderName) -> String {
 /// A request for the book, answered by a service of its own.
 fn request(name: &str, query: &str, if_none_match: Option<String>) -> Piece {
     let system = System::new();
-    let ids = Arc::new(SequenceIds::default());
-    let app = system
-        .block_on(async { init_service(app(service().await, ids, HttpOptions::default())).await });
+    let app = system.block_on(async { init_service(app(parts().await)).await });
     let uri = format!("{BOOK}?{query}");
     piece(name, move || {
         let mut request = TestRequest::with_uri(&uri);

@@ -2,19 +2,42 @@ use std::sync::Arc;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, web};
-use addressbook_domain::{AddressService, IdSource};
+use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::{HttpOptions, exchange, health, openapi, reference, routes};
 
+/// What the application is put together from. Cheap to clone: the clones share everything.
+#[derive(Clone)]
+pub struct Parts {
+    /// The use cases.
+    pub service: AddressService,
+    /// Names the requests that come without a usable `X-Request-Id`.
+    pub ids: Arc<dyn IdSource>,
+    /// Tells who may come in; without, everybody may.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// What the operator chose.
+    pub options: HttpOptions,
+}
+
+impl Parts {
+    /// An application that lets everybody in, with the default options.
+    pub fn new(service: AddressService, ids: Arc<dyn IdSource>) -> Self {
+        Self {
+            service,
+            ids,
+            authenticator: None,
+            options: HttpOptions::default(),
+        }
+    }
+}
+
 /// The whole application, for the server and for tests alike: every route, and what every
-/// exchange has. `ids` names the requests that come without a usable `X-Request-Id`.
+/// exchange has.
 ///
 /// Services added to the result answer in the same way: their errors become problems, and
 /// their requests are logged.
 pub fn app(
-    service: AddressService,
-    ids: Arc<dyn IdSource>,
-    options: HttpOptions,
+    parts: Parts,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -24,6 +47,12 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let Parts {
+        service,
+        ids,
+        options,
+        ..
+    } = parts;
     App::new()
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))

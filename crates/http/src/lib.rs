@@ -3,15 +3,11 @@
 //! [`app`] is all there is to plug in:
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//!
 //! use actix_web::HttpServer;
-//! use addressbook_domain::{AddressService, IdSource};
-//! use addressbook_http::HttpOptions;
+//! use addressbook_http::Parts;
 //!
-//! async fn serve(service: AddressService, ids: Arc<dyn IdSource>) -> std::io::Result<()> {
-//!     let options = HttpOptions::default();
-//!     HttpServer::new(move || addressbook_http::app(service.clone(), ids.clone(), options))
+//! async fn serve(parts: Parts) -> std::io::Result<()> {
+//!     HttpServer::new(move || addressbook_http::app(parts.clone()))
 //!         .bind(("127.0.0.1", 8080))?
 //!         .run()
 //!         .await
@@ -53,7 +49,7 @@ mod routes;
 #[cfg(test)]
 mod testing;
 
-pub use app::app;
+pub use app::{Parts, app};
 pub use openapi::openapi_json;
 pub use options::HttpOptions;
 pub use request_id::RequestId;

@@ -13,7 +13,7 @@ use addressbook_domain::{
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use serde_json::Value;
 
-use crate::{HttpOptions, app};
+use crate::{HttpOptions, Parts, app};
 
 pub(crate) async fn answer(
     repository: impl AddressRepository + 'static,
@@ -33,9 +33,7 @@ pub(crate) async fn answer_with(
 
 /// A door for several requests to the same repository.
 pub(crate) struct Door {
-    service: AddressService,
-    ids: Arc<SequenceIds>,
-    options: HttpOptions,
+    parts: Parts,
 }
 
 impl Door {
@@ -51,11 +49,11 @@ impl Door {
         let ids = Arc::new(SequenceIds::default());
         let clock = Arc::new(FrozenClock::default());
         let service = AddressService::new(Arc::new(repository), clock, ids.clone(), limits);
-        Self {
-            service,
-            ids,
+        let parts = Parts {
             options,
-        }
+            ..Parts::new(service, ids)
+        };
+        Self { parts }
     }
 
     pub(crate) async fn answer(&self, request: TestRequest) -> String {
@@ -67,7 +65,7 @@ impl Door {
         routes: impl FnOnce(&mut ServiceConfig),
         request: TestRequest,
     ) -> String {
-        let app = app(self.service.clone(), self.ids.clone(), self.options).configure(routes);
+        let app = app(self.parts.clone()).configure(routes);
         let app = test::init_service(app).await;
         let response = test::call_service(&app, request.to_request()).await;
         let mut lines: Vec<_> = response

@@ -11,7 +11,7 @@ use std::thread;
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressService, ServiceLimits};
-use addressbook_http::HttpOptions;
+use addressbook_http::Parts;
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
 use serde_json::Value;
 use ureq::http::{Request, Response};
@@ -29,8 +29,8 @@ async fn serve() -> String {
         ids.clone(),
         ServiceLimits::default(),
     );
-    let options = HttpOptions::default();
-    let app = move || addressbook_http::app(service.clone(), ids.clone(), options);
+    let parts = Parts::new(service, ids);
+    let app = move || addressbook_http::app(parts.clone());
     let server = HttpServer::new(app)
         .workers(4)
         .bind(("127.0.0.1", 0))

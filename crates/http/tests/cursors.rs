@@ -15,7 +15,7 @@ use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
     Limit, Listing, Order, OrderKey, SearchText, ServiceLimits, Timestamp,
 };
-use addressbook_http::HttpOptions;
+use addressbook_http::Parts;
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use proptest::collection::vec;
 use proptest::option;
@@ -69,12 +69,7 @@ impl Book {
 
     async fn get(&self, reference: &str) -> Page {
         let ids = Arc::new(SequenceIds::default());
-        let app = init_service(addressbook_http::app(
-            self.service.clone(),
-            ids,
-            HttpOptions::default(),
-        ))
-        .await;
+        let app = init_service(addressbook_http::app(Parts::new(self.service.clone(), ids))).await;
         let uri = format!("/v1/customers/cus_1/{reference}");
         let request = TestRequest::get().uri(&uri).to_request();
         let response = call_service(&app, request).await;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressService, ServiceLimits};
-use addressbook_http::HttpOptions;
+use addressbook_http::Parts;
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
 
 async fn serve() -> SocketAddr {
@@ -22,7 +22,8 @@ async fn serve() -> SocketAddr {
         ids.clone(),
         ServiceLimits::default(),
     );
-    let app = move || addressbook_http::app(service.clone(), ids.clone(), HttpOptions::default());
+    let parts = Parts::new(service, ids);
+    let app = move || addressbook_http::app(parts.clone());
     let server = HttpServer::new(app)
         .workers(1)
         .bind(("127.0.0.1", 0))
