@@ -1,9 +1,9 @@
 //! What the repository reads.
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRevision, Book, BookHead, ChangeKind,
-    CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, PageRequest,
-    PageStart, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, CustomerId,
+    Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, PageRequest, PageStart,
+    RevisionRange, Scan, Timestamp,
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::FromSql;
@@ -272,12 +272,12 @@ pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Addre
         .collect::<Result<_, _>>()?)
 }
 
-/// All addresses of a book and its head, inside a transaction that reads.
+/// The head of a book and all its addresses, inside a transaction that reads.
 pub(crate) fn book(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
     as_of: Option<Timestamp>,
-) -> Result<Book, WorkError> {
+) -> Result<(BookHead, Vec<Address>), WorkError> {
     let head = head(store, customer_id)?;
     let customer_id = customer_id.as_str();
     let rows: Vec<AddressRow<'_>> = match as_of {
@@ -313,7 +313,7 @@ pub(crate) fn book(
         .into_iter()
         .map(Address::try_from)
         .collect::<Result<_, _>>()?;
-    Ok(Book { head, addresses })
+    Ok((head, addresses))
 }
 
 /// The columns of a revision that make an [`AddressRow`], in its order.

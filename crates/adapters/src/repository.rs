@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Commit,
-    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Lookup, PageRequest, RepositoryError,
-    RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
+    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
+    RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -122,14 +122,18 @@ impl AddressRepository for DieselAddressRepository {
             .await
     }
 
-    async fn book(
+    async fn page_of(
         &self,
         customer_id: &CustomerId,
-        as_of: Option<Timestamp>,
-    ) -> Result<Book, RepositoryError> {
-        let customer_id = customer_id.clone();
-        self.run(move |store| store.read(|store| reads::book(store, &customer_id, as_of)))
-            .await
+        listing: &Listing,
+    ) -> Result<AddressPage, RepositoryError> {
+        let (customer_id, listing) = (customer_id.clone(), listing.clone());
+        self.run(move |store| {
+            let as_of = listing.as_of;
+            let (head, book) = store.read(|store| reads::book(store, &customer_id, as_of))?;
+            Ok(listing.page(head, book)?)
+        })
+        .await
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {

@@ -244,7 +244,11 @@ mod tests {
                 )
                 .unwrap();
             let url: DatabaseUrl = format!("sqlite://{path}").parse().unwrap();
-            let manager = StoreOptions::default().manager(url);
+            let patient = StoreOptions {
+                lock_timeout: Duration::from_secs(120),
+                ..StoreOptions::default()
+            };
+            let manager = patient.manager(url);
             let writer = Writer::start(manager, group_commits).unwrap();
             Self {
                 writer,

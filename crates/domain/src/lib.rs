@@ -59,7 +59,7 @@ pub use page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, Page
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Book, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
+    AddressRepository, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
     RepositoryError, RevisionRange, Scan,
 };
 pub use service::AddressService;

@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use crate::{
     Address, AddressContent, AddressId, AddressPage, AddressRevision, BookHead, CustomerId,
-    IdempotencyKey, IdempotencyRecord, PageRequest, Revision, Timestamp,
+    IdempotencyKey, IdempotencyRecord, Listing, PageRequest, Revision, Timestamp,
 };
 
 /// Where addresses are kept: one book a customer.
@@ -38,16 +38,19 @@ pub trait AddressRepository: Send + Sync {
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError>;
 
-    /// All addresses of a customer's book, in any order, and its head: as it stands, or as
-    /// it stood at the end of some millisecond.
+    /// A page of a customer's book that leaves some out, has another order or shows an
+    /// earlier time: what [`Listing::page`] makes of all addresses of the book and its head as
+    /// it stands. As that takes longer the larger the book is, it belongs where the addresses
+    /// were read, away from a thread that has other requests.
     ///
-    /// * As it stood: MUST hold exactly the addresses whose latest revision up to then is
-    ///   not a removal, each as that revision has it.
-    async fn book(
+    /// * MUST be made of all addresses of the book.
+    /// * As of a time: MUST be made of exactly the addresses whose latest revision up to the
+    ///   end of that millisecond is not a removal, each as that revision has it.
+    async fn page_of(
         &self,
         customer_id: &CustomerId,
-        as_of: Option<Timestamp>,
-    ) -> Result<Book, RepositoryError>;
+        listing: &Listing,
+    ) -> Result<AddressPage, RepositoryError>;
 
     /// The head of a customer's book, at the cost of one look-up by key.
     ///
@@ -142,15 +145,6 @@ pub enum Lookup {
     Id(CustomerId, AddressId),
     /// Any address in that customer's book with that content.
     Content(CustomerId, AddressContent),
-}
-
-/// A whole address book.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Book {
-    /// Its head, as it stands now.
-    pub head: BookHead,
-    /// Its addresses.
-    pub addresses: Vec<Address>,
 }
 
 /// Which revisions of an address are asked for.

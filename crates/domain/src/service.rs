@@ -49,10 +49,7 @@ impl AddressService {
     ) -> Result<AddressPage, RepositoryError> {
         match listing.plain() {
             Some(page) => self.repository.list(customer_id, &page).await,
-            None => {
-                let book = self.repository.book(customer_id, listing.as_of).await?;
-                Ok(listing.page(book.head, book.addresses)?)
-            }
+            None => self.repository.page_of(customer_id, listing).await,
         }
     }
 
@@ -234,7 +231,7 @@ mod tests {
         reports_each_failure(
             |repository, failure| {
                 repository
-                    .expect_book()
+                    .expect_page_of()
                     .times(1)
                     .returning(move |_, _| Err(failure()));
             },

@@ -3,9 +3,9 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Change,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup,
-    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Listing,
+    Lookup, PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -142,23 +142,20 @@ impl AddressRepository for InMemoryRepository {
         Ok(found)
     }
 
-    async fn book(
+    async fn page_of(
         &self,
         customer_id: &CustomerId,
-        as_of: Option<Timestamp>,
-    ) -> Result<Book, RepositoryError> {
+        listing: &Listing,
+    ) -> Result<AddressPage, RepositoryError> {
         let kept = self.kept();
         let Some(book) = kept.books.get(customer_id) else {
-            return Ok(Book::default());
+            return Ok(AddressPage::default());
         };
-        let addresses = match as_of {
+        let addresses = match listing.as_of {
             Some(at) => book.as_of(at),
             None => book.addresses.values().cloned().collect(),
         };
-        Ok(Book {
-            head: book.head(),
-            addresses,
-        })
+        Ok(listing.page(book.head(), addresses)?)
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {

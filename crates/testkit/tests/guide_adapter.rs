@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, Book, BookHead, Change,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup,
-    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Listing,
+    Lookup, PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -204,18 +204,17 @@ impl AddressRepository for LogRepository {
         Ok(wanted.take(scan.limit as usize).cloned().collect())
     }
 
-    async fn book(
+    async fn page_of(
         &self,
         customer_id: &CustomerId,
-        as_of: Option<Timestamp>,
-    ) -> Result<Book, RepositoryError> {
+        listing: &Listing,
+    ) -> Result<AddressPage, RepositoryError> {
         let log = self.log()?;
-        let until_then = |entry: &&Entry| as_of.is_none_or(|at| entry.revision.changed_at <= at);
+        let changed_at = |entry: &Entry| entry.revision.changed_at;
+        let until_then = |entry: &&Entry| listing.as_of.is_none_or(|at| changed_at(entry) <= at);
         let addresses = standing(log.entries_of(customer_id).filter(until_then));
-        Ok(Book {
-            head: log.book(customer_id).0,
-            addresses: addresses.into_values().cloned().collect(),
-        })
+        let head = log.book(customer_id).0;
+        Ok(listing.page(head, addresses.into_values().cloned())?)
     }
 
     async fn revisions(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::AddressRepository;
+use addressbook_domain::{AddressRepository, Listing};
 use addressbook_testkit::fixtures::{address, creating, customer, timestamp};
 use rstest::rstest;
 
@@ -44,7 +44,10 @@ async fn a_book_that_the_statistics_do_not_know_is_read_in_time(#[case] database
         .await
         .unwrap();
     connection.execute(&grow_histories("cus_2", 8));
-    let at = Some(timestamp("2024-09-01T00:00:00.001Z"));
-    let book = repository.book(&customer("cus_2"), at).await.unwrap();
-    assert_eq!(book.addresses.len(), 1_001);
+    let listing = Listing {
+        as_of: Some(timestamp("2024-09-01T00:00:00.001Z")),
+        ..Listing::default()
+    };
+    let page = repository.page_of(&customer("cus_2"), &listing).await;
+    assert_eq!(page.unwrap().total(), 1_001);
 }

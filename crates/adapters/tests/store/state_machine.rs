@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use addressbook_adapters::{DieselAddressRepository, StoreOptions, Synchronous};
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, Book,
-    BookHead, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Lookup, PageRequest,
+    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
+    Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
     RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
@@ -59,7 +59,7 @@ const EVERYTHING: Scan = Scan {
 enum Call {
     Commit(Commit),
     List(CustomerId, PageRequest),
-    Book(CustomerId, Option<Timestamp>),
+    PageOf(CustomerId, Listing),
     Find(Vec<Lookup>),
     Revisions(CustomerId, AddressId, RevisionRange),
     Record(CustomerId, IdempotencyKey),
@@ -72,8 +72,7 @@ enum Call {
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
     Commit(Result<(), String>),
-    List(AddressPage),
-    Book(Book),
+    Page(AddressPage),
     Find(Vec<Option<Found>>),
     Revisions(Vec<AddressRevision>),
     Record(Option<IdempotencyRecord>),
@@ -140,16 +139,11 @@ impl<R: AddressRepository> Watched<R> {
             }
             Call::List(customer_id, request) => {
                 let page = repository.list(&customer_id, &request).await.unwrap();
-                let head = self.without_revision(&customer_id, page.head()).await;
-                let mut same = AddressPage::of_total(head, page.total());
-                page.iter().for_each(|address| same.push(address).unwrap());
-                Said::List(same)
+                Said::Page(self.without_revision(&customer_id, page).await)
             }
-            Call::Book(customer_id, as_of) => {
-                let mut book = repository.book(&customer_id, as_of).await.unwrap();
-                book.head = self.without_revision(&customer_id, book.head).await;
-                book.addresses.sort_by(|one, other| one.id.cmp(&other.id));
-                Said::Book(book)
+            Call::PageOf(customer_id, listing) => {
+                let page = repository.page_of(&customer_id, &listing).await.unwrap();
+                Said::Page(self.without_revision(&customer_id, page).await)
             }
             Call::Find(lookups) => {
                 let found = repository.find(lookups.clone()).await.unwrap();
@@ -192,12 +186,16 @@ impl<R: AddressRepository> Watched<R> {
     }
 
     /// The head that came with an answer, which has to be the book's.
-    async fn without_revision(&self, customer_id: &CustomerId, head: BookHead) -> BookHead {
-        assert_eq!(head, self.repository.head(customer_id).await.unwrap());
-        BookHead {
+    async fn without_revision(&self, customer_id: &CustomerId, page: AddressPage) -> AddressPage {
+        let head = self.repository.head(customer_id).await.unwrap();
+        assert_eq!(page.head(), head);
+        let head = BookHead {
             revision: 0,
             ..head
-        }
+        };
+        let mut same = AddressPage::of_total(head, page.total());
+        page.iter().for_each(|address| same.push(address).unwrap());
+        same
     }
 }
 
@@ -251,7 +249,7 @@ impl StateMachineTest for SideBySide {
     fn teardown(mut stores: Self::SystemUnderTest, mut reference: State) {
         let mut calls = vec![Call::Scan(EVERYTHING)];
         for customer_id in customers() {
-            calls.push(Call::Book(customer_id.clone(), None));
+            calls.push(Call::PageOf(customer_id.clone(), Listing::default()));
             let range = RevisionRange {
                 before: None,
                 limit: u32::MAX,

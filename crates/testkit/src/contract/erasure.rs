@@ -1,4 +1,6 @@
-use addressbook_domain::{Book, BookHead, Change, Commit, Erased, KeptKey, RevisionRange, Scan};
+use addressbook_domain::{
+    AddressPage, BookHead, Change, Commit, Erased, KeptKey, Listing, RevisionRange, Scan,
+};
 
 use super::{Subject, find, head, list};
 use crate::fixtures::{address, address_id, commit, creating, customer, moving, record, timestamp};
@@ -49,10 +51,13 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
 
     assert_eq!(head(&repository, &erased).await, BookHead::default());
     assert!(list(&repository, &erased, 50, 0).await.is_empty());
-    let any_time = Some(timestamp("9999-12-31T23:59:59.999Z"));
+    let any_time = Listing {
+        as_of: Some(timestamp("9999-12-31T23:59:59.999Z")),
+        ..Listing::default()
+    };
     assert_eq!(
-        repository.book(&erased, any_time).await.unwrap(),
-        Book::default()
+        repository.page_of(&erased, &any_time).await.unwrap(),
+        AddressPage::default()
     );
     for number in [1, 2] {
         assert_eq!(find(&repository, &address("cus_1", number)).await, None);

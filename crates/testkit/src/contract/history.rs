@@ -1,9 +1,9 @@
 use addressbook_domain::{
-    Address, AddressId, AddressRevision, Change, ChangeKind, Commit, CustomerId, Revision,
+    Address, AddressId, AddressRevision, Change, ChangeKind, Commit, CustomerId, Listing, Revision,
     RevisionRange, Timestamp,
 };
 
-use super::{Subject, find};
+use super::{Subject, find, head};
 use crate::fixtures::{address, commit, creating, customer, moved, timestamp};
 
 const ALL: RevisionRange = RevisionRange {
@@ -196,8 +196,8 @@ pub async fn an_address_that_is_created_again_takes_up_its_revisions(repository:
     }
 }
 
-/// `book`: as it stood at any moment: exactly the addresses whose latest revision up to
-/// then is not a removal, each as that revision has it.
+/// `page_of`: as the book stood at any moment: exactly the addresses whose latest revision up
+/// to then is not a removal, each as that revision has it.
 pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
     let [removed, updated, created] = live_and_die(&repository, 1).await.try_into().unwrap();
     let stays = address("cus_1", 2);
@@ -209,6 +209,7 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
         .commit(at(TIMES[0], Change::Create(address("cus_2", 3))))
         .await
         .unwrap();
+    let head = head(&repository, &customer("cus_1")).await;
     let ms = |time: Timestamp, more| Timestamp::from_unix_ms(time.unix_ms() + more).unwrap();
     for (time, expected) in [
         (ms(created.changed_at, -1), vec![]),
@@ -225,11 +226,12 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
         (removed.changed_at, vec![stays.clone()]),
         (timestamp("9999-12-31T23:59:59.999Z"), vec![stays]),
     ] {
-        let mut book = repository
-            .book(&customer("cus_1"), Some(time))
-            .await
-            .unwrap();
-        book.addresses.sort_by(|one, other| one.id.cmp(&other.id));
-        assert_eq!(book.addresses, expected, "as of {time}");
+        let listing = Listing {
+            as_of: Some(time),
+            ..Listing::default()
+        };
+        let page = repository.page_of(&customer("cus_1"), &listing).await;
+        let expected = listing.page(head, expected).unwrap();
+        assert_eq!(page.unwrap(), expected, "as of {time}");
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressPage, Book, BookHead, City, Country, CustomData, Description,
-    Lookup, Offset, PageRequest, PageStart, Region, Scan,
+    Address, AddressContent, AddressPage, BookHead, City, Country, CustomData, Description,
+    Listing, Lookup, Offset, Order, PageRequest, PageStart, Place, Region, Scan, Start,
 };
 
 use super::{Subject, head, list};
@@ -134,22 +134,30 @@ pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subje
     }
 }
 
-/// `book`: all addresses of the book as it stands, and its head.
-pub async fn the_whole_book_holds_all_its_addresses(repository: Subject) {
-    assert_eq!(
-        repository.book(&customer("cus_1"), None).await.unwrap(),
-        Book::default()
-    );
+/// `page_of`: what the listing makes of all addresses of the book as it stands, and its head.
+pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
+    let listing = Listing {
+        order: Order {
+            descending: true,
+            ..Order::default()
+        },
+        start: Start::After(Place {
+            time: None,
+            id: address_id(250),
+        }),
+        ..Listing::default()
+    };
+    let page = repository.page_of(&customer("cus_1"), &listing).await;
+    assert_eq!(page.unwrap(), AddressPage::default());
     let expected: Vec<_> = (0..300).map(|number| address("cus_1", number)).collect();
     repository.commit(creating(expected.clone())).await.unwrap();
     repository
         .commit(creating([address("cus_2", 1)]))
         .await
         .unwrap();
-    let mut book = repository.book(&customer("cus_1"), None).await.unwrap();
-    book.addresses.sort_by(|one, other| one.id.cmp(&other.id));
-    assert_eq!(book.addresses, expected);
-    assert_eq!(book.head, head(&repository, &customer("cus_1")).await);
+    let page = repository.page_of(&customer("cus_1"), &listing).await;
+    let head = head(&repository, &customer("cus_1")).await;
+    assert_eq!(page.unwrap(), listing.page(head, expected).unwrap());
 }
 
 /// `list`: while addresses are added, no page shows another number of addresses than

@@ -2,8 +2,8 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
-    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, Lookup, Offset,
-    PageRequest, PageStart, Revision, RevisionRange, Scan, Timestamp,
+    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, Listing, Lookup, Offset,
+    Order, PageRequest, PageStart, Revision, RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::{fixtures, strategies};
 use proptest::prelude::*;
@@ -18,8 +18,8 @@ pub(super) fn any_call(now: u32, standing: Vec<Address>) -> impl Strategy<Value 
     prop_oneof![
         12 => commit(now, standing.clone()).prop_map(Call::Commit),
         2 => (whose(), page()).prop_map(|(whose, page)| Call::List(whose, page)),
-        2 => (whose(), option::of(any_time.clone()))
-            .prop_map(|(whose, as_of)| Call::Book(whose, as_of)),
+        2 => (whose(), listing(any_time.clone()))
+            .prop_map(|(whose, listing)| Call::PageOf(whose, listing)),
         2 => collection::vec(lookup(standing), 0..4).prop_map(Call::Find),
         2 => (whose(), any_id(), range())
             .prop_map(|(whose, id, range)| Call::Revisions(whose, id, range)),
@@ -79,6 +79,17 @@ fn page() -> impl Strategy<Value = PageRequest> {
     (1..8_u8, start).prop_map(|(limit, start)| PageRequest {
         limit: fixtures::limit(limit),
         start,
+    })
+}
+
+fn listing(any_time: impl Strategy<Value = Timestamp>) -> impl Strategy<Value = Listing> {
+    (any::<bool>(), option::of(any_time)).prop_map(|(descending, as_of)| Listing {
+        order: Order {
+            descending,
+            ..Order::default()
+        },
+        as_of,
+        ..Listing::default()
     })
 }
 
