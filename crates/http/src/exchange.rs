@@ -3,8 +3,10 @@ use std::time::Instant;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{Error, HttpMessage as _};
-use addressbook_domain::IdSource;
+use addressbook_domain::{Access, IdSource};
 
+use crate::pattern::Pattern;
+use crate::trace_parent::TraceParent;
 use crate::{RequestId, problem};
 
 /// What every exchange has, whichever handler answers: a request id, problems for errors,
@@ -31,15 +33,20 @@ where
     }
 }
 
-/// The route stands for the path, which holds a customer's id.
+/// Says nothing of what a customer has or sent: the route stands for the path.
 fn log(response: &ServiceResponse, id: &RequestId, started: Instant) {
     let request = response.request();
+    let extensions = request.extensions();
+    let access = extensions.get::<Access>();
+    let parent = TraceParent::of(request.headers());
     tracing::info!(
         method = request.method().as_str(),
-        route = request.match_pattern().as_deref().unwrap_or("unknown"),
+        route = Pattern::of(request).as_str(),
         status = response.status().as_u16(),
         duration_ms = started.elapsed().as_micros() as f64 / 1000.0,
         request_id = id.as_str(),
+        credential = access.map(|access| &*access.name),
+        trace_id = parent.map(|parent| parent.trace_id),
         "request"
     );
 }
@@ -50,11 +57,13 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use actix_web::test::TestRequest;
+    use actix_web::{HttpRequest, HttpResponse, web};
     use addressbook_domain::RepositoryError;
     use serde_json::{Value, json};
     use tracing::subscriber::NoSubscriber;
 
-    use crate::testing::{answer, refusing};
+    use super::*;
+    use crate::testing::{answer_with, refusing};
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -86,11 +95,25 @@ mod tests {
         let guard = tracing::subscriber::set_default(subscriber);
         let repository =
             refusing(|| RepositoryError::Unavailable(io::Error::other("no route to host").into()));
-        answer(repository, request.insert_header(("X-Request-Id", "r-1"))).await;
+        let request = request.insert_header(("X-Request-Id", "r-1"));
+        answer_with(repository, known_caller, request).await;
         drop(guard);
         let text = log.0.lock().unwrap();
         let lines = serde_json::Deserializer::from_slice(&text).into_iter();
         lines.map(Result::unwrap).collect()
+    }
+
+    /// A route to which the caller comes with a credential.
+    fn known_caller(config: &mut web::ServiceConfig) {
+        let handler = async |request: HttpRequest| {
+            request.extensions_mut().insert(Access {
+                name: "checkout".into(),
+                scopes: Vec::new(),
+                customer_id: None,
+            });
+            HttpResponse::NoContent().finish()
+        };
+        config.route("/known", web::get().to(handler));
     }
 
     fn line(method: &str, route: &str, status: u16, duration_ms: &Value) -> Value {
@@ -114,6 +137,18 @@ mod tests {
             lines,
             [line("POST", "unknown", 404, &lines[0]["duration_ms"])]
         );
+    }
+
+    #[actix_web::test]
+    async fn the_line_says_who_asked_and_in_which_trace() {
+        let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let parent = format!("00-{trace_id}-00f067aa0ba902b7-01");
+        let known = TestRequest::get().uri("/known");
+        let lines = lines_of(known.insert_header(("traceparent", parent))).await;
+        let mut expected = line("GET", "unknown", 204, &lines[0]["duration_ms"]);
+        expected["credential"] = "checkout".into();
+        expected["trace_id"] = trace_id.into();
+        assert_eq!(lines, [expected]);
     }
 
     #[actix_web::test]

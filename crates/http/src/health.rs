@@ -2,14 +2,15 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use addressbook_domain::AddressService;
 
+use crate::pattern::resource;
 use crate::problem::Problem;
 
 /// `GET /livez`: whether the process answers at all. `GET /readyz`: whether requests could
 /// be answered now. `HEAD` likewise.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/livez").get(live).head(live))
-        .service(web::resource("/readyz").get(ready).head(ready));
+        .service(resource("/livez").get(live).head(live))
+        .service(resource("/readyz").get(ready).head(ready));
 }
 
 async fn live() -> HttpResponse {

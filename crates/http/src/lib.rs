@@ -39,6 +39,7 @@ mod openapi;
 mod options;
 mod parameters;
 mod patch_address;
+mod pattern;
 mod problem;
 mod problem_kind;
 mod reference;
@@ -48,6 +49,7 @@ mod revisions;
 mod routes;
 #[cfg(test)]
 mod testing;
+mod trace_parent;
 
 pub use app::{Parts, app};
 pub use openapi::openapi_json;

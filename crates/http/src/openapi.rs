@@ -18,6 +18,7 @@ pub(crate) use self::parameters::{
     AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery,
     ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
+use crate::pattern::resource;
 use crate::problem_kind;
 
 #[derive(OpenApi)]
@@ -100,7 +101,7 @@ pub fn openapi_json() -> &'static str {
 
 /// `GET /openapi.json`; `HEAD` likewise.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/openapi.json").get(get).head(get));
+    config.service(resource("/openapi.json").get(get).head(get));
 }
 
 async fn get() -> HttpResponse {

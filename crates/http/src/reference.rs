@@ -9,6 +9,7 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use utoipa_swagger_ui::Config;
 
+use crate::pattern::resource;
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
 
@@ -27,8 +28,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// `GET /docs` and what the page needs below it; `HEAD` likewise.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/docs").get(page).head(page))
-        .service(web::resource("/docs/{file}").get(file).head(file));
+        .service(resource("/docs").get(page).head(page))
+        .service(resource("/docs/{file}").get(file).head(file));
 }
 
 async fn page() -> HttpResponse {

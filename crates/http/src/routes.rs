@@ -2,8 +2,8 @@ use actix_web::http::Method;
 use actix_web::{Route, web};
 
 use crate::{
-    create_address, erase_customer, get_address, list_addresses, patch_address, remove_address,
-    revisions,
+    create_address, erase_customer, get_address, list_addresses, patch_address, pattern,
+    remove_address, revisions,
 };
 
 /// Where a customer's address book is found.
@@ -53,7 +53,7 @@ fn resources() -> [(&'static str, Vec<(Method, Route)>); 4] {
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for book in BOOKS {
         for (path, routes) in resources() {
-            let mut resource = web::resource(format!("{book}{path}"));
+            let mut resource = pattern::resource(&format!("{book}{path}"));
             for (method, route) in routes {
                 resource = resource.route(route.method(method));
             }

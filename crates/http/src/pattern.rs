@@ -1,0 +1,95 @@
+use actix_web::{HttpRequest, Resource, web};
+
+/// What the log and the metrics call a request by: the pattern of the path that it is for.
+/// Never the path itself, which names a customer.
+///
+/// A number, so that nothing is looked up by name while requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern(usize);
+
+impl Pattern {
+    /// Every path that is not answered.
+    const UNKNOWN: Self = Self(0);
+
+    /// All of them, by number.
+    pub(crate) const ALL: [&str; 14] = [
+        "unknown",
+        "/v1/customers/{customer_id}/addresses",
+        "/v1/customers/{customer_id}/addresses/{address_id}",
+        "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
+        "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+        "/api/v1/customers/{customer_id}/addresses",
+        "/api/v1/customers/{customer_id}/addresses/{address_id}",
+        "/api/v1/customers/{customer_id}/addresses/{address_id}/revisions",
+        "/api/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/docs/{file}",
+    ];
+
+    /// That of a request which has been on its way to a [`resource`].
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        request.app_data().copied().unwrap_or(Self::UNKNOWN)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::ALL[self.0]
+    }
+}
+
+/// A resource whose requests are called by its pattern.
+pub(crate) fn resource(pattern: &str) -> Resource {
+    let number = Pattern::ALL.iter().position(|known| *known == pattern);
+    web::resource(pattern).app_data(number.map_or(Pattern::UNKNOWN, Pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::dev::ServiceResponse;
+    use actix_web::http::Method;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use addressbook_domain::{AddressService, ServiceLimits};
+    use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Parts, app};
+
+    async fn answer(method: Method, path: &str) -> ServiceResponse {
+        let ids = Arc::new(SequenceIds::default());
+        let service = AddressService::new(
+            Arc::new(InMemoryRepository::default()),
+            Arc::new(FrozenClock::default()),
+            ids.clone(),
+            ServiceLimits::default(),
+        );
+        let app = init_service(app(Parts::new(service, ids))).await;
+        let request = TestRequest::with_uri(path).method(method);
+        call_service(&app, request.to_request()).await
+    }
+
+    #[actix_web::test]
+    async fn every_path_that_is_answered_has_its_pattern_and_no_other() {
+        for pattern in &Pattern::ALL[1..] {
+            let path = pattern.replace(['{', '}'], "");
+            for method in [Method::GET, Method::PUT] {
+                let response = answer(method, &path).await;
+                let request = response.request();
+                assert_eq!(request.match_pattern().as_deref(), Some(*pattern));
+                assert_eq!(Pattern::of(request).as_str(), *pattern);
+            }
+        }
+        let response = answer(Method::GET, "/v1/customers/cus_1").await;
+        assert_eq!(Pattern::of(response.request()), Pattern::UNKNOWN);
+    }
+
+    #[test]
+    fn every_path_of_the_contract_has_a_pattern() {
+        let contract: serde_json::Value = serde_json::from_str(crate::openapi_json()).unwrap();
+        for path in contract["paths"].as_object().unwrap().keys() {
+            assert!(Pattern::ALL.contains(&path.as_str()), "{path}");
+        }
+    }
+}

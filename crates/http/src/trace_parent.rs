@@ -1,0 +1,108 @@
+use actix_web::http::header::{HeaderMap, HeaderName};
+
+/// Where a request comes from, as a caller who traces it says: the `traceparent` of W3C Trace
+/// Context.
+///
+/// One that is not as the standard has it is as good as none, as the standard demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceParent<'a> {
+    /// Of the whole trace: 32 lower-case hexadecimal digits, not all zero.
+    pub(crate) trace_id: &'a str,
+}
+
+const HEADER: HeaderName = HeaderName::from_static("traceparent");
+
+impl<'a> TraceParent<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let mut sent = headers.get_all(HEADER);
+        let parent = sent.next()?;
+        // Nobody knows which of several is right.
+        if sent.next().is_some() {
+            return None;
+        }
+        Self::parse(parent.to_str().ok()?)
+    }
+
+    /// Reads `00-<trace id>-<parent id>-<flags>`. Later versions may have more behind a dash.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (known, more) = text.split_at_checked(55)?;
+        let mut parts = known.split('-');
+        let mut part = |len| parts.next().filter(|part| is_hex(part, len));
+        let (version, trace_id, parent_id, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        let may_have_more = version != "00" && more.starts_with('-');
+        let valid = version != "ff"
+            && is_not_zero(trace_id)
+            && is_not_zero(parent_id)
+            && (more.is_empty() || may_have_more);
+        valid.then_some(Self { trace_id })
+    }
+}
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_not_zero(id: &str) -> bool {
+    id.bytes().any(|digit| digit != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn trace_id_of(sent: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in sent {
+            headers.append(HEADER, HeaderValue::from_str(value).unwrap());
+        }
+        TraceParent::of(&headers).map(|parent| parent.trace_id.to_owned())
+    }
+
+    #[test]
+    fn the_trace_is_taken_over() {
+        for sent in [
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+            // A version that is not there yet, which may say more.
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes",
+        ] {
+            assert_eq!(trace_id_of(&[sent]).as_deref(), Some(TRACE_ID), "{sent}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_passed_over() {
+        for sent in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0x",
+            "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\t-",
+        ] {
+            assert_eq!(trace_id_of(&[sent]), None, "{sent}");
+        }
+        assert_eq!(trace_id_of(&[]), None);
+        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace_id_of(&[valid, valid]), None);
+        let umlaut = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0ä";
+        assert_eq!(TraceParent::parse(umlaut), None);
+    }
+}
