@@ -3,8 +3,8 @@
 use std::io::{self, BufWriter, ErrorKind};
 use std::process::ExitCode;
 
-use addressbook_domain::{CustomerId, Scan, ServiceLimits};
-use anyhow::Context;
+use addressbook_domain::{CustomerId, RepositoryError, Scan, ServiceLimits};
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::format::Format;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
             limit: STEP,
         };
         loop {
-            let addresses = service.export(scan.clone()).await?;
+            let addresses = service.export(scan.clone()).await.map_err(named)?;
             for address in &addresses {
                 output.write(address)?;
             }
@@ -61,6 +61,14 @@ pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         done => done
             .map(|()| ExitCode::SUCCESS)
             .context("the export is not whole"),
+    }
+}
+
+/// Here a damaged record is told by its name: this is for whoever sits at the machine.
+fn named(error: RepositoryError) -> anyhow::Error {
+    match error {
+        RepositoryError::Corrupt(damaged) => anyhow!("{damaged}: {}", damaged.key),
+        other => other.into(),
     }
 }
 

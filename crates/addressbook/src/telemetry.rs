@@ -7,10 +7,14 @@ use addressbook_adapters::SystemClock;
 use addressbook_domain::Clock;
 use anyhow::Context;
 use tracing::field::Field;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::log_writer::LogWriter;
 use crate::settings::{LogFormat, LogSettings};
@@ -43,11 +47,26 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
                 .fmt_fields(debug_fn(write_field).delimited(" "))
                 .with_target(false)
                 .with_ansi(io::stderr().is_terminal())
+                .finish()
+                .with(discretion())
                 .init();
         }
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .finish()
+            .with(discretion())
+            .init(),
     }
     Ok(Log(writer))
+}
+
+/// Libraries that debug themselves print what came from clients. Whatever `--log` says, that
+/// stays out.
+fn discretion() -> Targets {
+    Targets::new()
+        .with_target("addressbook", LevelFilter::TRACE)
+        .with_default(LevelFilter::INFO)
 }
 
 /// Times as in the service's answers.

@@ -262,9 +262,10 @@ pub enum RepositoryError {
     Internal(#[source] Cause),
 }
 
-/// A record that holds what cannot have been written through the port.
+/// A record that holds what cannot have been written through the port. As text, which may come
+/// into a log, it does not say which record.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the stored {record} {key:?} has an impossible {field}")]
+#[error("a stored {record} has an impossible {field}")]
 pub struct Inconsistency {
     /// What kind of record: `address` or `address book`.
     pub record: &'static str,

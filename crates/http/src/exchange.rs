@@ -7,6 +7,7 @@ use addressbook_domain::{Access, IdSource};
 
 use crate::pattern::Pattern;
 use crate::trace_parent::TraceParent;
+use crate::verb::Verb;
 use crate::{RequestId, problem};
 
 /// What every exchange has, whichever handler answers: a request id, problems for errors,
@@ -40,7 +41,7 @@ fn log(response: &ServiceResponse, id: &RequestId, started: Instant) {
     let access = extensions.get::<Access>();
     let parent = TraceParent::of(request.headers());
     tracing::info!(
-        method = request.method().as_str(),
+        method = Verb::of(request.method()).as_str(),
         route = Pattern::of(request).as_str(),
         status = response.status().as_u16(),
         duration_ms = started.elapsed().as_micros() as f64 / 1000.0,

@@ -50,6 +50,7 @@ mod routes;
 #[cfg(test)]
 mod testing;
 mod trace_parent;
+mod verb;
 
 pub use app::{Parts, app};
 pub use openapi::openapi_json;

@@ -6,6 +6,7 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+mod canaries;
 mod concurrency;
 mod durability;
 mod import_export;

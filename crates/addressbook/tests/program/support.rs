@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use addressbook_testkit::postgres::PostgresServer;
 use tempfile::TempDir;
@@ -135,15 +136,17 @@ pub(crate) struct Service {
     pub(crate) banner: String,
     /// Such as `127.0.0.1:34567`.
     pub(crate) address: String,
+    /// What comes after the banner.
+    pub(crate) stdout: BufReader<ChildStdout>,
 }
 
 impl Service {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_with_log(command, Stdio::null())
+    }
+
+    pub(crate) fn start_with_log(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();
         while !banner.contains("stop ") {
@@ -165,6 +168,7 @@ impl Service {
             child,
             banner,
             address,
+            stdout,
         }
     }
 
@@ -247,6 +251,16 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits for something to become true, for as long as a loaded machine may need.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_true() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
