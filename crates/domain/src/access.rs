@@ -84,6 +84,11 @@ pub trait Authenticator: Send + Sync {
     /// What the store of credentials reports, as of [`AddressRepository`](crate::AddressRepository).
     /// Whoever asks MUST let nobody in then.
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError>;
+
+    /// Whether a request without a token is turned away. Once it is, it MUST stay so.
+    fn is_required(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,19 @@
 //!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]):
 //!   private fields, one fallible `parse`, an error that says what was expected;
 //!   after that nobody checks again;
-//! * **ports** ([`AddressRepository`], [`Authenticator`], [`Clock`], [`IdSource`]):
-//!   what the use cases need of the outside world, as traits whose doc comments are contracts;
-//! * **use cases** ([`AddressService`]): what the service does, in terms of the
-//!   two above.
+//! * **ports** ([`AddressRepository`], [`ApiKeyRepository`], [`Authenticator`], [`Clock`],
+//!   [`IdSource`], [`SecretSource`]): what the use cases need of the outside world, as traits
+//!   whose doc comments are contracts;
+//! * **use cases** ([`AddressService`], [`ApiKeyService`]): what the service does, in terms of
+//!   the two above.
 
 mod access;
 mod address;
 mod address_id;
+mod api_key;
+mod api_key_repository;
+mod api_key_service;
+mod api_token;
 mod change;
 mod clock;
 mod country;
@@ -26,11 +31,13 @@ mod id_source;
 mod idempotency;
 mod import;
 pub mod json;
+mod key_authenticator;
 mod limits;
 mod listing;
 mod page;
 mod page_request;
 mod repository;
+mod secret_source;
 mod service;
 #[cfg(test)]
 mod testing;
@@ -42,6 +49,12 @@ pub use access::MockAuthenticator;
 pub use access::{Access, Authenticator, Scope, ScopeError};
 pub use address::{Address, AddressContent, AddressRevision, ChangeKind, Revision, Version};
 pub use address_id::{AddressId, AddressIdError};
+pub use api_key::{ApiKey, ApiKeyId, ApiKeyIdError, KeyName, KeyNameError, KeyState};
+pub use api_key_repository::ApiKeyRepository;
+#[cfg(any(test, feature = "mock"))]
+pub use api_key_repository::MockApiKeyRepository;
+pub use api_key_service::{ApiKeyService, CreateKeyError, NewApiKey};
+pub use api_token::{ApiToken, TokenDigest};
 pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use country::{Country, CountryError};
@@ -52,6 +65,7 @@ pub use draft::{AddressDraft, AddressPatch, Fault, Faults};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
+pub use key_authenticator::KeyAuthenticator;
 pub use limits::{ContentLimits, ServiceLimits};
 pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
 pub use page::{AddressPage, AddressRef, BookHead, UncheckedPage};
@@ -62,6 +76,7 @@ pub use repository::{
     AddressRepository, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
     RepositoryError, RevisionRange, Scan,
 };
+pub use secret_source::SecretSource;
 pub use service::AddressService;
 pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

@@ -65,6 +65,14 @@ impl Timestamp {
         Self { unix_ms }
     }
 
+    /// The moment so long after this one, but not after the last.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let unix_ms = self.unix_ms.saturating_add(ms).min(Self::MAX_UNIX_MS);
+        Self { unix_ms }
+    }
+
     /// The printed form, as ASCII.
     pub fn to_iso8601(self) -> [u8; Self::LEN] {
         // Without its zone, whose offset each of the getters below would add again.

@@ -1,4 +1,5 @@
-//! The contract suite: what every [`AddressRepository`] promises, as tests.
+//! The contract suites: what every [`AddressRepository`] promises, as tests, and what every
+//! [`ApiKeyRepository`](addressbook_domain::ApiKeyRepository) does.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -14,9 +15,12 @@
 //! addressbook_testkit::address_repository_contract!(subject);
 //! ```
 //!
+//! `api_key_repository_contract!` likewise.
+//!
 //! Each function below is one promise and becomes one test. It starts with an empty
 //! repository of its own.
 
+mod api_keys;
 mod commit;
 mod erasure;
 mod fidelity;
@@ -34,6 +38,7 @@ use addressbook_domain::{
 
 use crate::fixtures;
 
+pub use api_keys::*;
 pub use commit::*;
 pub use erasure::*;
 pub use fidelity::*;
@@ -123,6 +128,29 @@ macro_rules! address_repository_contract {
             $crate::contract::run($crate::contract::$promise(repository));
         )+
     }};
+}
+
+/// As [`address_repository_contract`](crate::address_repository_contract), for a function of
+/// the shape `fn() -> (Arc<dyn ApiKeyRepository>, T)`.
+#[macro_export]
+macro_rules! api_key_repository_contract {
+    ($subject:path) => {
+        $crate::api_key_repository_contract! { @promises test $subject }
+    };
+    (walk $subject:path) => {
+        $crate::api_key_repository_contract! { @promises walk $subject }
+    };
+    (@promises $shape:ident $subject:path) => {
+        $crate::address_repository_contract! { @$shape $subject:
+            keeps_a_key_with_all_that_it_has,
+            finds_no_key_of_which_the_digest_differs_in_any_bit,
+            refuses_a_key_of_which_there_is_the_id_or_the_digest,
+            of_concurrent_keys_with_one_digest_exactly_one_is_added,
+            lists_keys_by_ascending_id_in_steps_of_any_size,
+            revokes_for_good_and_leaves_the_first_time,
+            keeps_the_latest_use,
+        }
+    };
 }
 
 /// Runs a promise to its end, on two threads.

@@ -1,12 +1,13 @@
-//! Addresses to test with.
+//! Addresses and API keys to test with.
 
 use std::fmt::Display;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, Change, City, Commit, Country, CustomData, CustomerId,
-    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, Limit, Region, Revision,
-    Timestamp,
+    Address, AddressContent, AddressId, ApiKey, ApiKeyId, ApiToken, Change, City, Commit, Country,
+    CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeyName,
+    Limit, Region, Revision, Scope, Timestamp,
 };
+use ulid::Ulid;
 
 /// A customer's id.
 pub fn customer(id: &str) -> CustomerId {
@@ -98,4 +99,24 @@ pub fn moving(address: &Address, city: &str) -> Commit {
         address: moved(address, city),
         expected: address.revision,
     }])
+}
+
+/// The token of [`api_key`]`(number)`.
+pub fn api_token(number: u8) -> ApiToken {
+    ApiToken::from_secret([number; 32])
+}
+
+/// A key that opens everything for ever; those with greater numbers sort later.
+pub fn api_key(number: u8) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::from_ulid(Ulid::from_parts(1_722_507_330_000, number.into())),
+        name: KeyName::parse(&format!("key-{number}")).unwrap(),
+        scopes: Scope::ALL.to_vec(),
+        customer_id: None,
+        digest: api_token(number).digest(),
+        created_at: timestamp("2024-08-01T10:15:30.000Z"),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    }
 }

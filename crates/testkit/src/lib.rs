@@ -1,8 +1,8 @@
-//! For tests: an [in-memory repository](InMemoryRepository), [fixtures], a
-//! [frozen clock](FrozenClock) and [foreseeable ids](SequenceIds), a throwaway PostgreSQL
-//! and arbitrary addresses (modules `postgres` and `strategies`, by the features `postgres`
-//! and `proptest`), and the [contract suite](contract) that every repository has to pass,
-//! whoever writes it.
+//! For tests: in-memory repositories of [addresses](InMemoryRepository) and of
+//! [API keys](InMemoryApiKeys), [fixtures], a [frozen clock](FrozenClock) and
+//! [foreseeable ids](SequenceIds), a throwaway PostgreSQL and arbitrary addresses (modules
+//! `postgres` and `strategies`, by the features `postgres` and `proptest`), and the
+//! [contract suites](contract) that every repository has to pass, whoever writes it.
 
 #![expect(
     clippy::expect_used,
@@ -15,6 +15,7 @@ pub mod contract;
 pub mod fixtures;
 mod frozen;
 mod memory;
+mod memory_keys;
 #[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;
 #[cfg(feature = "proptest")]
@@ -22,3 +23,4 @@ pub mod strategies;
 
 pub use frozen::{FrozenClock, SequenceIds};
 pub use memory::InMemoryRepository;
+pub use memory_keys::InMemoryApiKeys;

@@ -1,0 +1,171 @@
+use std::fmt;
+
+use thiserror::Error;
+use ulid::Ulid;
+
+use crate::{Access, CustomerId, Scope, Timestamp, TokenDigest};
+
+/// What is kept of an API key: everything but the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What it is called by those who administer it.
+    pub id: ApiKeyId,
+    /// What it is called in logs.
+    pub name: KeyName,
+    /// What it allows, in the order of [`Scope::ALL`].
+    pub scopes: Vec<Scope>,
+    /// Whose address book alone it opens; every book without.
+    pub customer_id: Option<CustomerId>,
+    /// What its token is found by.
+    pub digest: TokenDigest,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires_at: Option<Timestamp>,
+    /// When it was taken back, since which it is worth nothing.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// How it stands with the key at a moment.
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            KeyState::Expired
+        } else {
+            KeyState::Active
+        }
+    }
+
+    /// What its holder may do while it is active.
+    pub fn access(&self) -> Access {
+        Access {
+            name: self.name.as_str().into(),
+            scopes: self.scopes.clone(),
+            customer_id: self.customer_id.clone(),
+        }
+    }
+}
+
+/// How it stands with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It lets its holder in.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+/// The identifier of an API key, which is no secret: `key_` and a lower-case
+/// [ULID](https://github.com/ulid/spec).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiKeyId(Box<str>);
+
+/// The text is no [`ApiKeyId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected the id of a key, key_ followed by 26 of the characters 0-9 and a-z")]
+pub struct ApiKeyIdError;
+
+impl ApiKeyId {
+    /// Takes an identifier as it is.
+    ///
+    /// # Errors
+    /// [`ApiKeyIdError`] when it breaks the rule that the type states.
+    pub fn parse(text: &str) -> Result<Self, ApiKeyIdError> {
+        let ulid = text.strip_prefix("key_").ok_or(ApiKeyIdError)?;
+        let ulid = Ulid::from_string(ulid).map_err(|_| ApiKeyIdError)?;
+        Some(Self::from_ulid(ulid))
+            .filter(|id| id.as_str() == text)
+            .ok_or(ApiKeyIdError)
+    }
+
+    /// The identifier of a new key.
+    pub fn from_ulid(ulid: Ulid) -> Self {
+        Self(format!("key_{}", ulid.to_string().to_ascii_lowercase()).into())
+    }
+
+    /// The identifier, 30 bytes of ASCII.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a key is called in logs: 1 to 64 visible ASCII characters. Several keys may have the
+/// same name, such as an old one and the one that takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName(Box<str>);
+
+/// The text is no [`KeyName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected 1 to 64 visible ASCII characters without spaces, such as checkout")]
+pub struct KeyNameError;
+
+impl KeyName {
+    /// The longest name, in bytes.
+    pub const MAX_LEN: usize = 64;
+
+    /// Takes a name as it is.
+    ///
+    /// # Errors
+    /// [`KeyNameError`] when it breaks the rule that the type states.
+    pub fn parse(text: &str) -> Result<Self, KeyNameError> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.is_empty() || text.len() > Self::MAX_LEN || !visible {
+            return Err(KeyNameError);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let id = ApiKeyId::from_ulid(Ulid::from_parts(1, 2));
+        assert_eq!(ApiKeyId::parse(id.as_str()), Ok(id));
+        for text in [
+            "",
+            "key_",
+            "key_01h1x0z5y4c1v2f5k6p3j9n8mu",
+            "key_01H1X0Z5Y4C1V2F5K6P3J9N8M7",
+            "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
+            " key_01h1x0z5y4c1v2f5k6p3j9n8m7",
+        ] {
+            assert_eq!(ApiKeyId::parse(text), Err(ApiKeyIdError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_safe_in_a_log() {
+        for text in ["a", "checkout", "shop/eu-1:blue", &"x".repeat(64)] {
+            assert_eq!(KeyName::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", "a b", "a\nb", "é", "a\u{7f}", &"x".repeat(65)] {
+            assert_eq!(KeyName::parse(text), Err(KeyNameError), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{
+    ApiKey, ApiKeyId, ApiKeyRepository, ApiToken, Cause, Clock, CustomerId, IdSource, KeyName,
+    RepositoryError, Scope, SecretSource,
+};
+
+/// What can be done with API keys. Cheap to clone: the clones share everything.
+#[derive(Clone)]
+pub struct ApiKeyService {
+    repository: Arc<dyn ApiKeyRepository>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    secrets: Arc<dyn SecretSource>,
+}
+
+/// What a new key is to be.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// What it is called in logs.
+    pub name: KeyName,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Whose address book alone it opens; every book without.
+    pub customer_id: Option<CustomerId>,
+    /// How long it is worth something; until it is revoked without.
+    pub lifetime: Option<Duration>,
+}
+
+/// Why there is no new key.
+#[derive(Debug, Error)]
+pub enum CreateKeyError {
+    /// Without randomness there is no secret.
+    #[error("the system has no randomness to give")]
+    Secret(#[source] Cause),
+    /// What the repository reports.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// How many keys are read at a time.
+const STEP: u32 = 500;
+
+impl ApiKeyService {
+    /// The use cases on these ports.
+    pub fn new(
+        repository: Arc<dyn ApiKeyRepository>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        secrets: Arc<dyn SecretSource>,
+    ) -> Self {
+        Self {
+            repository,
+            clock,
+            ids,
+            secrets,
+        }
+    }
+
+    /// Makes a key. The token is given this once: nothing that is kept leads back to it.
+    ///
+    /// # Errors
+    /// [`CreateKeyError`], and there is no new key.
+    pub async fn create(&self, new: NewApiKey) -> Result<(ApiKey, ApiToken), CreateKeyError> {
+        let secret = self.secrets.secret().map_err(CreateKeyError::Secret)?;
+        let token = ApiToken::from_secret(secret);
+        let created_at = self.clock.now();
+        let mut scopes = Scope::ALL.to_vec();
+        scopes.retain(|scope| new.scopes.contains(scope));
+        let key = ApiKey {
+            id: ApiKeyId::from_ulid(self.ids.next()),
+            name: new.name,
+            scopes,
+            customer_id: new.customer_id,
+            digest: token.digest(),
+            created_at,
+            expires_at: new.lifetime.map(|lifetime| created_at.plus(lifetime)),
+            revoked_at: None,
+            last_used_at: None,
+        };
+        self.repository.add(key.clone()).await?;
+        Ok((key, token))
+    }
+
+    /// Every key that was ever made, oldest first.
+    ///
+    /// # Errors
+    /// What the [repository](ApiKeyRepository::list) reports.
+    pub async fn list(&self) -> Result<Vec<ApiKey>, RepositoryError> {
+        let mut keys: Vec<ApiKey> = Vec::new();
+        loop {
+            let after = keys.last().map(|key| key.id.clone());
+            let mut more = self.repository.list(after, STEP).await?;
+            let last = more.len() < STEP as usize;
+            keys.append(&mut more);
+            if last {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// Whether a key was ever made, of whatever state it is now.
+    ///
+    /// # Errors
+    /// What the [repository](ApiKeyRepository::list) reports.
+    pub async fn any(&self) -> Result<bool, RepositoryError> {
+        Ok(!self.repository.list(None, 1).await?.is_empty())
+    }
+
+    /// Takes a key back, for good. Gives the key as it is now, or `None` when there is none of
+    /// that id.
+    ///
+    /// # Errors
+    /// What the [repository](ApiKeyRepository::revoke) reports.
+    pub async fn revoke(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, RepositoryError> {
+        self.repository.revoke(id, self.clock.now()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Frozen, customer};
+    use crate::{KeyState, MockApiKeyRepository, Timestamp};
+
+    struct Secret(Option<[u8; 32]>);
+
+    impl SecretSource for Secret {
+        fn secret(&self) -> Result<[u8; 32], Cause> {
+            self.0.ok_or_else(|| "no entropy".into())
+        }
+    }
+
+    fn service(repository: MockApiKeyRepository, secret: Option<[u8; 32]>) -> ApiKeyService {
+        let secrets = Arc::new(Secret(secret));
+        ApiKeyService::new(
+            Arc::new(repository),
+            Arc::new(Frozen),
+            Arc::new(Frozen),
+            secrets,
+        )
+    }
+
+    fn new_key() -> NewApiKey {
+        NewApiKey {
+            name: KeyName::parse("checkout").unwrap(),
+            scopes: vec![Scope::Write, Scope::Read, Scope::Write],
+            customer_id: Some(customer()),
+            lifetime: Some(Duration::from_secs(60)),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_the_key_without_its_token() {
+        let mut repository = MockApiKeyRepository::new();
+        repository.expect_add().times(1).returning(|_| Ok(()));
+        let (key, token) = service(repository, Some([7; 32]))
+            .create(new_key())
+            .await
+            .unwrap();
+        assert_eq!(token, ApiToken::from_secret([7; 32]));
+        assert_eq!(key.digest, token.digest());
+        assert_eq!(key.scopes, Scope::ALL);
+        assert_eq!((key.revoked_at, key.last_used_at), (None, None));
+        let last_ms = Timestamp::from_unix_ms(key.created_at.unix_ms() + 59_999).unwrap();
+        assert_eq!(key.state(last_ms), KeyState::Active);
+        assert_eq!(key.state(key.expires_at.unwrap()), KeyState::Expired);
+        let access = key.access();
+        assert!(access.allows(Scope::Write, "cus_1") && !access.allows(Scope::Write, "cus_2"));
+    }
+
+    #[tokio::test]
+    async fn without_randomness_there_is_no_key() {
+        let failed = service(MockApiKeyRepository::new(), None)
+            .create(new_key())
+            .await;
+        assert!(
+            matches!(failed, Err(CreateKeyError::Secret(_))),
+            "{failed:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn failures_of_the_repository_are_reported() {
+        let busy = || RepositoryError::Busy("locked".into());
+        let mut repository = MockApiKeyRepository::new();
+        repository.expect_add().returning(move |_| Err(busy()));
+        repository.expect_list().returning(move |_, _| Err(busy()));
+        repository
+            .expect_revoke()
+            .returning(move |_, _| Err(busy()));
+        let service = service(repository, Some([7; 32]));
+        let id = ApiKeyId::from_ulid(Frozen.next());
+        for error in [
+            service.create(new_key()).await.unwrap_err().to_string(),
+            service.list().await.unwrap_err().to_string(),
+            service.any().await.unwrap_err().to_string(),
+            service.revoke(&id).await.unwrap_err().to_string(),
+        ] {
+            assert_eq!(error, busy().to_string());
+        }
+    }
+}
