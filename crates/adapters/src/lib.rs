@@ -1,10 +1,11 @@
-//! Addressbook's ports in the world: the [repository](DieselAddressRepository) on Diesel
-//! and r2d2, for SQLite and PostgreSQL, the [system's clock](SystemClock) and
-//! [ULIDs](UlidSource).
+//! Addressbook's ports in the world: the [repository](DieselAddressRepository) of addresses and
+//! API keys on Diesel and r2d2, for SQLite and PostgreSQL, the [system's clock](SystemClock),
+//! [its randomness](OsSecrets) and [ULIDs](UlidSource).
 //!
 //! Each query is written once and compiled for both databases. Whatever differs
 //! between the two stands in `dialect.rs`; the schemas in `migrations/`.
 
+mod api_keys;
 mod bulk;
 mod checkpoints;
 mod database_url;
@@ -31,4 +32,4 @@ pub use dialect::Synchronous;
 pub use error::OpenError;
 pub use pool::StoreOptions;
 pub use repository::DieselAddressRepository;
-pub use system::{SystemClock, UlidSource};
+pub use system::{OsSecrets, SystemClock, UlidSource};

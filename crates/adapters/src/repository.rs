@@ -17,7 +17,7 @@ use crate::short_reads::ShortReads;
 use crate::writer::Writer;
 use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
 
-/// Keeps addresses in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
+/// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
 #[derive(Clone)]
 pub struct DieselAddressRepository {
     pool: r2d2::Pool<StoreManager>,
@@ -62,7 +62,7 @@ impl DieselAddressRepository {
     }
 
     /// Runs a unit of work on a connection of the pool, on a thread that may wait.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
@@ -85,7 +85,7 @@ impl DieselAddressRepository {
 
     /// Runs a whole transaction that writes: on SQLite together with others, and on
     /// PostgreSQL again from its start where that asks for it.
-    async fn run_write<T: Send + 'static>(
+    pub(crate) async fn run_write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {

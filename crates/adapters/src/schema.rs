@@ -50,5 +50,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        digest -> Binary,
+        name -> Text,
+        scopes -> Text,
+        customer_id -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(addresses -> address_books (customer_id));
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);

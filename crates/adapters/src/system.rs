@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use addressbook_domain::{Clock, IdSource, Timestamp};
+use addressbook_domain::{Cause, Clock, IdSource, SecretSource, Timestamp};
 use ulid::{Generator, Ulid};
 
 /// The clock of the machine.
@@ -58,6 +58,22 @@ impl<C: Clock> IdSource for UlidSource<C> {
     }
 }
 
+/// The randomness of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsSecrets;
+
+impl SecretSource for OsSecrets {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where secrets come from"
+    )]
+    fn secret(&self) -> Result<[u8; 32], Cause> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        Ok(secret)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use addressbook_testkit::FrozenClock;
@@ -71,6 +87,13 @@ mod tests {
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         let now = FrozenClock::default().now().unix_ms();
         assert!(ids.iter().all(|id| id.timestamp_ms() == now as u64));
+    }
+
+    #[test]
+    fn no_two_secrets_are_alike() {
+        let secrets: Vec<_> = (0..100).map(|_| OsSecrets.secret().unwrap()).collect();
+        let different: std::collections::BTreeSet<_> = secrets.iter().collect();
+        assert_eq!(different.len(), secrets.len());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_adapters::{DieselAddressRepository, StoreOptions};
-use addressbook_testkit::address_repository_contract;
+use addressbook_testkit::{address_repository_contract, api_key_repository_contract};
 use diesel::connection::{
     Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation,
 };
@@ -23,7 +23,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
-use crate::support::{Database, RawConnection, Subject};
+use crate::support::{Database, KeySubject, RawConnection, Subject};
 
 /// What the plans of a store may show.
 struct Rules {
@@ -77,9 +77,20 @@ fn postgres() -> Subject {
     Database::postgres().subject()
 }
 
+fn sqlite_keys() -> KeySubject {
+    Database::sqlite().key_subject()
+}
+
+fn postgres_keys() -> KeySubject {
+    Database::postgres().key_subject()
+}
+
 #[test]
 fn every_statement_on_sqlite_goes_by_keys() {
-    let statements = statements_of(|| address_repository_contract!(walk sqlite));
+    let statements = statements_of(|| {
+        address_repository_contract!(walk sqlite);
+        api_key_repository_contract!(walk sqlite_keys);
+    });
     let database = Database::sqlite();
     let RawConnection::Sqlite(mut connection) = filled(&database) else {
         unreachable!()
@@ -96,7 +107,10 @@ fn every_statement_on_sqlite_goes_by_keys() {
 
 #[test]
 fn every_statement_on_postgres_goes_by_keys() {
-    let statements = statements_of(|| address_repository_contract!(walk postgres));
+    let statements = statements_of(|| {
+        address_repository_contract!(walk postgres);
+        api_key_repository_contract!(walk postgres_keys);
+    });
     let RawConnection::Postgres(mut connection) = filled(&Database::postgres()) else {
         unreachable!()
     };
@@ -178,7 +192,7 @@ impl Instrumentation for Recorder {
         let sql = query.split(" -- binds: ").next().unwrap_or_default();
         // COPY has no plan: it puts in rows and reads none.
         let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-        let tables = ["addresses", "address_", "idempotency_records"];
+        let tables = ["addresses", "address_", "idempotency_records", "api_keys"];
         if verbs.iter().any(|verb| sql.starts_with(verb))
             && tables.iter().any(|table| sql.contains(table))
         {
@@ -188,7 +202,7 @@ impl Instrumentation for Recorder {
 }
 
 /// Fills 2,000 books with ten addresses each and one with 5,000; every address has two revisions
-/// and a key.
+/// and an idempotency key. An API key for each book.
 const FILL: &str = "
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
     INSERT INTO address_books SELECT 'cus_' || n, 10, 1 FROM numbers;
@@ -204,7 +218,13 @@ const FILL: &str = "
     FROM addresses, (SELECT 1 AS n UNION SELECT 2) AS two;
     INSERT INTO idempotency_records
     SELECT customer_id, id, CAST('12345678901234567890123456789012' AS FINGERPRINT), id, created_at
-    FROM addresses;";
+    FROM addresses;
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
+    INSERT INTO api_keys
+    SELECT 'key_' || (1000000000 + n) || '0000000000000000',
+           CAST('0000000000000000000000' || (1000000000 + n) AS FINGERPRINT),
+           'name', 'addresses:read', 'cus_' || n, 1, NULL, NULL, NULL
+    FROM numbers;";
 
 /// An own connection to a database so filled.
 fn filled(database: &Database) -> RawConnection {

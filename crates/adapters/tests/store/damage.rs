@@ -1,9 +1,9 @@
 //! Rows that were not written through the port.
 
 use addressbook_domain::{
-    Inconsistency, Lookup, Offset, PageRequest, PageStart, RepositoryError, Scan,
+    ApiKey, Inconsistency, Lookup, Offset, PageRequest, PageStart, RepositoryError, Scan,
 };
-use addressbook_testkit::fixtures::{address, address_id, creating, customer};
+use addressbook_testkit::fixtures::{address, address_id, api_key, creating, customer};
 use rstest::rstest;
 
 use crate::support::{Database, RawConnection};
@@ -126,4 +126,40 @@ async fn the_schema_itself_keeps_such_rows_out(#[case] database: Database) {
         assert!(refused.is_err(), "{damage}");
     }
     assert!(connection.try_execute("DELETE FROM address_books").is_err());
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::postgres())]
+#[tokio::test]
+async fn damaged_keys_are_reported_and_let_nobody_in(#[case] database: Database) {
+    let (keys, database) = database.key_subject();
+    let customer_id = Some(customer("cus_1"));
+    let key = ApiKey {
+        customer_id,
+        ..api_key(1)
+    };
+    keys.add(key.clone()).await.unwrap();
+    let mut connection = database.connect();
+    for (damage, field) in [
+        ("name = 'a b'", "name"),
+        ("scopes = 'addresses:read  addresses:write'", "scopes"),
+        ("scopes = 'everything'", "scopes"),
+        ("customer_id = 'add_1'", "customer_id"),
+        ("expires_at = 253402300800000", "expires_at"),
+    ] {
+        connection.execute(&format!("UPDATE api_keys SET {damage}"));
+        match keys.find(&key.digest).await {
+            Err(RepositoryError::Corrupt(found)) => {
+                let (record, key) = ("API key", key.id.to_string());
+                assert_eq!(found, Inconsistency { record, key, field });
+            }
+            other => panic!("{damage}: {other:?}"),
+        }
+        connection.execute(
+            "UPDATE api_keys SET name = 'key', scopes = 'addresses:read', customer_id = NULL, \
+             expires_at = NULL",
+        );
+        keys.find(&key.digest).await.unwrap();
+    }
 }

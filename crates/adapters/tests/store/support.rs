@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions};
-use addressbook_domain::AddressRepository;
+use addressbook_domain::{AddressRepository, ApiKeyRepository};
 use addressbook_testkit::postgres::PostgresServer;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 /// A repository, and what has to live as long as it does.
 pub(crate) type Subject = (Arc<dyn AddressRepository>, Database);
+
+/// The same for API keys.
+pub(crate) type KeySubject = (Arc<dyn ApiKeyRepository>, Database);
 
 /// A database for one test.
 pub(crate) struct Database {
@@ -58,6 +61,10 @@ impl Database {
     }
 
     pub(crate) fn subject(self) -> Subject {
+        (Arc::new(self.open(StoreOptions::default())), self)
+    }
+
+    pub(crate) fn key_subject(self) -> KeySubject {
         (Arc::new(self.open(StoreOptions::default())), self)
     }
 
