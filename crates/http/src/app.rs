@@ -4,6 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, Authenticator, IdSource};
 
+use crate::access::Gate;
 use crate::{HttpOptions, exchange, health, openapi, reference, routes};
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -50,16 +51,17 @@ pub fn app(
     let Parts {
         service,
         ids,
+        authenticator,
         options,
-        ..
     } = parts;
     App::new()
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))
         .app_data(web::PayloadConfig::new(options.max_body_bytes))
-        .configure(routes::configure)
+        .configure(|config| routes::configure(config, authenticator.as_ref()))
         .configure(health::configure)
         .configure(openapi::configure)
         .configure(reference::configure)
+        .wrap(Gate(authenticator))
         .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
 }

@@ -19,6 +19,7 @@
 //! where it cannot answer; what every exchange has (request id, log line, problem bodies)
 //! is added around them all, in one place.
 
+mod access;
 mod address_etag;
 mod address_input;
 mod address_json;

@@ -8,8 +8,11 @@ mod values;
 
 use std::sync::OnceLock;
 
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
 
@@ -19,7 +22,7 @@ pub(crate) use self::parameters::{
     ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
 use crate::pattern::resource;
-use crate::problem_kind;
+use crate::{problem_kind, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -67,6 +70,40 @@ impl Modify for Rest {
         document.info.description = Some(description());
         let components = document.components.get_or_insert_with(Components::new);
         components.headers = responses::headers();
+        components.add_security_scheme(CREDENTIAL, credential());
+        for (path, method, scope) in routes::needs() {
+            let item = document.paths.paths.get_mut(&path);
+            if let Some(operation) = item.and_then(|item| operation(item, &method)) {
+                let need = SecurityRequirement::new(CREDENTIAL, [scope.as_str()]);
+                operation.security = Some(vec![need]);
+            }
+        }
+    }
+}
+
+/// What the document calls that by which one comes in.
+const CREDENTIAL: &str = "credential";
+
+fn credential() -> SecurityScheme {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "An API key (`addressbook keys create`), or another token that the service was told \
+             to trust. What an operation needs is the scope beside it; a credential that is bound \
+             to a customer opens that customer's book alone. Services that were started without \
+             any keys ask for none.",
+        ));
+    SecurityScheme::Http(scheme.build())
+}
+
+/// `HEAD` is not in the document: it answers as `GET` does.
+fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+    match *method {
+        Method::GET => item.get.as_mut(),
+        Method::POST => item.post.as_mut(),
+        Method::PATCH => item.patch.as_mut(),
+        Method::DELETE => item.delete.as_mut(),
+        _ => None,
     }
 }
 

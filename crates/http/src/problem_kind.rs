@@ -32,6 +32,14 @@ kinds! {
         "Unreadable request", "The request cannot be read.";
     INVALID_PARAMETER: BAD_REQUEST, "invalid-parameter",
         "Invalid parameter", "What is wrong with which parameter is listed under errors.";
+    UNAUTHENTICATED: UNAUTHORIZED, "unauthenticated",
+        "Credential missing", "The request has to bring a credential: Authorization: Bearer …";
+    INVALID_CREDENTIAL: UNAUTHORIZED, "invalid-credential",
+        "Invalid credential", "The credential is unknown, malformed, expired or revoked.";
+    INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope",
+        "Insufficient scope", "The credential does not allow this.";
+    OTHER_BOOK: FORBIDDEN, "other-book",
+        "Another customer's address book", "The credential opens the book of one customer alone.";
     NOT_FOUND: NOT_FOUND, "not-found",
         "Not found", "There is nothing under this path.";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed",

@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
 use actix_web::http::Method;
 use actix_web::{Route, web};
+use addressbook_domain::Authenticator;
+use addressbook_domain::Scope::{self, Read, Write};
 
 use crate::{
-    create_address, erase_customer, get_address, list_addresses, patch_address, pattern,
+    access, create_address, erase_customer, get_address, list_addresses, patch_address, pattern,
     remove_address, revisions,
 };
 
@@ -12,54 +16,77 @@ const BOOKS: [&str; 2] = [
     "/api/v1/customers/{customer_id}/addresses",
 ];
 
-/// What can be asked of an address book: each path below it with its methods.
-fn resources() -> [(&'static str, Vec<(Method, Route)>); 4] {
+/// What a path takes: each method, and the scope that it needs.
+type Methods = Vec<(Method, Scope, Route)>;
+
+/// What can be asked of an address book: each path below it.
+fn resources() -> [(&'static str, Methods); 4] {
     [
         (
             "",
             vec![
-                (Method::GET, web::to(list_addresses::list)),
-                (Method::HEAD, web::to(list_addresses::list)),
-                (Method::POST, web::to(create_address::create)),
-                (Method::DELETE, web::to(erase_customer::erase)),
+                (Method::GET, Read, web::to(list_addresses::list)),
+                (Method::HEAD, Read, web::to(list_addresses::list)),
+                (Method::POST, Write, web::to(create_address::create)),
+                (Method::DELETE, Write, web::to(erase_customer::erase)),
             ],
         ),
         (
             "/{address_id}",
             vec![
-                (Method::GET, web::to(get_address::get)),
-                (Method::HEAD, web::to(get_address::get)),
-                (Method::PATCH, web::to(patch_address::patch)),
-                (Method::DELETE, web::to(remove_address::remove)),
+                (Method::GET, Read, web::to(get_address::get)),
+                (Method::HEAD, Read, web::to(get_address::get)),
+                (Method::PATCH, Write, web::to(patch_address::patch)),
+                (Method::DELETE, Write, web::to(remove_address::remove)),
             ],
         ),
         (
             "/{address_id}/revisions",
             vec![
-                (Method::GET, web::to(revisions::list)),
-                (Method::HEAD, web::to(revisions::list)),
+                (Method::GET, Read, web::to(revisions::list)),
+                (Method::HEAD, Read, web::to(revisions::list)),
             ],
         ),
         (
             "/{address_id}/revisions/{revision}",
             vec![
-                (Method::GET, web::to(revisions::get)),
-                (Method::HEAD, web::to(revisions::get)),
+                (Method::GET, Read, web::to(revisions::get)),
+                (Method::HEAD, Read, web::to(revisions::get)),
             ],
         ),
     ]
 }
 
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
+/// Without an authenticator, nobody is asked what they may do.
+pub(crate) fn configure(
+    config: &mut web::ServiceConfig,
+    authenticator: Option<&Arc<dyn Authenticator>>,
+) {
     for book in BOOKS {
         for (path, routes) in resources() {
             let mut resource = pattern::resource(&format!("{book}{path}"));
-            for (method, route) in routes {
+            let mut needs = Vec::new();
+            for (method, scope, route) in routes {
+                needs.push((method.clone(), scope));
                 resource = resource.route(route.method(method));
             }
-            config.service(resource);
+            match authenticator.cloned() {
+                None => config.service(resource),
+                Some(authenticator) => config.service(resource.wrap_fn(move |request, inside| {
+                    access::authorise(request, inside, &*authenticator, &needs)
+                })),
+            };
         }
     }
+}
+
+/// Each path and method, as the OpenAPI document has them, with the scope that it needs.
+pub(crate) fn needs() -> impl Iterator<Item = (String, Method, Scope)> {
+    resources().into_iter().flat_map(|(path, routes)| {
+        let path = format!("{}{path}", BOOKS[0]);
+        let need = move |(method, scope, _)| (path.clone(), method, scope);
+        routes.into_iter().map(need)
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +112,7 @@ mod tests {
     async fn no_customer_reaches_the_addresses_of_another() {
         let below = resources().into_iter().filter(|(path, _)| !path.is_empty());
         for (below, routes) in below {
-            for (method, _) in routes {
+            for (method, _, _) in routes {
                 for book in BOOKS {
                     let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
                     let foreign = path(book, below, "cus_2");
@@ -111,7 +138,7 @@ mod tests {
         let book = resources().into_iter().filter(|(path, _)| path.is_empty());
         let methods = book
             .flat_map(|(_, routes)| routes)
-            .map(|(method, _)| method);
+            .map(|(method, _, _)| method);
         for method in methods {
             let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
             assert!(response.starts_with('2'), "{method}: {response}");

@@ -7,8 +7,8 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::{self, ServiceConfig};
 use addressbook_domain::{
-    Address, AddressRepository, AddressService, MockAddressRepository, RepositoryError,
-    ServiceLimits,
+    Address, AddressRepository, AddressService, Authenticator, MockAddressRepository,
+    RepositoryError, ServiceLimits,
 };
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use serde_json::Value;
@@ -54,6 +54,12 @@ impl Door {
             ..Parts::new(service, ids)
         };
         Self { parts }
+    }
+
+    /// The same door, with somebody who asks who comes.
+    pub(crate) fn guarded(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.parts.authenticator = Some(Arc::new(authenticator));
+        self
     }
 
     pub(crate) async fn answer(&self, request: TestRequest) -> String {

@@ -11,7 +11,10 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 
 use super::values;
-use crate::problem_kind::{BUSY, INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, UNAVAILABLE};
+use crate::problem_kind::{
+    BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
+    Kind, OTHER_BOOK, UNAUTHENTICATED, UNAVAILABLE,
+};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -34,7 +37,16 @@ macro_rules! problems {
 pub(crate) use problems;
 
 /// What every operation may answer with.
-const OF_ALL: [Kind; 4] = [INVALID_PARAMETER, INTERNAL, BUSY, UNAVAILABLE];
+const OF_ALL: [Kind; 8] = [
+    INVALID_PARAMETER,
+    UNAUTHENTICATED,
+    INVALID_CREDENTIAL,
+    INSUFFICIENT_SCOPE,
+    OTHER_BOOK,
+    INTERNAL,
+    BUSY,
+    UNAVAILABLE,
+];
 
 /// One response for each status, with an example for each kind.
 pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
@@ -62,6 +74,7 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
             .examples_from_iter(examples)
             .build();
         let own_headers: &[_] = match status {
+            401 | 403 => &["WWW-Authenticate"],
             412 => &["ETag"],
             415 => &["Accept-Patch"],
             503 => &["Retry-After"],
@@ -327,6 +340,13 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
         (
             "Retry-After",
             number(1, "In how many seconds to try again", 1),
+        ),
+        (
+            "WWW-Authenticate",
+            text(
+                "Which credential is asked for, and what is wrong with the one that came (RFC 6750)",
+                r#"Bearer realm="addressbook", error="invalid_token""#,
+            ),
         ),
         (
             "X-Content-Type-Options",

@@ -1,0 +1,331 @@
+//! Every path of the OpenAPI document, under both prefixes, with every method and every kind of
+//! credential, and the paths that are not in it: who is let in, and who is not.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, call_service, init_service};
+use addressbook_domain::{
+    AddressRepository as _, AddressService, ApiKey, ApiKeyRepository as _, KeyAuthenticator, Scope,
+    ServiceLimits,
+};
+use addressbook_http::{Parts, app, openapi_json};
+use addressbook_testkit::{
+    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures,
+};
+use serde_json::Value;
+
+/// What was decided about each operation: a new one has to be decided here, too.
+const DECIDED: [(&str, &str, Scope); 8] = [
+    ("", "get", Scope::Read),
+    ("", "post", Scope::Write),
+    ("", "delete", Scope::Write),
+    ("/{address_id}", "get", Scope::Read),
+    ("/{address_id}", "patch", Scope::Write),
+    ("/{address_id}", "delete", Scope::Write),
+    ("/{address_id}/revisions", "get", Scope::Read),
+    ("/{address_id}/revisions/{revision}", "get", Scope::Read),
+];
+
+const BOOK: &str = "/v1/customers/{customer_id}/addresses";
+
+/// Paths outside the document that everybody may see, and some that there are not.
+const PUBLIC: [&str; 5] = [
+    "/livez",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+    "/docs/start.js",
+];
+const NOWHERE: [&str; 6] = [
+    "/",
+    "/metrics",
+    "/livez/",
+    "/docsx",
+    "/v1/customers",
+    "/v1/customers/cus_1/addresses/",
+];
+
+const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+];
+
+const FULL: u8 = 1;
+const READ_ONLY: u8 = 2;
+const WRITE_ONLY: u8 = 3;
+const OWN_BOOK: u8 = 4;
+const OTHER_BOOK: u8 = 5;
+const EXPIRED: u8 = 6;
+const REVOKED: u8 = 7;
+const UNKNOWN: u8 = 8;
+
+/// Every kind of credential, with the token that it comes by and what has to come of it.
+fn everybody() -> Vec<(&'static str, Option<String>, Verdict)> {
+    let token = |number| Some(format!("Bearer {}", fixtures::api_token(number).expose()));
+    let broken = || fixtures::api_token(FULL).expose().replace("ab_0", "ab_1");
+    vec![
+        ("no credential", None, Verdict::Unknown("")),
+        (
+            "another scheme",
+            Some("Basic YTpi".into()),
+            Verdict::Unknown(""),
+        ),
+        ("a malformed key", Some("Bearer ab_".into()), INVALID),
+        (
+            "a key with a wrong checksum",
+            Some(format!("Bearer {}", broken())),
+            INVALID,
+        ),
+        ("no key at all", Some("Bearer e30.e30.e30".into()), INVALID),
+        ("a key that nobody made", token(UNKNOWN), INVALID),
+        ("an expired key", token(EXPIRED), INVALID),
+        ("a revoked key", token(REVOKED), INVALID),
+        (
+            "another customer's key",
+            token(OTHER_BOOK),
+            Verdict::May(&[]),
+        ),
+        (
+            "a read-only key",
+            token(READ_ONLY),
+            Verdict::May(&[Scope::Read]),
+        ),
+        (
+            "a write-only key",
+            token(WRITE_ONLY),
+            Verdict::May(&[Scope::Write]),
+        ),
+        (
+            "the customer's own key",
+            token(OWN_BOOK),
+            Verdict::May(&Scope::ALL),
+        ),
+        ("a full key", token(FULL), Verdict::May(&Scope::ALL)),
+    ]
+}
+
+/// What a credential is worth in the book of `cus_1`.
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    /// 401, with that error in the challenge.
+    Unknown(&'static str),
+    /// All that takes one of these scopes, and 403 for the rest.
+    May(&'static [Scope]),
+}
+
+const INVALID: Verdict = Verdict::Unknown("invalid_token");
+
+async fn keys() -> InMemoryApiKeys {
+    let keys = InMemoryApiKeys::default();
+    let key = fixtures::api_key;
+    let bound = |customer_id| Some(fixtures::customer(customer_id));
+    let now = Some(FrozenClock::default().0);
+    for key in [
+        key(FULL),
+        ApiKey {
+            scopes: vec![Scope::Read],
+            ..key(READ_ONLY)
+        },
+        ApiKey {
+            scopes: vec![Scope::Write],
+            ..key(WRITE_ONLY)
+        },
+        ApiKey {
+            customer_id: bound("cus_1"),
+            ..key(OWN_BOOK)
+        },
+        ApiKey {
+            customer_id: bound("cus_2"),
+            ..key(OTHER_BOOK)
+        },
+        ApiKey {
+            expires_at: now,
+            ..key(EXPIRED)
+        },
+        ApiKey {
+            revoked_at: now,
+            ..key(REVOKED)
+        },
+    ] {
+        keys.add(key).await.unwrap();
+    }
+    keys
+}
+
+/// The whole application over a book with one address, with a guard.
+async fn parts() -> Parts {
+    let repository = InMemoryRepository::default();
+    let creating = fixtures::creating([fixtures::address("cus_1", 1)]);
+    repository.commit(creating).await.unwrap();
+    let ids = Arc::new(SequenceIds::default());
+    let clock = Arc::new(FrozenClock::default());
+    let limits = ServiceLimits::default();
+    let service = AddressService::new(Arc::new(repository), clock.clone(), ids.clone(), limits);
+    Parts {
+        authenticator: Some(Arc::new(KeyAuthenticator::new(
+            Arc::new(keys().await),
+            clock,
+        ))),
+        ..Parts::new(service, ids)
+    }
+}
+
+/// The status and the challenge of the answer to a request that would be right otherwise.
+async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (StatusCode, String) {
+    // A world of its own for each: some would remove the address.
+    let app = init_service(app(parts().await)).await;
+    let mut request = TestRequest::with_uri(path)
+        .method(method.clone())
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .set_payload(r#"{"region":"Kigali","city":"Huye","country":"RW"}"#);
+    if let Some(authorization) = authorization {
+        request = request.insert_header((AUTHORIZATION, authorization));
+    }
+    let response = call_service(&app, request.to_request()).await;
+    let challenge = response.headers().get(WWW_AUTHENTICATE);
+    let challenge = challenge.map_or("", |challenge| challenge.to_str().unwrap());
+    (response.status(), challenge.to_owned())
+}
+
+/// The operations of the document: path, method, and the scopes that it says they need.
+fn operations() -> BTreeMap<(String, String), Value> {
+    let document: Value = serde_json::from_str(openapi_json()).unwrap();
+    let mut operations = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let scopes = operation["security"][0]["credential"].clone();
+            operations.insert((path.clone(), method.clone()), scopes);
+        }
+    }
+    operations
+}
+
+#[test]
+fn every_operation_is_decided_and_the_document_says_how() {
+    let decided = DECIDED.map(|(below, method, scope)| {
+        let operation = (format!("{BOOK}{below}"), method.to_owned());
+        (operation, Value::from(vec![scope.as_str()]))
+    });
+    assert_eq!(operations(), BTreeMap::from(decided));
+}
+
+#[actix_web::test]
+async fn each_credential_opens_what_it_is_for_and_nothing_else() {
+    let mut paths: Vec<_> = operations().into_keys().map(|(path, _)| path).collect();
+    paths.dedup();
+    let mut tried = 0;
+    for pattern in &paths {
+        let path = pattern
+            .replace("{customer_id}", "cus_1")
+            .replace("{address_id}", fixtures::address_id(1).as_str())
+            .replace("{revision}", "1");
+        assert!(!path.contains('{'), "how is {path} to be filled in?");
+        for path in [path.clone(), format!("/api{path}")] {
+            for method in METHODS {
+                let decided = DECIDED.iter().find(|(below, decided, _)| {
+                    let asked = if method == Method::HEAD {
+                        &Method::GET
+                    } else {
+                        &method
+                    };
+                    *pattern == format!("{BOOK}{below}")
+                        && asked.as_str().eq_ignore_ascii_case(decided)
+                });
+                for (who, authorization, verdict) in everybody() {
+                    let (status, challenge) =
+                        answer(&method, &path, authorization.as_deref()).await;
+                    let is_right = match (verdict, decided) {
+                        (Verdict::Unknown(error), _) => {
+                            status == 401 && is_challenge(&challenge, error)
+                        }
+                        (Verdict::May(_), None) => status == 405,
+                        (Verdict::May(scopes), Some((_, _, scope))) if scopes.contains(scope) => {
+                            status.is_success()
+                        }
+                        (Verdict::May(_), Some(_)) => {
+                            status == 403 && is_challenge(&challenge, "insufficient_scope")
+                        }
+                    };
+                    assert!(is_right, "{method} {path} by {who}: {status} {challenge}");
+                    tried += 1;
+                }
+            }
+        }
+    }
+    println!("{tried} combinations of path, method and credential");
+    assert_eq!(tried, 4 * 2 * METHODS.len() * everybody().len());
+}
+
+fn is_challenge(header: &str, error: &str) -> bool {
+    match error {
+        "" => header == r#"Bearer realm="addressbook""#,
+        error => header == format!(r#"Bearer realm="addressbook", error="{error}""#),
+    }
+}
+
+#[actix_web::test]
+async fn what_is_there_in_another_customers_book_makes_no_difference() {
+    let mut tried = 0;
+    for (below, method, _) in DECIDED {
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        for customer_id in ["cus_1", "cus_3", "add_1", "%63us_2x", "cus_2%2F"] {
+            let path = format!("{BOOK}{below}")
+                .replace("{customer_id}", customer_id)
+                .replace("{revision}", "1");
+            for id in [
+                fixtures::address_id(1).as_str(),
+                fixtures::address_id(9).as_str(),
+                "x",
+            ] {
+                let path = path.replace("{address_id}", id);
+                let token = format!("Bearer {}", fixtures::api_token(OTHER_BOOK).expose());
+                let (status, _) = answer(&method, &path, Some(&token)).await;
+                assert_eq!(status, 403, "{method} {path}");
+                tried += 1;
+            }
+        }
+    }
+    println!("{tried} requests for other customers' books");
+}
+
+#[actix_web::test]
+async fn what_is_public_is_so_for_everybody_and_nothing_else_is() {
+    let mut tried = 0;
+    for (who, authorization, verdict) in everybody() {
+        for path in PUBLIC {
+            for method in [Method::GET, Method::HEAD] {
+                let (status, _) = answer(&method, path, authorization.as_deref()).await;
+                assert_eq!(status, 200, "{method} {path} by {who}");
+                tried += 1;
+            }
+        }
+        for path in NOWHERE {
+            for method in METHODS {
+                let (status, _) = answer(&method, path, authorization.as_deref()).await;
+                let expected = if matches!(verdict, Verdict::Unknown(_)) {
+                    401
+                } else {
+                    404
+                };
+                assert_eq!(status, expected, "{method} {path} by {who}");
+                tried += 1;
+            }
+        }
+    }
+    println!("{tried} combinations of path, method and credential outside the document");
+}
