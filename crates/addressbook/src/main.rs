@@ -1,11 +1,13 @@
 //! Addressbook keeps the saved addresses of a company's customers and lists them, fast
 //! and exactly. This program puts the parts together: settings, database, HTTP.
 
+mod access;
 mod demo;
 mod export;
 mod format;
 mod healthcheck;
 mod import;
+mod keys;
 mod log_writer;
 mod serve;
 mod settings;
@@ -16,8 +18,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use addressbook_adapters::{SystemClock, UlidSource};
-use addressbook_domain::{AddressService, ServiceLimits};
+use addressbook_adapters::{DieselAddressRepository, OsSecrets, SystemClock, UlidSource};
+use addressbook_domain::{AddressService, ApiKeyService, ServiceLimits};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -50,6 +52,8 @@ enum Task {
     Export(Box<export::ExportArguments>),
     /// Create the database, or bring it to this release's schema
     Migrate(MigrateArguments),
+    /// Make, list and revoke API keys
+    Keys(keys::KeysArguments),
     /// Ask the running service whether it is ready: exit code 0 if so
     Healthcheck(healthcheck::HealthcheckArguments),
     /// Print the OpenAPI document of what is served over HTTP
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
             Task::Import(arguments) => import::run(&arguments),
             Task::Export(arguments) => export::run(&arguments),
             Task::Migrate(arguments) => migrate(&arguments),
+            Task::Keys(arguments) => keys::run(&arguments),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
             Task::Openapi => {
                 std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;
@@ -120,12 +125,18 @@ fn migrate(arguments: &MigrateArguments) -> anyhow::Result<ExitCode> {
 /// The use cases on a database, with the machine's clock and new ids. Opens the database;
 /// creates and migrates it if need be.
 fn service(database: &DatabaseSettings, limits: ServiceLimits) -> anyhow::Result<AddressService> {
-    Ok(AddressService::new(
-        Arc::new(database.open()?),
-        Arc::new(SystemClock),
-        ids(),
-        limits,
-    ))
+    Ok(service_on(database.open()?, limits))
+}
+
+/// The same on a database that is open.
+fn service_on(store: DieselAddressRepository, limits: ServiceLimits) -> AddressService {
+    AddressService::new(Arc::new(store), Arc::new(SystemClock), ids(), limits)
+}
+
+/// The API keys of a database.
+fn api_keys(store: &DieselAddressRepository) -> ApiKeyService {
+    let (store, secrets) = (Arc::new(store.clone()), Arc::new(OsSecrets));
+    ApiKeyService::new(store, Arc::new(SystemClock), ids(), secrets)
 }
 
 /// New identifiers, of addresses and of requests.

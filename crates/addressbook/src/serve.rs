@@ -1,18 +1,22 @@
 //! `addressbook serve`: answers requests until told to stop.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::HttpServer;
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressService, Authenticator as _};
 use addressbook_http::{HttpOptions, Parts};
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::settings::{DatabaseSettings, LimitSettings, ListenSettings, LogSettings};
+use crate::access::Doorkeeper;
+use crate::settings::{
+    AccessSettings, DatabaseSettings, LimitSettings, ListenSettings, LogSettings,
+};
 use crate::{ConfigArgument, demo, telemetry};
 
 #[derive(Args, Debug)]
@@ -24,6 +28,9 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     listen: ListenSettings,
+
+    #[command(flatten)]
+    access: AccessSettings,
 
     /// Refuse changes of an address that do not say by If-Match which state they are for
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = BoolishValueParser::new())]
@@ -56,14 +63,18 @@ pub(crate) struct ServeArguments {
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
-    let service = crate::service(&arguments.database, arguments.limits.limits())?;
+    let store = arguments.database.open()?;
+    let service = crate::service_on(store.clone(), arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
+        let listen = &arguments.listen.listen;
+        let doorkeeper = Arc::new(Doorkeeper::of(&store).await?);
+        doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
             demo::load(&service).await?;
         }
-        let listen = &arguments.listen.listen;
         let processors = available_parallelism().map_or(1, usize::from);
         let parts = Parts {
+            authenticator: Some(doorkeeper.clone()),
             options: HttpOptions {
                 require_if_match: arguments.require_if_match,
                 max_body_bytes: arguments.max_body_bytes as usize,
@@ -81,10 +92,14 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
                      choose another address with --listen)"
                 )
             })?;
-        println!("{}", banner(&arguments, &server.addrs())?);
-        let pruning = actix_web::rt::spawn(prune(service));
+        println!("{}", banner(&arguments, &server.addrs(), &doorkeeper)?);
+        let chores = [
+            actix_web::rt::spawn(prune(service)),
+            actix_web::rt::spawn(doorkeeper.clone().close_with_the_first_key()),
+            actix_web::rt::spawn(doorkeeper.record_uses()),
+        ];
         server.run().await.context("the server failed")?;
-        pruning.abort();
+        chores.iter().for_each(|chore| chore.abort());
         anyhow::Ok(ExitCode::SUCCESS)
     })
 }
@@ -105,18 +120,29 @@ async fn prune(service: AddressService) {
     }
 }
 
-fn banner(arguments: &ServeArguments, addresses: &[SocketAddr]) -> anyhow::Result<String> {
+fn banner(
+    arguments: &ServeArguments,
+    addresses: &[SocketAddr],
+    doorkeeper: &Doorkeeper,
+) -> anyhow::Result<String> {
     let database = arguments.database.url()?;
     let address = addresses.first().context("the server listens nowhere")?;
     let customer = demo::EXAMPLE_CUSTOMER;
+    let credential = if doorkeeper.is_required() {
+        "-H 'Authorization: Bearer ab_…' "
+    } else {
+        ""
+    };
     Ok(format!(
         "Addressbook {version}
   listening on  http://{address}
   docs          http://{address}/docs
   database      {database} ({engine})
-  try           curl -i 'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
+  access        {access}
+  try           curl -i {credential}'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
   stop          Ctrl-C",
         version = env!("CARGO_PKG_VERSION"),
         engine = database.engine(),
+        access = doorkeeper.rule(),
     ))
 }

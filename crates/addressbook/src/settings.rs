@@ -2,6 +2,8 @@
 //! a flag says counts before the variable, the variable before the file, the file before
 //! the default.
 
+mod access;
+
 use std::ffi::OsString;
 use std::fs;
 use std::net::ToSocketAddrs;
@@ -15,6 +17,7 @@ use addressbook_domain::{ContentLimits, ServiceLimits};
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
+pub(crate) use self::access::AccessSettings;
 use crate::Cli;
 
 /// Where the addresses are kept, and how.
@@ -236,9 +239,10 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
 fn config_path(command: &Command, arguments: &[OsString]) -> Option<PathBuf> {
     let lenient = command.clone().ignore_errors(true);
     let matches = lenient.try_get_matches_from(arguments).ok()?;
-    let level = matches
-        .subcommand()
-        .map_or(&matches, |(_, matches)| matches);
+    let mut level = &matches;
+    while let Some((_, deeper)) = level.subcommand() {
+        level = deeper;
+    }
     level
         .try_get_one::<PathBuf>("config")
         .ok()
@@ -270,31 +274,30 @@ fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
 
 /// Replaces the default of a setting, in every command that has it. Only what also has a
 /// variable is a setting.
-fn set_default(mut command: Command, key: &str, value: String) -> Option<Command> {
+fn set_default(command: Command, key: &str, value: String) -> Option<Command> {
+    let mut known = false;
+    let command = set_default_below(command, key, &value, &mut known);
+    known.then_some(command)
+}
+
+fn set_default_below(mut command: Command, key: &str, value: &str, known: &mut bool) -> Command {
     let is_setting = |argument: &clap::Arg| {
         argument.get_long() == Some(key) && argument.get_env().is_some() && key != "config"
     };
-    let mut known = false;
-    let mut replace = |level: Command| {
-        let id = level
-            .get_arguments()
-            .find(|argument| is_setting(argument))
-            .map(clap::Arg::get_id);
-        match id.cloned() {
-            Some(id) => {
-                known = true;
-                level.mut_arg(id, |argument| argument.default_value(value.clone()))
-            }
-            None => level,
-        }
-    };
+    let id = command
+        .get_arguments()
+        .find(|argument| is_setting(argument))
+        .map(clap::Arg::get_id);
+    if let Some(id) = id.cloned() {
+        *known = true;
+        command = command.mut_arg(id, |argument| argument.default_value(value.to_owned()));
+    }
     let names: Vec<_> = command
         .get_subcommands()
         .map(|c| c.get_name().to_owned())
         .collect();
     for name in names {
-        command = command.mut_subcommand(name, &mut replace);
+        command = command.mut_subcommand(name, |level| set_default_below(level, key, value, known));
     }
-    command = replace(command);
-    known.then_some(command)
+    command
 }

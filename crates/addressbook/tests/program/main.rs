@@ -7,6 +7,7 @@
 )]
 
 mod canaries;
+mod access;
 mod concurrency;
 mod durability;
 mod import_export;

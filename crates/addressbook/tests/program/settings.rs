@@ -111,6 +111,7 @@ fn help_and_completions_name_the_commands() {
         "import",
         "export",
         "migrate",
+        "keys",
         "healthcheck",
         "completions",
     ] {

@@ -1,0 +1,105 @@
+//! Who may come in: whoever holds an API key; everybody, as long as there never was one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::rt::time::sleep;
+use addressbook_adapters::{DieselAddressRepository, SystemClock};
+use addressbook_domain::{Access, ApiKeyService, Authenticator, KeyAuthenticator, RepositoryError};
+use anyhow::bail;
+use async_trait::async_trait;
+
+use crate::settings::AccessSettings;
+
+/// The one at the door. Each kind of token has an authenticator of its own here.
+pub(crate) struct Doorkeeper {
+    keys: ApiKeyService,
+    by_key: KeyAuthenticator,
+    is_required: AtomicBool,
+}
+
+/// How often an open service looks whether there is a key.
+const LOOK_INTERVAL: Duration = KeyAuthenticator::LIFETIME;
+
+/// How often it is noted which keys were used.
+const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
+
+impl Doorkeeper {
+    /// The one for a database. A key that was revoked counts, too: whoever takes the last one
+    /// back does not mean to let everybody in.
+    pub(crate) async fn of(store: &DieselAddressRepository) -> anyhow::Result<Self> {
+        let keys = crate::api_keys(store);
+        let is_required = keys.any().await?.into();
+        Ok(Self {
+            keys,
+            by_key: KeyAuthenticator::new(Arc::new(store.clone()), Arc::new(SystemClock)),
+            is_required,
+        })
+    }
+
+    /// Refuses to let everybody in where others than this machine can come, unless that is
+    /// what the operator said.
+    pub(crate) fn check(
+        &self,
+        mut addresses: impl Iterator<Item = SocketAddr>,
+        settings: &AccessSettings,
+    ) -> anyhow::Result<()> {
+        if self.is_required() || settings.allow_anonymous {
+            return Ok(());
+        }
+        if let Some(address) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
+        {
+            bail!(
+                "will not listen on {address} while nobody has to say who they are. Make an API \
+                 key (addressbook keys create --name NAME --scope addresses:read), or listen on \
+                 127.0.0.1 alone, or say --allow-anonymous if something in front of the service \
+                 decides who may come in"
+            );
+        }
+        Ok(())
+    }
+
+    /// How it stands, in a few words.
+    pub(crate) fn rule(&self) -> &'static str {
+        if self.is_required() {
+            "by API key"
+        } else {
+            "open to everybody who reaches it, until the first `addressbook keys create`"
+        }
+    }
+
+    /// Closes an open door once there is a key, whichever process made it.
+    pub(crate) async fn close_with_the_first_key(self: Arc<Self>) {
+        while !self.is_required() {
+            sleep(LOOK_INTERVAL).await;
+            // As long as the store is away, nobody gets anything anyway.
+            if self.keys.any().await.unwrap_or(false) {
+                self.is_required.store(true, Ordering::Relaxed);
+                tracing::info!("there is an API key now: requests need one from here on");
+            }
+        }
+    }
+
+    /// Notes every now and then which keys were used.
+    pub(crate) async fn record_uses(self: Arc<Self>) {
+        loop {
+            sleep(RECORD_INTERVAL).await;
+            if let Err(error) = self.by_key.record_uses().await {
+                tracing::warn!(%error, "cannot note which API keys were used");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticator for Doorkeeper {
+    async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
+        self.by_key.authenticate(token).await
+    }
+
+    fn is_required(&self) -> bool {
+        self.is_required.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,268 @@
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use crate::support::{EXAMPLE_PATH, Place, Service};
+
+const READ: &str = "addresses:read";
+const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+/// Makes a key, and gives it with its id.
+fn create(place: &Place, arguments: &[&str]) -> (String, String) {
+    let all = [&["keys", "create", "--name", "checkout"], arguments].concat();
+    let created = place.run(&all).succeeds();
+    let key = created.stdout.strip_suffix('\n').unwrap();
+    assert!(
+        key.starts_with("ab_") && key.len() == 61,
+        "{}",
+        created.stdout
+    );
+    assert!(!created.stderr.contains(key), "{}", created.stderr);
+    let id = created
+        .stderr
+        .split(' ')
+        .find(|word| word.starts_with("key_"));
+    (key.to_owned(), id.unwrap().to_owned())
+}
+
+fn status(service: &Service, key: Option<&str>) -> u16 {
+    let authorization = key.map(|key| format!("Bearer {key}"));
+    let header = authorization.as_deref().map(|text| ("Authorization", text));
+    let headers: Vec<_> = header.into_iter().collect();
+    service.send("GET", EXAMPLE_PATH, &headers, "").status
+}
+
+/// Within seconds; more of them where the machine is busy.
+#[track_caller]
+fn becomes(service: &Service, key: Option<&str>, expected: u16) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while status(service, key) != expected {
+        assert!(
+            Instant::now() < deadline,
+            "it stays {}",
+            status(service, key)
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn a_key_lets_in_until_it_is_revoked_on_every_instance(#[case] place: Place) {
+    let (reader, id) = create(&place, &["--scope", READ]);
+    let (other, _) = create(
+        &place,
+        &["--scope", READ, "--customer", "cus_1", "--expires", "90d"],
+    );
+    let instances = [place.serve(&[]), place.serve(&[])];
+    for service in &instances {
+        assert!(service.banner.contains("by API key"), "{}", service.banner);
+        assert_eq!(status(service, None), 401);
+        assert_eq!(status(service, Some(&reader)), 200);
+        assert_eq!(status(service, Some(&other)), 403);
+        let authorization = format!("Bearer {reader}");
+        let headers = [("Authorization", authorization.as_str())];
+        let answer = service.send("POST", EXAMPLE_PATH, &headers, CREATION);
+        assert_eq!(answer.status, 403);
+        assert_eq!(service.get("/readyz").0, 200);
+    }
+    let revoked = place.run(&["keys", "revoke", &id]).succeeds();
+    assert_eq!(revoked.stdout, "");
+    for service in &instances {
+        becomes(service, Some(&reader), 401);
+        assert_eq!(status(service, Some(&other)), 403);
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn the_first_key_closes_an_open_service_for_good(#[case] place: Place) {
+    let instances = [place.serve(&[]), place.serve(&[])];
+    for service in &instances {
+        assert!(
+            service.banner.contains("open to everybody"),
+            "{}",
+            service.banner
+        );
+        assert_eq!(status(service, None), 200);
+        assert_eq!(status(service, Some("anything")), 200);
+    }
+    let (key, id) = create(&place, &["--scope", READ]);
+    for service in &instances {
+        becomes(service, None, 401);
+        assert_eq!(status(service, Some(&key)), 200);
+    }
+    place.run(&["keys", "revoke", &id]).succeeds();
+    for service in &instances {
+        becomes(service, Some(&key), 401);
+        assert_eq!(status(service, None), 401);
+    }
+    // A start knows that there once was a key.
+    assert_eq!(status(&place.serve(&["--allow-anonymous"]), None), 401);
+}
+
+#[test]
+fn where_others_can_come_it_does_not_start_open_unless_told_to() {
+    let place = Place::sqlite();
+    let everywhere = ["serve", "--listen", "0.0.0.0:0"];
+    for address in [
+        "0.0.0.0:0",
+        "[::]:0",
+        "192.0.2.1:80",
+        "[::ffff:192.0.2.1]:80",
+    ] {
+        place.run(&["serve", "--listen", address]).fails_saying(&[
+            address.trim_end_matches('0'),
+            "keys create",
+            "--allow-anonymous",
+        ]);
+    }
+    let allowed = [&everywhere[..], &["--allow-anonymous"]].concat();
+    let service = Service::start(place.program(&allowed));
+    assert!(
+        service.banner.contains("open to everybody"),
+        "{}",
+        service.banner
+    );
+    let mut by_variable = place.program(&everywhere);
+    by_variable.env("ADDRESSBOOK_ALLOW_ANONYMOUS", "true");
+    drop((service, Service::start(by_variable)));
+    create(&place, &["--scope", READ]);
+    let service = Service::start(place.program(&everywhere));
+    assert!(service.banner.contains("by API key"), "{}", service.banner);
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn keys_are_listed_without_themselves(#[case] place: Place) {
+    let list = || place.run(&["keys", "list"]).succeeds().stdout;
+    assert_eq!(list().lines().count(), 1);
+    assert_eq!(
+        place.run(&["keys", "list", "--json"]).succeeds().stdout,
+        "[]\n"
+    );
+    let (first, id) = create(&place, &["--scope", READ]);
+    let bound = [
+        "--scope",
+        READ,
+        "--scope",
+        "addresses:write",
+        "--customer",
+        "cus_1",
+    ];
+    let (second, _) = create(&place, &[&bound[..], &["--expires", "1year"]].concat());
+    place.run(&["keys", "revoke", &id]).succeeds();
+    place.run(&["keys", "revoke", &id]).succeeds();
+
+    let table = list();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    assert!(
+        lines[1].contains(&id) && lines[1].contains("revoked"),
+        "{table}"
+    );
+    for text in ["active", "addresses:read addresses:write", "cus_1", "never"] {
+        assert!(lines[2].contains(text), "{text}: {table}");
+    }
+    let json = place.run(&["keys", "list", "--json"]).succeeds().stdout;
+    let keys: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(keys[0]["state"], "revoked");
+    assert_eq!(keys[0]["last_used_at"], serde_json::Value::Null);
+    assert_eq!(keys[1]["customer_id"], "cus_1");
+    for key in [&first, &second] {
+        assert!(!table.contains(&key[3..]) && !json.contains(&key[3..]));
+    }
+}
+
+#[test]
+fn no_key_is_in_the_database() {
+    let place = Place::sqlite();
+    let (key, _) = create(&place, &["--scope", READ]);
+    let data = std::fs::read_dir(place.folder.path().join("data")).unwrap();
+    let mut files = 0;
+    for file in data {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let secret = &key.as_bytes()[3..35];
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        files += 1;
+    }
+    assert!(files > 0);
+}
+
+#[test]
+fn what_is_no_key_to_be_made_or_revoked_is_refused() {
+    let place = Place::sqlite();
+    let create = ["keys", "create", "--name", "checkout"];
+    let with = |arguments: &[&'static str]| [&create[..], arguments].concat();
+    for (arguments, words) in [
+        (with(&[]), ["--scope", "required"]),
+        (
+            with(&["--scope", "read"]),
+            ["--scope", "addresses:read or addresses:write"],
+        ),
+        (
+            vec!["keys", "create", "--scope", READ],
+            ["--name", "required"],
+        ),
+        (
+            vec!["keys", "create", "--name", "a b"],
+            ["--name", "visible"],
+        ),
+        (
+            with(&["--scope", READ, "--customer", "add_1"]),
+            ["--customer", "id of a customer"],
+        ),
+        (
+            with(&["--scope", READ, "--expires", "1s"]),
+            ["--expires", "90d"],
+        ),
+        (
+            with(&["--scope", READ, "--expires", "soon"]),
+            ["--expires", "90d"],
+        ),
+        (
+            with(&["--scope", READ, "--expires", "101years"]),
+            ["--expires", "100years"],
+        ),
+        (vec!["keys", "revoke", "checkout"], ["ID", "key_"]),
+        (
+            vec!["keys", "revoke", "key_01h1x0z5y4c1v2f5k6p3j9n8m7"],
+            [
+                "there is no key key_01h1x0z5y4c1v2f5k6p3j9n8m7",
+                "keys list",
+            ],
+        ),
+    ] {
+        place.run(&arguments).fails_saying(&words);
+    }
+}
+
+#[test]
+fn keys_are_made_where_the_settings_say() {
+    let place = Place::sqlite();
+    let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
+    let create = ["keys", "create", "--name", "checkout", "--scope", READ];
+    let by_file = [&create[..], &["--config", &file]].concat();
+    assert!(
+        place
+            .bare_program(&by_file)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let mut by_variable = place.bare_program(&create);
+    by_variable.env("DATABASE_URL", "sqlite://common.db");
+    assert!(by_variable.output().unwrap().status.success());
+    for database in ["sqlite://file.db", "sqlite://common.db"] {
+        let list = ["keys", "list", "--database-url", database];
+        assert_eq!(
+            place.run(&list).succeeds().stdout.lines().count(),
+            2,
+            "{database}"
+        );
+    }
+}
