@@ -1,6 +1,7 @@
 # Builds the service in one image and keeps it in another, without the compiler.
 #
 #   docker build -t addressbook .
+#   docker run --rm -v addressbook:/data addressbook keys create --name first --scope addresses:read
 #   docker run --read-only --tmpfs /tmp -v addressbook:/data -p 127.0.0.1:8080:8080 addressbook
 
 # This image has the C compiler, Perl and make that SQLite, libpq and OpenSSL are built with. Its
@@ -24,6 +25,7 @@ COPY --from=build /addressbook /usr/local/bin/addressbook
 
 # By number, so that a platform can tell that it is not root.
 USER 10001:10001
+# Others than this container can come in, so it does not start before there is an API key.
 ENV ADDRESSBOOK_LISTEN=0.0.0.0:8080
 # From here the default, ./data/addressbook.db, is in the volume. It is no variable, so that a platform's
 # DATABASE_URL still counts.

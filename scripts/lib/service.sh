@@ -69,7 +69,8 @@ build_program() {
     program=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/addressbook
 }
 
-# start_service sqlite|postgres [ARGUMENT…]: sets $service_url.
+# start_service sqlite|postgres [ARGUMENT…]: sets $service_url, and $service_key, which opens
+# everything.
 start_service() {
     local store=$1 database=sqlite://$place/sqlite.db
     shift
@@ -79,6 +80,9 @@ start_service() {
         fi
         database="postgres:///postgres?host=$place/postgres&port=5432&user=postgres"
     fi
+    service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --name script \
+        --scope addresses:read --scope addresses:write 2>"$place/log") ||
+        { cat "$place/log" >&2 && return 1; }
     ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn \
         "$program" serve --listen 127.0.0.1:0 "$@" >"$place/banner" 2>"$place/log" &
     service_pid=$!

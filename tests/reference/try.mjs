@@ -1,12 +1,12 @@
-// Opens the API reference in a browser, tries two requests from it, and watches that nothing
-// comes from anywhere else.
+// Opens the API reference in a browser, tries requests from it, without and with a key, and
+// watches that nothing comes from anywhere else.
 //
-//   node try.mjs URL-OF-THE-SERVICE PATH-OF-THE-BROWSER PICTURE.png
+//   node try.mjs URL-OF-THE-SERVICE KEY PATH-OF-THE-BROWSER PICTURE.png
 
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const [service, executablePath, picture] = process.argv.slice(2);
+const [service, key, executablePath, picture] = process.argv.slice(2);
 const customer = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
 
 const browser = await chromium.launch({
@@ -42,10 +42,12 @@ try {
   assert.match(await page.locator(".info .title").innerText(), /Addressbook/);
 
   // Fills in what has to be, presses the button, and gives status and body of the answer.
-  async function tryOut(operation) {
+  async function tryOut(operation, parameters = {}) {
     const block = page.locator(`[id$="-${operation}"]`);
     await block.locator(".opblock-summary").click();
-    await block.locator('[data-param-name="customer_id"] input').fill(customer);
+    for (const [name, value] of Object.entries({ customer_id: customer, ...parameters })) {
+      await block.locator(`[data-param-name="${name}"] input`).fill(value);
+    }
     await block.locator("button.execute").click();
     const answer = block.locator(".live-responses-table .response");
     await answer.waitFor();
@@ -54,6 +56,17 @@ try {
       body: await answer.locator(".response-col_description pre").first().innerText(),
     };
   }
+
+  const refused = await tryOut("getAddress", { address_id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7" });
+  assert.match(refused.status, /^401/);
+  // The browser itself tells of that one.
+  assert.match(complaints.splice(0).join(), /^Failed to load resource: .* 401 \([^)]*\)$/);
+
+  await page.locator("button.authorize").first().click();
+  const dialog = page.locator(".dialog-ux");
+  await dialog.locator("input").fill(key);
+  await dialog.locator("button.authorize").click();
+  await dialog.locator("button.btn-done").click();
 
   const listed = await tryOut("listAddresses");
   assert.match(listed.status, /^200/);

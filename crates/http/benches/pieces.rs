@@ -13,12 +13,17 @@ use std::sync::Arc;
 
 use actix_web::body::to_bytes;
 use actix_web::dev::Service as _;
-use actix_web::http::header::{ETAG, HeaderName, IF_NONE_MATCH, LINK};
+use actix_web::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH, LINK};
 use actix_web::rt::System;
 use actix_web::test::{TestRequest, init_service};
-use addressbook_domain::{AddressRepository as _, AddressService, ServiceLimits};
+use addressbook_domain::{
+    AddressRepository as _, AddressService, ApiKeyRepository as _, Authenticator as _,
+    KeyAuthenticator, ServiceLimits,
+};
 use addressbook_http::{Parts, app};
-use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+use addressbook_testkit::{
+    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures,
+};
 
 #[path = "../../../benchmarks/pieces.rs"]
 mod pieces;
@@ -40,6 +45,13 @@ async fn parts() -> Parts {
         ServiceLimits::default(),
     );
     Parts::new(service, ids)
+}
+
+/// Who knows one key, and has just been asked for it.
+async fn authenticator() -> KeyAuthenticator {
+    let keys = InMemoryApiKeys::default();
+    keys.add(fixtures::api_key(1)).await.unwrap();
+    KeyAuthenticator::new(Arc::new(keys), Arc::new(FrozenClock::default()))
 }
 
 /// A header of the answer to a request for the book.
@@ -70,6 +82,40 @@ fn request(name: &str, query: &str, if_none_match: Option<String>) -> Piece {
     })
 }
 
+/// The same for whoever holds a key.
+fn request_with_key(name: &str, query: &str) -> Piece {
+    let system = System::new();
+    let app = system.block_on(async {
+        let authenticator = Some(Arc::new(authenticator().await) as _);
+        init_service(app(Parts {
+            authenticator,
+            ..parts().await
+        }))
+        .await
+    });
+    let uri = format!("{BOOK}?{query}");
+    let key = format!("Bearer {}", fixtures::api_token(1).expose());
+    piece(name, move || {
+        let request = TestRequest::with_uri(&uri).insert_header((AUTHORIZATION, key.as_str()));
+        system.block_on(async {
+            let response = app.call(request.to_request()).await.unwrap();
+            to_bytes(response.into_body()).await
+        })
+    })
+}
+
+/// A key that was looked up less than a second ago.
+fn known_key() -> Piece {
+    let system = System::new();
+    let authenticator = system.block_on(authenticator());
+    let token = fixtures::api_token(1);
+    piece("access/known key", move || {
+        system
+            .block_on(authenticator.authenticate(token.expose()))
+            .unwrap()
+    })
+}
+
 fn main() {
     let link = header("limit=10&after=", LINK);
     let (_, cursor) = link.rsplit_once("after=").expect("a next page");
@@ -77,6 +123,8 @@ fn main() {
     let tag = header("limit=10", ETAG);
     pieces::run(vec![
         request("request/page of 10", "limit=10", None),
+        request_with_key("request/page of 10 with a key", "limit=10"),
+        known_key(),
         request("request/page of 200", "limit=200", None),
         request(
             "request/page of 10 after a cursor",

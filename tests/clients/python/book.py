@@ -2,7 +2,7 @@
 
 import sys
 
-from addressbook_client import Client
+from addressbook_client import AuthenticatedClient, Client
 from addressbook_client.api.addresses import (
     create_address,
     get_address,
@@ -14,7 +14,8 @@ from addressbook_client.api.revisions import get_address_revision
 from addressbook_client.models import Address, AddressList, AddressPatch, NewAddress, Problem
 from addressbook_client.models import NewAddressCustomDataType0 as CustomData
 
-client = Client(base_url=sys.argv[1])
+url, key = sys.argv[1:]
+client = AuthenticatedClient(base_url=url, token=key)
 customer = "cus_python"
 
 custom_data = CustomData()
@@ -56,5 +57,8 @@ gone = get_address.sync(customer, address.id, client=client)
 assert isinstance(gone, Problem) and gone.status == 404, gone
 revision = get_address_revision.sync(customer, address.id, 1, client=client)
 assert revision.change == "created", revision
+
+refused = list_addresses.sync(customer, client=Client(base_url=url))
+assert isinstance(refused, Problem) and refused.status == 401, refused
 
 print("Python: listed, created, patched, removed")

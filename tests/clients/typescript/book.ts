@@ -9,7 +9,8 @@ function check(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`expected ${what}`);
 }
 
-const client = createClient<paths>({ baseUrl: process.argv[2] ?? "" });
+const [baseUrl = "", key = ""] = process.argv.slice(2);
+const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
 const customer_id = "cus_typescript";
 const book = "/v1/customers/{customer_id}/addresses";
 const one = "/v1/customers/{customer_id}/addresses/{address_id}";
@@ -56,5 +57,10 @@ const revision = await client.GET(`${one}/revisions/{revision}`, {
   params: { path: { ...path, revision: 1 } },
 });
 check(revision.data?.change === "created", "the first revision still");
+
+const refused = await createClient<paths>({ baseUrl }).GET(book, {
+  params: { path: { customer_id } },
+});
+check(refused.error?.status === 401, "401 without a key");
 
 console.log("TypeScript: listed, created, patched, removed");
