@@ -6,8 +6,8 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
-mod canaries;
 mod access;
+mod canaries;
 mod concurrency;
 mod durability;
 mod import_export;
