@@ -1,6 +1,6 @@
 //! Addressbook's ports in the world: the [repository](DieselAddressRepository) of addresses and
 //! API keys on Diesel and r2d2, for SQLite and PostgreSQL, the [system's clock](SystemClock),
-//! [its randomness](OsSecrets) and [ULIDs](UlidSource).
+//! [its randomness](OsSecrets), [ULIDs](UlidSource) and [JSON Web Tokens](JwtAuthenticator).
 //!
 //! Each query is written once and compiled for both databases. Whatever differs
 //! between the two stands in `dialect.rs`; the schemas in `migrations/`.
@@ -12,6 +12,7 @@ mod database_url;
 mod dialect;
 mod error;
 mod inline;
+mod jwt;
 mod migrations;
 mod pipeline;
 mod pool;
@@ -30,6 +31,7 @@ mod writes;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use dialect::Synchronous;
 pub use error::OpenError;
+pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use pool::StoreOptions;
 pub use repository::DieselAddressRepository;
 pub use system::{OsSecrets, SystemClock, UlidSource};
