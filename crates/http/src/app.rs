@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::Condition;
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
-use crate::{HttpOptions, exchange, health, openapi, reference, routes};
+use crate::{HttpOptions, cors, exchange, health, openapi, reference, routes};
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// Tells who may come in; without, everybody may.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Origins whose pages may call, such as `https://shop.example`: none by default.
+    pub cors_origins: Vec<String>,
     /// What the operator chose.
     pub options: HttpOptions,
 }
@@ -27,6 +30,7 @@ impl Parts {
             service,
             ids,
             authenticator: None,
+            cors_origins: Vec::new(),
             options: HttpOptions::default(),
         }
     }
@@ -52,8 +56,10 @@ pub fn app(
         service,
         ids,
         authenticator,
+        cors_origins,
         options,
     } = parts;
+    let is_cors = !cors_origins.is_empty();
     App::new()
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))
@@ -63,5 +69,6 @@ pub fn app(
         .configure(openapi::configure)
         .configure(reference::configure)
         .wrap(Gate(authenticator))
+        .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
         .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
 }

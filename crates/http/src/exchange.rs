@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{Error, HttpMessage as _};
@@ -12,20 +13,21 @@ use crate::{RequestId, problem};
 
 /// What every exchange has, whichever handler answers: a request id, problems for errors,
 /// and one line in the log.
-pub(crate) fn around<S>(
+pub(crate) fn around<S, B>(
     request: ServiceRequest,
     next: &S,
     ids: &dyn IdSource,
-) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
 {
     let started = Instant::now();
     let id = RequestId::of(request.headers(), ids);
     request.extensions_mut().insert(id.clone());
     let answer = next.call(request);
     async move {
-        let mut response = problem::shape(answer.await?, &id);
+        let mut response = problem::shape(answer.await?.map_into_boxed_body(), &id);
         log(&response, &id, started);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

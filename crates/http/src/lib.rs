@@ -26,6 +26,7 @@ mod address_json;
 mod app;
 mod body;
 mod cache_control;
+mod cors;
 mod create_address;
 mod cursor;
 mod erase_customer;

@@ -62,6 +62,12 @@ impl Door {
         self
     }
 
+    /// The same door, for pages of these origins too.
+    pub(crate) fn open_to_pages_of(mut self, origins: &[&str]) -> Self {
+        self.parts.cors_origins = origins.iter().map(ToString::to_string).collect();
+        self
+    }
+
     pub(crate) async fn answer(&self, request: TestRequest) -> String {
         self.answer_with(|_| (), request).await
     }
