@@ -1,4 +1,5 @@
-//! Who may come in: whoever holds an API key; everybody, as long as there never was one.
+//! Who may come in: whoever holds an API key or a JSON Web Token; everybody, as long as there
+//! never was a key and tokens are not set up.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::rt::time::sleep;
-use addressbook_adapters::{DieselAddressRepository, SystemClock};
-use addressbook_domain::{Access, ApiKeyService, Authenticator, KeyAuthenticator, RepositoryError};
+use addressbook_adapters::{DieselAddressRepository, JwtAuthenticator, SystemClock};
+use addressbook_domain::{
+    Access, ApiKeyService, ApiToken, Authenticator, KeyAuthenticator, RepositoryError,
+};
 use anyhow::bail;
 use async_trait::async_trait;
 
@@ -17,6 +20,7 @@ use crate::settings::AccessSettings;
 pub(crate) struct Doorkeeper {
     keys: ApiKeyService,
     by_key: KeyAuthenticator,
+    by_jwt: Option<JwtAuthenticator<SystemClock>>,
     is_required: AtomicBool,
 }
 
@@ -29,12 +33,16 @@ const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
 impl Doorkeeper {
     /// The one for a database. A key that was revoked counts, too: whoever takes the last one
     /// back does not mean to let everybody in.
-    pub(crate) async fn of(store: &DieselAddressRepository) -> anyhow::Result<Self> {
+    pub(crate) async fn of(
+        store: &DieselAddressRepository,
+        by_jwt: Option<JwtAuthenticator<SystemClock>>,
+    ) -> anyhow::Result<Self> {
         let keys = crate::api_keys(store);
-        let is_required = keys.any().await?.into();
+        let is_required = (by_jwt.is_some() || keys.any().await?).into();
         Ok(Self {
             keys,
             by_key: KeyAuthenticator::new(Arc::new(store.clone()), Arc::new(SystemClock)),
+            by_jwt,
             is_required,
         })
     }
@@ -53,8 +61,8 @@ impl Doorkeeper {
         {
             bail!(
                 "will not listen on {address} while nobody has to say who they are. Make an API \
-                 key (addressbook keys create --name NAME --scope addresses:read), or listen on \
-                 127.0.0.1 alone, or say --allow-anonymous if something in front of the service \
+                 key (addressbook keys create --name NAME --scope addresses:read), or set \
+                 --jwt-keys, or listen on 127.0.0.1 alone, or say --allow-anonymous if something in front of the service \
                  decides who may come in"
             );
         }
@@ -63,7 +71,9 @@ impl Doorkeeper {
 
     /// How it stands, in a few words.
     pub(crate) fn rule(&self) -> &'static str {
-        if self.is_required() {
+        if self.by_jwt.is_some() {
+            "by API key or JSON Web Token"
+        } else if self.is_required() {
             "by API key"
         } else {
             "open to everybody who reaches it, until the first `addressbook keys create`"
@@ -96,7 +106,13 @@ impl Doorkeeper {
 #[async_trait]
 impl Authenticator for Doorkeeper {
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
-        self.by_key.authenticate(token).await
+        match &self.by_jwt {
+            // A JWT begins with a brace in base64, which is ey.
+            Some(by_jwt) if !token.starts_with(ApiToken::PREFIX) => {
+                by_jwt.authenticate(token).await
+            }
+            _ => self.by_key.authenticate(token).await,
+        }
     }
 
     fn is_required(&self) -> bool {

@@ -15,7 +15,8 @@ use clap::builder::BoolishValueParser;
 
 use crate::access::Doorkeeper;
 use crate::settings::{
-    AccessSettings, DatabaseSettings, LimitSettings, ListenSettings, LogSettings,
+    AccessSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings, ListenSettings,
+    LogSettings,
 };
 use crate::{ConfigArgument, demo, telemetry};
 
@@ -31,6 +32,12 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     access: AccessSettings,
+
+    #[command(flatten)]
+    cors: CorsSettings,
+
+    #[command(flatten)]
+    jwt: JwtSettings,
 
     /// Refuse changes of an address that do not say by If-Match which state they are for
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = BoolishValueParser::new())]
@@ -63,11 +70,12 @@ pub(crate) struct ServeArguments {
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
+    let by_jwt = arguments.jwt.authenticator()?;
     let store = arguments.database.open()?;
     let service = crate::service_on(store.clone(), arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
         let listen = &arguments.listen.listen;
-        let doorkeeper = Arc::new(Doorkeeper::of(&store).await?);
+        let doorkeeper = Arc::new(Doorkeeper::of(&store, by_jwt).await?);
         doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
             demo::load(&service).await?;
@@ -75,6 +83,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let processors = available_parallelism().map_or(1, usize::from);
         let parts = Parts {
             authenticator: Some(doorkeeper.clone()),
+            cors_origins: arguments.cors.cors_origin.clone(),
             options: HttpOptions {
                 require_if_match: arguments.require_if_match,
                 max_body_bytes: arguments.max_body_bytes as usize,

@@ -3,6 +3,8 @@
 //! the default.
 
 mod access;
+mod cors;
+mod jwt;
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,6 +20,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
 pub(crate) use self::access::AccessSettings;
+pub(crate) use self::cors::CorsSettings;
+pub(crate) use self::jwt::JwtSettings;
 use crate::Cli;
 
 /// Where the addresses are kept, and how.

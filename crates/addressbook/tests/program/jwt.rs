@@ -1,0 +1,185 @@
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::support::{Place, Service};
+
+/// The private key of who issues tokens.
+fn issuer() -> EncodingKey {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
+    EncodingKey::from_ed_der(pkcs8.as_ref())
+}
+
+/// The file with its public key.
+fn jwks(issuer: &EncodingKey) -> String {
+    let jwk = Jwk::from_encoding_key(issuer, Algorithm::EdDSA).unwrap();
+    json!({ "keys": [jwk] }).to_string()
+}
+
+const BOOK: &str = "/v1/customers/cus_1/addresses";
+const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+const SETTINGS: [&str; 6] = [
+    "--jwt-keys",
+    "jwks.json",
+    "--jwt-issuer",
+    "https://id.example",
+    "--jwt-audience",
+    "addressbook",
+];
+
+/// A token of the customer `cus_1`, to read, with some claims replaced.
+fn token(issuer: &EncodingKey, changes: &Value) -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program that is tested goes by the machine's time"
+    )]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let mut claims = json!({
+        "iss": "https://id.example", "aud": "addressbook", "sub": "cus_1",
+        "exp": now.unwrap().as_secs() + 3_600, "scope": "addresses:read",
+    });
+    for (claim, value) in changes.as_object().unwrap() {
+        claims[claim] = value.clone();
+    }
+    encode(&Header::new(Algorithm::EdDSA), &claims, issuer).unwrap()
+}
+
+fn status(service: &Service, token: &str, method: &str, path: &str) -> u16 {
+    let authorization = format!("Bearer {token}");
+    let body = if method == "POST" { CREATION } else { "" };
+    let headers = [("Authorization", authorization.as_str())];
+    service.send(method, path, &headers, body).status
+}
+
+#[test]
+fn a_token_opens_what_it_says_and_keys_go_on_to_work_beside() {
+    let place = Place::sqlite();
+    let ours = issuer();
+    place.write("jwks.json", &jwks(&ours));
+    let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];
+    let key = place.run(&create).succeeds().stdout;
+    let all = ["--jwt-all-customers-scope", "all"];
+    let service = place.serve(&[&SETTINGS[..], &all].concat());
+    assert!(
+        service.banner.contains("JSON Web Token"),
+        "{}",
+        service.banner
+    );
+    let reader = token(&ours, &json!({}));
+    let writer = token(&ours, &json!({ "scope": "addresses:write" }));
+    let everywhere = token(
+        &ours,
+        &json!({ "scope": "addresses:read all", "sub": "a@b" }),
+    );
+    let foreign = "/v1/customers/cus_2/addresses";
+    for (token, method, path, expected) in [
+        (reader.as_str(), "GET", BOOK, 200),
+        (&reader, "POST", BOOK, 403),
+        (&reader, "GET", foreign, 403),
+        (&writer, "POST", BOOK, 201),
+        (&writer, "GET", BOOK, 403),
+        (&everywhere, "GET", foreign, 200),
+        (&token(&ours, &json!({ "exp": 1 })), "GET", BOOK, 401),
+        (&token(&ours, &json!({ "aud": "b" })), "GET", BOOK, 401),
+        (&token(&issuer(), &json!({})), "GET", BOOK, 401),
+        (key.trim_end(), "GET", BOOK, 200),
+        ("ab_1", "GET", BOOK, 401),
+    ] {
+        assert_eq!(
+            status(&service, token, method, path),
+            expected,
+            "{method} {path}"
+        );
+    }
+    assert_eq!(service.get(BOOK).0, 401);
+    assert_eq!(service.get("/readyz").0, 200);
+}
+
+#[test]
+fn keys_that_change_need_no_restart() {
+    let place = Place::sqlite();
+    let ours = issuer();
+    place.write("jwks.json", &jwks(&ours));
+    let service = place.serve(&SETTINGS);
+    let other = issuer();
+    let (old, new) = (token(&ours, &json!({})), token(&other, &json!({})));
+    assert_eq!(status(&service, &old, "GET", BOOK), 200);
+    place.write("jwks.json", &jwks(&other));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while status(&service, &new, "GET", BOOK) != 200 {
+        assert!(Instant::now() < deadline, "not in time");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(status(&service, &old, "GET", BOOK), 401);
+}
+
+#[test]
+fn with_tokens_it_starts_where_others_can_come() {
+    let place = Place::sqlite();
+    place.write("jwks.json", &jwks(&issuer()));
+    let arguments = [&["serve", "--listen", "0.0.0.0:0"], &SETTINGS[..]].concat();
+    let service = Service::start(place.program(&arguments));
+    assert!(
+        service.banner.contains("JSON Web Token"),
+        "{}",
+        service.banner
+    );
+}
+
+#[test]
+fn settings_that_are_not_whole_are_refused_before_anything_is_made() {
+    let place = Place::sqlite();
+    place.write("broken.json", "{}");
+    let with_keys = |file| [&["serve", "--jwt-keys", file], &SETTINGS[2..]].concat();
+    let together = ["--jwt-keys", "--jwt-issuer", "--jwt-audience", "all three"];
+    for (arguments, words) in [
+        ([&["serve"], &SETTINGS[..2]].concat(), &together[..]),
+        ([&["serve"], &SETTINGS[..4]].concat(), &together),
+        ([&["serve"], &SETTINGS[2..]].concat(), &together),
+        (vec!["serve", "--jwt-all-customers-scope", "all"], &together),
+        (
+            with_keys("none.json"),
+            &["--jwt-keys", "none.json", "No such file"],
+        ),
+        (with_keys("broken.json"), &["broken.json", "JWK Set", "PEM"]),
+        (
+            vec!["serve", "--jwt-leeway-s", "301"],
+            &["--jwt-leeway-s", "0..=300"],
+        ),
+        (
+            vec!["serve", "--cors-origin", "*"],
+            &["--cors-origin", "https://shop.example"],
+        ),
+    ] {
+        place.run(&arguments).fails_saying(words);
+    }
+    assert!(
+        !crate::support::exists(&place, "data"),
+        "nothing was created"
+    );
+}
+
+#[test]
+fn several_origins_are_taken_from_flags_a_variable_or_the_file() {
+    let (a, b) = ("https://a.example", "https://b.example");
+    let place = Place::sqlite();
+    let file = place.write("a.toml", &format!("cors-origin = \"{a},{b}\""));
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let by_flags = place.program(&[&serve[..], &["--cors-origin", a, "--cors-origin", b]].concat());
+    let by_file = place.program(&[&serve[..], &["--config", &file]].concat());
+    let mut by_variable = place.program(&serve);
+    by_variable.env("ADDRESSBOOK_CORS_ORIGIN", format!("{a},{b}"));
+    for command in [by_flags, by_variable, by_file] {
+        let service = Service::start(command);
+        for (origin, allowed) in [(a, a), (b, b), ("https://c.example", "")] {
+            let answer = service.send("GET", BOOK, &[("Origin", origin)], "");
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("access-control-allow-origin"), allowed);
+        }
+    }
+}
