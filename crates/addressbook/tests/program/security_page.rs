@@ -1,0 +1,25 @@
+use std::fs;
+use std::path::Path;
+
+/// The page says by which tests each risk is held, as `file`: `name`, `name`.
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/architecture/security.md")).unwrap();
+    let (mut source, mut found) = (String::new(), 0);
+    for code in page.split('`').skip(1).step_by(2) {
+        if code.starts_with("crates/") {
+            source = fs::read_to_string(root.join(code)).unwrap();
+        } else if code.contains('_')
+            && !code.contains(|other: char| !other.is_ascii_lowercase() && other != '_')
+        {
+            let function = format!("fn {code}(");
+            assert!(
+                source.contains(&function),
+                "{code} is not where the page says"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 30, "only {found} tests are named");
+}
