@@ -62,8 +62,8 @@ impl Doorkeeper {
             bail!(
                 "will not listen on {address} while nobody has to say who they are. Make an API \
                  key (addressbook keys create --name NAME --scope addresses:read), or set \
-                 --jwt-keys, or listen on 127.0.0.1 alone, or say --allow-anonymous if something in front of the service \
-                 decides who may come in"
+                 --jwt-keys, or listen on 127.0.0.1 alone, or say --allow-anonymous if something \
+                 in front of the service decides who may come in"
             );
         }
         Ok(())
