@@ -7,12 +7,14 @@ use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
+use diesel::sql_query;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::DatabaseUrl;
 use crate::checkpoints::LAST_RESORT_PAGES;
 use crate::database_url::PostgresUrl;
 use crate::error::WorkError;
+use crate::prepared::Prepared;
 
 /// A connection to either database.
 pub(crate) enum StoreConnection {
@@ -95,20 +97,28 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<Result<T, WorkError>, WorkError> {
-        on_each!(self, c => AnsiTransactionManager::begin_transaction(c))?;
+        self.execute_prepared("SAVEPOINT part")?;
         let error = match work(self) {
             Ok(value) => {
-                on_each!(self, c => AnsiTransactionManager::commit_transaction(c))?;
+                self.execute_prepared("RELEASE part")?;
                 return Ok(Ok(value));
             }
             Err(error) => error,
         };
-        match on_each!(self, c => AnsiTransactionManager::rollback_transaction(c)) {
+        let undone = self
+            .execute_prepared("ROLLBACK TO part")
+            .and_then(|()| self.execute_prepared("RELEASE part"));
+        match undone {
             Ok(()) => Ok(Err(error)),
             // A full or failing disk ends the whole transaction, which the work was told.
             Err(_) if matches!(error, WorkError::Diesel(_)) => Err(error),
             Err(rollback_error) => Err(rollback_error.into()),
         }
+    }
+
+    fn execute_prepared(&mut self, sql: &str) -> QueryResult<()> {
+        on_each!(self, c => Prepared(sql_query(sql)).execute(c))?;
+        Ok(())
     }
 
     /// Runs a whole transaction that reads: all of it is of one moment.
@@ -153,6 +163,15 @@ impl StoreConnection {
             Self::Sqlite(c) => {
                 c.batch_execute(&format!("PRAGMA busy_timeout = {}", timeout.as_millis()))
             }
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// What SQLite needs to undo a part, it keeps in memory from now on, instead of in a file for
+    /// each transaction.
+    pub(crate) fn undo_parts_from_memory(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(c) => c.batch_execute("PRAGMA temp_store = MEMORY"),
             Self::Postgres(_) => Ok(()),
         }
     }

@@ -105,9 +105,9 @@ impl Drop for Writer {
 trait Job: Send {
     fn waits_since(&self) -> Instant;
 
-    /// Does the work, as a part of the transaction that is open, and keeps what came of it.
-    /// An error here is one of the whole transaction.
-    fn run(&mut self, store: &mut StoreConnection) -> Result<(), WorkError>;
+    /// Does the work, as all of the transaction that is open or as a part of it, and keeps what
+    /// came of it. An error here is one of the whole transaction.
+    fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError>;
 
     /// Answers: with what came of the work, or with what became of the whole.
     fn answer(self: Box<Self>, whole: Result<(), RepositoryError>);
@@ -129,7 +129,7 @@ where
         self.since
     }
 
-    fn run(&mut self, store: &mut StoreConnection) -> Result<(), WorkError> {
+    fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError> {
         // A defect in one work must take neither its neighbours with it nor the thread.
         // Whatever it left half done is rolled back with its part.
         let work = |store: &mut StoreConnection| {
@@ -137,7 +137,10 @@ where
                 Err(RepositoryError::Internal("the work panicked".into()).into())
             })
         };
-        let outcome = store.part(work)?;
+        let outcome = match alone {
+            true => Ok(work(store)?),
+            false => store.part(work)?,
+        };
         self.outcome = Some(outcome.map_err(RepositoryError::from));
         Ok(())
     }
@@ -183,8 +186,13 @@ impl Writing {
         if let Err(RepositoryError::Unavailable(_) | RepositoryError::Internal(_)) = &written {
             self.store = None;
         }
-        for job in group {
-            job.answer(written.as_ref().copied().map_err(same_again));
+        match <[_; 1]>::try_from(group) {
+            Ok([only]) => only.answer(written),
+            Err(group) => {
+                for job in group {
+                    job.answer(written.as_ref().copied().map_err(same_again));
+                }
+            }
         }
         if let Some(store) = &mut self.store {
             self.checkpointer.after_write(store);
@@ -199,14 +207,19 @@ impl Writing {
     ) -> Result<(), RepositoryError> {
         let store = match &mut self.store {
             Some(store) => store,
-            none => none.insert(self.manager.establish()?),
+            none => {
+                let store = none.insert(self.manager.establish()?);
+                store.undo_parts_from_memory().map_err(WorkError::from)?;
+                store
+            }
         };
+        let alone = group.len() == 1;
         let patience = self.lock_timeout.saturating_sub(oldest.elapsed());
         let written = store
             .set_lock_timeout(patience)
             .map_err(WorkError::from)
             .and_then(|()| {
-                store.write(|store| group.iter_mut().try_for_each(|job| job.run(store)))
+                store.write(|store| group.iter_mut().try_for_each(|job| job.run(store, alone)))
             });
         Ok(written?)
     }
