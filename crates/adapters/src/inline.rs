@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, BookHead, CustomerId, Limit, PageRequest, PageStart,
-    Timestamp, UncheckedPage,
+    UncheckedPage,
 };
 use diesel::prelude::*;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
@@ -20,6 +20,7 @@ use thread_local::ThreadLocal;
 use crate::dialect::SQLITE_MMAP;
 use crate::reads;
 use crate::row::AddressRow;
+use crate::short_reads::{PageRow, push_row};
 use crate::standing_reader::StandingReader;
 
 /// Each thread that asks has a connection of its own, for reading alone.
@@ -156,7 +157,6 @@ impl Statement {
     }
 }
 
-/// Copies the rows of a page from SQLite's buffers straight into the page's.
 fn collect_page(
     connection: &Connection,
     sql: &str,
@@ -167,23 +167,23 @@ fn collect_page(
     let mut rows = statement.query(binds).ok()?;
     let mut page = UncheckedPage::default();
     while let Some(row) = rows.next().ok()? {
-        if page.is_empty() {
-            let head = reads::book_head(integer(row, 8)?, integer(row, 9)?).ok()?;
-            let most = head.addresses.min(limit.get().into());
-            page = UncheckedPage::with_capacity(head, most as usize);
-        }
-        let mut fields: [&[u8]; 6] = [b""; 6];
-        for (column, field) in fields.iter_mut().enumerate() {
-            match row.get_ref(column).ok()? {
-                ValueRef::Text(text) if !text.is_empty() => *field = text,
-                ValueRef::Null => {}
-                _ => return None,
-            }
-        }
-        let time = |column| Timestamp::from_unix_ms(integer(row, column)?).ok();
-        page.push(fields, time(6)?, time(7)?);
+        push_row(&mut page, row, limit)?;
     }
     page.check().ok()
+}
+
+impl PageRow for Row<'_> {
+    fn text(&self, column: usize) -> Option<&[u8]> {
+        match self.get_ref(column).ok()? {
+            ValueRef::Text(text) if !text.is_empty() => Some(text),
+            ValueRef::Null => Some(b""),
+            _ => None,
+        }
+    }
+
+    fn integer(&self, column: usize) -> Option<i64> {
+        integer(self, column)
+    }
 }
 
 /// The one row that there is, if there is one, made into something.

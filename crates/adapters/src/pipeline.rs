@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, BookHead, CustomerId, PageRequest, PageStart, RepositoryError,
+    UncheckedPage,
 };
 use diesel::deserialize::FromSqlRow;
 use diesel::dsl::SqlTypeOf;
@@ -32,6 +33,7 @@ use crate::database_url::PostgresUrl;
 use crate::dialect::{postgres_session, postgres_url};
 use crate::error::WorkError;
 use crate::row::AddressRow;
+use crate::short_reads::push_row;
 use crate::{StoreOptions, reads};
 
 /// How long the server may take for an answer beyond what the statement may take.
@@ -83,7 +85,13 @@ impl Pipelines {
             }
         };
         let answer = self.ask(query).await?;
-        let found = reads::collect_page(answer.rows().map(Ok))?;
+        let mut found = UncheckedPage::default();
+        let filled = answer
+            .rows()
+            .try_for_each(|row| push_row(&mut found, &row, page.limit));
+        let Some(found) = filled.and_then(|()| found.check().ok()) else {
+            return Ok(None);
+        };
         if !found.is_empty() {
             return Ok(Some(found));
         }

@@ -1,7 +1,8 @@
 //! Reads that take no longer than the way to the pool and back, so they do without it.
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, BookHead, CustomerId, PageRequest, RepositoryError,
+    Address, AddressId, AddressPage, BookHead, CustomerId, Limit, PageRequest, RepositoryError,
+    Timestamp, UncheckedPage,
 };
 
 use crate::error::OpenError;
@@ -62,4 +63,29 @@ impl ShortReads {
             Self::Postgres(pipelines) => pipelines.find(customer_id, id).await.map(Some),
         }
     }
+}
+
+/// A row of a page where the database has it, by the columns of the query in [`reads`]. `None`
+/// is what is out of the ordinary.
+pub(crate) trait PageRow {
+    /// The bytes of a text, none where it is null.
+    fn text(&self, column: usize) -> Option<&[u8]>;
+
+    fn integer(&self, column: usize) -> Option<i64>;
+}
+
+/// Copies a row from the database's buffers straight into the page's.
+pub(crate) fn push_row(page: &mut UncheckedPage, row: &impl PageRow, limit: Limit) -> Option<()> {
+    if page.is_empty() {
+        let head = reads::book_head(row.integer(8)?, row.integer(9)?).ok()?;
+        let most = head.addresses.min(limit.get().into());
+        *page = UncheckedPage::with_capacity(head, most as usize);
+    }
+    let mut fields: [&[u8]; 6] = [b""; 6];
+    for (column, field) in fields.iter_mut().enumerate() {
+        *field = row.text(column)?;
+    }
+    let time = |column| Timestamp::from_unix_ms(row.integer(column)?).ok();
+    page.push(fields, time(6)?, time(7)?);
+    Some(())
 }

@@ -281,13 +281,10 @@ impl Answer {
 
     /// The bytes of a value; `None` if it is null, or if there is no such row or column.
     pub(super) fn value(&self, row: usize, column: usize) -> Option<&[u8]> {
-        if row >= self.row_count() || column >= self.column_count() {
-            return None;
-        }
         let (row, column) = (c_int::try_from(row).ok()?, c_int::try_from(column).ok()?);
         let result = self.0.as_ptr();
-        // SAFETY: row and column exist. A value that is not null is as long as libpq says, and
-        // lives unchanged as long as the result.
+        // SAFETY: libpq judges row and column itself, and calls null what does not exist. A value
+        // that is not null is as long as it says, and lives unchanged as long as the result.
         unsafe {
             (PQgetisnull(result, row, column) == 0).then(|| {
                 let length = PQgetlength(result, row, column).unsigned_abs() as usize;

@@ -11,6 +11,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, PartialRow, Row, RowIndex, RowSealed};
 
 use super::libpq::Answer;
+use crate::short_reads::PageRow;
 
 /// A prepared statement with its parameters.
 pub(super) struct Query {
@@ -60,6 +61,20 @@ impl Answer {
 pub(super) struct AnswerRow<'a> {
     answer: &'a Answer,
     row: usize,
+}
+
+impl PageRow for AnswerRow<'_> {
+    fn text(&self, column: usize) -> Option<&[u8]> {
+        match self.answer.value(self.row, column) {
+            Some(b"") => None,
+            value => Some(value.unwrap_or_default()),
+        }
+    }
+
+    fn integer(&self, column: usize) -> Option<i64> {
+        let bytes = self.answer.value(self.row, column)?;
+        Some(i64::from_be_bytes(bytes.try_into().ok()?))
+    }
 }
 
 impl RowSealed for AnswerRow<'_> {}
