@@ -11,7 +11,7 @@ use crate::dialect::{SessionOptions, StoreConnection, Synchronous};
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
     /// The most connections of the pool, from 1. On PostgreSQL each thread that reads may have
-    /// one more. Default: 8.
+    /// one more. Default: 16.
     pub pool_size: u32,
     /// How long a request waits for a free connection. Default: 1 s.
     pub pool_timeout: Duration,
@@ -28,7 +28,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            pool_size: 8,
+            pool_size: 16,
             pool_timeout: Duration::from_secs(1),
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),

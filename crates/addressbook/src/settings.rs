@@ -39,7 +39,7 @@ pub(crate) struct DatabaseSettings {
 
     /// Most connections in the pool; on PostgreSQL each worker may make one more
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_POOL_SIZE")]
-    #[arg(default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pool_size: u32,
 
     /// How long a request waits for a free connection, in milliseconds
