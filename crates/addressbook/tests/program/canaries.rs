@@ -155,7 +155,10 @@ impl Watched {
         }
 
         let page = self.send("GET", &format!("{BOOK}?limit=1&after="), &[], "");
-        let (_, next) = page.header("Link").split_once("after=").unwrap_or_default();
+        let (_, next) = page
+            .header("Link")
+            .rsplit_once("after=")
+            .unwrap_or_default();
         let cursor = next.split(['&', '>']).next().unwrap_or_default();
         self.made.push(cursor.to_owned());
         for query in [
