@@ -1,3 +1,4 @@
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -6,7 +7,9 @@ use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
-use crate::{HttpOptions, cors, exchange, health, openapi, reference, routes};
+use crate::{
+    Drain, HttpOptions, InFlight, bounds, cors, exchange, health, openapi, reference, routes,
+};
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
 #[derive(Clone)]
@@ -21,6 +24,10 @@ pub struct Parts {
     pub cors_origins: Vec<String>,
     /// What the operator chose.
     pub options: HttpOptions,
+    /// Counts what is in flight, for the bound in the options.
+    pub in_flight: InFlight,
+    /// Says when to let the clients go, because the service is about to stop.
+    pub drain: Drain,
 }
 
 impl Parts {
@@ -32,6 +39,8 @@ impl Parts {
             authenticator: None,
             cors_origins: Vec::new(),
             options: HttpOptions::default(),
+            in_flight: InFlight::default(),
+            drain: Drain::default(),
         }
     }
 }
@@ -58,17 +67,22 @@ pub fn app(
         authenticator,
         cors_origins,
         options,
+        in_flight,
+        drain,
     } = parts;
     let is_cors = !cors_origins.is_empty();
+    let in_flight = Rc::new(in_flight);
     App::new()
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))
+        .app_data(web::Data::new(drain.clone()))
         .app_data(web::PayloadConfig::new(options.max_body_bytes))
         .configure(|config| routes::configure(config, authenticator.as_ref()))
         .configure(health::configure)
         .configure(openapi::configure)
         .configure(reference::configure)
         .wrap(Gate(authenticator))
+        .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
-        .wrap_fn(move |request, next| exchange::around(request, next, &*ids))
+        .wrap_fn(move |request, next| exchange::around(request, next, &*ids, &drain))
 }

@@ -1,5 +1,4 @@
 use actix_web::http::header::{ETAG, HeaderName, LOCATION};
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
     AddressContent, AddressDraft, AddressPatch, AddressService, CreateError, CustomerId, Faults,
@@ -13,12 +12,13 @@ use crate::openapi::responses::{Created, problems};
 use crate::openapi::{CustomerPath, Idempotency, NewAddress, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
+use crate::request_body::RequestBody;
 use crate::{address_etag, address_input, parameters};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-problems!(CreateProblems: UNREADABLE, CONFLICT, BOOK_FULL, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
 
 /// `POST …/addresses`: a new address. With an `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header-07) the client may repeat the request.
@@ -36,7 +36,7 @@ problems!(CreateProblems: UNREADABLE, CONFLICT, BOOK_FULL, TOO_LARGE, UNSUPPORTE
 pub(crate) async fn create(
     service: web::Data<AddressService>,
     request: HttpRequest,
-    body: Bytes,
+    RequestBody(body): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, key) = read(&request)?;
     if !address_input::has_media_type(&request, is_json) {

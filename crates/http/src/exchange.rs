@@ -2,21 +2,26 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::{Error, HttpMessage as _};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use addressbook_domain::{Access, IdSource};
 
+use crate::connection::Busy;
 use crate::pattern::Pattern;
+use crate::problem::{self, Problem};
 use crate::trace_parent::TraceParent;
 use crate::verb::Verb;
-use crate::{RequestId, problem};
+use crate::{Drain, RequestId, panics};
 
-/// What every exchange has, whichever handler answers: a request id, problems for errors,
-/// and one line in the log.
+/// What every exchange has, whichever handler answers: a request id, problems for errors and
+/// for panics, and one line in the log.
 pub(crate) fn around<S, B>(
     request: ServiceRequest,
     next: &S,
     ids: &dyn IdSource,
+    drain: &Drain,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -25,27 +30,65 @@ where
     let started = Instant::now();
     let id = RequestId::of(request.headers(), ids);
     request.extensions_mut().insert(id.clone());
-    let answer = next.call(request);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let busy = Busy::with(&request);
+    let last = drain.has_begun();
+    let answer = panics::caught(next.call(request));
     async move {
-        let mut response = problem::shape(answer.await?.map_into_boxed_body(), &id);
-        log(&response, &id, started);
-        let headers = response.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(RequestId::HEADER, id.into());
-        Ok(response)
+        // Where a request was given up, it is gone: only its answer is there.
+        let (request, response) = match answer.await {
+            Ok(Ok(response)) => {
+                let (request, response) = response.into_parts();
+                (Some(request), response.map_into_boxed_body())
+            }
+            Ok(Err(error)) => (None, HttpResponse::from_error(error)),
+            Err(panic) => (None, HttpResponse::from_error(Problem::internal(panic))),
+        };
+        let mut response = problem::shape(response, &id);
+        let pattern = request
+            .as_ref()
+            .map_or_else(|| Pattern::of_path(uri.path()), Pattern::of);
+        log(
+            &method,
+            pattern,
+            request.as_ref(),
+            response.status(),
+            &id,
+            started,
+        );
+        let head = response.head_mut();
+        head.headers
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        head.headers.insert(RequestId::HEADER, id.into());
+        if last {
+            head.set_connection_type(ConnectionType::Close);
+        }
+        drop(busy);
+        match request {
+            Some(request) => Ok(ServiceResponse::new(request, response)),
+            None => Err(InternalError::from_response("given up", response).into()),
+        }
     }
 }
 
 /// Says nothing of what a customer has or sent: the route stands for the path.
-fn log(response: &ServiceResponse, id: &RequestId, started: Instant) {
-    let request = response.request();
-    let extensions = request.extensions();
-    let access = extensions.get::<Access>();
-    let parent = TraceParent::of(request.headers());
+fn log(
+    method: &Method,
+    pattern: Pattern,
+    request: Option<&HttpRequest>,
+    status: StatusCode,
+    id: &RequestId,
+    started: Instant,
+) {
+    let extensions = request.map(HttpRequest::extensions);
+    let access = extensions
+        .as_ref()
+        .and_then(|extensions| extensions.get::<Access>());
+    let parent = request.and_then(|request| TraceParent::of(request.headers()));
     tracing::info!(
-        method = Verb::of(request.method()).as_str(),
-        route = Pattern::of(request).as_str(),
-        status = response.status().as_u16(),
+        method = Verb::of(method).as_str(),
+        route = pattern.as_str(),
+        status = status.as_u16(),
         duration_ms = started.elapsed().as_micros() as f64 / 1000.0,
         request_id = id.as_str(),
         credential = access.map(|access| &*access.name),

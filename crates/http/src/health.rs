@@ -2,15 +2,25 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, web};
 use addressbook_domain::AddressService;
 
+use crate::Drain;
 use crate::pattern::resource;
 use crate::problem::Problem;
+use crate::problem_kind::UNAVAILABLE;
 
-/// `GET /livez`: whether the process answers at all. `GET /readyz`: whether requests could
-/// be answered now. `HEAD` likewise.
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+
+/// `GET /livez`: whether the process answers at all. `GET /readyz`: whether requests should be
+/// sent here now. `HEAD` likewise.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/livez").get(live).head(live))
-        .service(resource("/readyz").get(ready).head(ready));
+        .service(resource(LIVEZ).get(live).head(live))
+        .service(resource(READYZ).get(ready).head(ready));
+}
+
+/// Whether a path is one of these.
+pub(crate) fn is_probe(path: &str) -> bool {
+    path == LIVEZ || path == READYZ
 }
 
 async fn live() -> HttpResponse {
@@ -20,7 +30,13 @@ async fn live() -> HttpResponse {
         .body(r#"{"status":"ok"}"#)
 }
 
-async fn ready(service: web::Data<AddressService>) -> Result<HttpResponse, Problem> {
+async fn ready(
+    service: web::Data<AddressService>,
+    drain: web::Data<Drain>,
+) -> Result<HttpResponse, Problem> {
+    if drain.has_begun() {
+        return Err(Problem::of(UNAVAILABLE).with_detail("The service is about to stop."));
+    }
     service.ready().await.map_err(Problem::unavailable)?;
     Ok(live().await)
 }

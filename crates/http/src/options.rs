@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// What an operator may choose about the door itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
@@ -6,6 +8,14 @@ pub struct HttpOptions {
     pub require_if_match: bool,
     /// The largest body that is taken, in bytes; larger ones get 413. Default: 64 KiB.
     pub max_body_bytes: usize,
+    /// How long a body may take to arrive; a slower one gets 408. Default: 10 s.
+    pub body_timeout: Duration,
+    /// How long a request may take from its head to its answer, the body included; then it is
+    /// given up with 503. Default: 20 s.
+    pub request_timeout: Duration,
+    /// The most requests that are answered at the same time, on all threads together; one more
+    /// gets 503 at once. Default: 1000.
+    pub max_in_flight: usize,
 }
 
 impl Default for HttpOptions {
@@ -13,6 +23,9 @@ impl Default for HttpOptions {
         Self {
             require_if_match: false,
             max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(20),
+            max_in_flight: 1_000,
         }
     }
 }

@@ -1,5 +1,4 @@
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::AddressService;
 
@@ -9,13 +8,14 @@ use crate::openapi::responses::{Patched, problems};
 use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::UNSUPPORTED;
+use crate::request_body::RequestBody;
 use crate::{HttpOptions, address_etag, address_input, parameters};
 
 /// RFC 5789, section 3.1.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
 
-problems!(PatchProblems: UNREADABLE, NOT_FOUND, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
+problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
 
 /// `PATCH …/addresses/{address_id}`: changes an address by a JSON merge patch (RFC 7396).
 #[utoipa::path(
@@ -36,7 +36,7 @@ pub(crate) async fn patch(
     service: web::Data<AddressService>,
     options: web::Data<HttpOptions>,
     request: HttpRequest,
-    body: Bytes,
+    RequestBody(body): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id) = parameters::address(&request)?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
@@ -61,6 +61,7 @@ mod tests {
     use actix_web::http::Method;
     use actix_web::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
     use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
     use addressbook_domain::{
         Address, AddressContent, CustomData, MockAddressRepository, RepositoryError, ServiceLimits,
     };

@@ -1,3 +1,4 @@
+use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, Resource, web};
 
 /// What the log and the metrics call a request by: the pattern of the path that it is for.
@@ -32,6 +33,13 @@ impl Pattern {
     /// That of a request which has been on its way to a [`resource`].
     pub(crate) fn of(request: &HttpRequest) -> Self {
         request.app_data().copied().unwrap_or(Self::UNKNOWN)
+    }
+
+    /// That of a path whose request is gone.
+    pub(crate) fn of_path(path: &str) -> Self {
+        let mut all = Self::ALL.iter();
+        all.position(|pattern| ResourceDef::new(*pattern).is_match(path))
+            .map_or(Self::UNKNOWN, Self)
     }
 
     pub(crate) fn as_str(self) -> &'static str {

@@ -2,7 +2,6 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::dev::ServiceResponse;
 use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -13,7 +12,8 @@ use addressbook_domain::{Cause, ChangeError, Fault, Faults, RepositoryError};
 use serde::Serialize;
 
 use crate::problem_kind::{
-    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, UNAVAILABLE,
+    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, TIMED_OUT,
+    UNAVAILABLE,
 };
 use crate::{RequestId, address_etag};
 
@@ -78,6 +78,11 @@ impl Problem {
     /// Nothing can be answered for now.
     pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::caused(UNAVAILABLE, cause)
+    }
+
+    /// It took longer than it may.
+    pub(crate) fn timed_out(cause: impl Into<Cause>) -> Self {
+        Self::caused(TIMED_OUT, cause)
     }
 
     /// The same with more to tell than the kind does.
@@ -189,7 +194,7 @@ struct Entry<'a> {
 
 /// Makes a problem (RFC 9457) of an error response, whoever gave it, and notes in the log
 /// what lies behind a failure of ours. Other responses stay as they are.
-pub(crate) fn shape(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
+pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -197,7 +202,7 @@ pub(crate) fn shape(response: ServiceResponse, id: &RequestId) -> ServiceRespons
     if response.headers().get(CONTENT_TYPE) == Some(&MEDIA_TYPE) {
         return response;
     }
-    let error = response.response().error();
+    let error = response.error();
     let foreign;
     let problem = match error.and_then(Error::as_error) {
         Some(problem) => problem,

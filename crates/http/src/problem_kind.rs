@@ -44,6 +44,8 @@ kinds! {
         "Not found", "There is nothing under this path.";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed",
         "Method not allowed", "The methods that this path takes are listed in the header Allow.";
+    REQUEST_TIMEOUT: REQUEST_TIMEOUT, "request-timeout",
+        "Request timeout", "The body did not arrive in time.";
     CONFLICT: CONFLICT, "conflict",
         "Conflict", "What is kept has changed in the meantime. Read it again.";
     BOOK_FULL: CONFLICT, "book-full",
@@ -66,6 +68,8 @@ kinds! {
         "Busy", "Too much is going on. Try again in a moment.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "unavailable",
         "Unavailable", "The addresses cannot be reached now. Try again in a moment.";
+    TIMED_OUT: SERVICE_UNAVAILABLE, "timed-out",
+        "Timed out", "The answer took too long. What was asked for may have been done or not.";
 }
 
 impl Kind {
@@ -80,6 +84,7 @@ impl Kind {
             StatusCode::BAD_REQUEST => UNREADABLE,
             StatusCode::NOT_FOUND => NOT_FOUND,
             StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
+            StatusCode::REQUEST_TIMEOUT => REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED,
             StatusCode::INTERNAL_SERVER_ERROR => INTERNAL,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::body::to_bytes;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::{self, TestRequest};
@@ -79,7 +80,10 @@ impl Door {
     ) -> String {
         let app = app(self.parts.clone()).configure(routes);
         let app = test::init_service(app).await;
-        let response = test::call_service(&app, request.to_request()).await;
+        let response = match test::try_call_service(&app, request.to_request()).await {
+            Ok(response) => response.into_parts().1,
+            Err(error) => error.error_response(),
+        };
         let mut lines: Vec<_> = response
             .headers()
             .iter()
@@ -87,7 +91,7 @@ impl Door {
             .collect();
         lines.sort_unstable();
         lines.insert(0, response.status().to_string());
-        let body = test::read_body(response).await;
+        let body = to_bytes(response.into_body()).await.unwrap();
         format!(
             "{}\n\n{}",
             lines.join("\n"),

@@ -1,0 +1,171 @@
+//! The bounds, as clients meet them on real connections.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::future;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::{rt, web};
+use addressbook_domain::{
+    AddressContent, AddressRepository as _, AddressService, CustomData, ServiceLimits,
+};
+use addressbook_http::{HttpOptions, Parts, ServerOptions, listen};
+use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+
+/// A bound that is soon reached, but not by chance on a busy machine.
+const SOON: Duration = Duration::from_secs(1);
+
+fn parts(repository: InMemoryRepository) -> Parts {
+    let ids = Arc::new(SequenceIds::default());
+    let clock = Arc::new(FrozenClock::default());
+    let limits = ServiceLimits::default();
+    let service = AddressService::new(Arc::new(repository), clock, ids.clone(), limits);
+    Parts::new(service, ids)
+}
+
+fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
+    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    addresses[0]
+}
+
+/// All that comes after some bytes were sent, until the server closes the connection.
+async fn answers_to(server: SocketAddr, sent: impl Into<String>) -> String {
+    let sent = sent.into();
+    let exchange = move || {
+        let mut stream = TcpStream::connect(server)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.write_all(sent.as_bytes())?;
+        let mut answers = Vec::new();
+        match stream.read_to_end(&mut answers) {
+            // The server did not read all that was sent.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            read => drop(read?),
+        }
+        std::io::Result::Ok(String::from_utf8(answers).unwrap())
+    };
+    web::block(exchange).await.unwrap().unwrap()
+}
+
+const WHOLE: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[actix_web::test]
+async fn a_head_that_does_not_arrive_in_time_is_cut_off() {
+    let options = ServerOptions {
+        header_timeout: SOON,
+        keep_alive: SOON,
+        ..ServerOptions::default()
+    };
+    let server = serve(parts(InMemoryRepository::default()), options);
+    for sent in ["", "GET /livez HTTP/1.1\r\nHo"] {
+        let answers = answers_to(server, sent).await;
+        assert!(answers.starts_with("HTTP/1.1 408 "), "{answers}");
+    }
+    for sent in [
+        WHOLE.to_owned(),
+        format!("{WHOLE}GET /livez HTTP/1.1\r\nHo"),
+    ] {
+        let answers = answers_to(server, sent).await;
+        assert!(answers.starts_with("HTTP/1.1 200 "), "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_does_not_arrive_in_time_is_408() {
+    let mut parts = parts(InMemoryRepository::default());
+    parts.options = HttpOptions {
+        body_timeout: SOON,
+        ..parts.options
+    };
+    // What is left of a body in chunks is waited for like a next request.
+    let options = ServerOptions {
+        header_timeout: SOON,
+        keep_alive: SOON,
+        ..ServerOptions::default()
+    };
+    let server = serve(parts, options);
+    for (method, path) in [("POST", ""), ("PATCH", "/add_00000000000000000000000001")] {
+        let head = format!(
+            "{method} /v1/customers/cus_1/addresses{path} HTTP/1.1\r\nHost: a\r\n\
+             Content-Type: application/json\r\n"
+        );
+        for body in [
+            "Content-Length: 9\r\n\r\n{",
+            "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        ] {
+            let answers = answers_to(server, format!("{head}{body}")).await;
+            assert!(answers.starts_with("HTTP/1.1 408 "), "{answers}");
+            assert!(answers.contains("problem:request-timeout"), "{answers}");
+        }
+    }
+}
+
+/// The framework answers before any of our code is asked. Here we would see it if these bounds
+/// changed.
+#[actix_web::test]
+async fn heads_that_are_too_large_get_a_bare_answer() {
+    let server = serve(
+        parts(InMemoryRepository::default()),
+        ServerOptions::default(),
+    );
+    let head = |query: usize, headers: usize, header: usize| {
+        format!(
+            "GET /livez?{} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}x: {}\r\n\r\n",
+            "q".repeat(query),
+            "y: 1\r\n".repeat(headers),
+            "x".repeat(header),
+        )
+    };
+    for (sent, status) in [
+        (head(65_000, 93, 60_000), "200 OK"),
+        (head(65_536, 0, 0), "400 Bad Request"),
+        (head(0, 94, 0), "431 Request Header Fields Too Large"),
+        (head(0, 0, 131_072), "431 Request Header Fields Too Large"),
+    ] {
+        let answers = answers_to(server, sent).await;
+        let expected = format!("HTTP/1.1 {status}\r\n");
+        assert!(answers.starts_with(&expected), "{answers}");
+    }
+}
+
+/// With room for one connection, another is answered only once the first is closed.
+#[actix_web::test]
+async fn a_client_that_does_not_read_its_answers_is_let_go() {
+    let repository = InMemoryRepository::default();
+    let heavy = CustomData::parse(&format!("{{\"a\":\"{}\"}}", "x".repeat(16_000))).unwrap();
+    let addresses = (1..=200).map(|number| {
+        let mut address = fixtures::address("cus_1", number);
+        address.content = AddressContent {
+            custom_data: Some(heavy.clone()),
+            ..address.content
+        };
+        address
+    });
+    let commit = fixtures::creating(addresses);
+    repository.commit(commit).await.unwrap();
+    let options = ServerOptions {
+        max_connections: 1,
+        write_timeout: SOON,
+        ..ServerOptions::default()
+    };
+    let server = serve(parts(repository), options);
+    let mut stream = TcpStream::connect(server).unwrap();
+    let request = "GET /v1/customers/cus_1/addresses?limit=200 HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(request.repeat(8).as_bytes()).unwrap();
+    let started = Instant::now();
+    let answers = answers_to(
+        server,
+        WHOLE.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+    );
+    let answers = answers.await;
+    assert!(answers.starts_with("HTTP/1.1 200 "), "{answers}");
+    assert!(started.elapsed() >= SOON / 2);
+    drop(stream);
+}
