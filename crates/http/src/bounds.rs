@@ -37,3 +37,59 @@ where
         answer.unwrap_or_else(|elapsed| Err(Problem::timed_out(elapsed).into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+    use std::time::Duration;
+
+    use actix_web::test::TestRequest;
+    use actix_web::{HttpResponse, web};
+    use addressbook_domain::ServiceLimits;
+    use addressbook_testkit::InMemoryRepository;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, header_of};
+
+    fn door(options: HttpOptions) -> Door {
+        let repository = InMemoryRepository::default();
+        Door::with(repository, ServiceLimits::default(), options)
+    }
+
+    #[actix_web::test]
+    async fn above_the_bound_all_but_the_probes_is_refused() {
+        let door = door(HttpOptions {
+            max_in_flight: 0,
+            ..HttpOptions::default()
+        });
+        for path in [BOOK, "/nowhere"] {
+            let answer = door.answer(TestRequest::get().uri(path)).await;
+            assert!(answer.starts_with("503 "), "{answer}");
+            assert!(answer.contains("problem:busy"), "{answer}");
+            assert_eq!(header_of(&answer, "retry-after").as_deref(), Some("1"));
+        }
+        for path in ["/livez", "/readyz"] {
+            let answer = door.answer(TestRequest::get().uri(path)).await;
+            assert!(answer.starts_with("200 "), "{answer}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_request_that_takes_too_long_is_given_up_and_its_place_with_it() {
+        let door = door(HttpOptions {
+            max_in_flight: 1,
+            request_timeout: Duration::from_millis(50),
+            ..HttpOptions::default()
+        });
+        let routes = |config: &mut web::ServiceConfig| {
+            config.route("/never", web::get().to(future::pending::<HttpResponse>));
+        };
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/never");
+            let answer = door.answer_with(routes, request).await;
+            assert!(answer.starts_with("503 "), "{answer}");
+            assert!(answer.contains("problem:timed-out"), "{answer}");
+            assert!(header_of(&answer, "x-request-id").is_some(), "{answer}");
+        }
+    }
+}

@@ -104,7 +104,7 @@ mod tests {
 
     use actix_web::test::TestRequest;
     use actix_web::{HttpRequest, HttpResponse, web};
-    use addressbook_domain::RepositoryError;
+    use addressbook_domain::{MockAddressRepository, RepositoryError};
     use serde_json::{Value, json};
     use tracing::subscriber::NoSubscriber;
 
@@ -126,6 +126,11 @@ mod tests {
 
     /// What the log gets when a request meets a repository of which every read fails.
     async fn lines_of(request: TestRequest) -> Vec<Value> {
+        let failure = || RepositoryError::Unavailable(io::Error::other("no route to host").into());
+        lines_with(refusing(failure), request).await
+    }
+
+    async fn lines_with(repository: MockAddressRepository, request: TestRequest) -> Vec<Value> {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -139,8 +144,6 @@ mod tests {
         // whether anybody listens: that could be another test, to which nobody does.
         let _second = tracing::Dispatch::new(NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
-        let repository =
-            refusing(|| RepositoryError::Unavailable(io::Error::other("no route to host").into()));
         let request = request.insert_header(("X-Request-Id", "r-1"));
         answer_with(repository, known_caller, request).await;
         drop(guard);
@@ -195,6 +198,23 @@ mod tests {
         expected["credential"] = "checkout".into();
         expected["trace_id"] = trace_id.into();
         assert_eq!(lines, [expected]);
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_500_that_is_told_once_and_without_what_it_says() {
+        let repository = MockAddressRepository::new(); // panics, whatever it is asked
+        let lines = lines_with(repository, TestRequest::get().uri("/readyz")).await;
+        let failure = json!({
+            "level": "ERROR", "message": "request failed", "request_id": "r-1",
+            "cause": "panicked at an unknown place",
+        });
+        assert_eq!(
+            lines,
+            [
+                failure,
+                line("GET", "/readyz", 500, &lines[1]["duration_ms"])
+            ]
+        );
     }
 
     #[actix_web::test]

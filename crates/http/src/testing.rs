@@ -73,7 +73,7 @@ impl Door {
         self.answer_with(|_| (), request).await
     }
 
-    async fn answer_with(
+    pub(crate) async fn answer_with(
         &self,
         routes: impl FnOnce(&mut ServiceConfig),
         request: TestRequest,

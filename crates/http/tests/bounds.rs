@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::{rt, web};
+use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{
     AddressContent, AddressRepository as _, AddressService, CustomData, ServiceLimits,
 };
@@ -51,6 +51,56 @@ async fn answers_to(server: SocketAddr, sent: impl Into<String>) -> String {
         std::io::Result::Ok(String::from_utf8(answers).unwrap())
     };
     web::block(exchange).await.unwrap().unwrap()
+}
+
+/// A request over a real connection, of which one at a time is in flight.
+#[actix_web::test]
+async fn above_the_bound_in_flight_the_answer_is_503_at_once() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let mut parts = parts(InMemoryRepository::default());
+    parts.options.max_in_flight = 2;
+    let held = web::Data::from(Arc::clone(&gate));
+    let server = {
+        let server = HttpServer::new(move || {
+            let held = held.clone();
+            let wait = async move |gate: web::Data<tokio::sync::Semaphore>| {
+                let _permit = gate.acquire().await;
+                "done"
+            };
+            addressbook_http::app(parts.clone())
+                .app_data(held)
+                .route("/held", web::get().to(wait))
+        });
+        let server = server.workers(2).bind("127.0.0.1:0").unwrap();
+        let address = server.addrs()[0];
+        rt::spawn(server.run());
+        address
+    };
+    let get = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        answers_to(server, request)
+    };
+    let waiting = [rt::spawn(get("/held")), rt::spawn(get("/held"))];
+    let path = "/v1/customers/cus_1/addresses";
+    let refused = loop {
+        let answer = get(path).await;
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            break answer;
+        }
+    };
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    for probe in ["/livez", "/readyz"] {
+        let answer = get(probe).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    gate.add_permits(2);
+    for answer in waiting {
+        let answer = answer.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let answer = get(path).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 const WHOLE: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
