@@ -83,7 +83,7 @@ start_service() {
     service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --name script \
         --scope addresses:read --scope addresses:write 2>"$place/log") ||
         { cat "$place/log" >&2 && return 1; }
-    ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn \
+    ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn ADDRESSBOOK_SHUTDOWN_DELAY_S=0 \
         "$program" serve --listen 127.0.0.1:0 "$@" >"$place/banner" 2>"$place/log" &
     service_pid=$!
     local _

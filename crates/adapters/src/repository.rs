@@ -80,7 +80,8 @@ impl DieselAddressRepository {
         };
         tokio::task::spawn_blocking(on_thread)
             .await
-            .unwrap_or_else(|error| Err(RepositoryError::Internal(error.into())))
+            // What a panic says stays out of the log: it may be of a customer.
+            .unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into())))
     }
 
     /// Runs a whole transaction that writes: on SQLite together with others, and on

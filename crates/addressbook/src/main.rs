@@ -11,6 +11,7 @@ mod keys;
 mod log_writer;
 mod serve;
 mod settings;
+mod shutdown;
 mod telemetry;
 
 use std::io::Write;

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use actix_web::HttpServer;
 use addressbook_domain::{AddressService, Authenticator as _};
-use addressbook_http::{HttpOptions, Parts};
+use addressbook_http::{HttpOptions, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use tokio::select;
+use tokio::sync::oneshot;
 
 use crate::access::Doorkeeper;
 use crate::settings::{
-    AccessSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings, ListenSettings,
-    LogSettings,
+    AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
+    ListenSettings, LogSettings,
 };
+use crate::shutdown::Signals;
 use crate::{ConfigArgument, demo, telemetry};
 
 #[derive(Args, Debug)]
@@ -53,11 +55,19 @@ pub(crate) struct ServeArguments {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
     workers: Option<u16>,
 
-    /// How long requests may go on after SIGTERM, in seconds
+    /// How long requests are still taken after SIGTERM, while /readyz says not to send any, in
+    /// seconds
+    #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_DELAY_S")]
+    #[arg(default_value_t = 5, value_parser = clap::value_parser!(u16).range(0..=3_600))]
+    shutdown_delay_s: u16,
+
+    /// How long requests may go on once no more are taken, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT_S")]
     #[arg(default_value_t = 30, value_parser = clap::value_parser!(u16).range(0..=3_600))]
     shutdown_timeout_s: u16,
 
+    #[command(flatten)]
+    bounds: BoundSettings,
     #[command(flatten)]
     config: ConfigArgument,
     #[command(flatten)]
@@ -70,6 +80,7 @@ pub(crate) struct ServeArguments {
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
+    log_panics();
     let by_jwt = arguments.jwt.authenticator()?;
     let store = arguments.database.open()?;
     let service = crate::service_on(store.clone(), arguments.limits.limits());
@@ -84,30 +95,39 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let parts = Parts {
             authenticator: Some(doorkeeper.clone()),
             cors_origins: arguments.cors.cors_origin.clone(),
-            options: HttpOptions {
+            options: arguments.bounds.bound(HttpOptions {
                 require_if_match: arguments.require_if_match,
                 max_body_bytes: arguments.max_body_bytes as usize,
-            },
+                ..HttpOptions::default()
+            }),
             ..Parts::new(service.clone(), crate::ids())
         };
-        let app = move || addressbook_http::app(parts.clone());
-        let server = HttpServer::new(app)
-            .workers(arguments.workers.map_or(processors, usize::from))
-            .shutdown_timeout(arguments.shutdown_timeout_s.into())
-            .bind(listen)
+        let seconds = |number: u16| Duration::from_secs(number.into());
+        let workers = arguments.workers.map_or(processors, usize::from);
+        let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
+        let options = arguments.bounds.server(workers, shutdown_timeout);
+        let signals = Signals::listen().context("cannot wait for signals")?;
+        let drain = parts.drain.clone();
+        let (stop, stopped) = oneshot::channel();
+        let until = async { stopped.await.unwrap_or_default() };
+        let (addresses, server) = addressbook_http::listen(listen, parts, options, until)
             .with_context(|| {
                 format!(
                     "cannot listen on {listen} (end the program that does, if there is one, or \
                      choose another address with --listen)"
                 )
             })?;
-        println!("{}", banner(&arguments, &server.addrs(), &doorkeeper)?);
+        println!("{}", banner(&arguments, &addresses, &doorkeeper)?);
         let chores = [
             actix_web::rt::spawn(prune(service)),
             actix_web::rt::spawn(doorkeeper.clone().close_with_the_first_key()),
             actix_web::rt::spawn(doorkeeper.record_uses()),
         ];
-        server.run().await.context("the server failed")?;
+        let delay = seconds(arguments.shutdown_delay_s);
+        select! {
+            ended = server => ended.context("the server failed")?,
+            () = signals.obey(drain, delay, stop) => {}
+        }
         chores.iter().for_each(|chore| chore.abort());
         anyhow::Ok(ExitCode::SUCCESS)
     })

@@ -3,6 +3,7 @@
 //! the default.
 
 mod access;
+mod bounds;
 mod cors;
 mod jwt;
 
@@ -20,6 +21,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
 pub(crate) use self::access::AccessSettings;
+pub(crate) use self::bounds::BoundSettings;
 pub(crate) use self::cors::CorsSettings;
 pub(crate) use self::jwt::JwtSettings;
 use crate::Cli;

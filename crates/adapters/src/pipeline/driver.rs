@@ -203,7 +203,8 @@ async fn connect(plan: Arc<Plan>) -> Connection {
         let reason = match spawn_blocking(connect).await {
             Ok(Ok(connection)) => return connection,
             Ok(Err(Broken(reason))) => one_line(&reason),
-            Err(error) => error.to_string(),
+            // What a panic says stays out of the log.
+            Err(_) => "connecting panicked".to_owned(),
         };
         tracing::warn!(reason, "cannot connect to the database");
         sleep(RECONNECT_PAUSE).await;

@@ -16,4 +16,5 @@ mod openapi;
 mod security_page;
 mod serve;
 mod settings;
+mod shutdown;
 mod support;

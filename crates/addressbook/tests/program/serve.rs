@@ -1,7 +1,3 @@
-use std::thread;
-use std::time::{Duration, Instant};
-
-use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
 use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service, exists};
@@ -72,56 +68,6 @@ fn it_is_live_and_ready_and_its_health_can_be_checked(#[case] place: Place) {
     let address = service.address.clone();
     drop(service);
     check(&address).fails_saying(&[&address, "does not answer"]);
-}
-
-#[rstest]
-#[case::sigterm("TERM")]
-#[case::sigint("INT")]
-fn it_stops_when_told_to_with_success(#[case] signal: &str) {
-    let place = Place::sqlite();
-    let mut service = place.serve(&["--shutdown-timeout-s", "5"]);
-    service.get("/livez");
-    let started = Instant::now();
-    service.signal(signal);
-    let status = service.child.wait().unwrap();
-    assert!(status.success(), "{status}");
-    assert!(started.elapsed() < Duration::from_secs(10));
-}
-
-#[test]
-fn requests_in_progress_are_answered_before_it_stops() {
-    let place = Place::postgres();
-    place.run_with_input(&["import", "-"], EXAMPLE).succeeds();
-    let mut service = place.serve(&["--workers", "1"]);
-    // A connection that is made while the table is locked does not wait that long.
-    service.get(EXAMPLE_PATH);
-    let ask = |question: &str| {
-        PostgresServer::shared()
-            .query(&place.database_url, question)
-            .unwrap()
-    };
-    let wait_until = |question: &str| {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while ask(question) != "t" {
-            assert!(Instant::now() < deadline, "not in time: {question}");
-        }
-    };
-    thread::scope(|scope| {
-        scope.spawn(|| ask("BEGIN; LOCK TABLE addresses; SELECT pg_sleep(2)"));
-        wait_until(
-            "SELECT EXISTS (SELECT FROM pg_locks \
-             WHERE granted AND relation = 'addresses'::regclass AND mode = 'AccessExclusiveLock')",
-        );
-        let answer = scope.spawn(|| service.get(EXAMPLE_PATH));
-        wait_until(
-            "SELECT EXISTS (SELECT FROM pg_locks \
-             WHERE NOT granted AND relation = 'addresses'::regclass)",
-        );
-        service.signal("TERM");
-        let (status, body) = answer.join().unwrap();
-        assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
-    });
-    assert!(service.child.wait().unwrap().success());
 }
 
 #[test]

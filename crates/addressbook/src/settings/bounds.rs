@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use addressbook_http::{HttpOptions, ServerOptions};
+use clap::Args;
+
+/// How much of the service a client may take.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Bounds")]
+pub(crate) struct BoundSettings {
+    /// Most requests that are answered at the same time; one more gets 503 at once
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_IN_FLIGHT")]
+    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_in_flight: u32,
+
+    /// How long a request may take from its head to its answer, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_REQUEST_TIMEOUT_MS")]
+    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    request_timeout_ms: u32,
+
+    /// How long the head of a request may take to arrive, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_HEADER_TIMEOUT_MS")]
+    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    header_timeout_ms: u32,
+
+    /// How long the body of a request may take to arrive, in milliseconds
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_BODY_TIMEOUT_MS")]
+    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    body_timeout_ms: u32,
+
+    /// How long a client may take nothing of its answers, in milliseconds; on Linux only
+    #[arg(long, value_name = "MS", env = "ADDRESSBOOK_WRITE_TIMEOUT_MS")]
+    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    write_timeout_ms: u32,
+
+    /// How long a connection stays open without a request, in seconds
+    #[arg(long, value_name = "S", env = "ADDRESSBOOK_KEEP_ALIVE_S")]
+    #[arg(default_value_t = 75, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    keep_alive_s: u16,
+
+    /// Most connections at a time; more wait in the backlog
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CONNECTIONS")]
+    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+
+    /// Most connections that wait to be taken, as far as the system lets them
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_BACKLOG")]
+    #[arg(default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    backlog: u32,
+}
+
+impl BoundSettings {
+    /// The bounds of requests, beside other options.
+    pub(crate) fn bound(&self, options: HttpOptions) -> HttpOptions {
+        HttpOptions {
+            max_in_flight: self.max_in_flight as usize,
+            request_timeout: milliseconds(self.request_timeout_ms),
+            body_timeout: milliseconds(self.body_timeout_ms),
+            ..options
+        }
+    }
+
+    /// The bounds of connections.
+    pub(crate) fn server(&self, workers: usize, shutdown_timeout: Duration) -> ServerOptions {
+        ServerOptions {
+            workers,
+            max_connections: self.max_connections as usize,
+            backlog: self.backlog,
+            header_timeout: milliseconds(self.header_timeout_ms),
+            keep_alive: Duration::from_secs(self.keep_alive_s.into()),
+            write_timeout: milliseconds(self.write_timeout_ms),
+            shutdown_timeout,
+        }
+    }
+}
+
+fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number.into())
+}

@@ -1,0 +1,174 @@
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use addressbook_testkit::postgres::PostgresServer;
+use rstest::rstest;
+
+use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service};
+
+/// Much longer than anything here should take.
+const LONG: &str = "600";
+
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !happened() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[rstest]
+#[case::sigterm("TERM")]
+#[case::sigint("INT")]
+fn it_stops_when_told_to_with_success(#[case] signal: &str) {
+    let place = Place::sqlite();
+    let delay = if signal == "TERM" { "0" } else { LONG };
+    let mut service = place.serve(&["--shutdown-delay-s", delay]);
+    service.get("/livez");
+    service.signal(signal);
+    let status = service.child.wait().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn during_the_delay_it_says_not_to_send_more_and_answers_all_that_comes() {
+    let place = Place::sqlite();
+    let mut service = place.serve(&["--shutdown-delay-s", LONG]);
+    assert_eq!(service.get("/readyz").0, 200);
+    service.signal("TERM");
+    wait_until("/readyz fails", || service.get("/readyz").0 == 503);
+    assert_eq!(service.get("/livez").0, 200);
+    let list = service.send("GET", EXAMPLE_PATH, &[], "");
+    assert_eq!((list.status, list.header("connection")), (200, "close"));
+    let created = service.send(
+        "POST",
+        "/v1/customers/cus_1/addresses",
+        &[],
+        r#"{"region":"Kigali","city":"Huye","country":"RW"}"#,
+    );
+    assert_eq!(created.status, 201);
+    assert!(service.child.try_wait().unwrap().is_none());
+    // A second signal does not wait.
+    service.signal("TERM");
+    let status = service.child.wait().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// A service on PostgreSQL whose table of addresses somebody else has locked for so long.
+struct Locked {
+    place: Place,
+    service: Service,
+}
+
+impl Locked {
+    fn new(arguments: &[&str]) -> Self {
+        let place = Place::postgres();
+        place.run_with_input(&["import", "-"], EXAMPLE).succeeds();
+        let service = place.serve(arguments);
+        // A connection that is made while the table is locked does not wait that long.
+        service.get(EXAMPLE_PATH);
+        Self { place, service }
+    }
+
+    fn ask(&self, question: &str) -> String {
+        PostgresServer::shared()
+            .query(&self.place.database_url, question)
+            .unwrap()
+    }
+
+    fn lock<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>, seconds: u32) {
+        let lock = format!("BEGIN; LOCK TABLE addresses; SELECT pg_sleep({seconds})");
+        scope.spawn(move || {
+            // It may be ended by us.
+            let _ = PostgresServer::shared().query(&self.place.database_url, &lock);
+        });
+        wait_until("the table is locked", || {
+            self.ask(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE granted \
+                 AND relation = 'addresses'::regclass AND mode = 'AccessExclusiveLock')",
+            ) == "t"
+        });
+    }
+
+    /// Sends a request that waits for the lock.
+    fn waiting<'scope>(
+        &'scope self,
+        scope: &'scope thread::Scope<'scope, '_>,
+    ) -> ScopedJoinHandle<'scope, Option<(u16, String)>> {
+        let answer = scope.spawn(|| {
+            let answer = self.service.try_send("GET", EXAMPLE_PATH, &[], "").ok()?;
+            Some((answer.status, answer.body))
+        });
+        wait_until("the request waits", || {
+            self.ask(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
+                 AND relation = 'addresses'::regclass)",
+            ) == "t"
+        });
+        answer
+    }
+
+    fn unlock(&self) {
+        self.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks \
+             WHERE granted AND relation = 'addresses'::regclass AND mode = 'AccessExclusiveLock'",
+        );
+    }
+}
+
+#[test]
+fn requests_in_progress_are_answered_before_it_stops() {
+    let mut locked = Locked::new(&["--workers", "1", "--shutdown-delay-s", "0"]);
+    thread::scope(|scope| {
+        let locked = &locked;
+        locked.lock(scope, 2);
+        let answer = locked.waiting(scope);
+        locked.service.signal("TERM");
+        let (status, body) = answer.join().unwrap().unwrap();
+        assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
+    });
+    assert!(locked.service.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_outlasts_the_shutdown_is_cut() {
+    let mut locked = Locked::new(&[
+        "--workers=1",
+        "--shutdown-delay-s=0",
+        "--shutdown-timeout-s=1",
+        "--statement-timeout-ms=600000",
+        "--lock-timeout-ms=600000",
+        "--request-timeout-ms=600000",
+    ]);
+    thread::scope(|scope| {
+        let locked = &locked;
+        locked.lock(scope, 600);
+        let answer = locked.waiting(scope);
+        locked.service.signal("TERM");
+        assert_eq!(answer.join().unwrap(), None);
+        locked.unlock();
+    });
+    assert!(locked.service.child.wait().unwrap().success());
+}
+
+#[test]
+fn above_the_bound_in_flight_the_answer_is_503_at_once() {
+    let locked = Locked::new(&["--max-in-flight", "1", "--shutdown-delay-s", "0"]);
+    thread::scope(|scope| {
+        let locked = &locked;
+        locked.lock(scope, 600);
+        let answer = locked.waiting(scope);
+        let refused = locked.service.send("GET", EXAMPLE_PATH, &[], "");
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+        assert_eq!(
+            refused.json()["type"],
+            "urn:addressbook:problem:busy",
+            "{}",
+            refused.body
+        );
+        assert_eq!(locked.service.get("/livez").0, 200);
+        locked.unlock();
+        assert_eq!(answer.join().unwrap().unwrap().0, 200);
+    });
+    assert_eq!(locked.service.get(EXAMPLE_PATH).0, 200);
+}
