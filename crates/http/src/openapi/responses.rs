@@ -13,7 +13,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 use super::values;
 use crate::problem_kind::{
     BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
-    Kind, OTHER_BOOK, UNAUTHENTICATED, UNAVAILABLE,
+    Kind, OTHER_BOOK, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
 };
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -37,7 +37,7 @@ macro_rules! problems {
 pub(crate) use problems;
 
 /// What every operation may answer with.
-const OF_ALL: [Kind; 8] = [
+const OF_ALL: [Kind; 9] = [
     INVALID_PARAMETER,
     UNAUTHENTICATED,
     INVALID_CREDENTIAL,
@@ -46,6 +46,7 @@ const OF_ALL: [Kind; 8] = [
     INTERNAL,
     BUSY,
     UNAVAILABLE,
+    TIMED_OUT,
 ];
 
 /// One response for each status, with an example for each kind.
