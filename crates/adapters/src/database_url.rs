@@ -82,6 +82,42 @@ impl PostgresUrl {
         &self.0
     }
 
+    /// The URL for others, who have the password elsewhere.
+    pub fn without_passwords(&self) -> String {
+        self.with_passwords_as(None)
+    }
+
+    fn with_passwords_as(&self, mask: Option<&str>) -> String {
+        let (url, parameters) = self.0.split_at(self.0.find('?').unwrap_or(self.0.len()));
+        let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+        let mut shown = format!("{scheme}://");
+        match rest.rsplit_once('@') {
+            Some((user, hosts)) => {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                shown += user;
+                if let Some(mask) = mask.filter(|_| !password.is_empty()) {
+                    shown += &format!(":{mask}");
+                }
+                shown += &format!("@{hosts}");
+            }
+            None => shown += rest,
+        }
+        let parameters = parameters.trim_start_matches('?').split('&');
+        let shown_parameters: Vec<_> = parameters
+            .filter(|parameter| !parameter.is_empty())
+            .filter_map(|parameter| match parameter.split_once('=') {
+                Some((name, _)) if name.contains("password") => {
+                    mask.map(|mask| format!("{name}={mask}"))
+                }
+                _ => Some(parameter.to_owned()),
+            })
+            .collect();
+        if !shown_parameters.is_empty() {
+            shown += &format!("?{}", shown_parameters.join("&"));
+        }
+        shown
+    }
+
     /// The name of the database, if the URL says one, and the URL of the server's own
     /// database `postgres`, from which it can be created.
     pub(crate) fn maintenance(&self) -> Option<(&str, Self)> {
@@ -109,30 +145,7 @@ impl fmt::Display for DatabaseUrl {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (url, parameters) = self.0.split_at(self.0.find('?').unwrap_or(self.0.len()));
-        let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-        write!(f, "{scheme}://")?;
-        match rest.rsplit_once('@') {
-            Some((user, hosts)) => {
-                let (user, password) = user.split_once(':').unwrap_or((user, ""));
-                let mask = if password.is_empty() { "" } else { ":***" };
-                write!(f, "{user}{mask}@{hosts}")?;
-            }
-            None => f.write_str(rest)?,
-        }
-        let mut separator = '?';
-        for parameter in parameters
-            .trim_start_matches('?')
-            .split('&')
-            .filter(|p| !p.is_empty())
-        {
-            let name = parameter.split('=').next().unwrap_or_default();
-            let secret = name.contains("password");
-            write!(f, "{separator}{}", if secret { name } else { parameter })?;
-            f.write_str(if secret { "=***" } else { "" })?;
-            separator = '&';
-        }
-        Ok(())
+        f.write_str(&self.with_passwords_as(Some("***")))
     }
 }
 
@@ -204,17 +217,30 @@ mod tests {
 
     #[test]
     fn prints_no_password() {
-        for (url, printed) in [
-            ("postgres://me:s3cr:et@h/x", "postgres://me:***@h/x"),
-            ("postgres://me:p@ss@h/x", "postgres://me:***@h/x"),
+        for (url, printed, bare) in [
+            (
+                "postgres://me:s3cr:et@h/x",
+                "postgres://me:***@h/x",
+                "postgres://me@h/x",
+            ),
+            (
+                "postgres://me:p@ss@h/x",
+                "postgres://me:***@h/x",
+                "postgres://me@h/x",
+            ),
             (
                 "postgres://me@h/x?password=s3cret&a=b",
                 "postgres://me@h/x?password=***&a=b",
+                "postgres://me@h/x?a=b",
             ),
         ] {
             let parsed = parse(url).unwrap();
             assert_eq!(parsed.to_string(), printed);
             assert_eq!(format!("{parsed:?}"), printed);
+            let DatabaseUrl::Postgres(parsed) = parsed else {
+                panic!("a server");
+            };
+            assert_eq!(parsed.without_passwords(), bare);
         }
     }
 

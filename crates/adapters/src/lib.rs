@@ -6,6 +6,7 @@
 //! between the two stands in `dialect.rs`; the schemas in `migrations/`.
 
 mod api_keys;
+mod backup;
 mod bulk;
 mod checkpoints;
 mod database_url;
@@ -23,15 +24,18 @@ mod row;
 mod schema;
 mod short_reads;
 mod sqlite_build;
+mod sqlite_file;
 mod standing_reader;
 mod system;
 mod writer;
 mod writes;
 
-pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use backup::{BackupError, CopyStep, backup, restore};
+pub use database_url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use dialect::Synchronous;
 pub use error::OpenError;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use pool::StoreOptions;
 pub use repository::DieselAddressRepository;
 pub use system::{OsSecrets, SystemClock, UlidSource};
+pub use sqlite_file::Rows;

@@ -1,5 +1,5 @@
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,7 +58,8 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
     })
 }
 
-fn known_versions() -> Vec<String> {
+/// The migrations of this release.
+pub(crate) fn known_versions() -> Vec<String> {
     // Both databases have migrations of the same names.
     let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap_or_default();
     migrations
@@ -129,27 +130,36 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
         path: path.display().to_string(),
         reason,
     };
-    let mut folders = DirBuilder::new();
     let mut file = OpenOptions::new();
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folders.mode(0o700);
+        use std::os::unix::fs::OpenOptionsExt;
         file.mode(0o600);
     }
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        folders
-            .recursive(true)
-            .create(folder)
-            .map_err(|reason| failed(folder, reason))?;
+    if let Some(folder) = folder_of(path) {
+        create_folder(folder).map_err(|reason| failed(folder, reason))?;
     }
     match file.write(true).create_new(true).open(path) {
         Err(reason) if reason.kind() != ErrorKind::AlreadyExists => Err(failed(path, reason)),
         _ => Ok(()),
     }
+}
+
+/// The folder that a path names, if it names one.
+pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Creates a folder, and those that it is in, for this user's eyes only.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut folders = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        folders.mode(0o700);
+    }
+    folders.recursive(true).create(folder)
 }
 
 fn is_missing(error: &ConnectionError) -> bool {

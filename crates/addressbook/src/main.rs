@@ -2,6 +2,7 @@
 //! and exactly. This program puts the parts together: settings, database, HTTP.
 
 mod access;
+mod backup;
 mod demo;
 mod export;
 mod format;
@@ -9,6 +10,7 @@ mod healthcheck;
 mod import;
 mod keys;
 mod log_writer;
+mod restore;
 mod serve;
 mod settings;
 mod shutdown;
@@ -55,6 +57,10 @@ enum Task {
     Migrate(MigrateArguments),
     /// Make, list and revoke API keys
     Keys(keys::KeysArguments),
+    /// Copy the SQLite database as of one moment into a file, while it is used
+    Backup(backup::BackupArguments),
+    /// Make a SQLite database of such a file, where there is none
+    Restore(restore::RestoreArguments),
     /// Ask the running service whether it is ready: exit code 0 if so
     Healthcheck(healthcheck::HealthcheckArguments),
     /// Print the OpenAPI document of what is served over HTTP
@@ -93,6 +99,8 @@ fn main() -> ExitCode {
             Task::Export(arguments) => export::run(&arguments),
             Task::Migrate(arguments) => migrate(&arguments),
             Task::Keys(arguments) => keys::run(&arguments),
+            Task::Backup(arguments) => backup::run(&arguments),
+            Task::Restore(arguments) => restore::run(&arguments),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
             Task::Openapi => {
                 std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;

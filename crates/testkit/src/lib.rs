@@ -1,8 +1,9 @@
 //! For tests: in-memory repositories of [addresses](InMemoryRepository) and of
 //! [API keys](InMemoryApiKeys), [fixtures], a [frozen clock](FrozenClock) and
-//! [foreseeable ids](SequenceIds), a throwaway PostgreSQL and arbitrary addresses (modules
-//! `postgres` and `strategies`, by the features `postgres` and `proptest`), and the
-//! [contract suites](contract) that every repository has to pass, whoever writes it.
+//! [foreseeable ids](SequenceIds), a throwaway PostgreSQL, SQL in SQLite's files and arbitrary
+//! addresses (modules `postgres`, `sqlite` and `strategies`, by the features `postgres`, `sqlite`
+//! and `proptest`), and the [contract suites](contract) that every repository has to pass,
+//! whoever writes it.
 
 #![expect(
     clippy::expect_used,
@@ -18,6 +19,8 @@ mod memory;
 mod memory_keys;
 #[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 

@@ -6,6 +6,7 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+mod backup;
 mod bulk;
 mod contract;
 mod damage;

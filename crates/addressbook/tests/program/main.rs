@@ -8,6 +8,7 @@
 
 mod access;
 mod canaries;
+mod backup;
 mod concurrency;
 mod durability;
 mod import_export;

@@ -4,6 +4,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use addressbook_testkit::postgres::PostgresServer;
+use addressbook_testkit::sqlite;
 use tempfile::TempDir;
 
 pub(crate) const EXAMPLE: &str = include_str!("../../src/demo/example.ndjson");
@@ -81,6 +82,48 @@ impl Place {
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.folder.path().join(name), text).unwrap();
         name.to_owned()
+    }
+
+    /// Where SQLite keeps the database.
+    pub(crate) fn database(&self) -> &Path {
+        Path::new(self.database_url.strip_prefix("sqlite://").unwrap())
+    }
+
+    /// Runs SQL past the program. Gives the rows as lines, columns separated by `|`.
+    pub(crate) fn query(&self, sql: &str) -> String {
+        match self.database_url.starts_with("sqlite://") {
+            true => sqlite::query(self.database(), sql),
+            false => PostgresServer::shared().query(&self.database_url, sql),
+        }
+        .unwrap()
+    }
+
+    /// Expects that whatever is kept agrees with itself.
+    #[track_caller]
+    pub(crate) fn assert_consistent(&self) {
+        for (what, sql) in [
+            (
+                "books that count other addresses than there are",
+                "SELECT count(*) FROM address_books b WHERE addresses <> (
+                     SELECT count(*) FROM addresses a WHERE a.customer_id = b.customer_id)",
+            ),
+            (
+                "addresses without the revision that they are at",
+                "SELECT count(*) FROM addresses a WHERE NOT EXISTS (
+                     SELECT 1 FROM address_revisions r
+                     WHERE r.customer_id = a.customer_id AND r.id = a.id
+                       AND r.revision = a.revision AND r.city = a.city)",
+            ),
+            (
+                "revisions that skip one",
+                "SELECT count(*) FROM address_revisions r WHERE revision > 1 AND NOT EXISTS (
+                     SELECT 1 FROM address_revisions p
+                     WHERE p.customer_id = r.customer_id AND p.id = r.id
+                       AND p.revision = r.revision - 1)",
+            ),
+        ] {
+            assert_eq!(self.query(sql), "0", "{what}");
+        }
     }
 
     pub(crate) fn serve(&self, arguments: &[&str]) -> Service {

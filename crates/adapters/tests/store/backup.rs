@@ -1,0 +1,174 @@
+//! Copies of SQLite databases, and what must not become one.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use addressbook_adapters::{BackupError, CopyStep, Rows, StoreOptions, backup, restore};
+use addressbook_domain::AddressRepository;
+use addressbook_testkit::fixtures::{address, creating};
+use tempfile::TempDir;
+
+use crate::support::Database;
+
+/// A folder with a backup of a few addresses in it.
+struct Kept {
+    folder: TempDir,
+    file: PathBuf,
+}
+
+impl Kept {
+    async fn new() -> Self {
+        let database = Database::sqlite();
+        let repository = database.open(StoreOptions::default());
+        let addresses = (1..=500).map(|number| address("cus_1", number));
+        repository.commit(creating(addresses)).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("kept.db");
+        backup(path_of(&database), &file, |_| {}).unwrap();
+        Self { folder, file }
+    }
+
+    /// A database that is not there yet.
+    fn target(&self) -> PathBuf {
+        self.folder.path().join("new.db")
+    }
+
+    fn restore(&self) -> Result<Rows, BackupError> {
+        restore(&self.file, &self.target(), |_| {})
+    }
+
+    /// Expects that the backup is refused, and that nothing came of it.
+    #[track_caller]
+    fn is_refused(&self, words: &[&str]) {
+        let before = names(self.folder.path());
+        let error = self.restore().unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "{word:?} is not in {error:?}");
+        }
+        assert_eq!(names(self.folder.path()), before);
+    }
+
+    fn execute(&self, sql: &str) {
+        Database::at(format!("sqlite://{}", self.file.display()))
+            .connect()
+            .execute(sql);
+    }
+}
+
+fn path_of(database: &Database) -> &Path {
+    Path::new(database.raw_url.strip_prefix("sqlite://").unwrap())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| name(entry.unwrap()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_copy_is_one_private_file_with_everything_in_it() {
+    let kept = Kept::new().await;
+    assert_eq!(names(kept.folder.path()), ["kept.db"]);
+    let mode = kept.file.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let rows = kept.restore().unwrap();
+    let counted = (rows.addresses(), rows.customers(), rows.revisions());
+    assert_eq!(counted, (500, 1, 500));
+    assert_eq!(names(kept.folder.path()), ["kept.db", "new.db"]);
+}
+
+#[tokio::test]
+async fn a_copy_says_how_far_it_is() {
+    let kept = Kept::new().await;
+    let mut steps = Vec::new();
+    restore(&kept.file, &kept.target(), |step| steps.push(step)).unwrap();
+    let bytes = kept.file.metadata().unwrap().size();
+    let whole = CopyStep::Copying {
+        done_bytes: bytes,
+        total_bytes: bytes,
+    };
+    assert_eq!(steps, [whole, CopyStep::Checking]);
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_and_no_log_of_another_database_is_taken_over() {
+    let kept = Kept::new().await;
+    for name in ["new.db", "new.db-wal", "new.db-shm", "new.db-journal"] {
+        let in_the_way = kept.folder.path().join(name);
+        fs::write(&in_the_way, "mine").unwrap();
+        kept.is_refused(&[name, "move it away"]);
+        assert_eq!(fs::read(&in_the_way).unwrap(), b"mine");
+        fs::remove_file(&in_the_way).unwrap();
+    }
+    symlink("nowhere", kept.target()).unwrap();
+    kept.is_refused(&["new.db exists"]);
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found() {
+    let kept = Kept::new().await;
+    let mut bytes = fs::read(&kept.file).unwrap();
+    // Somewhere behind the schema's page.
+    bytes[3 * 4096..4 * 4096].fill(0xff);
+    fs::write(&kept.file, bytes).unwrap();
+    kept.is_refused(&["kept.db is damaged"]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_found() {
+    let kept = Kept::new().await;
+    let bytes = fs::read(&kept.file).unwrap();
+    fs::write(&kept.file, &bytes[..bytes.len() / 4096 / 2 * 4096]).unwrap();
+    kept.is_refused(&["kept.db is damaged"]);
+}
+
+#[tokio::test]
+async fn a_row_that_refers_to_nothing_is_found() {
+    let kept = Kept::new().await;
+    kept.execute("PRAGMA foreign_keys = OFF; DELETE FROM address_books");
+    kept.is_refused(&["kept.db is damaged", "refers to what is not there"]);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let kept = Kept::new().await;
+    kept.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+    kept.is_refused(&["kept.db", "migration 9999"]);
+}
+
+#[tokio::test]
+async fn what_is_no_database_of_ours_is_refused() {
+    let kept = Kept::new().await;
+    fs::write(&kept.file, "").unwrap();
+    kept.is_refused(&["no database of Addressbook"]);
+    kept.execute("CREATE TABLE addresses (name TEXT)");
+    kept.is_refused(&["no database of Addressbook"]);
+    fs::write(
+        &kept.file,
+        "no database, and longer than a header".repeat(9),
+    )
+    .unwrap();
+    kept.is_refused(&["kept.db", "not a database"]);
+    fs::remove_file(&kept.file).unwrap();
+    kept.is_refused(&["no database at", "kept.db"]);
+}
+
+#[tokio::test]
+async fn what_the_log_still_holds_is_copied_too() {
+    let database = Database::sqlite();
+    // As long as this is open, what was written stays in the log.
+    let repository = database.open(StoreOptions::default());
+    repository
+        .commit(creating([address("cus_1", 1)]))
+        .await
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("kept.db");
+    let rows = backup(path_of(&database), &file, |_| {}).unwrap();
+    assert_eq!(rows.addresses(), 1);
+}

@@ -1,0 +1,49 @@
+//! SQL in a SQLite file, past every repository.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::types::ValueRef;
+use rusqlite::{Batch, Connection};
+
+/// How long to wait for others who write.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs SQL, which may be several statements, in a database that is created where there is none.
+/// Gives the rows as lines, columns separated by `|`.
+///
+/// # Errors
+/// What SQLite says when a statement fails.
+pub fn query(path: &Path, sql: &str) -> Result<String, String> {
+    run(path, sql).map_err(|error| error.to_string())
+}
+
+fn run(path: &Path, sql: &str) -> rusqlite::Result<String> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    let mut lines = Vec::new();
+    let mut statements = Batch::new(&connection, sql);
+    while let Some(mut statement) = statements.next()? {
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let values: rusqlite::Result<Vec<_>> = (0..columns)
+                .map(|column| Ok(text(row.get_ref(column)?)))
+                .collect();
+            lines.push(values?.join("|"));
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    }
+}
