@@ -278,8 +278,10 @@ impl Import<'_> {
                 ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
             }
         }
-        self.progress.advance(batch.entries.len() as u64);
-        self.imported_through = batch.numbers.last().copied().or(self.imported_through);
+        if let Some(last) = batch.numbers.last().copied() {
+            self.progress.advance(batch.entries.len() as u64, last);
+            self.imported_through = Some(last);
+        }
         *batch = Batch::default();
         Ok(())
     }

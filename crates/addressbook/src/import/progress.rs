@@ -12,7 +12,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     lines: u64,
     started: Instant,
-    last_line: Instant,
+    last_line: Option<Instant>,
     is_terminal: bool,
 }
 
@@ -32,12 +32,11 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        let now = Instant::now();
         Self {
             bar,
             lines: 0,
-            started: now,
-            last_line: now,
+            started: Instant::now(),
+            last_line: None,
             is_terminal,
         }
     }
@@ -47,17 +46,22 @@ impl Progress {
         self.bar.wrap_read(input)
     }
 
-    /// Notes that so many more lines are done.
-    pub(crate) fn advance(&mut self, lines: u64) {
+    /// Notes that so many more lines are done, up to this one. What is shown says where to
+    /// resume: should the program be killed, nobody else can.
+    pub(crate) fn advance(&mut self, lines: u64, last: u64) {
         self.lines += lines;
         let rate = self.lines as f64 / self.elapsed().as_secs_f64().max(0.001);
         let message = format!(
-            "{} lines, {}/s",
+            "{} lines, {}/s, --from-line {} would resume",
             HumanCount(self.lines),
-            HumanCount(rate as u64)
+            HumanCount(rate as u64),
+            last + 1,
         );
-        if !self.is_terminal && self.last_line.elapsed() >= LINE_INTERVAL {
-            self.last_line = Instant::now();
+        let is_due = self
+            .last_line
+            .is_none_or(|last_line| last_line.elapsed() >= LINE_INTERVAL);
+        if !self.is_terminal && is_due {
+            self.last_line = Some(Instant::now());
             match self.bar.length() {
                 Some(bytes) if bytes > 0 => eprintln!(
                     "{message}, {} % done, {} left",

@@ -13,6 +13,7 @@ mod concurrency;
 mod durability;
 mod import_export;
 mod jwt;
+mod killed;
 mod openapi;
 mod security_page;
 mod serve;

@@ -1,0 +1,271 @@
+//! What `kill -9` leaves, at moments that nobody foresees.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
+use std::process::{Output, Stdio};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use addressbook_testkit::postgres::PostgresServer;
+use rstest::rstest;
+
+use crate::support::{Place, Service, exists};
+
+/// Says something also where the tests' own output is kept back.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "killed: {line}");
+}
+
+/// Random moments. `ADDRESSBOOK_TEST_SEED` makes them those of another run.
+struct Moments(u64);
+
+impl Moments {
+    fn new(test: &str) -> Self {
+        let seed = match env::var("ADDRESSBOOK_TEST_SEED") {
+            Ok(seed) => seed.parse().unwrap(),
+            // The standard library's only source of randomness.
+            Err(_) => RandomState::new().build_hasher().finish() >> 32,
+        };
+        say(&format!("{test}, ADDRESSBOOK_TEST_SEED={seed}"));
+        Self(seed)
+    }
+
+    /// Some time from none to that much.
+    fn within(&mut self, most: Duration) -> Duration {
+        // Numbers that look random (SplitMix64).
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        most.mul_f64((number ^ (number >> 31)) as f64 / u64::MAX as f64)
+    }
+}
+
+impl Place {
+    /// Runs the program, and kills it after a while unless it has ended.
+    fn run_and_kill(&self, arguments: &[&str], after: Duration) -> Output {
+        let mut command = self.program(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        sleep(after);
+        child.kill().unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+const ROUNDS: u32 = 5;
+const CLIENTS: usize = 16;
+
+/// Creates addresses until the service is gone, and gives the ids that it acknowledged.
+fn create_until_gone(service: &Service, book: &str) -> Vec<String> {
+    let body = r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"whole":true}}"#;
+    let mut ids = Vec::new();
+    while let Ok(answer) = service.try_send("POST", book, &[], body) {
+        if answer.status == 201 {
+            ids.push(answer.json()["id"].as_str().unwrap().to_owned());
+        }
+    }
+    ids
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
+fn every_acknowledged_write_is_there_and_whole(#[case] place: Place) {
+    let mut moments = Moments::new("writes");
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        let service = place.serve(&["--max-addresses", "1000000"]);
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS)
+                .map(|client| {
+                    let book = format!("/v1/customers/cus_{client}/addresses");
+                    let service = &service;
+                    scope.spawn(move || create_until_gone(service, &book))
+                })
+                .collect();
+            // Once there is something to lose.
+            while service.get("/v1/customers/cus_0/addresses?limit=1").1.len() < 200 {}
+            sleep(moments.within(Duration::from_millis(1_500)));
+            service.signal("KILL");
+            for client in clients {
+                acknowledged.extend(client.join().unwrap());
+            }
+        });
+        assert!(acknowledged.len() > round as usize);
+    }
+    let exported = place.run(&["export"]).succeeds().stdout;
+    let whole: HashSet<String> = exported
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|address| address["city"] == "Kigali" && address["custom_data"]["whole"] == true)
+        .map(|address| address["id"].as_str().unwrap().to_owned())
+        .collect();
+    for id in &acknowledged {
+        assert!(whole.contains(id), "{id} was acknowledged");
+    }
+    place.assert_consistent();
+    say(&format!(
+        "{} acknowledged writes are there after {ROUNDS} kills",
+        acknowledged.len()
+    ));
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite)]
+#[case::postgres(Place::postgres)]
+fn an_import_says_where_to_resume(#[case] place: fn() -> Place) {
+    const LINES: u32 = 3_000;
+    const BATCH: usize = 50;
+    let file: String = (1..=LINES)
+        .map(|number| {
+            let customer = number % 97;
+            format!("{{\"customer_id\":\"cus_{customer}\",\"id\":\"add_{number:026}\",\"region\":\"R\",\"city\":\"Kigali\",\"country\":\"RW\",\"created_at\":\"2024-08-01T10:15:30.000Z\"}}\n")
+        })
+        .collect();
+    let undisturbed = place();
+    undisturbed.write("a.ndjson", &file);
+    let import = ["import", "a.ndjson", "--import-batch-lines", "50"];
+    let started = Instant::now();
+    undisturbed.run(&import).succeeds();
+    let duration = started.elapsed();
+    let expected = undisturbed.run(&["export"]).succeeds().stdout;
+    let mut moments = Moments::new("import");
+    for _ in 0..ROUNDS {
+        let place = place();
+        place.write("a.ndjson", &file);
+        let killed = place.run_and_kill(&import, moments.within(duration));
+        let there = place.run(&["export"]).succeeds().stdout.lines().count();
+        assert_eq!(there % BATCH, 0, "batches are whole");
+        // It may have been killed before it had anything to say.
+        let said = String::from_utf8(killed.stderr).unwrap();
+        let from_line = said
+            .rsplit_once("--from-line ")
+            .map_or("1", |(_, rest)| rest.split_whitespace().next().unwrap());
+        assert!(from_line.parse::<usize>().unwrap() <= there + 1, "{said}");
+        place
+            .run(&[&import[..], &["--from-line", from_line]].concat())
+            .succeeds();
+        assert_eq!(place.run(&["export"]).succeeds().stdout, expected);
+        place.assert_consistent();
+        say(&format!(
+            "import: {there} of {LINES} lines were there, resumed from {from_line}"
+        ));
+    }
+}
+
+const OLD_ROWS: u32 = 30_000;
+
+/// Makes the first schema that there was, with many addresses in it.
+fn make_first_schema(place: &Place, store: &str) {
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../adapters/migrations");
+    let first = format!("{migrations}/{store}/0001_address_books/up.sql");
+    let numbers = match store {
+        "sqlite" => format!(
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {OLD_ROWS})
+              SELECT i FROM n)"
+        ),
+        _ => format!("(SELECT i FROM generate_series(1, {OLD_ROWS}) AS n (i))"),
+    };
+    place.query(&format!(
+        "{schema}
+         CREATE TABLE __diesel_schema_migrations (
+             version VARCHAR(50) PRIMARY KEY NOT NULL,
+             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+         BEGIN;
+         INSERT INTO __diesel_schema_migrations (version) VALUES ('0001');
+         INSERT INTO address_books SELECT 'cus_' || i, 1, 1 FROM {numbers} AS m;
+         INSERT INTO addresses
+         SELECT 'cus_' || i, 'add_' || substr(CAST(10000000000000 + i AS text), 2) || '0000000000000',
+                NULL, 'R', 'Kigali', 'RW', NULL, 1722507330000, 1722507330000, 1
+         FROM {numbers} AS m;
+         COMMIT;",
+        schema = fs::read_to_string(first).unwrap(),
+    ));
+}
+
+/// Another place with the same database.
+fn copied(template: &Place) -> Place {
+    if !template.database_url.starts_with("sqlite://") {
+        let database_url = PostgresServer::shared().copy_database(&template.database_url);
+        return Place {
+            database_url,
+            ..Place::sqlite()
+        };
+    }
+    let place = Place::sqlite();
+    fs::create_dir(place.folder.path().join("data")).unwrap();
+    fs::copy(template.database(), place.database()).unwrap();
+    place
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite(), "sqlite")]
+#[case::postgres(Place::postgres(), "postgres")]
+fn an_interrupted_migration_is_completed(#[case] template: Place, #[case] store: &str) {
+    if store == "sqlite" {
+        fs::create_dir(template.folder.path().join("data")).unwrap();
+    }
+    make_first_schema(&template, store);
+    let versions = "SELECT count(*) FROM __diesel_schema_migrations";
+    let undisturbed = copied(&template);
+    let started = Instant::now();
+    undisturbed.run(&["migrate"]).succeeds();
+    let duration = started.elapsed();
+    let all = undisturbed.query(versions);
+    let mut moments = Moments::new("migration");
+    let mut interrupted = 0;
+    for _ in 0..ROUNDS {
+        let place = copied(&template);
+        place.run_and_kill(&["migrate"], moments.within(duration));
+        let there = place.query(versions);
+        assert!(there == "1" || there == all, "{there} of {all} migrations");
+        interrupted += u32::from(there == "1");
+        place.run(&["migrate"]).succeeds();
+        assert_eq!(place.query(versions), all);
+        let revisions = place.query("SELECT count(*) FROM address_revisions");
+        assert_eq!(revisions, OLD_ROWS.to_string());
+        place.assert_consistent();
+    }
+    say(&format!(
+        "{interrupted} of {ROUNDS} migrations were interrupted, all are complete"
+    ));
+}
+
+#[test]
+fn an_interrupted_backup_leaves_no_half_file() {
+    let place = Place::sqlite();
+    let service = place.serve(&["--max-addresses", "1000000", "--demo"]);
+    let started = Instant::now();
+    place.run(&["backup", "first.db"]).succeeds();
+    let duration = started.elapsed();
+    let mut moments = Moments::new("backup");
+    let written: usize = thread::scope(|scope| {
+        let writer = scope.spawn(|| create_until_gone(&service, "/v1/customers/cus_1/addresses"));
+        let mut interrupted = 0;
+        for round in 0..2 * ROUNDS {
+            let file = format!("{round}.db");
+            place.run_and_kill(&["backup", &file], moments.within(duration));
+            if !exists(&place, &file) {
+                interrupted += 1;
+                place.run(&["backup", &file]).succeeds();
+            }
+            let copy = Place::sqlite();
+            let path = place.folder.path().join(&file).display().to_string();
+            copy.run(&["restore", &path]).succeeds();
+            copy.assert_consistent();
+        }
+        say(&format!(
+            "{interrupted} of {} backups were interrupted, none is half",
+            2 * ROUNDS
+        ));
+        service.signal("KILL");
+        writer.join().unwrap().len()
+    });
+    let there = place.query("SELECT count(*) FROM addresses WHERE customer_id = 'cus_1'");
+    assert!(written > 0 && there.parse::<usize>().unwrap() >= written);
+    assert_eq!(place.query("PRAGMA integrity_check"), "ok");
+    place.assert_consistent();
+}
