@@ -4,6 +4,7 @@
 mod access;
 mod backup;
 mod demo;
+mod doctor;
 mod export;
 mod format;
 mod healthcheck;
@@ -61,6 +62,9 @@ enum Task {
     Backup(backup::BackupArguments),
     /// Make a SQLite database of such a file, where there is none
     Restore(restore::RestoreArguments),
+    /// Say what is wrong with settings, database and machine, and change nothing: exit code 1
+    /// if something is
+    Doctor(Box<doctor::DoctorArguments>),
     /// Ask the running service whether it is ready: exit code 0 if so
     Healthcheck(healthcheck::HealthcheckArguments),
     /// Print the OpenAPI document of what is served over HTTP
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
             Task::Keys(arguments) => keys::run(&arguments),
             Task::Backup(arguments) => backup::run(&arguments),
             Task::Restore(arguments) => restore::run(&arguments),
+            Task::Doctor(arguments) => doctor::run(&arguments),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
             Task::Openapi => {
                 std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;

@@ -71,11 +71,19 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     config: ConfigArgument,
     #[command(flatten)]
-    database: DatabaseSettings,
+    pub(crate) database: DatabaseSettings,
     #[command(flatten)]
     limits: LimitSettings,
     #[command(flatten)]
     log: LogSettings,
+}
+
+impl ServeArguments {
+    /// How many threads answer requests.
+    pub(crate) fn workers(&self) -> usize {
+        let processors = || available_parallelism().map_or(1, usize::from);
+        self.workers.map_or_else(processors, usize::from)
+    }
 }
 
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
@@ -91,7 +99,6 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         if arguments.demo {
             demo::load(&service).await?;
         }
-        let processors = available_parallelism().map_or(1, usize::from);
         let parts = Parts {
             authenticator: Some(doorkeeper.clone()),
             cors_origins: arguments.cors.cors_origin.clone(),
@@ -103,9 +110,10 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
             ..Parts::new(service.clone(), crate::ids())
         };
         let seconds = |number: u16| Duration::from_secs(number.into());
-        let workers = arguments.workers.map_or(processors, usize::from);
         let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
-        let options = arguments.bounds.server(workers, shutdown_timeout);
+        let options = arguments
+            .bounds
+            .server(arguments.workers(), shutdown_timeout);
         let signals = Signals::listen().context("cannot wait for signals")?;
         let drain = parts.drain.clone();
         let (stop, stopped) = oneshot::channel();

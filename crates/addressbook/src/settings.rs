@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use addressbook_adapters::{
-    DatabaseUrl, DieselAddressRepository, OpenError, StoreOptions, Synchronous,
+    DatabaseUrl, DieselAddressRepository, Examination, Finding, OpenError, StoreOptions,
+    Synchronous, SystemClock, examine,
 };
-use addressbook_domain::{ContentLimits, ServiceLimits};
+use addressbook_domain::{Clock, ContentLimits, ServiceLimits};
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
@@ -105,6 +106,17 @@ impl DatabaseSettings {
     /// Opens the database; creates and migrates it if need be.
     pub(crate) fn open(&self) -> anyhow::Result<DieselAddressRepository> {
         DieselAddressRepository::open(&self.url()?, &self.options()).map_err(with_remedy)
+    }
+
+    /// Looks at the database and changes nothing. Another service like this would make as many
+    /// more connections as it has workers.
+    pub(crate) fn examine(&self, full: bool, workers: u32) -> anyhow::Result<Vec<Finding>> {
+        let how = Examination {
+            full,
+            now: SystemClock.now(),
+            connections: self.pool_size + workers,
+        };
+        Ok(examine(&self.url()?, &self.options(), &how))
     }
 
     /// Creates and migrates the database, and returns how many migrations that took.

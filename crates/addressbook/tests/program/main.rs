@@ -7,9 +7,10 @@
 )]
 
 mod access;
-mod canaries;
 mod backup;
+mod canaries;
 mod concurrency;
+mod doctor;
 mod durability;
 mod import_export;
 mod jwt;

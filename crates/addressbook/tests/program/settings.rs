@@ -112,6 +112,9 @@ fn help_and_completions_name_the_commands() {
         "export",
         "migrate",
         "keys",
+        "backup",
+        "restore",
+        "doctor",
         "healthcheck",
         "completions",
     ] {

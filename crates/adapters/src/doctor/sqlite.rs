@@ -1,0 +1,129 @@
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{Examination, Finding, NEWEST_BOOK, books, clock, schema, wrong_books};
+use crate::migrations::folder_of;
+use crate::sqlite_file::{Care, Schema, fault, open_to_read};
+
+pub(super) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
+    let mut findings = match path.exists() {
+        true => look_inside(path, how),
+        false => vec![Finding::failed(
+            "database",
+            format!(
+                "there is none at {}: addressbook migrate makes one; if there was one, see what \
+                 --database-url names, or restore a backup",
+                path.display()
+            ),
+        )],
+    };
+    findings.extend(disk_space(path));
+    findings
+}
+
+fn look_inside(path: &Path, how: &Examination) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = look_at_rows(path, how, &mut findings) {
+        findings.push(Finding::failed(
+            "database",
+            format!("{} cannot be read: {error}", path.display()),
+        ));
+    }
+    findings.push(log_size(path));
+    #[cfg(unix)]
+    findings.push(permissions(path));
+    findings
+}
+
+fn look_at_rows(
+    path: &Path,
+    how: &Examination,
+    findings: &mut Vec<Finding>,
+) -> rusqlite::Result<()> {
+    let connection = open_to_read(path)?;
+    let found = Schema::read(&connection)?;
+    findings.push(Finding::ok(
+        "database",
+        format!("{} can be read", path.display()),
+    ));
+    findings.push(schema(&found));
+    let care = if how.full { Care::Full } else { Care::Quick };
+    findings.push(match fault(&connection, care)? {
+        None => Finding::ok("integrity", "SQLite finds no fault"),
+        Some(fault) => Finding::failed(
+            "integrity",
+            format!("{fault}: stop the service, keep the files, and restore the last good backup"),
+        ),
+    });
+    if found == Schema::Foreign {
+        return Ok(());
+    }
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
+    findings.push(books(number(&wrong_books(how.full))?, how.full));
+    findings.push(clock(number(NEWEST_BOOK)?, how.now));
+    Connection::close(connection).map_err(|(_, error)| error)
+}
+
+/// The service lets its log grow to 64 MiB, and a busy one to twice that.
+const LONG_LOG_BYTES: u64 = 256 << 20;
+
+fn log_size(path: &Path) -> Finding {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let bytes = fs::metadata(Path::new(&log)).map_or(0, |log| log.len());
+    let mib = bytes >> 20;
+    match bytes > LONG_LOG_BYTES {
+        false => Finding::ok("log", format!("the write-ahead log has {mib} MiB")),
+        true => Finding::warning(
+            "log",
+            format!(
+                "the write-ahead log has {mib} MiB: a program reads in one long transaction; end it"
+            ),
+        ),
+    }
+}
+
+#[cfg(unix)]
+fn permissions(path: &Path) -> Finding {
+    use std::os::unix::fs::PermissionsExt;
+    let open = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o077);
+    match open {
+        0 => Finding::ok("permissions", "the file is its owner's alone"),
+        _ => Finding::warning(
+            "permissions",
+            format!("others may open the file: chmod go= '{}'", path.display()),
+        ),
+    }
+}
+
+/// What the log takes when the service is busy; below that, writes will be refused.
+const NEEDED_BYTES: u64 = 128 << 20;
+
+#[cfg(unix)]
+fn disk_space(path: &Path) -> Option<Finding> {
+    let folder = folder_of(path).unwrap_or(Path::new("."));
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    let mib = free >> 20;
+    Some(if free < NEEDED_BYTES {
+        Finding::failed(
+            "disk",
+            format!("{mib} MiB are free, and the write-ahead log alone may take 128: make room"),
+        )
+    } else if free < NEEDED_BYTES + bytes {
+        Finding::warning(
+            "disk",
+            format!("{mib} MiB are free, too few for a second copy of the database: make room"),
+        )
+    } else {
+        Finding::ok("disk", format!("{mib} MiB are free beside the database"))
+    })
+}
+
+#[cfg(not(unix))]
+fn disk_space(_: &Path) -> Option<Finding> {
+    None
+}
