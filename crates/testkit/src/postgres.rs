@@ -28,6 +28,10 @@
 //! none, and neither does a `static`.
 //!
 //! A missing PostgreSQL is a failure with a list of remedies: a skipped test proves nothing.
+//!
+//! Whoever has to stop a server takes one of their own: [`PostgresServer::own`].
+
+mod own;
 
 use std::env;
 use std::fs::{self, File};
@@ -59,12 +63,14 @@ no initdb of PostgreSQL in PG_BIN or, without PG_BIN, in the usual places. Any o
   * TEST_DATABASE_URL=postgres://user:password@host/postgres cargo test
     (a server on which this role may create databases; needs psql)";
 
-/// Makes a cluster, runs its server, and when the tests' end of the pipe closes, stops the server
-/// and removes everything. Arguments: the cluster's folder, the programs' folder.
+/// Makes a cluster and runs its server. Stops and starts it when told to, and when the tests' end
+/// of the pipe closes, stops it and removes everything. Arguments: the cluster's folder, the
+/// programs' folder, the folder of the server that the cluster copies and follows if there is one,
+/// and options of the server.
 const SUPERVISE_SERVER: &str = r#"
-folder=$1 bin=$2
+folder=$1 bin=$2 primary=$3
+shift 3
 trap '' HUP INT TERM    # who ends the tests means the tests: this shell has to outlive them
-exec 3<&0               # a background command reads /dev/null instead of 0
 
 new_cluster() {
     "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 \
@@ -73,17 +79,37 @@ new_cluster() {
 
 # A collation that differs from byte order, as most real databases have, finds each query that
 # forgot to ask for byte order. Not every build has ICU, not every system has C.UTF-8.
-new_cluster --locale-provider=icu --icu-locale=en-US --locale=C.UTF-8 ||
-new_cluster --locale=C.UTF-8 ||
-new_cluster --locale=C && {
+make_cluster() {
+    if [ -n "$primary" ]; then
+        "$bin/pg_basebackup" --host="$primary" --username=postgres --pgdata=data \
+            --checkpoint=fast --write-recovery-conf --no-sync
+    else
+        new_cluster --locale-provider=icu --icu-locale=en-US --locale=C.UTF-8 ||
+        new_cluster --locale=C.UTF-8 ||
+        new_cluster --locale=C
+    fi
+}
+
+start() {
     "$bin/postgres" -D data -k "$folder" -p 5432 -c listen_addresses= -c max_connections=200 \
-        -c fsync=off -c synchronous_commit=off -c full_page_writes=off &
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off "$@" &
     server=$!
-    # Asks again and again, because a server that has only just started misses the signal.
-    { read -r _; while kill -QUIT $server; do sleep 0.1; done; } <&3 2>/dev/null &
-    watch=$!
-    wait $server
-    kill -KILL $watch
+}
+
+# Asks again and again, because a server that has only just started misses the signal.
+stop() {
+    while kill -QUIT $server; do sleep 0.1; done 2>/dev/null
+}
+
+make_cluster && {
+    start "$@"
+    while read -r command; do
+        case $command in
+        stop) stop ;;
+        start) start "$@" ;;
+        esac
+    done
+    stop
 }
 cd / && rm -rf "$folder"
 "#;
@@ -105,7 +131,7 @@ pub struct PostgresServer {
     prefix: String,
     databases: AtomicU32,
     /// Cleans up as soon as its standard input closes, so it is held as long as the server.
-    _supervisor: Child,
+    supervisor: Child,
 }
 
 impl PostgresServer {
@@ -119,7 +145,7 @@ impl PostgresServer {
         static SHARED: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
         let started = SHARED.get_or_init(|| match setting("TEST_DATABASE_URL") {
             Some(url) => Self::connect(url),
-            None => Self::start(),
+            None => Self::start("", &[]),
         });
         match started {
             Ok(server) => server,
@@ -192,12 +218,13 @@ impl PostgresServer {
             maintenance_url: url,
             prefix,
             databases: AtomicU32::new(0),
-            _supervisor: supervisor,
+            supervisor,
         })
     }
 
-    /// Starts a server of our own, in a new folder.
-    fn start() -> Result<Self, String> {
+    /// Starts a server of our own, in a new folder: as a copy that follows the server in the folder
+    /// `primary` if that is not empty.
+    fn start(primary: &str, options: &[&str]) -> Result<Self, String> {
         let bin = find_programs()?;
         // Not `env::temp_dir()`: the path of a Unix socket must stay below a hundred bytes.
         let folder = TempDir::with_prefix_in("addressbook-pg-", "/tmp")
@@ -219,6 +246,8 @@ impl PostgresServer {
         command
             .arg(folder.path())
             .arg(&bin)
+            .arg(primary)
+            .args(options)
             .current_dir(folder.path())
             .stdout(log_writer()?)
             .stderr(log_writer()?);
@@ -244,7 +273,7 @@ impl PostgresServer {
             maintenance_url,
             prefix: unique_prefix(),
             databases: AtomicU32::new(0),
-            _supervisor: supervisor,
+            supervisor,
         })
     }
 }

@@ -98,3 +98,24 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
         sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_server_of_ones_own_keeps_what_it_acknowledged_through_a_crash_and_a_failover() {
+    let mut server = PostgresServer::own();
+    let database = server.create_database();
+    let fill = "CREATE TABLE mark (n int); INSERT INTO mark VALUES (7)";
+    server.query(&database, fill).unwrap();
+    server.crash();
+    server.restart();
+    assert_eq!(server.query(&database, "SELECT n FROM mark").unwrap(), "7");
+
+    let standby = server.standby();
+    server.query(&database, "UPDATE mark SET n = 8").unwrap();
+    server.crash();
+    let database = database.replace(&server.folder(), &standby.folder());
+    let refused = standby.query(&database, "DELETE FROM mark").unwrap_err();
+    assert!(refused.contains("read-only"), "{refused}");
+    standby.promote();
+    let deleted = standby.query(&database, "DELETE FROM mark RETURNING n");
+    assert_eq!(deleted.unwrap(), "8");
+}
