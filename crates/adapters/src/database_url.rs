@@ -129,7 +129,8 @@ impl PostgresUrl {
     /// What stands before and after the slash that ends the hosts.
     fn split_path(&self) -> Option<(&str, &str)> {
         let authority = self.0.find("://")? + "://".len();
-        let slash = authority + self.0[authority..].find('/')?;
+        let hosts = self.0[authority..].split('?').next()?;
+        let slash = authority + hosts.find('/')?;
         Some((&self.0[..slash], &self.0[slash + 1..]))
     }
 }
@@ -181,6 +182,10 @@ mod tests {
                 "PostgreSQL",
             ),
             ("postgres:///x?host=/run/postgresql", "PostgreSQL"),
+            (
+                "postgres:///x?host=/a,/b&port=1,2&target_session_attrs=primary",
+                "PostgreSQL",
+            ),
         ] {
             let parsed = parse(url).unwrap();
             assert_eq!(
@@ -229,6 +234,11 @@ mod tests {
                 "postgres://me@h/x",
             ),
             (
+                "postgres://me:s3@a:1,b:2/x",
+                "postgres://me:***@a:1,b:2/x",
+                "postgres://me@a:1,b:2/x",
+            ),
+            (
                 "postgres://me@h/x?password=s3cret&a=b",
                 "postgres://me@h/x?password=***&a=b",
                 "postgres://me@h/x?a=b",
@@ -257,7 +267,11 @@ mod tests {
             server.expose(),
             "postgres://me:x@a:1,b:2/postgres?sslmode=prefer"
         );
-        for url in ["postgres://localhost", "postgres://localhost/"] {
+        for url in [
+            "postgres://localhost",
+            "postgres://localhost/",
+            "postgres://?host=/tmp/a,/tmp/b",
+        ] {
             assert_eq!(PostgresUrl(url.into()).maintenance(), None);
         }
     }

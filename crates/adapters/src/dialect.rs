@@ -1,10 +1,15 @@
 //! Every difference between SQLite and PostgreSQL that is not in the migrations.
 
 use std::str::{self, Utf8Error};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::backend::Backend;
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{
+    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection,
+    TransactionManager, get_default_instrumentation,
+};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -140,9 +145,10 @@ impl StoreConnection {
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<T, WorkError> {
         match self {
-            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_sqlite)?,
-            Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_postgres)?,
+            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_sqlite),
+            Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, begin_postgres),
         }
+        .map_err(WorkError::NotBegun)?;
         match work(self) {
             Ok(value) => {
                 on_each!(self, c => AnsiTransactionManager::commit_transaction(c))?;
@@ -173,6 +179,19 @@ impl StoreConnection {
         match self {
             Self::Sqlite(c) => c.batch_execute("PRAGMA temp_store = MEMORY"),
             Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Counts what happens from now on on PostgreSQL: each statement when it begins and when it
+    /// ends.
+    pub(crate) fn count_steps(&mut self, steps: &Arc<AtomicU64>) {
+        if let Self::Postgres(connection) = self {
+            let steps = Arc::clone(steps);
+            let mut others = get_default_instrumentation();
+            connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                steps.fetch_add(1, Ordering::Relaxed);
+                others.on_connection_event(event);
+            });
         }
     }
 
@@ -214,13 +233,21 @@ pub(crate) fn postgres_session(options: &SessionOptions) -> String {
     )
 }
 
-/// libpq waits for an unreachable host for minutes unless it is told otherwise.
+/// libpq waits for an unreachable host for minutes, and for one that falls silent for hours,
+/// unless it is told otherwise.
+const POSTGRES_PARAMETERS: [(&str, &str); 6] = [
+    ("connect_timeout", "5"), // in seconds, for each host
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "25000"), // in milliseconds
+    ("fallback_application_name", "addressbook"),
+];
+
+/// The URL with what it does not say itself.
 pub(crate) fn postgres_url(url: &PostgresUrl) -> String {
     let mut url = url.expose().to_owned();
-    for (name, value) in [
-        ("connect_timeout", "5"),
-        ("fallback_application_name", "addressbook"),
-    ] {
+    for (name, value) in POSTGRES_PARAMETERS {
         if !url.contains(&format!("{name}=")) {
             let separator = if url.contains('?') { '&' } else { '?' };
             url.push_str(&format!("{separator}{name}={value}"));

@@ -41,6 +41,8 @@ pub enum OpenError {
 
 /// What can go wrong inside one unit of work.
 pub(crate) enum WorkError {
+    /// Of the statement that was to begin the transaction.
+    NotBegun(DieselError),
     Diesel(DieselError),
     Domain(RepositoryError),
 }
@@ -67,7 +69,7 @@ impl From<WorkError> for RepositoryError {
     fn from(error: WorkError) -> Self {
         match error {
             WorkError::Domain(error) => error,
-            WorkError::Diesel(error) => classify(error),
+            WorkError::NotBegun(error) | WorkError::Diesel(error) => classify(error),
         }
     }
 }
@@ -79,6 +81,27 @@ impl WorkError {
             Self::Diesel(DieselError::DatabaseError(kind, information)) => {
                 matches!(kind, DatabaseErrorKind::SerializationFailure)
                     || information.message().starts_with("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is of no more use.
+    pub(crate) fn is_loss(&self) -> bool {
+        let (Self::NotBegun(error) | Self::Diesel(error)) = self else {
+            return false;
+        };
+        kind_of(error) == Kind::Unavailable
+    }
+
+    /// Whether the connection is of no more use, and a transaction on it certainly changed
+    /// nothing. It may have if the connection broke at any time after the beginning: what is
+    /// lost may be the answer alone.
+    pub(crate) fn wrote_nothing(&self) -> bool {
+        match self {
+            Self::NotBegun(_) => self.is_loss(),
+            Self::Diesel(DieselError::DatabaseError(kind, _)) => {
+                matches!(kind, DatabaseErrorKind::ReadOnlyTransaction)
             }
             _ => false,
         }
@@ -117,9 +140,16 @@ const UNAVAILABLE: [&str; 17] = [
 ];
 
 /// What a caller can do about a failure of the database.
-fn classify(error: DieselError) -> RepositoryError {
-    let DieselError::DatabaseError(kind, information) = &error else {
-        return RepositoryError::Internal(error.into());
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Busy,
+    Unavailable,
+    Internal,
+}
+
+fn kind_of(error: &DieselError) -> Kind {
+    let DieselError::DatabaseError(kind, information) = error else {
+        return Kind::Internal;
     };
     let says = |parts: &[&str]| {
         parts
@@ -127,13 +157,21 @@ fn classify(error: DieselError) -> RepositoryError {
             .any(|part| information.message().contains(part))
     };
     match kind {
-        DatabaseErrorKind::SerializationFailure => RepositoryError::Busy(error.into()),
-        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::ReadOnlyTransaction => {
-            RepositoryError::Unavailable(error.into())
-        }
-        _ if says(&BUSY) => RepositoryError::Busy(error.into()),
-        _ if says(&UNAVAILABLE) => RepositoryError::Unavailable(error.into()),
-        _ => RepositoryError::Internal(error.into()),
+        DatabaseErrorKind::SerializationFailure => Kind::Busy,
+        DatabaseErrorKind::ClosedConnection
+        | DatabaseErrorKind::ReadOnlyTransaction
+        | DatabaseErrorKind::UnableToSendCommand => Kind::Unavailable,
+        _ if says(&BUSY) => Kind::Busy,
+        _ if says(&UNAVAILABLE) => Kind::Unavailable,
+        _ => Kind::Internal,
+    }
+}
+
+fn classify(error: DieselError) -> RepositoryError {
+    match kind_of(&error) {
+        Kind::Busy => RepositoryError::Busy(error.into()),
+        Kind::Unavailable => RepositoryError::Unavailable(error.into()),
+        Kind::Internal => RepositoryError::Internal(error.into()),
     }
 }
 
@@ -182,6 +220,7 @@ mod tests {
             ),
             (Unknown, "deadlock detected", "Busy"),
             (DatabaseErrorKind::ClosedConnection, "", "Unavailable"),
+            (DatabaseErrorKind::UnableToSendCommand, "", "Unavailable"),
             (
                 Unknown,
                 "terminating connection due to administrator command",
@@ -213,5 +252,20 @@ mod tests {
             classify(DieselError::NotFound),
             RepositoryError::Internal(_)
         ));
+    }
+
+    #[test]
+    fn a_transaction_is_run_again_only_where_it_cannot_have_changed_anything() {
+        use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, SerializationFailure};
+        let not_begun = |kind| WorkError::NotBegun(database_error(kind, ""));
+        let begun = |kind| WorkError::Diesel(database_error(kind, ""));
+        assert!(not_begun(ClosedConnection).wrote_nothing());
+        assert!(begun(ReadOnlyTransaction).wrote_nothing());
+        assert!(!begun(ClosedConnection).wrote_nothing());
+        assert!(!begun(SerializationFailure).wrote_nothing());
+        assert!(!not_begun(SerializationFailure).wrote_nothing());
+        // What reads may be repeated whenever another connection can help.
+        assert!(begun(ClosedConnection).is_loss());
+        assert!(!begun(SerializationFailure).is_loss());
     }
 }

@@ -9,6 +9,7 @@ mod api_keys;
 mod backup;
 mod bulk;
 mod checkpoints;
+mod database_file;
 mod database_url;
 mod dialect;
 mod doctor;

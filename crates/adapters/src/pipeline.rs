@@ -12,7 +12,6 @@ mod query;
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, BookHead, CustomerId, PageRequest, PageStart, RepositoryError,
@@ -32,12 +31,10 @@ use self::query::{Query, prepare};
 use crate::database_url::PostgresUrl;
 use crate::dialect::{postgres_session, postgres_url};
 use crate::error::WorkError;
+use crate::pool::ANSWER_GRACE;
 use crate::row::AddressRow;
 use crate::short_reads::push_row;
 use crate::{StoreOptions, reads};
-
-/// How long the server may take for an answer beyond what the statement may take.
-const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// One pipeline for each thread that asks. The clones share them; they close with the last one.
 #[derive(Clone)]
@@ -171,6 +168,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::thread;
+    use std::time::Duration;
 
     use addressbook_testkit::fixtures::customer;
     use addressbook_testkit::postgres::PostgresServer;

@@ -1,11 +1,17 @@
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use addressbook_domain::RepositoryError;
 use diesel::ConnectionError;
-use r2d2::{HandleError, ManageConnection};
+use r2d2::{HandleError, ManageConnection, PooledConnection};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::DatabaseUrl;
+use crate::database_file::DatabaseFile;
 use crate::dialect::{SessionOptions, StoreConnection, Synchronous};
+use crate::error::WorkError;
 
 /// How a store works with its database.
 #[derive(Clone, Copy, Debug)]
@@ -48,23 +54,193 @@ impl StoreOptions {
     }
 
     pub(crate) fn manager(&self, url: DatabaseUrl) -> StoreManager {
+        let file = match &url {
+            DatabaseUrl::Sqlite(path) => Some(DatabaseFile::of(path)),
+            DatabaseUrl::Postgres(_) => None,
+        };
         StoreManager {
             url,
+            file,
             options: self.session(),
         }
     }
 
     /// The pool; connections are made as they are needed.
-    pub(crate) fn pool(&self, url: DatabaseUrl) -> r2d2::Pool<StoreManager> {
-        r2d2::Pool::builder()
+    pub(crate) fn pool(&self, url: DatabaseUrl) -> Pool {
+        let answer_timeout = match &url {
+            DatabaseUrl::Sqlite(_) => None,
+            DatabaseUrl::Postgres(_) => {
+                Some(self.statement_timeout.max(self.pool_timeout) + ANSWER_GRACE)
+            }
+        };
+        let connections = r2d2::Pool::builder()
             .max_size(self.pool_size)
             .min_idle(Some(0))
             .connection_timeout(self.pool_timeout)
-            // A ping on each request would double its round trips. A connection that
-            // failed is not put back instead.
-            .test_on_check_out(false)
+            // Looks at SQLite's file. No ping: it would double the round trips of each request.
+            .test_on_check_out(true)
             .error_handler(Box::new(LogRefusal))
-            .build_unchecked(self.manager(url))
+            .build_unchecked(self.manager(url));
+        Pool {
+            connections,
+            answer_timeout,
+            given_up: Arc::default(),
+        }
+    }
+}
+
+/// How long a server may take for an answer beyond what the statement may take.
+pub(crate) const ANSWER_GRACE: Duration = Duration::from_secs(1);
+
+/// Connections, and threads that may wait for them and for the database.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    connections: r2d2::Pool<StoreManager>,
+    /// How long a connection may go without any progress; `None` for as long as it likes.
+    answer_timeout: Option<Duration>,
+    /// How many threads wait for an answer that nobody else waits for any more.
+    given_up: Arc<AtomicU32>,
+}
+
+impl Pool {
+    /// Runs a unit of work.
+    ///
+    /// A connection that has been used before may have been lost since, and nobody knows before
+    /// it is used again. So where `unharmed` says of an error that nothing can have happened, the
+    /// work is run again on another connection, until it was a new one.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
+        unharmed: fn(&WorkError) -> bool,
+    ) -> Result<T, RepositoryError> {
+        let lease = Arc::<Lease>::default();
+        let (pool, on_thread) = (self.clone(), Arc::clone(&lease));
+        let working = spawn_blocking(move || pool.work(&on_thread, work, unharmed));
+        let done = match self.answer_timeout {
+            None => working.await,
+            // A task of its own goes on when whoever asked has gone.
+            Some(limit) => {
+                let watch = self.clone().watch(lease, working, limit);
+                tokio::spawn(watch).await.and_then(|done| done)
+            }
+        };
+        done.unwrap_or_else(|error| Err(RepositoryError::Internal(error.into())))
+    }
+
+    fn work<T>(
+        &self,
+        lease: &Lease,
+        work: impl Fn(&mut StoreConnection) -> Result<T, WorkError>,
+        unharmed: fn(&WorkError) -> bool,
+    ) -> Result<T, RepositoryError> {
+        let due = Instant::now() + self.connections.connection_timeout();
+        loop {
+            let (mut store, new) = lease.begin(self.get(due)?)?;
+            let result = work(&mut store);
+            let again = !new && result.as_ref().is_err_and(unharmed);
+            let result = result.map_err(RepositoryError::from);
+            let failed = matches!(
+                result,
+                Err(RepositoryError::Unavailable(_) | RepositoryError::Internal(_))
+            );
+            let sound = !failed && !store.is_broken();
+            if !lease.end(sound.then_some(store)) {
+                self.given_up.fetch_sub(1, Ordering::Relaxed);
+                return result;
+            }
+            if !again {
+                return result;
+            }
+        }
+    }
+
+    fn get(&self, due: Instant) -> Result<PooledConnection<StoreManager>, RepositoryError> {
+        let patience = due.saturating_duration_since(Instant::now());
+        self.connections.get_timeout(patience).map_err(|error| {
+            match self.connections.state().connections {
+                0 => RepositoryError::Unavailable(error.into()),
+                _ => RepositoryError::Busy(error.into()),
+            }
+        })
+    }
+
+    /// Waits for the work as long as it gets on. PostgreSQL ends statements that take too long,
+    /// so one that does not has lost its server, or the network to it, without being told.
+    async fn watch<T>(
+        self,
+        lease: Arc<Lease>,
+        mut working: JoinHandle<Result<T, RepositoryError>>,
+        limit: Duration,
+    ) -> Result<Result<T, RepositoryError>, JoinError> {
+        let mut seen = 0;
+        loop {
+            if let Ok(done) = timeout(limit, &mut working).await {
+                return done;
+            }
+            let steps = lease.steps.load(Ordering::Relaxed);
+            if steps == seen {
+                tracing::warn!("gives up a connection to the database: no answer in time");
+                self.give_up(&lease);
+                return Ok(Err(RepositoryError::Unavailable(
+                    "no answer in time".into(),
+                )));
+            }
+            seen = steps;
+        }
+    }
+
+    /// Makes room in the pool for another connection. The thread waits on, until the system finds
+    /// that the connection is lost. Those are as many as the pool is large at most: of more, the
+    /// room stays taken.
+    fn give_up(&self, lease: &Lease) {
+        let most = self.connections.max_size();
+        let one_more = |count| (count < most).then_some(count + 1);
+        let counted = self
+            .given_up
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        if counted.is_ok() && lease.held().take().is_none() {
+            self.given_up.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a thread works on, for who waits for it.
+#[derive(Default)]
+struct Lease {
+    /// The connection's place in the pool, as long as the work goes on.
+    held: Mutex<Option<PooledConnection<StoreManager>>>,
+    /// Grows when a statement begins or ends.
+    steps: Arc<AtomicU64>,
+}
+
+impl Lease {
+    fn held(&self) -> MutexGuard<'_, Option<PooledConnection<StoreManager>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection out of its place, and whether it is new.
+    fn begin(
+        &self,
+        mut pooled: PooledConnection<StoreManager>,
+    ) -> Result<(StoreConnection, bool), RepositoryError> {
+        let mut store = pooled
+            .store
+            .take()
+            .ok_or_else(|| RepositoryError::Internal("a place without a connection".into()))?;
+        store.count_steps(&self.steps);
+        let new = std::mem::replace(&mut pooled.new, false);
+        *self.held() = Some(pooled);
+        Ok((store, new))
+    }
+
+    /// Gives a sound connection back to its place, and the place to the pool. False if it was
+    /// given up.
+    fn end(&self, store: Option<StoreConnection>) -> bool {
+        let Some(mut pooled) = self.held().take() else {
+            return false;
+        };
+        pooled.store = store;
+        true
     }
 }
 
@@ -72,6 +248,8 @@ impl StoreOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct StoreManager {
     url: DatabaseUrl,
+    /// SQLite's.
+    file: Option<DatabaseFile>,
     options: SessionOptions,
 }
 
@@ -81,15 +259,27 @@ impl StoreManager {
     }
 
     pub(crate) fn establish(&self) -> Result<StoreConnection, RepositoryError> {
-        StoreConnection::establish(&self.url, &self.options)
+        self.connect_to_store()
             .map_err(|error| RepositoryError::Unavailable(error.into()))
+    }
+
+    /// Whether SQLite's file is still the one that connections have open.
+    pub(crate) fn check_file(&self) -> Result<(), ConnectionError> {
+        self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
+    }
+
+    fn connect_to_store(&self) -> Result<StoreConnection, ConnectionError> {
+        self.check_file()?;
+        StoreConnection::establish(&self.url, &self.options)
     }
 }
 
-/// A connection in the pool, and whether it has to leave it.
+/// A place in the pool.
 pub(crate) struct Pooled {
-    pub(crate) store: StoreConnection,
-    pub(crate) failed: bool,
+    /// `None` while somebody works with it, and when it was lost.
+    store: Option<StoreConnection>,
+    /// Whether it was never used.
+    new: bool,
 }
 
 impl ManageConnection for StoreManager {
@@ -97,19 +287,18 @@ impl ManageConnection for StoreManager {
     type Error = ConnectionError;
 
     fn connect(&self) -> Result<Pooled, ConnectionError> {
-        let store = StoreConnection::establish(&self.url, &self.options)?;
         Ok(Pooled {
-            store,
-            failed: false,
+            store: Some(self.connect_to_store()?),
+            new: true,
         })
     }
 
     fn is_valid(&self, _: &mut Pooled) -> Result<(), ConnectionError> {
-        Ok(())
+        self.check_file()
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        pooled.failed || pooled.store.is_broken()
+        pooled.store.is_none()
     }
 }
 
@@ -120,5 +309,35 @@ impl HandleError<ConnectionError> for LogRefusal {
     fn handle_error(&self, error: ConnectionError) {
         let reason = crate::error::connection_reason(&error);
         tracing::warn!(reason, "cannot connect to the database");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_exhausted_pool_is_busy_after_its_timeout() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "").unwrap();
+        let options = StoreOptions {
+            pool_size: 1,
+            pool_timeout: Duration::from_millis(200),
+            ..StoreOptions::default()
+        };
+        let pool = options.pool(DatabaseUrl::Sqlite(path));
+        let taken = pool.get(Instant::now() + Duration::from_secs(10)).unwrap();
+        let started = Instant::now();
+        let refused = pool.run(|_| Ok(()), WorkError::is_loss).await;
+        assert!(
+            matches!(refused, Err(RepositoryError::Busy(_))),
+            "{refused:?}"
+        );
+        assert!(started.elapsed() >= options.pool_timeout);
+        drop(taken);
+        pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
     }
 }

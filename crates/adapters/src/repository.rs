@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::{OpenError, WorkError};
 use crate::migrations::migrate;
-use crate::pool::StoreManager;
+use crate::pool::Pool;
 use crate::schema::address_books;
 use crate::short_reads::ShortReads;
 use crate::writer::Writer;
@@ -20,7 +20,7 @@ use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
 /// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
 #[derive(Clone)]
 pub struct DieselAddressRepository {
-    pool: r2d2::Pool<StoreManager>,
+    pool: Pool,
     short_reads: ShortReads,
     /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
     writer: Option<Arc<Writer>>,
@@ -61,27 +61,12 @@ impl DieselAddressRepository {
         migrate(url, options)
     }
 
-    /// Runs a unit of work on a connection of the pool, on a thread that may wait.
+    /// Runs a unit of work that reads.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
+        work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let pool = self.pool.clone();
-        let on_thread = move || {
-            let mut pooled = pool
-                .get()
-                .map_err(|error| RepositoryError::Unavailable(error.into()))?;
-            let result = work(&mut pooled.store).map_err(RepositoryError::from);
-            pooled.failed = matches!(
-                result,
-                Err(RepositoryError::Unavailable(_) | RepositoryError::Internal(_))
-            );
-            result
-        };
-        tokio::task::spawn_blocking(on_thread)
-            .await
-            // What a panic says stays out of the log: it may be of a customer.
-            .unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into())))
+        self.pool.run(work, WorkError::is_loss).await
     }
 
     /// Runs a whole transaction that writes: on SQLite together with others, and on
@@ -93,7 +78,7 @@ impl DieselAddressRepository {
         if let Some(writer) = &self.writer {
             return writer.run(work).await;
         }
-        self.run(move |store| {
+        let in_attempts = move |store: &mut StoreConnection| {
             let mut attempt = 1;
             loop {
                 match store.write(&work) {
@@ -103,8 +88,8 @@ impl DieselAddressRepository {
                     result => return result,
                 }
             }
-        })
-        .await
+        };
+        self.pool.run(in_attempts, WorkError::wrote_nothing).await
     }
 }
 
@@ -198,7 +183,7 @@ impl AddressRepository for DieselAddressRepository {
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
         let (customer_id, key) = (customer_id.clone(), key.clone());
-        self.run(move |store| reads::idempotency_record(store, customer_id, key))
+        self.run(move |store| reads::idempotency_record(store, customer_id.clone(), key.clone()))
             .await
     }
 
@@ -230,34 +215,5 @@ impl AddressRepository for DieselAddressRepository {
             Ok(())
         })
         .await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn an_empty_pool_is_unavailable_after_its_timeout() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let url = format!("sqlite://{}/a.db", folder.path().display());
-        let options = StoreOptions {
-            pool_size: 1,
-            pool_timeout: Duration::from_millis(200),
-            ..StoreOptions::default()
-        };
-        let repository = DieselAddressRepository::open(&url.parse().unwrap(), &options).unwrap();
-        let taken = repository.pool.get().unwrap();
-        let started = Instant::now();
-        let ready = repository.ready().await;
-        assert!(
-            matches!(ready, Err(RepositoryError::Unavailable(_))),
-            "{ready:?}"
-        );
-        assert!(started.elapsed() >= options.pool_timeout);
-        drop(taken);
-        repository.ready().await.unwrap();
     }
 }

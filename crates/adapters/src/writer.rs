@@ -221,7 +221,10 @@ impl Writing {
             .and_then(|()| {
                 store.write(|store| group.iter_mut().try_for_each(|job| job.run(store, alone)))
             });
-        Ok(written?)
+        written?;
+        // What went into a file that was taken away is not there.
+        let file = self.manager.check_file();
+        file.map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 }
 

@@ -120,7 +120,12 @@ impl Driver {
     /// more of it shares a message to the server, a transaction there, and a turn of each process.
     async fn serve(&mut self, mut connection: Connection) -> Result<(), Broken> {
         let socket = connection.watch()?;
+        let was_read_only = connection.is_read_only();
         while self.gather().await {
+            // The writes are elsewhere now, and libpq knows where if its URL says so.
+            if connection.is_read_only() && !was_read_only {
+                return Err(Broken("the server takes no writes any more".into()));
+            }
             let limit = self.plan.answer_timeout;
             let exchange = self.exchange(&mut connection, &socket);
             if let Ok(result) = timeout(limit, exchange).await {

@@ -11,9 +11,9 @@ use pq_sys::{
     ConnStatusType, ExecStatusType, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_SQLSTATE, PGconn, PGresult,
     PQclear, PQconnectdb, PQconsumeInput, PQenterPipelineMode, PQerrorMessage, PQexec, PQfinish,
     PQflush, PQfname, PQftype, PQgetResult, PQgetisnull, PQgetlength, PQgetvalue, PQisBusy,
-    PQnfields, PQntuples, PQresultErrorField, PQresultStatus, PQsendPipelineSync,
-    PQsendQueryPrepared, PQsetNoticeProcessor, PQsetnonblocking, PQsocket, PQsocketPoll,
-    PQsslInUse, PQstatus,
+    PQnfields, PQntuples, PQparameterStatus, PQresultErrorField, PQresultStatus,
+    PQsendPipelineSync, PQsendQueryPrepared, PQsetNoticeProcessor, PQsetnonblocking, PQsocket,
+    PQsocketPoll, PQsslInUse, PQstatus,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -174,6 +174,20 @@ impl Connection {
         Ok(None)
     }
 
+    /// Whether the server said last that nothing can be written there.
+    pub(super) fn is_read_only(&self) -> bool {
+        [c"in_hot_standby", c"default_transaction_read_only"]
+            .iter()
+            .any(|name| {
+                // SAFETY: the connection is open as long as `self` is, and the name ends with
+                // its NUL. What libpq gives is null or a text that ends with NUL and stays
+                // until more arrives; nothing does meanwhile.
+                let value = unsafe { PQparameterStatus(self.0.as_ptr(), name.as_ptr()) };
+                // SAFETY: as above.
+                !value.is_null() && unsafe { CStr::from_ptr(value) } == c"on"
+            })
+    }
+
     /// The socket, to wait for. A second descriptor of it, because libpq closes its own as soon
     /// as the connection breaks.
     pub(super) fn watch(&self) -> Result<AsyncFd<OwnedFd>, Broken> {
@@ -234,6 +248,7 @@ impl Answer {
     /// The error, as Diesel would have it.
     fn error(&self) -> DieselError {
         let kind = match self.error_field(PG_DIAG_SQLSTATE).as_deref() {
+            Some("25006") => DatabaseErrorKind::ReadOnlyTransaction,
             Some("40001") => DatabaseErrorKind::SerializationFailure,
             _ => DatabaseErrorKind::Unknown,
         };

@@ -1,0 +1,44 @@
+//! SQLite's file, which may be taken away while it is open.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use diesel::ConnectionError;
+
+/// Which file lies at a path. Connections go on with a file that was removed or replaced, and
+/// what they write there is gone when they close.
+#[derive(Clone, Debug)]
+pub(crate) struct DatabaseFile {
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl DatabaseFile {
+    /// The file that lies there now.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity: identity(path),
+        }
+    }
+
+    /// Whether it still lies there.
+    pub(crate) fn check(&self) -> Result<(), ConnectionError> {
+        match identity(&self.path) {
+            Some(now) if Some(now) == self.identity => Ok(()),
+            _ => Err(ConnectionError::BadConnection(
+                "the file of the database was removed or replaced: put it back, or start anew"
+                    .into(),
+            )),
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
