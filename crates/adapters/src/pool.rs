@@ -105,9 +105,9 @@ pub(crate) struct Pool {
 impl Pool {
     /// Runs a unit of work.
     ///
-    /// A connection that has been used before may have been lost since, and nobody knows before
-    /// it is used again. So where `unharmed` says of an error that nothing can have happened, the
-    /// work is run again on another connection, until it was a new one.
+    /// A connection that lies in the pool may have been lost there, and nobody knows before it is
+    /// used. So where `unharmed` says of an error that nothing can have happened, the work is run
+    /// again on another connection, until it was one made for it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
@@ -133,11 +133,11 @@ impl Pool {
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError>,
         unharmed: fn(&WorkError) -> bool,
     ) -> Result<T, RepositoryError> {
-        let due = Instant::now() + self.connections.connection_timeout();
+        let since = Instant::now();
         loop {
-            let (mut store, new) = lease.begin(self.get(due)?)?;
+            let (mut store, made) = lease.begin(self.get(since)?)?;
             let result = work(&mut store);
-            let again = !new && result.as_ref().is_err_and(unharmed);
+            let again = made < since && result.as_ref().is_err_and(unharmed);
             let result = result.map_err(RepositoryError::from);
             let failed = matches!(
                 result,
@@ -154,8 +154,10 @@ impl Pool {
         }
     }
 
-    fn get(&self, due: Instant) -> Result<PooledConnection<StoreManager>, RepositoryError> {
-        let patience = due.saturating_duration_since(Instant::now());
+    /// A connection for who waits since then.
+    fn get(&self, since: Instant) -> Result<PooledConnection<StoreManager>, RepositoryError> {
+        let patience = self.connections.connection_timeout();
+        let patience = patience.saturating_sub(since.elapsed());
         self.connections.get_timeout(patience).map_err(|error| {
             match self.connections.state().connections {
                 0 => RepositoryError::Unavailable(error.into()),
@@ -218,19 +220,19 @@ impl Lease {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection out of its place, and whether it is new.
+    /// Takes a connection out of its place, and when it was made.
     fn begin(
         &self,
         mut pooled: PooledConnection<StoreManager>,
-    ) -> Result<(StoreConnection, bool), RepositoryError> {
+    ) -> Result<(StoreConnection, Instant), RepositoryError> {
         let mut store = pooled
             .store
             .take()
             .ok_or_else(|| RepositoryError::Internal("a place without a connection".into()))?;
         store.count_steps(&self.steps);
-        let new = std::mem::replace(&mut pooled.new, false);
+        let made = pooled.made;
         *self.held() = Some(pooled);
-        Ok((store, new))
+        Ok((store, made))
     }
 
     /// Gives a sound connection back to its place, and the place to the pool. False if it was
@@ -259,18 +261,23 @@ impl StoreManager {
     }
 
     pub(crate) fn establish(&self) -> Result<StoreConnection, RepositoryError> {
-        self.connect_to_store()
+        self.connect()
             .map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 
     /// Whether SQLite's file is still the one that connections have open.
-    pub(crate) fn check_file(&self) -> Result<(), ConnectionError> {
-        self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
+    pub(crate) fn check_file(&self) -> Result<(), RepositoryError> {
+        self.look_at_file()
+            .map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 
-    fn connect_to_store(&self) -> Result<StoreConnection, ConnectionError> {
-        self.check_file()?;
+    fn connect(&self) -> Result<StoreConnection, ConnectionError> {
+        self.look_at_file()?;
         StoreConnection::establish(&self.url, &self.options)
+    }
+
+    fn look_at_file(&self) -> Result<(), ConnectionError> {
+        self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
     }
 }
 
@@ -278,8 +285,7 @@ impl StoreManager {
 pub(crate) struct Pooled {
     /// `None` while somebody works with it, and when it was lost.
     store: Option<StoreConnection>,
-    /// Whether it was never used.
-    new: bool,
+    made: Instant,
 }
 
 impl ManageConnection for StoreManager {
@@ -288,13 +294,13 @@ impl ManageConnection for StoreManager {
 
     fn connect(&self) -> Result<Pooled, ConnectionError> {
         Ok(Pooled {
-            store: Some(self.connect_to_store()?),
-            new: true,
+            store: Some(Self::connect(self)?),
+            made: Instant::now(),
         })
     }
 
     fn is_valid(&self, _: &mut Pooled) -> Result<(), ConnectionError> {
-        self.check_file()
+        self.look_at_file()
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
@@ -329,7 +335,7 @@ mod tests {
             ..StoreOptions::default()
         };
         let pool = options.pool(DatabaseUrl::Sqlite(path));
-        let taken = pool.get(Instant::now() + Duration::from_secs(10)).unwrap();
+        let taken = pool.get(Instant::now()).unwrap();
         let started = Instant::now();
         let refused = pool.run(|_| Ok(()), WorkError::is_loss).await;
         assert!(

@@ -205,6 +205,7 @@ impl Writing {
         group: &mut [Box<dyn Job>],
         oldest: Instant,
     ) -> Result<(), RepositoryError> {
+        self.manager.check_file()?;
         let store = match &mut self.store {
             Some(store) => store,
             none => {
@@ -222,9 +223,8 @@ impl Writing {
                 store.write(|store| group.iter_mut().try_for_each(|job| job.run(store, alone)))
             });
         written?;
-        // What went into a file that was taken away is not there.
-        let file = self.manager.check_file();
-        file.map_err(|error| RepositoryError::Unavailable(error.into()))
+        // What went into a file that was taken away meanwhile is not there.
+        self.manager.check_file()
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn kept(entry: &ImportEntry) -> Address {
 pub(crate) type Failure = fn() -> RepositoryError;
 
 /// Every failure that the port can report, but for the conflict of a commit.
-const FAILURES: [Failure; 4] = [
+pub(crate) const FAILURES: [Failure; 4] = [
     || RepositoryError::Busy("locked".into()),
     || RepositoryError::Unavailable("no connection".into()),
     || RepositoryError::Internal("a defect".into()),

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressRepository, RepositoryError};
-use addressbook_testkit::fixtures::{address, creating};
+use addressbook_domain::{AddressRepository, PageRequest, RepositoryError, Scan};
+use addressbook_testkit::fixtures::{address, creating, customer};
 use rstest::rstest;
 
 use crate::support::{Database, RawConnection};
@@ -22,8 +22,8 @@ const IMPATIENT: StoreOptions = StoreOptions {
 fn lock(database: &Database) -> RawConnection {
     let mut connection = database.connect();
     connection.execute(match connection {
-        RawConnection::Sqlite(_) => "BEGIN IMMEDIATE",
-        RawConnection::Postgres(_) => "BEGIN; LOCK TABLE address_books",
+        RawConnection::Sqlite(_) => "BEGIN EXCLUSIVE",
+        RawConnection::Postgres(_) => "BEGIN; LOCK TABLE address_books IN SHARE MODE",
     });
     connection
 }
@@ -32,8 +32,12 @@ fn lock(database: &Database) -> RawConnection {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn a_lock_that_is_not_given_back_is_busy(#[case] database: Database) {
+async fn a_lock_that_is_not_given_back_is_busy_and_reads_go_on(#[case] database: Database) {
     let repository = database.open(IMPATIENT);
+    repository
+        .commit(creating([address("cus_2", 1)]))
+        .await
+        .unwrap();
     let mut holder = lock(&database);
     let started = Instant::now();
     let result = repository.commit(creating([address("cus_1", 1)])).await;
@@ -41,7 +45,18 @@ async fn a_lock_that_is_not_given_back_is_busy(#[case] database: Database) {
         matches!(result, Err(RepositoryError::Busy(_))),
         "{result:?}"
     );
-    assert!(started.elapsed() >= IMPATIENT.lock_timeout);
+    let waited = started.elapsed();
+    assert!(waited >= IMPATIENT.lock_timeout && waited < Duration::from_secs(30));
+    let page = PageRequest::default();
+    let found = repository.list(&customer("cus_2"), &page).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let scan = Scan {
+        customer_id: None,
+        after: None,
+        limit: 2,
+    };
+    assert_eq!(repository.scan(scan).await.unwrap().len(), 1);
+    repository.ready().await.unwrap();
     holder.execute("ROLLBACK");
     repository
         .commit(creating([address("cus_1", 1)]))

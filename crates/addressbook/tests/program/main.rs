@@ -21,3 +21,4 @@ mod serve;
 mod settings;
 mod shutdown;
 mod support;
+mod weather;

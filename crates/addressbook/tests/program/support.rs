@@ -30,7 +30,10 @@ impl Place {
     }
 
     pub(crate) fn postgres() -> Self {
-        let database_url = PostgresServer::shared().create_database();
+        Self::at(PostgresServer::shared().create_database())
+    }
+
+    pub(crate) fn at(database_url: String) -> Self {
         Self {
             folder: TempDir::new().unwrap(),
             database_url,

@@ -1,0 +1,64 @@
+//! The store is away or slow: what is answered meanwhile, and that all of it is right afterwards.
+
+mod load;
+mod network;
+mod postgres;
+mod sqlite;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, Service};
+
+const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+/// No answer may take longer, whatever the weather. Far more than it does take: machines that run
+/// tests have other things to do as well.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn book(customer_id: &str) -> String {
+    format!("/v1/customers/{customer_id}/addresses")
+}
+
+/// Sends a request, and holds the time that its answer takes against the limit.
+#[track_caller]
+fn ask(service: &Service, method: &str, path: &str, key: &str, body: &str) -> Answer {
+    let started = Instant::now();
+    let headers = [("Idempotency-Key", key)];
+    let headers = if key.is_empty() { &[][..] } else { &headers };
+    let answer = service.send(method, path, headers, body);
+    let taken = started.elapsed();
+    assert!(taken < LIMIT, "{method} {path} took {taken:?}");
+    answer
+}
+
+#[track_caller]
+fn create(service: &Service, customer_id: &str) -> Answer {
+    ask(service, "POST", &book(customer_id), "", ADDRESS)
+}
+
+#[track_caller]
+fn list(service: &Service, customer_id: &str) -> Answer {
+    ask(service, "GET", &book(customer_id), "", "")
+}
+
+/// Expects a 503 that says when to come back, and of which kind.
+#[track_caller]
+fn is_refused(answer: &Answer, kind: &str) {
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(answer.header("Retry-After"), "1");
+    assert_eq!(answer.header("Content-Type"), "application/problem+json");
+    let uri = format!("urn:addressbook:problem:{kind}");
+    assert_eq!(answer.json()["type"], uri.as_str(), "{}", answer.body);
+}
+
+/// Waits until the service is ready, or is not. It lives either way.
+#[track_caller]
+fn until_readiness_is(service: &Service, status: u16) {
+    let deadline = Instant::now() + 2 * LIMIT;
+    while ask(service, "GET", "/readyz", "", "").status != status {
+        assert!(Instant::now() < deadline, "/readyz does not turn {status}");
+        assert_eq!(service.get("/livez").0, 200);
+        sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,253 @@
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use addressbook_testkit::postgres::PostgresServer;
+use rstest::rstest;
+
+use super::load::under_load;
+use super::network::Network;
+use super::{ADDRESS, LIMIT, ask, book, create, is_refused, list, until_readiness_is};
+use crate::support::{Place, Service};
+
+#[test]
+fn a_server_that_crashes_and_comes_back() {
+    let mut server = PostgresServer::own();
+    let place = Place::at(server.create_database());
+    let service = place.serve(&[]);
+    let refused = under_load(&service, || {
+        for _ in 0..2 {
+            server.crash();
+            until_readiness_is(&service, 503);
+            is_refused(&create(&service, "cus_9"), "unavailable");
+            is_refused(&list(&service, "cus_9"), "unavailable");
+            server.restart();
+            until_readiness_is(&service, 200);
+        }
+    });
+    assert!(refused > 0);
+}
+
+#[test]
+fn a_crash_that_nobody_was_there_to_notice() {
+    let mut server = PostgresServer::own();
+    let place = Place::at(server.create_database());
+    let service = place.serve(&[]);
+    // Several connections of the pool, and those of the workers.
+    under_load(&service, || sleep(Duration::from_millis(500)));
+    server.crash();
+    server.restart();
+    assert_eq!(create(&service, "cus_9").status, 201);
+    assert_eq!(list(&service, "cus_9").header("X-Total-Count"), "1");
+    let filtered = format!("{}?country=RW", book("cus_9"));
+    assert_eq!(service.get(&filtered).0, 200);
+}
+
+/// A server, its standby, and the service with the URL of both.
+fn pair() -> (PostgresServer, PostgresServer, Service, Place) {
+    let primary = PostgresServer::own();
+    let standby = primary.standby();
+    let hosts = format!("{},{}", primary.folder(), standby.folder());
+    let url = primary.create_database();
+    let url = url.replace(&primary.folder(), &hosts) + "&target_session_attrs=read-write";
+    let place = Place::at(url.replace("port=5432", "port=5432,5432"));
+    let service = place.serve(&["--workers", "1"]);
+    (primary, standby, service, place)
+}
+
+/// What was written lately is read, so reads go where writes do.
+#[track_caller]
+fn reads_what_it_writes(service: &Service) {
+    for number in 1..=10 {
+        assert_eq!(create(service, "cus_9").status, 201);
+        let total = list(service, "cus_9");
+        assert_eq!(total.header("X-Total-Count"), number.to_string());
+    }
+}
+
+#[test]
+fn a_server_that_crashes_and_whose_standby_takes_over() {
+    let (primary, standby, service, _place) = pair();
+    let refused = under_load(&service, || {
+        primary.crash();
+        until_readiness_is(&service, 503);
+        standby.promote();
+        until_readiness_is(&service, 200);
+    });
+    assert!(refused > 0);
+    reads_what_it_writes(&service);
+}
+
+#[test]
+fn a_server_that_lives_on_and_takes_no_writes_any_more() {
+    let (primary, standby, service, _place) = pair();
+    under_load(&service, || {
+        primary.set("default_transaction_read_only", "on");
+        standby.promote();
+        let deadline = Instant::now() + 2 * LIMIT;
+        while create(&service, "cus_8").status != 201 {
+            assert!(Instant::now() < deadline, "no write gets through");
+        }
+    });
+    reads_what_it_writes(&service);
+}
+
+const IMPATIENT: [&str; 4] = [
+    "--statement-timeout-ms=1000",
+    "--lock-timeout-ms=1000",
+    "--pool-timeout-ms=500",
+    "--pool-size=4",
+];
+
+#[rstest]
+#[case::that_recovers(Network::recover)]
+#[case::that_recovers_for_new_connections_alone(Network::recover_for_new_connections)]
+fn a_network_that_falls_silent(#[case] recover: fn(&Network)) {
+    let server = PostgresServer::own();
+    let network = Network::to(&server);
+    let place = Place::at(network.url(&server.create_database()));
+    let service = place.serve(&IMPATIENT);
+    let refused = under_load(&service, || {
+        network.fall_silent();
+        until_readiness_is(&service, 503);
+        is_refused(&create(&service, "cus_9"), "unavailable");
+        is_refused(&list(&service, "cus_9"), "unavailable");
+        recover(&network);
+        until_readiness_is(&service, 200);
+    });
+    assert!(refused > 0);
+}
+
+#[rstest]
+#[case::before_it_arrives(Network::cut_before_commit, "")]
+#[case::after_it_arrived(Network::cut_after_commit, "true")]
+fn a_commit_that_loses_its_connection_is_unknown_and_repeated_by_its_key(
+    #[case] cut: fn(&Network),
+    #[case] replayed: &str,
+) {
+    let server = PostgresServer::own();
+    let network = Network::to(&server);
+    let place = Place::at(network.url(&server.create_database()));
+    let service = place.serve(&[]);
+    let create = || ask(&service, "POST", &book("cus_1"), "key", ADDRESS);
+    let count = |customer| list(&service, customer).header("X-Total-Count").to_owned();
+    // A connection that has been used before is not a reason to run anything again.
+    assert_eq!(super::create(&service, "cus_2").status, 201);
+
+    cut(&network);
+    is_refused(&create(), "unavailable");
+    // A commit under way becomes true, or not, shortly after its connection is lost.
+    let deadline = Instant::now() + LIMIT;
+    let expected = if replayed.is_empty() { "0" } else { "1" };
+    while count("cus_1") != expected {
+        assert!(Instant::now() < deadline, "{expected} expected");
+    }
+
+    let first = create();
+    assert_eq!(
+        (first.status, first.header("Idempotent-Replayed")),
+        (201, replayed)
+    );
+    let again = create();
+    assert_eq!((again.status, again.body), (201, first.body));
+    assert_eq!(count("cus_1"), "1");
+}
+
+/// Holds a lock for as long as it lives.
+struct Lock<'a> {
+    database_url: &'a str,
+    holder: Option<thread::JoinHandle<()>>,
+}
+
+impl<'a> Lock<'a> {
+    fn take(database_url: &'a str, statement: &str) -> Self {
+        let sql = format!("BEGIN; {statement}; SELECT pg_sleep(300)");
+        let url = database_url.to_owned();
+        let holder = thread::spawn(move || {
+            // Ends by being terminated.
+            let _ = PostgresServer::shared().query(&url, &sql);
+        });
+        until_true(
+            database_url,
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event = 'PgSleep')",
+        );
+        let holder = Some(holder);
+        Self {
+            database_url,
+            holder,
+        }
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        let _ = PostgresServer::shared().query(self.database_url, sql);
+        let _ = self.holder.take().map(thread::JoinHandle::join);
+    }
+}
+
+#[track_caller]
+fn until_true(database_url: &str, question: &str) {
+    let deadline = Instant::now() + LIMIT;
+    while PostgresServer::shared().query(database_url, question) != Ok("t".into()) {
+        assert!(Instant::now() < deadline, "not in time: {question}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+const BOOK_OF_CUS_1: &str = "SELECT FROM address_books WHERE customer_id = 'cus_1' FOR UPDATE";
+
+#[rstest]
+#[case::by_the_lock_timeout("--lock-timeout-ms=300")]
+#[case::by_the_statement_timeout("--statement-timeout-ms=300")]
+fn a_statement_that_takes_too_long_is_busy_and_others_go_on(#[case] timeout: &str) {
+    let place = Place::postgres();
+    let service = place.serve(&["--workers", "1", timeout]);
+    assert_eq!(create(&service, "cus_1").status, 201);
+
+    let lock = Lock::take(&place.database_url, BOOK_OF_CUS_1);
+    is_refused(&create(&service, "cus_1"), "busy");
+    assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "1");
+    assert_eq!(create(&service, "cus_2").status, 201);
+    drop(lock);
+    assert_eq!(create(&service, "cus_1").status, 201);
+
+    // The short reads, by their own connection.
+    let lock = Lock::take(&place.database_url, "LOCK TABLE addresses");
+    is_refused(&list(&service, "cus_1"), "busy");
+    assert_eq!(service.get("/readyz").0, 200);
+    drop(lock);
+    assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "2");
+}
+
+#[test]
+fn a_pool_that_is_exhausted_is_busy_until_it_is_not() {
+    let place = Place::postgres();
+    let patient = "--lock-timeout-ms=60000";
+    let service = place.serve(&[
+        patient,
+        "--statement-timeout-ms=60000",
+        "--pool-size=1",
+        "--pool-timeout-ms=300",
+    ]);
+    assert_eq!(create(&service, "cus_1").status, 201);
+    let lock = Lock::take(&place.database_url, BOOK_OF_CUS_1);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| service.send("POST", &book("cus_1"), &[], ADDRESS).status);
+        until_true(
+            &place.database_url,
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        );
+        is_refused(&create(&service, "cus_2"), "busy");
+        // Who reads needs none of the pool, and is sent here still.
+        assert_eq!(list(&service, "cus_1").status, 200);
+        assert_eq!(service.get("/readyz").0, 200);
+        drop(lock);
+        assert_eq!(waiting.join().unwrap(), 201);
+    });
+    assert_eq!(create(&service, "cus_2").status, 201);
+    assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "2");
+}
