@@ -48,7 +48,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where `./scripts/test` leaves a link to the programs it unpacked.
@@ -138,7 +138,7 @@ impl PostgresServer {
     /// The server of this test process, started by the first call.
     ///
     /// # Panics
-    /// When there is no PostgreSQL, or it does not start within 30 seconds. The message says what
+    /// When there is no PostgreSQL, or it does not start within two minutes. The message says what
     /// to do or holds the server's log.
     #[track_caller]
     pub fn shared() -> &'static Self {

@@ -252,6 +252,7 @@ impl Service {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .allow_non_standard_methods(true)
             .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
             .proxy(None)
             .build()
             .into();

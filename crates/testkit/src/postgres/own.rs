@@ -24,7 +24,7 @@ impl PostgresServer {
     /// does not have.
     ///
     /// # Panics
-    /// When there is no `pg_basebackup`, or the standby does not follow within 30 seconds.
+    /// When there is no `pg_basebackup`, or the standby does not follow within two minutes.
     #[track_caller]
     pub fn standby(&self) -> Self {
         let standby = Self::start(&self.folder(), &DURABLE);
@@ -61,7 +61,7 @@ impl PostgresServer {
     /// Ends the server as a crash would: at once, in the middle of everything.
     ///
     /// # Panics
-    /// When it goes on for 30 seconds.
+    /// When it goes on for two minutes.
     #[track_caller]
     pub fn crash(&self) {
         self.tell("stop");
@@ -75,7 +75,7 @@ impl PostgresServer {
     /// Starts the server again after a [`crash`](Self::crash).
     ///
     /// # Panics
-    /// When it is not ready within 30 seconds.
+    /// When it is not ready within two minutes.
     #[track_caller]
     pub fn restart(&mut self) {
         self.tell("start");

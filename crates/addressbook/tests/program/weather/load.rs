@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{ADDRESS, ask, book, list};
+use super::{ADDRESS, LIMIT, ask, book, list};
 use crate::support::Service;
 
 const WRITERS: usize = 4;
@@ -61,7 +61,9 @@ fn create_many(service: &Service, customer: &str, over: &AtomicBool) -> (Vec<Str
     let (mut ids, mut refused) = (Vec::new(), 0);
     loop {
         let key = format!("{customer}-{}", ids.len());
+        let started = Instant::now();
         let id = loop {
+            assert!(started.elapsed() < 2 * LIMIT, "it does not get through");
             let answer = ask(service, "POST", &book(customer), &key, ADDRESS);
             if answer.status == 201 {
                 break answer.json()["id"].as_str().unwrap().to_owned();

@@ -3,7 +3,48 @@ use std::path::PathBuf;
 
 use super::load::under_load;
 use super::{create, is_refused, list, until_readiness_is};
-use crate::support::Place;
+use crate::support::{Place, Service};
+
+/// A file system of its own, as small as it gets: that takes a user namespace, or root.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_file_system_that_fills_up() {
+    use std::process::Command;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    let place = Place::sqlite();
+    fs::create_dir(place.folder.path().join("data")).unwrap();
+    let program = place.program(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut confined = Command::new("unshare");
+    confined
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .arg(r#"mount -t tmpfs -o size=4m addressbook data && exec "$0" "$@""#)
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(&place.folder)
+        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+    let service = Service::start(confined);
+    // The same file system, as the service's process sees it.
+    let data = place.folder.path().join("data");
+    let ballast = format!(
+        "/proc/{}/root{}/ballast",
+        service.child.id(),
+        data.display()
+    );
+    let refused = under_load(&service, || {
+        sleep(Duration::from_millis(500));
+        // Fails when there is no more room.
+        fs::write(&ballast, vec![0; 8 << 20]).unwrap_err();
+        while create(&service, "cus_9").status == 201 {}
+        is_refused(&create(&service, "cus_9"), "unavailable");
+        assert_eq!(list(&service, "cus_9").status, 200, "reads go on");
+        assert_eq!(service.get("/readyz").0, 200);
+        fs::remove_file(&ballast).unwrap();
+    });
+    assert!(refused > 0);
+    assert_eq!(create(&service, "cus_9").status, 201);
+}
 
 #[test]
 fn a_file_that_is_taken_away_and_put_back() {
