@@ -11,7 +11,7 @@ const WRITERS: usize = 4;
 const READERS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Has clients read and write while something happens, and afterwards holds what is there against
+/// Has clients read and write, lets something happen meanwhile, and afterwards holds what is there against
 /// what they were told. Gives how many requests were refused.
 #[track_caller]
 pub(super) fn under_load(service: &Service, weather: impl FnOnce()) -> usize {
@@ -27,6 +27,11 @@ pub(super) fn under_load(service: &Service, weather: impl FnOnce()) -> usize {
             .collect();
         // Also when the weather fails the test, which would else wait for them for ever.
         let end = EndOfLoad(&over);
+        for customer in &customers {
+            while list(service, customer).header("X-Total-Count") == "0" {
+                sleep(PAUSE);
+            }
+        }
         weather();
         drop(end);
         let written: Vec<_> = writers.into_iter().map(|w| w.join().unwrap()).collect();

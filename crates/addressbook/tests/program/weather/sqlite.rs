@@ -10,8 +10,6 @@ use crate::support::{Place, Service};
 #[test]
 fn a_small_file_system_that_fills_up() {
     use std::process::Command;
-    use std::thread::sleep;
-    use std::time::Duration;
 
     let place = Place::sqlite();
     fs::create_dir(place.folder.path().join("data")).unwrap();
@@ -33,7 +31,6 @@ fn a_small_file_system_that_fills_up() {
         data.display()
     );
     let refused = under_load(&service, || {
-        sleep(Duration::from_millis(500));
         // Fails when there is no more room.
         fs::write(&ballast, vec![0; 8 << 20]).unwrap_err();
         while create(&service, "cus_9").status == 201 {}
