@@ -5,7 +5,7 @@ use url::Url;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct CorsSettings {
-    /// Origin whose pages may call the service from a browser, such as https://shop.example;
+    /// Origin whose pages may call the service from a browser, such as `https://shop.example`;
     /// several by repeating this or separated by commas. By default none may
     #[arg(long, value_name = "ORIGIN", env = "ADDRESSBOOK_CORS_ORIGIN")]
     #[arg(value_delimiter = ',', value_parser = origin)]
@@ -20,7 +20,7 @@ fn origin(text: &str) -> Result<String, String> {
         Ok((true, spelled)) => Err(format!(
             "expected an origin as browsers spell it, {spelled}"
         )),
-        _ => Err("expected an origin such as https://shop.example; * is none".to_owned()),
+        _ => Err("expected an origin such as `https://shop.example`; * is none".to_owned()),
     }
 }
 
