@@ -124,7 +124,8 @@ impl Pool {
                 tokio::spawn(watch).await.and_then(|done| done)
             }
         };
-        done.unwrap_or_else(|error| Err(RepositoryError::Internal(error.into())))
+        // What a panic says stays out of the log: it may be of a customer.
+        done.unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into())))
     }
 
     fn work<T>(
@@ -324,8 +325,8 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn an_exhausted_pool_is_busy_after_its_timeout() {
+    /// A pool with one place, to an empty database.
+    fn pool_of_one() -> (Pool, StoreOptions, TempDir) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.db");
         std::fs::write(&path, "").unwrap();
@@ -334,7 +335,25 @@ mod tests {
             pool_timeout: Duration::from_millis(200),
             ..StoreOptions::default()
         };
-        let pool = options.pool(DatabaseUrl::Sqlite(path));
+        (options.pool(DatabaseUrl::Sqlite(path)), options, folder)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_that_does_not_say_what_it_says() {
+        let (pool, _, _folder) = pool_of_one();
+        let panicking = |_: &mut StoreConnection| -> Result<(), _> { panic!("of a customer") };
+        let failed = pool.run(panicking, WorkError::is_loss).await;
+        let Err(RepositoryError::Internal(cause)) = failed else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(cause.to_string(), "the work panicked");
+        // Its place is there for others.
+        pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_exhausted_pool_is_busy_after_its_timeout() {
+        let (pool, options, _folder) = pool_of_one();
         let taken = pool.get(Instant::now()).unwrap();
         let started = Instant::now();
         let refused = pool.run(|_| Ok(()), WorkError::is_loss).await;

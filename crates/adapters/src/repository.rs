@@ -17,7 +17,8 @@ use crate::short_reads::ShortReads;
 use crate::writer::Writer;
 use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
 
-/// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the pool.
+/// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the
+/// pool.
 #[derive(Clone)]
 pub struct DieselAddressRepository {
     pool: Pool,
