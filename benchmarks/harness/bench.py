@@ -75,7 +75,7 @@ class Bench:
         return self.server(
             "addressbook",
             [programs.addressbook(), "serve", "--listen", "127.0.0.1:{port}",
-             "--database-url", database, *arguments],
+             "--shutdown-delay-s", "0", "--database-url", database, *arguments],
         )
 
     def keys(self, name: str, lines: list) -> Path:
