@@ -17,12 +17,11 @@ use actix_web::http::header::{AUTHORIZATION, ETAG, HeaderName, IF_NONE_MATCH, LI
 use actix_web::rt::System;
 use actix_web::test::{TestRequest, init_service};
 use addressbook_domain::{
-    AddressRepository as _, AddressService, ApiKeyRepository as _, Authenticator as _,
-    KeyAuthenticator, ServiceLimits,
+    AddressRepository as _, ApiKeyRepository as _, Authenticator as _, KeyAuthenticator,
 };
 use addressbook_http::{Parts, app};
 use addressbook_testkit::{
-    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures,
+    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures, service,
 };
 
 #[path = "../../../benchmarks/pieces.rs"]
@@ -37,14 +36,8 @@ async fn parts() -> Parts {
     let addresses = (0..200).map(|number| fixtures::address("cus_1", number));
     let commit = fixtures::creating(addresses);
     repository.commit(commit).await.unwrap();
-    let ids = Arc::new(SequenceIds::default());
-    let service = AddressService::new(
-        Arc::new(repository),
-        Arc::new(FrozenClock::default()),
-        ids.clone(),
-        ServiceLimits::default(),
-    );
-    Parts::new(service, ids)
+    let service = service(Arc::new(repository));
+    Parts::new(service, Arc::new(SequenceIds::default()))
 }
 
 /// Who knows one key, and has just been asked for it.

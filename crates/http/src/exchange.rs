@@ -200,36 +200,25 @@ mod tests {
         assert_eq!(lines, [expected]);
     }
 
+    /// Expects a failure to be told once, with its cause, besides the line of its request.
+    fn told_once(lines: &[Value], cause: &str, status: u16) {
+        let failure = json!({
+            "level": "ERROR", "message": "request failed", "request_id": "r-1", "cause": cause,
+        });
+        let request = line("GET", "/readyz", status, &lines[1]["duration_ms"]);
+        assert_eq!(lines, [failure, request]);
+    }
+
     #[actix_web::test]
     async fn a_panic_is_a_500_that_is_told_once_and_without_what_it_says() {
         let repository = MockAddressRepository::new(); // panics, whatever it is asked
         let lines = lines_with(repository, TestRequest::get().uri("/readyz")).await;
-        let failure = json!({
-            "level": "ERROR", "message": "request failed", "request_id": "r-1",
-            "cause": "panicked at an unknown place",
-        });
-        assert_eq!(
-            lines,
-            [
-                failure,
-                line("GET", "/readyz", 500, &lines[1]["duration_ms"])
-            ]
-        );
+        told_once(&lines, "panicked at an unknown place", 500);
     }
 
     #[actix_web::test]
     async fn a_failure_of_ours_is_told_once_with_its_causes() {
         let lines = lines_of(TestRequest::get().uri("/readyz")).await;
-        let failure = json!({
-            "level": "ERROR", "message": "request failed", "request_id": "r-1",
-            "cause": "the store is not available: no route to host",
-        });
-        assert_eq!(
-            lines,
-            [
-                failure,
-                line("GET", "/readyz", 503, &lines[1]["duration_ms"])
-            ]
-        );
+        told_once(&lines, "the store is not available: no route to host", 503);
     }
 }

@@ -58,22 +58,16 @@ mod tests {
     use actix_web::dev::ServiceResponse;
     use actix_web::http::Method;
     use actix_web::test::{TestRequest, call_service, init_service};
-    use addressbook_domain::{AddressService, ServiceLimits};
-    use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
+    use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
     use std::sync::Arc;
 
     use super::*;
     use crate::{Parts, app};
 
     async fn answer(method: Method, path: &str) -> ServiceResponse {
-        let ids = Arc::new(SequenceIds::default());
-        let service = AddressService::new(
-            Arc::new(InMemoryRepository::default()),
-            Arc::new(FrozenClock::default()),
-            ids.clone(),
-            ServiceLimits::default(),
-        );
-        let app = init_service(app(Parts::new(service, ids))).await;
+        let service = service(Arc::new(InMemoryRepository::default()));
+        let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+        let app = init_service(app(parts)).await;
         let request = TestRequest::with_uri(path).method(method);
         call_service(&app, request.to_request()).await
     }

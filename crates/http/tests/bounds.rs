@@ -12,21 +12,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpServer, rt, web};
-use addressbook_domain::{
-    AddressContent, AddressRepository as _, AddressService, CustomData, ServiceLimits,
-};
+use addressbook_domain::{AddressContent, AddressRepository as _, CustomData};
 use addressbook_http::{HttpOptions, Parts, ServerOptions, listen};
-use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 
 /// A bound that is soon reached, but not by chance on a busy machine.
 const SOON: Duration = Duration::from_secs(1);
 
 fn parts(repository: InMemoryRepository) -> Parts {
-    let ids = Arc::new(SequenceIds::default());
-    let clock = Arc::new(FrozenClock::default());
-    let limits = ServiceLimits::default();
-    let service = AddressService::new(Arc::new(repository), clock, ids.clone(), limits);
-    Parts::new(service, ids)
+    let service = service(Arc::new(repository));
+    Parts::new(service, Arc::new(SequenceIds::default()))
 }
 
 fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {

@@ -6,13 +6,13 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+use std::future;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use actix_web::{HttpServer, rt, web};
-use addressbook_domain::{AddressService, ServiceLimits};
-use addressbook_http::Parts;
-use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
+use actix_web::{rt, web};
+use addressbook_http::{Parts, ServerOptions, listen};
+use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 use serde_json::Value;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
@@ -22,21 +22,15 @@ const BODY: &str =
 
 /// The address of the book of `cus_1` on a server of its own.
 async fn serve() -> String {
-    let ids = Arc::new(SequenceIds::default());
-    let service = AddressService::new(
-        Arc::new(InMemoryRepository::default()),
-        Arc::new(FrozenClock::default()),
-        ids.clone(),
-        ServiceLimits::default(),
-    );
-    let parts = Parts::new(service, ids);
-    let app = move || addressbook_http::app(parts.clone());
-    let server = HttpServer::new(app)
-        .workers(4)
-        .bind(("127.0.0.1", 0))
-        .unwrap();
-    let address = server.addrs()[0];
-    rt::spawn(server.run());
+    let service = service(Arc::new(InMemoryRepository::default()));
+    let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+    let options = ServerOptions {
+        workers: 4,
+        ..ServerOptions::default()
+    };
+    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    let address = addresses[0];
     format!("http://{address}/v1/customers/cus_1/addresses")
 }
 

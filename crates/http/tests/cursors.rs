@@ -13,10 +13,10 @@ use actix_web::rt;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
-    Limit, Listing, Order, OrderKey, SearchText, ServiceLimits, Timestamp,
+    Limit, Listing, Order, OrderKey, SearchText, Timestamp,
 };
 use addressbook_http::Parts;
-use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -49,12 +49,7 @@ struct Page {
 impl Book {
     fn new() -> Self {
         let repository = Arc::new(InMemoryRepository::default());
-        let service = AddressService::new(
-            repository.clone(),
-            Arc::new(FrozenClock::default()),
-            Arc::new(SequenceIds::default()),
-            ServiceLimits::default(),
-        );
+        let service = service(repository.clone());
         Self {
             repository,
             service,

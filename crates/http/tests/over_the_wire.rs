@@ -5,32 +5,22 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+use std::future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use actix_web::{HttpServer, rt, web};
-use addressbook_domain::{AddressService, ServiceLimits};
-use addressbook_http::Parts;
-use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds};
+use actix_web::{rt, web};
+use addressbook_http::{Parts, ServerOptions, listen};
+use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 
 async fn serve() -> SocketAddr {
-    let ids = Arc::new(SequenceIds::default());
-    let service = AddressService::new(
-        Arc::new(InMemoryRepository::default()),
-        Arc::new(FrozenClock::default()),
-        ids.clone(),
-        ServiceLimits::default(),
-    );
-    let parts = Parts::new(service, ids);
-    let app = move || addressbook_http::app(parts.clone());
-    let server = HttpServer::new(app)
-        .workers(1)
-        .bind(("127.0.0.1", 0))
-        .unwrap();
-    let address = server.addrs()[0];
-    rt::spawn(server.run());
-    address
+    let service = service(Arc::new(InMemoryRepository::default()));
+    let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+    let options = ServerOptions::default();
+    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    addresses[0]
 }
 
 /// The head, without the date, and the body of the response to a request.

@@ -13,12 +13,11 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use addressbook_domain::{
-    AddressRepository as _, AddressService, ApiKey, ApiKeyRepository as _, KeyAuthenticator, Scope,
-    ServiceLimits,
+    AddressRepository as _, ApiKey, ApiKeyRepository as _, KeyAuthenticator, Scope,
 };
 use addressbook_http::{Parts, app, openapi_json};
 use addressbook_testkit::{
-    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures,
+    FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures, service,
 };
 use serde_json::Value;
 
@@ -172,16 +171,13 @@ async fn parts() -> Parts {
     let repository = InMemoryRepository::default();
     let creating = fixtures::creating([fixtures::address("cus_1", 1)]);
     repository.commit(creating).await.unwrap();
-    let ids = Arc::new(SequenceIds::default());
-    let clock = Arc::new(FrozenClock::default());
-    let limits = ServiceLimits::default();
-    let service = AddressService::new(Arc::new(repository), clock.clone(), ids.clone(), limits);
+    let service = service(Arc::new(repository));
     Parts {
         authenticator: Some(Arc::new(KeyAuthenticator::new(
             Arc::new(keys().await),
-            clock,
+            Arc::new(FrozenClock::default()),
         ))),
-        ..Parts::new(service, ids)
+        ..Parts::new(service, Arc::new(SequenceIds::default()))
     }
 }
 

@@ -1,6 +1,9 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use addressbook_domain::{Clock, IdSource, Timestamp};
+use addressbook_domain::{
+    AddressRepository, AddressService, Clock, IdSource, ServiceLimits, Timestamp,
+};
 use ulid::Ulid;
 
 /// A clock that stands still.
@@ -31,4 +34,14 @@ impl IdSource for SequenceIds {
             self.0.fetch_add(1, Ordering::Relaxed).into(),
         )
     }
+}
+
+/// The use cases on a repository, with the default limits, while the clock stands still.
+pub fn service(repository: Arc<dyn AddressRepository>) -> AddressService {
+    AddressService::new(
+        repository,
+        Arc::new(FrozenClock::default()),
+        Arc::new(SequenceIds::default()),
+        ServiceLimits::default(),
+    )
 }

@@ -1,6 +1,6 @@
 //! For tests: in-memory repositories of [addresses](InMemoryRepository) and of
 //! [API keys](InMemoryApiKeys), [fixtures], a [frozen clock](FrozenClock) and
-//! [foreseeable ids](SequenceIds), a throwaway PostgreSQL, SQL in SQLite's files and arbitrary
+//! [foreseeable ids](SequenceIds), the use cases [on them](service), a throwaway PostgreSQL, SQL in SQLite's files and arbitrary
 //! addresses (modules `postgres`, `sqlite` and `strategies`, by the features `postgres`, `sqlite`
 //! and `proptest`), and the [contract suites](contract) that every repository has to pass,
 //! whoever writes it.
@@ -24,6 +24,6 @@ pub mod sqlite;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 
-pub use frozen::{FrozenClock, SequenceIds};
+pub use frozen::{FrozenClock, SequenceIds, service};
 pub use memory::InMemoryRepository;
 pub use memory_keys::InMemoryApiKeys;
