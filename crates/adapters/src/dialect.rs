@@ -3,7 +3,8 @@
 use std::str::{self, Utf8Error};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
 use diesel::connection::{
@@ -18,7 +19,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use crate::DatabaseUrl;
 use crate::checkpoints::LAST_RESORT_PAGES;
 use crate::database_url::PostgresUrl;
-use crate::error::WorkError;
+use crate::error::{WorkError, is_busy};
 use crate::prepared::Prepared;
 
 /// A connection to either database.
@@ -71,8 +72,7 @@ impl StoreConnection {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
-                connection
-                    .batch_execute(&sqlite_session(options))
+                set_up_sqlite(&mut connection, options)
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Self::Sqlite(connection))
             }
@@ -205,12 +205,26 @@ impl StoreConnection {
 /// at most), instead of having the system copy each page.
 pub(crate) const SQLITE_MMAP: &str = "PRAGMA mmap_size = 1099511627776;";
 
+/// Of several connections that turn a file to WAL at the same time, SQLite lets one do it and fails
+/// the others at once, whatever their timeout.
+fn set_up_sqlite(connection: &mut SqliteConnection, options: &SessionOptions) -> QueryResult<()> {
+    let session = sqlite_session(options);
+    let since = Instant::now();
+    loop {
+        match connection.batch_execute(&session) {
+            Err(error) if is_busy(&error) && since.elapsed() < options.lock_timeout => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
 fn sqlite_session(options: &SessionOptions) -> String {
     let synchronous = match options.synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
     };
-    // The timeout comes first: to turn to WAL may have to wait for others.
     format!(
         "PRAGMA busy_timeout = {};
          PRAGMA journal_mode = WAL;
@@ -308,6 +322,19 @@ mod tests {
         questions.push("(SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout)".into());
         let questions: Vec<_> = questions.iter().map(String::as_str).collect();
         assert_eq!(session(&url, &questions), ["wal", "2", "1", "1234"]);
+    }
+
+    #[test]
+    fn connections_that_come_at_once_all_turn_a_file_to_wal() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for file in 0..50 {
+            let url = format!("sqlite://{}/{file}.db", folder.path().display());
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| session(&url, &["'there'"]));
+                }
+            });
+        }
     }
 
     #[test]

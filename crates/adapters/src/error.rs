@@ -167,6 +167,11 @@ fn kind_of(error: &DieselError) -> Kind {
     }
 }
 
+/// Whether others are in the way, who will go.
+pub(crate) fn is_busy(error: &DieselError) -> bool {
+    kind_of(error) == Kind::Busy
+}
+
 fn classify(error: DieselError) -> RepositoryError {
     match kind_of(&error) {
         Kind::Busy => RepositoryError::Busy(error.into()),
