@@ -38,7 +38,7 @@ pub use dialect::Synchronous;
 pub use doctor::{Examination, Finding, Verdict, examine};
 pub use error::OpenError;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
-pub use pool::StoreOptions;
+pub use pool::{PoolState, StoreOptions};
 pub use repository::DieselAddressRepository;
 pub use sqlite_file::Rows;
 pub use system::{OsSecrets, SystemClock, UlidSource};

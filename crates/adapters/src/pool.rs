@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use addressbook_domain::RepositoryError;
 use diesel::ConnectionError;
-use r2d2::{HandleError, ManageConnection, PooledConnection};
+use r2d2::event::{CheckoutEvent, TimeoutEvent};
+use r2d2::{HandleError, HandleEvent, ManageConnection, PooledConnection};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -73,6 +74,7 @@ impl StoreOptions {
                 Some(self.statement_timeout.max(self.pool_timeout) + ANSWER_GRACE)
             }
         };
+        let waits = Arc::<Waits>::default();
         let connections = r2d2::Pool::builder()
             .max_size(self.pool_size)
             .min_idle(Some(0))
@@ -80,9 +82,11 @@ impl StoreOptions {
             // Looks at SQLite's file. No ping: it would double the round trips of each request.
             .test_on_check_out(true)
             .error_handler(Box::new(LogRefusal))
+            .event_handler(Box::new(CountWaits(Arc::clone(&waits))))
             .build_unchecked(self.manager(url));
         Pool {
             connections,
+            waits,
             answer_timeout,
             given_up: Arc::default(),
         }
@@ -96,6 +100,7 @@ pub(crate) const ANSWER_GRACE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: r2d2::Pool<StoreManager>,
+    waits: Arc<Waits>,
     /// How long a connection may go without any progress; `None` for as long as it likes.
     answer_timeout: Option<Duration>,
     /// How many threads wait for an answer that nobody else waits for any more.
@@ -165,6 +170,18 @@ impl Pool {
                 _ => RepositoryError::Busy(error.into()),
             }
         })
+    }
+
+    pub(crate) fn state(&self) -> PoolState {
+        let state = self.connections.state();
+        PoolState {
+            max_connections: self.connections.max_size(),
+            connections: state.connections,
+            idle_connections: state.idle_connections,
+            checkouts: self.waits.checkouts.load(Ordering::Relaxed),
+            waited: Duration::from_nanos(self.waits.waited_ns.load(Ordering::Relaxed)),
+            timeouts: self.waits.timeouts.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits for the work as long as it gets on. PostgreSQL ends statements that take too long,
@@ -319,6 +336,46 @@ impl HandleError<ConnectionError> for LogRefusal {
     }
 }
 
+/// How it stands with a pool, and what waiting for its connections has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolState {
+    /// The most connections it may have.
+    pub max_connections: u32,
+    /// Those it has.
+    pub connections: u32,
+    /// Those of them that nobody uses.
+    pub idle_connections: u32,
+    /// How often one was given out.
+    pub checkouts: u64,
+    /// How long was waited for these, altogether.
+    pub waited: Duration,
+    /// How often none came free in time.
+    pub timeouts: u64,
+}
+
+/// What the pool tells of those who wait.
+#[derive(Debug, Default)]
+struct Waits {
+    checkouts: AtomicU64,
+    waited_ns: AtomicU64,
+    timeouts: AtomicU64,
+}
+
+#[derive(Debug)]
+struct CountWaits(Arc<Waits>);
+
+impl HandleEvent for CountWaits {
+    fn handle_checkout(&self, event: CheckoutEvent) {
+        let waited_ns = u64::try_from(event.duration().as_nanos()).unwrap_or(u64::MAX);
+        self.0.checkouts.fetch_add(1, Ordering::Relaxed);
+        self.0.waited_ns.fetch_add(waited_ns, Ordering::Relaxed);
+    }
+
+    fn handle_timeout(&self, _: TimeoutEvent) {
+        self.0.timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
@@ -362,7 +419,11 @@ mod tests {
             "{refused:?}"
         );
         assert!(started.elapsed() >= options.pool_timeout);
+        let state = pool.state();
+        assert_eq!((state.connections, state.idle_connections), (1, 0));
+        assert_eq!((state.checkouts, state.timeouts), (1, 1));
         drop(taken);
         pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
+        assert_eq!(pool.state().checkouts, 2);
     }
 }

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::{OpenError, WorkError};
 use crate::migrations::migrate;
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolState};
 use crate::schema::address_books;
 use crate::short_reads::ShortReads;
 use crate::writer::Writer;
@@ -60,6 +60,11 @@ impl DieselAddressRepository {
     /// [`OpenError`], with nothing changed.
     pub fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
         migrate(url, options)
+    }
+
+    /// How it stands with the pool.
+    pub fn pool_state(&self) -> PoolState {
+        self.pool.state()
     }
 
     /// Runs a unit of work that reads.

@@ -11,6 +11,7 @@ mod healthcheck;
 mod import;
 mod keys;
 mod log_writer;
+mod metrics;
 mod restore;
 mod serve;
 mod settings;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use addressbook_adapters::{DieselAddressRepository, OsSecrets, SystemClock, UlidSource};
-use addressbook_domain::{AddressService, ApiKeyService, ServiceLimits};
+use addressbook_domain::{AddressRepository, AddressService, ApiKeyService, ServiceLimits};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -139,12 +140,12 @@ fn migrate(arguments: &MigrateArguments) -> anyhow::Result<ExitCode> {
 /// The use cases on a database, with the machine's clock and new ids. Opens the database;
 /// creates and migrates it if need be.
 fn service(database: &DatabaseSettings, limits: ServiceLimits) -> anyhow::Result<AddressService> {
-    Ok(service_on(database.open()?, limits))
+    Ok(service_on(Arc::new(database.open()?), limits))
 }
 
-/// The same on a database that is open.
-fn service_on(store: DieselAddressRepository, limits: ServiceLimits) -> AddressService {
-    AddressService::new(Arc::new(store), Arc::new(SystemClock), ids(), limits)
+/// The use cases on a repository.
+fn service_on(repository: Arc<dyn AddressRepository>, limits: ServiceLimits) -> AddressService {
+    AddressService::new(repository, Arc::new(SystemClock), ids(), limits)
 }
 
 /// The API keys of a database.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use addressbook_domain::{AddressService, Authenticator as _};
-use addressbook_http::{HttpOptions, Parts, log_panics};
+use addressbook_domain::{AddressRepository, AddressService, Authenticator as _};
+use addressbook_http::{HttpOptions, InFlight, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -15,9 +15,10 @@ use tokio::select;
 use tokio::sync::oneshot;
 
 use crate::access::Doorkeeper;
+use crate::metrics::Metrics;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
-    ListenSettings, LogSettings,
+    ListenSettings, LogSettings, MetricsSettings,
 };
 use crate::shutdown::Signals;
 use crate::{ConfigArgument, demo, telemetry};
@@ -76,6 +77,8 @@ pub(crate) struct ServeArguments {
     limits: LimitSettings,
     #[command(flatten)]
     log: LogSettings,
+    #[command(flatten)]
+    metrics: MetricsSettings,
 }
 
 impl ServeArguments {
@@ -91,7 +94,15 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     log_panics();
     let by_jwt = arguments.jwt.authenticator()?;
     let store = arguments.database.open()?;
-    let service = crate::service_on(store.clone(), arguments.limits.limits());
+    let engine = arguments.database.url()?.engine();
+    let in_flight = InFlight::default();
+    let metrics_listen = arguments.metrics.metrics_listen.as_deref();
+    let metrics = metrics_listen.map(|_| Metrics::of(&store, engine, &in_flight));
+    let repository: Arc<dyn AddressRepository> = match &metrics {
+        Some(metrics) => Arc::new(metrics.observe(store.clone())),
+        None => Arc::new(store.clone()),
+    };
+    let service = crate::service_on(repository, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
         let listen = &arguments.listen.listen;
         let doorkeeper = Arc::new(Doorkeeper::of(&store, by_jwt).await?);
@@ -107,8 +118,15 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
                 max_body_bytes: arguments.max_body_bytes as usize,
                 ..HttpOptions::default()
             }),
+            in_flight,
+            metrics: metrics.as_ref().map(|metrics| metrics.http.clone()),
             ..Parts::new(service.clone(), crate::ids())
         };
+        let observation = metrics_listen
+            .zip(metrics)
+            .map(|(listen, metrics)| metrics.listen(listen))
+            .transpose()?;
+        let (metrics_address, observation) = observation.unzip();
         let seconds = |number: u16| Duration::from_secs(number.into());
         let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
         let options = arguments
@@ -119,26 +137,35 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let (stop, stopped) = oneshot::channel();
         let until = async { stopped.await.unwrap_or_default() };
         let (addresses, server) = addressbook_http::listen(listen, parts, options, until)
-            .with_context(|| {
-                format!(
-                    "cannot listen on {listen} (end the program that does, if there is one, or \
-                     choose another address with --listen)"
-                )
-            })?;
-        println!("{}", banner(&arguments, &addresses, &doorkeeper)?);
+            .with_context(|| cannot_listen(listen, "--listen"))?;
+        let banner = banner(&arguments, &addresses, metrics_address, &doorkeeper)?;
+        println!("{banner}");
         let chores = [
             actix_web::rt::spawn(prune(service)),
             actix_web::rt::spawn(doorkeeper.clone().close_with_the_first_key()),
             actix_web::rt::spawn(doorkeeper.record_uses()),
         ];
+        // Until the last request has its answer, somebody may look.
+        let observation = observation.map(actix_web::rt::spawn);
         let delay = seconds(arguments.shutdown_delay_s);
         select! {
             ended = server => ended.context("the server failed")?,
             () = signals.obey(drain, delay, stop) => {}
         }
         chores.iter().for_each(|chore| chore.abort());
+        if let Some(observation) = observation {
+            observation.abort();
+        }
         anyhow::Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Why there is no service at an address, and what to do.
+pub(crate) fn cannot_listen(address: &str, setting: &str) -> String {
+    format!(
+        "cannot listen on {address} (end the program that does, if there is one, or choose \
+         another address with {setting})"
+    )
 }
 
 /// How often old idempotency records are looked for, and how many go at a time.
@@ -160,6 +187,7 @@ async fn prune(service: AddressService) {
 fn banner(
     arguments: &ServeArguments,
     addresses: &[SocketAddr],
+    metrics: Option<SocketAddr>,
     doorkeeper: &Doorkeeper,
 ) -> anyhow::Result<String> {
     let database = arguments.database.url()?;
@@ -173,7 +201,7 @@ fn banner(
     Ok(format!(
         "Addressbook {version}
   listening on  http://{address}
-  docs          http://{address}/docs
+  docs          http://{address}/docs{metrics}
   database      {database} ({engine})
   access        {access}
   try           curl -i {credential}'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
@@ -181,5 +209,8 @@ fn banner(
         version = env!("CARGO_PKG_VERSION"),
         engine = database.engine(),
         access = doorkeeper.rule(),
+        metrics = metrics
+            .map(|address| format!("\n  metrics       http://{address}/metrics"))
+            .unwrap_or_default(),
     ))
 }

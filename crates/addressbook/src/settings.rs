@@ -6,6 +6,7 @@ mod access;
 mod bounds;
 mod cors;
 mod jwt;
+mod metrics;
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,6 +26,7 @@ pub(crate) use self::access::AccessSettings;
 pub(crate) use self::bounds::BoundSettings;
 pub(crate) use self::cors::CorsSettings;
 pub(crate) use self::jwt::JwtSettings;
+pub(crate) use self::metrics::MetricsSettings;
 use crate::Cli;
 
 /// Where the addresses are kept, and how.

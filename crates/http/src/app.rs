@@ -8,7 +8,8 @@ use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
 use crate::{
-    Drain, HttpOptions, InFlight, bounds, cors, exchange, health, openapi, reference, routes,
+    Drain, HttpMetrics, HttpOptions, InFlight, bounds, cors, exchange, health, openapi, reference,
+    routes,
 };
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub in_flight: InFlight,
     /// Says when to let the clients go, because the service is about to stop.
     pub drain: Drain,
+    /// Counts what is answered; without, nobody does.
+    pub metrics: Option<HttpMetrics>,
 }
 
 impl Parts {
@@ -41,6 +44,7 @@ impl Parts {
             options: HttpOptions::default(),
             in_flight: InFlight::default(),
             drain: Drain::default(),
+            metrics: None,
         }
     }
 }
@@ -69,10 +73,13 @@ pub fn app(
         options,
         in_flight,
         drain,
+        metrics,
     } = parts;
     let is_cors = !cors_origins.is_empty();
     let in_flight = Rc::new(in_flight);
+    let metrics = metrics.map(Rc::new);
     App::new()
+        .app_data(metrics.clone())
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))
         .app_data(web::Data::new(drain.clone()))
@@ -84,5 +91,7 @@ pub fn app(
         .wrap(Gate(authenticator))
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
-        .wrap_fn(move |request, next| exchange::around(request, next, &*ids, &drain))
+        .wrap_fn(move |request, next| {
+            exchange::around(request, next, &*ids, &drain, metrics.as_ref())
+        })
 }

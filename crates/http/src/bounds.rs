@@ -25,6 +25,7 @@ where
     let admitted = if place.is_some() || health::is_probe(request.path()) {
         Ok(next.call(request))
     } else {
+        in_flight.refuse();
         Err(request.error_response(Problem::of(BUSY)))
     };
     async move {
@@ -68,6 +69,7 @@ mod tests {
             assert!(answer.contains("problem:busy"), "{answer}");
             assert_eq!(header_of(&answer, "retry-after").as_deref(), Some("1"));
         }
+        assert_eq!(door.in_flight().refused(), 2);
         for path in ["/livez", "/readyz"] {
             let answer = door.answer(TestRequest::get().uri(path)).await;
             assert!(answer.starts_with("200 "), "{answer}");

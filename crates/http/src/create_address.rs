@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use actix_web::http::header::{ETAG, HeaderName, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
@@ -13,7 +15,7 @@ use crate::openapi::{CustomerPath, Idempotency, NewAddress, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
 use crate::request_body::RequestBody;
-use crate::{address_etag, address_input, parameters};
+use crate::{HttpMetrics, address_etag, address_input, parameters};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -58,6 +60,9 @@ pub(crate) async fn create(
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
     if created.replayed {
+        if let Some(Some(metrics)) = request.app_data::<Option<Rc<HttpMetrics>>>() {
+            metrics.replayed();
+        }
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     Ok(response.json(AddressJson::from(address)))

@@ -1,10 +1,11 @@
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use addressbook_domain::{Access, IdSource};
 
@@ -13,15 +14,16 @@ use crate::pattern::Pattern;
 use crate::problem::{self, Problem};
 use crate::trace_parent::TraceParent;
 use crate::verb::Verb;
-use crate::{Drain, RequestId, panics};
+use crate::{Drain, HttpMetrics, RequestId, panics};
 
 /// What every exchange has, whichever handler answers: a request id, problems for errors and
-/// for panics, and one line in the log.
+/// for panics, and one line in the log. Where there are metrics, they count it.
 pub(crate) fn around<S, B>(
     request: ServiceRequest,
     next: &S,
     ids: &dyn IdSource,
     drain: &Drain,
+    metrics: Option<&Rc<HttpMetrics>>,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -30,9 +32,10 @@ where
     let started = Instant::now();
     let id = RequestId::of(request.headers(), ids);
     request.extensions_mut().insert(id.clone());
-    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (verb, uri) = (Verb::of(request.method()), request.uri().clone());
     let busy = Busy::with(&request);
     let last = drain.has_begun();
+    let metrics = metrics.cloned();
     let answer = panics::caught(next.call(request));
     async move {
         // Where a request was given up, it is gone: only its answer is there.
@@ -44,18 +47,16 @@ where
             Ok(Err(error)) => (None, HttpResponse::from_error(error)),
             Err(panic) => (None, HttpResponse::from_error(Problem::internal(panic))),
         };
+        let kind = problem::kind_of(&response);
         let mut response = problem::shape(response, &id);
         let pattern = request
             .as_ref()
             .map_or_else(|| Pattern::of_path(uri.path()), Pattern::of);
-        log(
-            &method,
-            pattern,
-            request.as_ref(),
-            response.status(),
-            &id,
-            started,
-        );
+        let (status, duration) = (response.status(), started.elapsed());
+        if let Some(metrics) = metrics {
+            metrics.answered(pattern, verb, status, kind, duration);
+        }
+        log(pattern, verb, request.as_ref(), status, &id, duration);
         let head = response.head_mut();
         head.headers
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -73,12 +74,12 @@ where
 
 /// Says nothing of what a customer has or sent: the route stands for the path.
 fn log(
-    method: &Method,
     pattern: Pattern,
+    verb: Verb,
     request: Option<&HttpRequest>,
     status: StatusCode,
     id: &RequestId,
-    started: Instant,
+    duration: Duration,
 ) {
     let extensions = request.map(HttpRequest::extensions);
     let access = extensions
@@ -86,10 +87,10 @@ fn log(
         .and_then(|extensions| extensions.get::<Access>());
     let parent = request.and_then(|request| TraceParent::of(request.headers()));
     tracing::info!(
-        method = Verb::of(method).as_str(),
+        method = verb.as_str(),
         route = pattern.as_str(),
         status = status.as_u16(),
-        duration_ms = started.elapsed().as_micros() as f64 / 1000.0,
+        duration_ms = duration.as_micros() as f64 / 1000.0,
         request_id = id.as_str(),
         credential = access.map(|access| &*access.name),
         trace_id = parent.map(|parent| parent.trace_id),

@@ -42,6 +42,11 @@ impl Pattern {
             .map_or(Self::UNKNOWN, Self)
     }
 
+    /// Its place in [`ALL`](Self::ALL).
+    pub(crate) fn number(self) -> usize {
+        self.0
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         Self::ALL[self.0]
     }

@@ -192,6 +192,12 @@ struct Entry<'a> {
     message: &'a str,
 }
 
+/// What kind of problem of ours a response is, before it has its shape.
+pub(crate) fn kind_of(response: &HttpResponse) -> Option<Kind> {
+    let problem: &Problem = response.error()?.as_error()?;
+    Some(problem.kind)
+}
+
 /// Makes a problem (RFC 9457) of an error response, whoever gave it, and notes in the log
 /// what lies behind a failure of ours. Other responses stay as they are.
 pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {

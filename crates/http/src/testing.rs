@@ -14,7 +14,7 @@ use addressbook_domain::{
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use serde_json::Value;
 
-use crate::{HttpOptions, Parts, app};
+use crate::{HttpOptions, InFlight, Parts, app};
 
 pub(crate) async fn answer(
     repository: impl AddressRepository + 'static,
@@ -67,6 +67,10 @@ impl Door {
     pub(crate) fn open_to_pages_of(mut self, origins: &[&str]) -> Self {
         self.parts.cors_origins = origins.iter().map(ToString::to_string).collect();
         self
+    }
+
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.parts.in_flight
     }
 
     pub(crate) async fn answer(&self, request: TestRequest) -> String {

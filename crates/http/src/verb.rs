@@ -18,6 +18,11 @@ impl Verb {
             .map_or(Self::OTHER, Self)
     }
 
+    /// Its place in [`ALL`](Self::ALL).
+    pub(crate) fn number(self) -> usize {
+        self.0
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         Self::ALL[self.0]
     }

@@ -15,6 +15,7 @@ mod durability;
 mod import_export;
 mod jwt;
 mod killed;
+mod metrics;
 mod openapi;
 mod security_page;
 mod serve;

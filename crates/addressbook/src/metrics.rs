@@ -1,0 +1,91 @@
+//! What Prometheus reads, on an address of its own.
+
+#[cfg(target_os = "linux")]
+mod process;
+mod store;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use addressbook_adapters::DieselAddressRepository;
+use addressbook_http::{HttpMetrics, InFlight};
+use anyhow::Context;
+use prometheus_client::encoding::prometheus_text;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use self::store::{Observed, PoolMetrics, StoreMetrics};
+use crate::serve::cannot_listen;
+
+/// All that is counted.
+pub(crate) struct Metrics {
+    pub(crate) http: HttpMetrics,
+    store: StoreMetrics,
+    registry: Registry,
+}
+
+impl Metrics {
+    pub(crate) fn of(
+        repository: &DieselAddressRepository,
+        engine: &'static str,
+        in_flight: &InFlight,
+    ) -> Self {
+        let http = HttpMetrics::with(in_flight.clone());
+        let store = StoreMetrics::default();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(http.clone()));
+        registry.register_collector(Box::new(store.clone()));
+        registry.register_collector(Box::new(PoolMetrics(repository.clone())));
+        #[cfg(target_os = "linux")]
+        registry.register_collector(Box::new(process::ProcessMetrics));
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("store", engine)]);
+        registry.register(
+            "addressbook_build",
+            "Which release this is, on which store",
+            build,
+        );
+        Self {
+            http,
+            store,
+            registry,
+        }
+    }
+
+    /// The same repository, counted.
+    pub(crate) fn observe<R>(&self, repository: R) -> Observed<R> {
+        Observed {
+            repository,
+            metrics: self.store.clone(),
+        }
+    }
+
+    /// Listens, and returns where, and what answers `GET /metrics` there and nothing else.
+    pub(crate) fn listen(self, listen: &str) -> anyhow::Result<(SocketAddr, Server)> {
+        let registry = web::Data::from(Arc::new(self.registry));
+        let app = move || {
+            App::new()
+                .app_data(registry.clone())
+                .service(web::resource("/metrics").get(metrics).head(metrics))
+        };
+        let server = HttpServer::new(app)
+            .workers(1)
+            .disable_signals()
+            .bind(listen)
+            .with_context(|| cannot_listen(listen, "--metrics-listen"))?;
+        let address = *server.addrs().first().context("the metrics are nowhere")?;
+        Ok((address, server.run()))
+    }
+}
+
+async fn metrics(registry: web::Data<Registry>) -> HttpResponse {
+    let mut text = String::new();
+    match prometheus_text::encode(&mut text, &registry) {
+        Ok(()) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, prometheus_text::CONTENT_TYPE))
+            .body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}

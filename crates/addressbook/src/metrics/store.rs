@@ -1,0 +1,342 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use addressbook_adapters::DieselAddressRepository;
+use addressbook_domain::{
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change, Commit,
+    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
+    RepositoryError, RevisionRange, Scan, Timestamp,
+};
+use async_trait::async_trait;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+
+/// What is asked of a store, by the names of the port's methods.
+const OPERATIONS: [&str; 10] = [
+    "list",
+    "page_of",
+    "head",
+    "find",
+    "commit",
+    "revisions",
+    "idempotency_record",
+    "prune_idempotency_records",
+    "erase",
+    "scan",
+];
+
+/// How a store fails.
+const KINDS: [&str; 7] = [
+    "conflict",
+    "book_full",
+    "key_taken",
+    "busy",
+    "unavailable",
+    "corrupt",
+    "internal",
+];
+
+/// How a store changes.
+const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
+
+/// In seconds.
+const BUCKETS: [f64; 14] = [
+    0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
+    5.0,
+];
+
+/// Counts what is asked of a store. Cheap to clone: the clones count together.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreMetrics(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    seconds: [Histogram; OPERATIONS.len()],
+    errors: [AtomicU64; KINDS.len()],
+    writes: [AtomicU64; WRITES.len()],
+}
+
+impl Default for StoreMetrics {
+    fn default() -> Self {
+        Self(Arc::new(Counts {
+            seconds: OPERATIONS.map(|_| Histogram::new(BUCKETS)),
+            errors: Default::default(),
+            writes: Default::default(),
+        }))
+    }
+}
+
+impl StoreMetrics {
+    async fn observe<T>(
+        &self,
+        operation: usize,
+        asked: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        let started = Instant::now();
+        let answer = asked.await;
+        self.0.seconds[operation].observe(started.elapsed().as_secs_f64());
+        if let Err(error) = &answer {
+            let kind = match error {
+                RepositoryError::Conflict { .. } => 0,
+                RepositoryError::BookFull { .. } => 1,
+                RepositoryError::KeyTaken => 2,
+                RepositoryError::Busy(_) => 3,
+                RepositoryError::Unavailable(_) => 4,
+                RepositoryError::Corrupt(_) => 5,
+                RepositoryError::Internal(_) => 6,
+            };
+            self.0.errors[kind].fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    fn written(&self, write: usize, count: u64) {
+        self.0.writes[write].fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl Collector for StoreMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut seconds = encoder.encode_descriptor(
+            "addressbook_store_operation_duration_seconds",
+            "How long the store took, waiting for it included, by operation.",
+            None,
+            self.0.seconds[0].metric_type(),
+        )?;
+        for (operation, histogram) in OPERATIONS.into_iter().zip(&self.0.seconds) {
+            histogram.encode(seconds.encode_family(&[("operation", operation)])?)?;
+        }
+        let families = [
+            (
+                "addressbook_store_errors",
+                "What the store could not do, by kind.",
+                "kind",
+                &KINDS[..],
+                &self.0.errors[..],
+            ),
+            (
+                "addressbook_store_writes",
+                "Addresses that were created, replaced or removed, and customers erased.",
+                "operation",
+                &WRITES,
+                &self.0.writes,
+            ),
+        ];
+        for (name, help, label, values, counters) in families {
+            let metric_type = ConstCounter::new(0_u64).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, metric_type)?;
+            for (value, counter) in values.iter().zip(counters) {
+                let counter = ConstCounter::new(counter.load(Ordering::Relaxed));
+                counter.encode(family.encode_family(&[(label, *value)])?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A repository of which is counted what is asked. Whether it is ready is not: that is asked
+/// by whoever watches.
+pub(crate) struct Observed<R> {
+    pub(crate) repository: R,
+    pub(crate) metrics: StoreMetrics,
+}
+
+#[async_trait]
+impl<R: AddressRepository> AddressRepository for Observed<R> {
+    async fn list(
+        &self,
+        customer_id: &CustomerId,
+        page: &PageRequest,
+    ) -> Result<AddressPage, RepositoryError> {
+        let asked = self.repository.list(customer_id, page);
+        self.metrics.observe(0, asked).await
+    }
+
+    async fn page_of(
+        &self,
+        customer_id: &CustomerId,
+        listing: &Listing,
+    ) -> Result<AddressPage, RepositoryError> {
+        let asked = self.repository.page_of(customer_id, listing);
+        self.metrics.observe(1, asked).await
+    }
+
+    async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
+        let asked = self.repository.head(customer_id);
+        self.metrics.observe(2, asked).await
+    }
+
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
+        let asked = self.repository.find(lookups);
+        self.metrics.observe(3, asked).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+        let mut writes = [0; 3];
+        for change in &commit.changes {
+            match change {
+                Change::Create(_) => writes[0] += 1,
+                Change::Replace { .. } => writes[1] += 1,
+                Change::Remove(_) => writes[2] += 1,
+            }
+        }
+        let asked = self.repository.commit(commit);
+        self.metrics.observe(4, asked).await?;
+        for (write, count) in writes.into_iter().enumerate() {
+            self.metrics.written(write, count);
+        }
+        Ok(())
+    }
+
+    async fn revisions(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+        range: RevisionRange,
+    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+        let asked = self.repository.revisions(customer_id, id, range);
+        self.metrics.observe(5, asked).await
+    }
+
+    async fn idempotency_record(
+        &self,
+        customer_id: &CustomerId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
+        let asked = self.repository.idempotency_record(customer_id, key);
+        self.metrics.observe(6, asked).await
+    }
+
+    async fn prune_idempotency_records(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, RepositoryError> {
+        let asked = self.repository.prune_idempotency_records(before, limit);
+        self.metrics.observe(7, asked).await
+    }
+
+    async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
+        let asked = self.repository.erase(customer_id);
+        let erased = self.metrics.observe(8, asked).await?;
+        self.metrics.written(3, 1);
+        Ok(erased)
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
+        let asked = self.repository.scan(scan);
+        self.metrics.observe(9, asked).await
+    }
+
+    async fn ready(&self) -> Result<(), RepositoryError> {
+        self.repository.ready().await
+    }
+}
+
+/// How it stands with the pool when somebody looks.
+pub(crate) struct PoolMetrics(pub(crate) DieselAddressRepository);
+
+impl fmt::Debug for PoolMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PoolMetrics")
+    }
+}
+
+impl Collector for PoolMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let state = self.0.pool_state();
+        let in_use = state.connections - state.idle_connections;
+        let gauges = [
+            (
+                "max_connections",
+                "The most connections of the pool.",
+                state.max_connections,
+            ),
+            ("connections", "Connections of the pool.", state.connections),
+            (
+                "connections_in_use",
+                "Connections of the pool in use.",
+                in_use,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            encode(&mut encoder, name, help, &ConstGauge::new(i64::from(value)))?;
+        }
+        let checkouts = ConstCounter::new(state.checkouts);
+        encode(
+            &mut encoder,
+            "checkouts",
+            "Connections taken from the pool.",
+            &checkouts,
+        )?;
+        let waited = ConstCounter::new(state.waited.as_secs_f64());
+        let help = "Time spent on waiting for connections of the pool.";
+        encode(&mut encoder, "wait_seconds", help, &waited)?;
+        let timeouts = ConstCounter::new(state.timeouts);
+        let help = "Waits for a connection of the pool that were in vain.";
+        encode(&mut encoder, "timeouts", help, &timeouts)
+    }
+}
+
+fn encode(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    let name = format!("addressbook_store_pool_{name}");
+    metric.encode(encoder.encode_descriptor(&name, help, None, metric.metric_type())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use addressbook_domain::MockAddressRepository;
+    use prometheus_client::encoding::prometheus_text;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn every_failure_is_counted_by_its_kind() {
+        let failures: [fn() -> RepositoryError; KINDS.len()] = [
+            || RepositoryError::Conflict { index: 0 },
+            || RepositoryError::BookFull { index: 0 },
+            || RepositoryError::KeyTaken,
+            || RepositoryError::Busy("busy".into()),
+            || RepositoryError::Unavailable("away".into()),
+            || {
+                RepositoryError::Corrupt(addressbook_domain::Inconsistency {
+                    record: "address",
+                    key: "add_1".into(),
+                    field: "city",
+                })
+            },
+            || RepositoryError::Internal("defect".into()),
+        ];
+        for (failure, kind) in failures.into_iter().zip(KINDS) {
+            let mut repository = MockAddressRepository::new();
+            repository.expect_head().returning(move |_| Err(failure()));
+            let metrics = StoreMetrics::default();
+            let observed = Observed {
+                repository,
+                metrics: metrics.clone(),
+            };
+            let customer_id = CustomerId::parse("cus_1").unwrap();
+            observed.head(&customer_id).await.unwrap_err();
+            let mut registry = Registry::default();
+            registry.register_collector(Box::new(metrics));
+            let mut text = String::new();
+            prometheus_text::encode(&mut text, &registry).unwrap();
+            for other in KINDS {
+                let count = u8::from(other == kind);
+                let line = format!("addressbook_store_errors_total{{kind=\"{other}\"}} {count}\n");
+                assert!(text.contains(&line), "{line}{text}");
+            }
+        }
+    }
+}
