@@ -17,6 +17,7 @@ mod jwt;
 mod killed;
 mod metrics;
 mod openapi;
+mod operate_page;
 mod security_page;
 mod serve;
 mod settings;
