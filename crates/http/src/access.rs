@@ -5,6 +5,7 @@
 //! public. [`authorise`] stands around each resource of the table in `routes` and asks whether
 //! the credential allows what that table says.
 
+use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -32,8 +33,25 @@ const INVALID_TOKEN: HeaderValue =
 const TOO_LITTLE: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="addressbook", error="insufficient_scope""#);
 
-/// Puts the [`Access`] of whoever comes into the request's extensions, or turns them away.
-/// Without an authenticator, and as long as it requires nothing, it is not there.
+/// Who comes with a request, once that is known. It is in the request's extensions, and the clones
+/// outlive the request: where that is given up, whoever sent it is still known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller(Rc<OnceCell<Access>>);
+
+impl Caller {
+    /// What their credential opens.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.0.get()
+    }
+
+    /// The first answer counts.
+    pub(crate) fn is(&self, access: Access) {
+        let _ = self.0.set(access);
+    }
+}
+
+/// Finds out who the [`Caller`] is, or turns them away. Without an authenticator, and as long as
+/// it requires nothing, nobody is asked.
 pub(crate) struct Gate(pub(crate) Option<Arc<dyn Authenticator>>);
 
 impl<S> Transform<S, ServiceRequest> for Gate
@@ -82,7 +100,9 @@ where
         Either::Right(Box::pin(async move {
             match identify(&*authenticator, request.headers()).await {
                 Ok(access) => {
-                    request.extensions_mut().insert(access);
+                    if let Some(caller) = request.extensions().get::<Caller>() {
+                        caller.is(access);
+                    }
                     inside.call(request).await
                 }
                 Err(problem) => Ok(request.error_response(problem)),
@@ -141,7 +161,10 @@ fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
     let customer_id = request.match_info().query("customer_id");
     let extensions = request.extensions();
     // It is there, unless the gate was closed behind this very request.
-    let access = extensions.get::<Access>().ok_or_else(unauthenticated)?;
+    let caller = extensions.get::<Caller>();
+    let access = caller
+        .and_then(Caller::access)
+        .ok_or_else(unauthenticated)?;
     if access.allows(scope, customer_id) {
         return Ok(());
     }

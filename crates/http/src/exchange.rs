@@ -1,14 +1,15 @@
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{ConnectionType, StatusCode};
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
-use addressbook_domain::{Access, IdSource};
+use actix_web::{Error, HttpMessage as _, HttpResponse};
+use addressbook_domain::IdSource;
 
+use crate::access::Caller;
 use crate::connection::Busy;
 use crate::pattern::Pattern;
 use crate::problem::{self, Problem};
@@ -32,6 +33,9 @@ where
     let started = Instant::now();
     let id = RequestId::of(request.headers(), ids);
     request.extensions_mut().insert(id.clone());
+    let caller = Caller::default();
+    request.extensions_mut().insert(caller.clone());
+    let parent = TraceParent::of(request.headers());
     let (verb, uri) = (Verb::of(request.method()), request.uri().clone());
     let busy = Busy::with(&request);
     let last = drain.has_begun();
@@ -56,7 +60,17 @@ where
         if let Some(metrics) = metrics {
             metrics.answered(pattern, verb, status, kind, duration);
         }
-        log(pattern, verb, request.as_ref(), status, &id, duration);
+        // Says nothing of what a customer has or sent: the route stands for the path.
+        tracing::info!(
+            method = verb.as_str(),
+            route = pattern.as_str(),
+            status = status.as_u16(),
+            duration_ms = duration.as_micros() as f64 / 1000.0,
+            request_id = id.as_str(),
+            credential = caller.access().map(|access| &*access.name),
+            trace_id = parent.map(|parent| tracing::field::display(parent.trace_id)),
+            "request"
+        );
         let head = response.head_mut();
         head.headers
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -72,32 +86,6 @@ where
     }
 }
 
-/// Says nothing of what a customer has or sent: the route stands for the path.
-fn log(
-    pattern: Pattern,
-    verb: Verb,
-    request: Option<&HttpRequest>,
-    status: StatusCode,
-    id: &RequestId,
-    duration: Duration,
-) {
-    let extensions = request.map(HttpRequest::extensions);
-    let access = extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get::<Access>());
-    let parent = request.and_then(|request| TraceParent::of(request.headers()));
-    tracing::info!(
-        method = verb.as_str(),
-        route = pattern.as_str(),
-        status = status.as_u16(),
-        duration_ms = duration.as_micros() as f64 / 1000.0,
-        request_id = id.as_str(),
-        credential = access.map(|access| &*access.name),
-        trace_id = parent.map(|parent| parent.trace_id),
-        "request"
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -105,7 +93,7 @@ mod tests {
 
     use actix_web::test::TestRequest;
     use actix_web::{HttpRequest, HttpResponse, web};
-    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_domain::{Access, MockAddressRepository, RepositoryError};
     use serde_json::{Value, json};
     use tracing::subscriber::NoSubscriber;
 
@@ -156,11 +144,12 @@ mod tests {
     /// A route to which the caller comes with a credential.
     fn known_caller(config: &mut web::ServiceConfig) {
         let handler = async |request: HttpRequest| {
-            request.extensions_mut().insert(Access {
+            request.extensions().get::<Caller>().unwrap().is(Access {
                 name: "checkout".into(),
                 scopes: Vec::new(),
                 customer_id: None,
             });
+            assert_eq!(request.uri().query(), None, "a panic, if asked for");
             HttpResponse::NoContent().finish()
         };
         config.route("/known", web::get().to(handler));
@@ -193,12 +182,16 @@ mod tests {
     async fn the_line_says_who_asked_and_in_which_trace() {
         let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let parent = format!("00-{trace_id}-00f067aa0ba902b7-01");
-        let known = TestRequest::get().uri("/known");
-        let lines = lines_of(known.insert_header(("traceparent", parent))).await;
-        let mut expected = line("GET", "unknown", 204, &lines[0]["duration_ms"]);
-        expected["credential"] = "checkout".into();
-        expected["trace_id"] = trace_id.into();
-        assert_eq!(lines, [expected]);
+        // Also where the request is given up.
+        for (uri, status) in [("/known", 204), ("/known?panic", 500)] {
+            let known = TestRequest::get().uri(uri);
+            let lines = lines_of(known.insert_header(("traceparent", parent.clone()))).await;
+            let last = lines.last().unwrap();
+            let mut expected = line("GET", "unknown", status, &last["duration_ms"]);
+            expected["credential"] = "checkout".into();
+            expected["trace_id"] = trace_id.into();
+            assert_eq!(*last, expected);
+        }
     }
 
     /// Expects a failure to be told once, with its cause, besides the line of its request.

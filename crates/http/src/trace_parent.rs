@@ -1,3 +1,5 @@
+use std::fmt;
+
 use actix_web::http::header::{HeaderMap, HeaderName};
 
 /// Where a request comes from, as a caller who traces it says: the `traceparent` of W3C Trace
@@ -5,15 +7,24 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 ///
 /// One that is not as the standard has it is as good as none, as the standard demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TraceParent<'a> {
-    /// Of the whole trace: 32 lower-case hexadecimal digits, not all zero.
-    pub(crate) trace_id: &'a str,
+pub(crate) struct TraceParent {
+    pub(crate) trace_id: TraceId,
+}
+
+/// Names a whole trace; not zero. Written as 32 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceId(u128);
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 const HEADER: HeaderName = HeaderName::from_static("traceparent");
 
-impl<'a> TraceParent<'a> {
-    pub(crate) fn of(headers: &'a HeaderMap) -> Option<Self> {
+impl TraceParent {
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut sent = headers.get_all(HEADER);
         let parent = sent.next()?;
         // Nobody knows which of several is right.
@@ -24,29 +35,26 @@ impl<'a> TraceParent<'a> {
     }
 
     /// Reads `00-<trace id>-<parent id>-<flags>`. Later versions may have more behind a dash.
-    fn parse(text: &'a str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let (known, more) = text.split_at_checked(55)?;
         let mut parts = known.split('-');
-        let mut part = |len| parts.next().filter(|part| is_hex(part, len));
+        let mut part = |len| parts.next().and_then(|part| hexadecimal(part, len));
         let (version, trace_id, parent_id, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
-        let may_have_more = version != "00" && more.starts_with('-');
-        let valid = version != "ff"
-            && is_not_zero(trace_id)
-            && is_not_zero(parent_id)
+        let may_have_more = version != 0 && more.starts_with('-');
+        let valid = version != 0xff
+            && trace_id != 0
+            && parent_id != 0
             && (more.is_empty() || may_have_more);
+        let trace_id = TraceId(trace_id);
         valid.then_some(Self { trace_id })
     }
 }
 
-fn is_hex(text: &str, len: usize) -> bool {
-    text.len() == len
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn is_not_zero(id: &str) -> bool {
-    id.bytes().any(|digit| digit != b'0')
+/// The value of so many digits, in lower case as the standard demands.
+fn hexadecimal(text: &str, len: usize) -> Option<u128> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let valid = text.len() == len && text.bytes().all(is_digit);
+    u128::from_str_radix(text, 16).ok().filter(|_| valid)
 }
 
 #[cfg(test)]
@@ -62,7 +70,7 @@ mod tests {
         for value in sent {
             headers.append(HEADER, HeaderValue::from_str(value).unwrap());
         }
-        TraceParent::of(&headers).map(|parent| parent.trace_id.to_owned())
+        TraceParent::of(&headers).map(|parent| parent.trace_id.to_string())
     }
 
     #[test]
