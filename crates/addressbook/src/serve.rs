@@ -120,6 +120,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
             }),
             in_flight,
             metrics: metrics.as_ref().map(|metrics| metrics.http.clone()),
+            rate_limit: arguments.bounds.rate_limit(),
             ..Parts::new(service.clone(), crate::ids())
         };
         let observation = metrics_listen

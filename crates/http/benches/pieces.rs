@@ -19,7 +19,7 @@ use actix_web::test::{TestRequest, init_service};
 use addressbook_domain::{
     AddressRepository as _, ApiKeyRepository as _, Authenticator as _, KeyAuthenticator,
 };
-use addressbook_http::{Parts, app};
+use addressbook_http::{Parts, RateLimit, app};
 use addressbook_testkit::{
     FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures, service,
 };
@@ -59,37 +59,44 @@ fn header(query: &str, name: HeaderName) -> String {
 }
 
 /// A request for the book, answered by a service of its own.
-fn request(name: &str, query: &str, if_none_match: Option<String>) -> Piece {
-    let system = System::new();
-    let app = system.block_on(async { init_service(app(parts().await)).await });
-    let uri = format!("{BOOK}?{query}");
-    piece(name, move || {
-        let mut request = TestRequest::with_uri(&uri);
-        if let Some(tag) = &if_none_match {
-            request = request.insert_header((IF_NONE_MATCH, tag.as_str()));
-        }
-        system.block_on(async {
-            let response = app.call(request.to_request()).await.unwrap();
-            to_bytes(response.into_body()).await
-        })
-    })
+fn request(name: &str, query: &str, header: Option<(HeaderName, String)>) -> Piece {
+    request_to(|parts| parts, name, query, header)
 }
 
 /// The same for whoever holds a key.
 fn request_with_key(name: &str, query: &str) -> Piece {
-    let system = System::new();
-    let app = system.block_on(async {
-        let authenticator = Some(Arc::new(authenticator().await) as _);
-        init_service(app(Parts {
-            authenticator,
-            ..parts().await
-        }))
-        .await
-    });
-    let uri = format!("{BOOK}?{query}");
+    let authenticator = Arc::new(System::new().block_on(authenticator()));
+    let guarded = |parts| Parts {
+        authenticator: Some(authenticator),
+        ..parts
+    };
     let key = format!("Bearer {}", fixtures::api_token(1).expose());
+    request_to(guarded, name, query, Some((AUTHORIZATION, key)))
+}
+
+/// The same where it is counted, and never one too many.
+fn request_under_a_limit(name: &str, query: &str) -> Piece {
+    let limited = |parts| Parts {
+        rate_limit: RateLimit::new(1_000_000, 1),
+        ..parts
+    };
+    request_to(limited, name, query, None)
+}
+
+fn request_to(
+    change: impl FnOnce(Parts) -> Parts,
+    name: &str,
+    query: &str,
+    header: Option<(HeaderName, String)>,
+) -> Piece {
+    let system = System::new();
+    let app = system.block_on(async { init_service(app(change(parts().await))).await });
+    let uri = format!("{BOOK}?{query}");
     piece(name, move || {
-        let request = TestRequest::with_uri(&uri).insert_header((AUTHORIZATION, key.as_str()));
+        let mut request = TestRequest::with_uri(&uri);
+        if let Some((name, value)) = &header {
+            request = request.insert_header((name.clone(), value.as_str()));
+        }
         system.block_on(async {
             let response = app.call(request.to_request()).await.unwrap();
             to_bytes(response.into_body()).await
@@ -118,6 +125,7 @@ fn main() {
         request("request/page of 10", "limit=10", None),
         request_with_key("request/page of 10 with a key", "limit=10"),
         known_key(),
+        request_under_a_limit("request/page of 10 under a rate limit", "limit=10"),
         request("request/page of 200", "limit=200", None),
         request(
             "request/page of 10 after a cursor",
@@ -129,7 +137,11 @@ fn main() {
             "limit=10&after=",
             None,
         ),
-        request("request/not modified", "limit=10", Some(tag)),
+        request(
+            "request/not modified",
+            "limit=10",
+            Some((IF_NONE_MATCH, tag)),
+        ),
         request("request/refused", "limit=0", None),
     ]);
 }

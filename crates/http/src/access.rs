@@ -12,14 +12,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use actix_web::{Error, HttpMessage as _};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use addressbook_domain::{Access, Authenticator, Scope};
 use futures_util::future::Either;
 
 use crate::problem::Problem;
 use crate::problem_kind::{INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED};
+use crate::{RateLimit, rate_limit};
 
 /// Paths that tell nothing of any customer: those who watch the service and those who learn
 /// how to call it need no credential.
@@ -52,7 +53,11 @@ impl Caller {
 
 /// Finds out who the [`Caller`] is, or turns them away. Without an authenticator, and as long as
 /// it requires nothing, nobody is asked.
-pub(crate) struct Gate(pub(crate) Option<Arc<dyn Authenticator>>);
+pub(crate) struct Gate {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// For whoever is turned away; behind the gate it counts the others.
+    pub(crate) rate_limit: Option<RateLimit>,
+}
 
 impl<S> Transform<S, ServiceRequest> for Gate
 where
@@ -66,7 +71,8 @@ where
 
     fn new_transform(&self, inside: S) -> Self::Future {
         ready(Ok(Guarded {
-            authenticator: self.0.clone(),
+            authenticator: self.authenticator.clone(),
+            rate_limit: self.rate_limit.clone().map(Rc::new),
             inside: Rc::new(inside),
         }))
     }
@@ -75,6 +81,7 @@ where
 /// What lies behind the gate.
 pub(crate) struct Guarded<S> {
     authenticator: Option<Arc<dyn Authenticator>>,
+    rate_limit: Option<Rc<RateLimit>>,
     inside: Rc<S>,
 }
 
@@ -97,6 +104,7 @@ where
             return Either::Left(self.inside.call(request));
         };
         let (authenticator, inside) = (Arc::clone(authenticator), Rc::clone(&self.inside));
+        let rate_limit = self.rate_limit.clone();
         Either::Right(Box::pin(async move {
             match identify(&*authenticator, request.headers()).await {
                 Ok(access) => {
@@ -105,7 +113,11 @@ where
                     }
                     inside.call(request).await
                 }
-                Err(problem) => Ok(request.error_response(problem)),
+                Err(problem) => {
+                    let is_refused = problem.status_code() == StatusCode::UNAUTHORIZED;
+                    let limit = rate_limit.as_deref().filter(|_| is_refused);
+                    rate_limit::around::<S>(request, Err(problem), limit).await
+                }
             }
         }))
     }

@@ -8,8 +8,8 @@ use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
 use crate::{
-    Drain, HttpMetrics, HttpOptions, InFlight, bounds, cors, exchange, health, openapi, reference,
-    routes,
+    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, bounds, cors, exchange, health, openapi,
+    rate_limit, reference, routes,
 };
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -27,6 +27,8 @@ pub struct Parts {
     pub options: HttpOptions,
     /// Counts what is in flight, for the bound in the options.
     pub in_flight: InFlight,
+    /// Counts how often each client asks; without, nobody does.
+    pub rate_limit: Option<RateLimit>,
     /// Says when to let the clients go, because the service is about to stop.
     pub drain: Drain,
     /// Counts what is answered; without, nobody does.
@@ -43,6 +45,7 @@ impl Parts {
             cors_origins: Vec::new(),
             options: HttpOptions::default(),
             in_flight: InFlight::default(),
+            rate_limit: None,
             drain: Drain::default(),
             metrics: None,
         }
@@ -72,12 +75,17 @@ pub fn app(
         cors_origins,
         options,
         in_flight,
+        rate_limit,
         drain,
         metrics,
     } = parts;
     let is_cors = !cors_origins.is_empty();
     let in_flight = Rc::new(in_flight);
     let metrics = metrics.map(Rc::new);
+    let gate = Gate {
+        authenticator: authenticator.clone(),
+        rate_limit: rate_limit.clone(),
+    };
     App::new()
         .app_data(metrics.clone())
         .app_data(web::Data::new(service))
@@ -88,7 +96,8 @@ pub fn app(
         .configure(health::configure)
         .configure(openapi::configure)
         .configure(reference::configure)
-        .wrap(Gate(authenticator))
+        .wrap_fn(move |request, next| rate_limit::around(request, Ok(next), rate_limit.as_ref()))
+        .wrap(gate)
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
         .wrap_fn(move |request, next| {

@@ -131,7 +131,14 @@ mod tests {
             let origin = header_of(&answer, "access-control-allow-origin");
             assert_eq!(origin.as_deref(), Some(SHOP));
             let exposed = header_of(&answer, "access-control-expose-headers").unwrap();
-            for name in ["link", "x-total-count", "etag", "location", "retry-after"] {
+            for name in [
+                "link",
+                "x-total-count",
+                "etag",
+                "location",
+                "ratelimit",
+                "retry-after",
+            ] {
                 assert!(
                     list(&exposed).contains(&name.to_owned()),
                     "{name}: {exposed}"

@@ -62,6 +62,8 @@ kinds! {
         "Idempotency key reused", "This Idempotency-Key came with another body before.";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required",
         "Precondition required", "If-Match has to name the ETag of the address as it was read.";
+    RATE_LIMITED: TOO_MANY_REQUESTS, "rate-limited",
+        "Rate limited", "Too many requests came from this client. Retry-After says when to go on.";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal-error",
         "Internal error", "The service failed. Its log says why, under this request_id.";
     BUSY: SERVICE_UNAVAILABLE, "busy",

@@ -14,7 +14,7 @@ use addressbook_domain::{
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use serde_json::Value;
 
-use crate::{HttpOptions, InFlight, Parts, app};
+use crate::{HttpOptions, InFlight, Parts, RateLimit, app};
 
 pub(crate) async fn answer(
     repository: impl AddressRepository + 'static,
@@ -60,6 +60,12 @@ impl Door {
     /// The same door, with somebody who asks who comes.
     pub(crate) fn guarded(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.parts.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// The same door, through which a client comes so often within an hour.
+    pub(crate) fn limited(mut self, requests: u32) -> Self {
+        self.parts.rate_limit = RateLimit::new(requests, 60 * 60);
         self
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use addressbook_http::{HttpOptions, ServerOptions};
+use addressbook_http::{HttpOptions, RateLimit, ServerOptions};
 use clap::Args;
 
 /// How much of the service a client may take.
@@ -11,6 +11,17 @@ pub(crate) struct BoundSettings {
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_IN_FLIGHT")]
     #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_in_flight: u32,
+
+    /// Most requests within the window by one credential, or from one address where none is
+    /// shown; one more gets 429. 0 sets no limit
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_RATE_LIMIT")]
+    #[arg(default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    rate_limit: u32,
+
+    /// The window of the rate limit, in seconds
+    #[arg(long, value_name = "S", env = "ADDRESSBOOK_RATE_LIMIT_WINDOW_S")]
+    #[arg(default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    rate_limit_window_s: u16,
 
     /// How long a request may take from its head to its answer, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_REQUEST_TIMEOUT_MS")]
@@ -57,6 +68,11 @@ impl BoundSettings {
             body_timeout: milliseconds(self.body_timeout_ms),
             ..options
         }
+    }
+
+    /// The bound of each client, if there is one.
+    pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
+        RateLimit::new(self.rate_limit, self.rate_limit_window_s.into())
     }
 
     /// The bounds of connections.

@@ -35,8 +35,11 @@ fn every_operation_is_told_apart_and_every_reference_leads_somewhere() {
         assert!(path.starts_with("/v1/"), "{path}");
         for (method, operation) in item.as_object().unwrap() {
             operations.push(operation["operationId"].as_str().unwrap().to_owned());
-            let problems = &operation["responses"]["503"]["content"]["application/problem+json"];
-            assert!(problems["examples"]["busy"].is_object(), "{method} {path}");
+            for (status, slug) in [("429", "rate-limited"), ("503", "busy")] {
+                let problems =
+                    &operation["responses"][status]["content"]["application/problem+json"];
+                assert!(problems["examples"][slug].is_object(), "{method} {path}");
+            }
         }
     }
     operations.sort();

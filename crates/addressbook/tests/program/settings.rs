@@ -49,16 +49,42 @@ fn a_switch_is_a_setting_like_others() {
 }
 
 #[test]
+fn a_rate_limit_is_for_all_threads_together_and_not_for_the_probes() {
+    let place = Place::sqlite();
+    let config = "rate-limit = 3\nrate-limit-window-s = 3600\nworkers = 4";
+    let file = place.write("a.toml", config);
+    let service = place.serve(&["--config", &file]);
+    let answers: Vec<_> = (0..8)
+        .map(|_| service.send("GET", EXAMPLE_PATH, &[], ""))
+        .collect();
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429, 429, 429, 429]);
+    for answer in &answers {
+        let policy = answer.header("ratelimit-policy");
+        assert_eq!(policy, r#""default";q=3;w=3600"#);
+    }
+    assert_eq!(answers[0].header("ratelimit"), r#""default";r=2;t=2400"#);
+    assert_eq!(service.get("/readyz").0, 200);
+
+    let unlimited = place.serve(&["--config", &file, "--rate-limit", "0"]);
+    let answer = unlimited.send("GET", EXAMPLE_PATH, &[], "");
+    assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
+}
+
+#[test]
 fn bad_settings_are_refused_and_named() {
     let place = Place::sqlite();
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
     let nested = place.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
     let broken = place.write("broken.toml", "listen =");
     let value = place.write("value.toml", "pool-size = \"many\"");
-    let cases: [(&[&str], &[&str]); 9] = [
+    let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["serve", "--listn"], &["--listn"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
         (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
+        (window, &["--rate-limit-window-s", "1..=3600"]),
+        (&["serve", "--rate-limit", "1/s"], &["--rate-limit", "1/s"]),
         (&["serve", "--log", "=loud="], &["--log"]),
         (&["serve", "--config", "missing.toml"], &["missing.toml"]),
         (&["serve", "--config", &unknown], &["unknown.toml", "listn"]),

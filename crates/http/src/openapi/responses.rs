@@ -13,7 +13,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 use super::values;
 use crate::problem_kind::{
     BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
-    Kind, OTHER_BOOK, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
+    Kind, OTHER_BOOK, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
 };
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -37,12 +37,13 @@ macro_rules! problems {
 pub(crate) use problems;
 
 /// What every operation may answer with.
-const OF_ALL: [Kind; 9] = [
+const OF_ALL: [Kind; 10] = [
     INVALID_PARAMETER,
     UNAUTHENTICATED,
     INVALID_CREDENTIAL,
     INSUFFICIENT_SCOPE,
     OTHER_BOOK,
+    RATE_LIMITED,
     INTERNAL,
     BUSY,
     UNAVAILABLE,
@@ -78,7 +79,7 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
             401 | 403 => &["WWW-Authenticate"],
             412 => &["ETag"],
             415 => &["Accept-Patch"],
-            503 => &["Retry-After"],
+            429 | 503 => &["Retry-After"],
             _ => &[],
         };
         let response = with_headers(
@@ -266,7 +267,13 @@ fn not_modified(headers: &[&str]) -> (String, RefOr<Response>) {
 fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
     let response = ResponseBuilder::new().description(description);
     let response = with_headers(response, headers);
-    with_headers(response, &["X-Content-Type-Options", "X-Request-Id"])
+    let of_all = [
+        "RateLimit",
+        "RateLimit-Policy",
+        "X-Content-Type-Options",
+        "X-Request-Id",
+    ];
+    with_headers(response, &of_all)
 }
 
 fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
@@ -336,6 +343,22 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             text(
                 "Where the address is, relative to this path",
                 &format!("addresses/{}", values::ADDRESS_ID),
+            ),
+        ),
+        (
+            "RateLimit",
+            text(
+                "How many requests are left now (`r`), and for how many seconds they are enough at \
+                 the rate of the policy (`t`); by draft-ietf-httpapi-ratelimit-headers. There \
+                 where the service limits the rate",
+                r#""default";r=50;t=30"#,
+            ),
+        ),
+        (
+            "RateLimit-Policy",
+            text(
+                "How many requests a client may make (`q`) in how many seconds (`w`)",
+                r#""default";q=100;w=60"#,
             ),
         ),
         (
