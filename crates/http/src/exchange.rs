@@ -55,7 +55,8 @@ where
         let mut response = problem::shape(response, &id);
         let pattern = request
             .as_ref()
-            .map_or_else(|| Pattern::of_path(uri.path()), Pattern::of);
+            .and_then(Pattern::of)
+            .unwrap_or_else(|| Pattern::of_path(uri.path()));
         let (status, duration) = (response.status(), started.elapsed());
         if let Some(metrics) = metrics {
             metrics.answered(pattern, verb, status, kind, duration);
@@ -93,12 +94,12 @@ mod tests {
 
     use actix_web::test::TestRequest;
     use actix_web::{HttpRequest, HttpResponse, web};
-    use addressbook_domain::{Access, MockAddressRepository, RepositoryError};
+    use addressbook_domain::{Access, MockAddressRepository, MockAuthenticator, RepositoryError};
     use serde_json::{Value, json};
     use tracing::subscriber::NoSubscriber;
 
     use super::*;
-    use crate::testing::{answer_with, refusing};
+    use crate::testing::{BOOK, Door, refusing};
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -120,6 +121,14 @@ mod tests {
     }
 
     async fn lines_with(repository: MockAddressRepository, request: TestRequest) -> Vec<Value> {
+        lines_at(&Door::to(repository), known_caller, request).await
+    }
+
+    async fn lines_at(
+        door: &Door,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+        request: TestRequest,
+    ) -> Vec<Value> {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -134,11 +143,17 @@ mod tests {
         let _second = tracing::Dispatch::new(NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
         let request = request.insert_header(("X-Request-Id", "r-1"));
-        answer_with(repository, known_caller, request).await;
+        door.answer_with(routes, request).await;
         drop(guard);
         let text = log.0.lock().unwrap();
         let lines = serde_json::Deserializer::from_slice(&text).into_iter();
         lines.map(Result::unwrap).collect()
+    }
+
+    fn nobody_comes_in() -> MockAuthenticator {
+        let mut authenticator = MockAuthenticator::new();
+        authenticator.expect_is_required().return_const(true);
+        authenticator
     }
 
     /// A route to which the caller comes with a credential.
@@ -176,6 +191,12 @@ mod tests {
             lines,
             [line("POST", "unknown", 404, &lines[0]["duration_ms"])]
         );
+
+        // Turned away before anybody looked for who answers.
+        let nobody = Door::to(MockAddressRepository::new()).guarded(nobody_comes_in());
+        let lines = lines_at(&nobody, |_| (), TestRequest::get().uri(BOOK)).await;
+        let route = "/v1/customers/{customer_id}/addresses";
+        assert_eq!(lines, [line("GET", route, 401, &lines[0]["duration_ms"])]);
     }
 
     #[actix_web::test]

@@ -48,8 +48,9 @@ const STATUSES: [u16; 21] = [
 ];
 
 /// In seconds, from what an inline read takes to what no request should.
-const BUCKETS: [f64; 14] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+const BUCKETS: [f64; 17] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5,
+    2.5, 5.0, 20.0,
 ];
 
 impl HttpMetrics {

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, Resource, web};
 
@@ -31,14 +33,14 @@ impl Pattern {
     ];
 
     /// That of a request which has been on its way to a [`resource`].
-    pub(crate) fn of(request: &HttpRequest) -> Self {
-        request.app_data().copied().unwrap_or(Self::UNKNOWN)
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        request.app_data().copied()
     }
 
-    /// That of a path whose request is gone.
+    /// That of a path whose request did not get so far, or is gone.
     pub(crate) fn of_path(path: &str) -> Self {
-        let mut all = Self::ALL.iter();
-        all.position(|pattern| ResourceDef::new(*pattern).is_match(path))
+        let mut all = RESOURCES.iter();
+        all.position(|resource| resource.is_match(path))
             .map_or(Self::UNKNOWN, Self)
     }
 
@@ -51,6 +53,10 @@ impl Pattern {
         Self::ALL[self.0]
     }
 }
+
+/// All patterns, to be matched.
+static RESOURCES: LazyLock<[ResourceDef; Pattern::ALL.len()]> =
+    LazyLock::new(|| Pattern::ALL.map(ResourceDef::new));
 
 /// A resource whose requests are called by its pattern.
 pub(crate) fn resource(pattern: &str) -> Resource {
@@ -85,11 +91,14 @@ mod tests {
                 let response = answer(method, &path).await;
                 let request = response.request();
                 assert_eq!(request.match_pattern().as_deref(), Some(*pattern));
-                assert_eq!(Pattern::of(request).as_str(), *pattern);
+                let of_request = Pattern::of(request).unwrap();
+                assert_eq!(of_request.as_str(), *pattern);
+                assert_eq!(of_request, Pattern::of_path(&path));
             }
         }
         let response = answer(Method::GET, "/v1/customers/cus_1").await;
-        assert_eq!(Pattern::of(response.request()), Pattern::UNKNOWN);
+        assert_eq!(Pattern::of(response.request()), None);
+        assert_eq!(Pattern::of_path("/v1/customers/cus_1"), Pattern::UNKNOWN);
     }
 
     #[test]

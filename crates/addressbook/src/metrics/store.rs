@@ -45,9 +45,9 @@ const KINDS: [&str; 7] = [
 const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
 
 /// In seconds.
-const BUCKETS: [f64; 14] = [
+const BUCKETS: [f64; 16] = [
     0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
-    5.0,
+    1.5, 2.5, 6.0,
 ];
 
 /// Counts what is asked of a store. Cheap to clone: the clones count together.
