@@ -4,6 +4,7 @@
 mod access;
 mod backup;
 mod demo;
+mod descriptors;
 mod doctor;
 mod export;
 mod format;

@@ -21,7 +21,7 @@ use crate::settings::{
     ListenSettings, LogSettings, MetricsSettings,
 };
 use crate::shutdown::Signals;
-use crate::{ConfigArgument, demo, telemetry};
+use crate::{ConfigArgument, demo, descriptors, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArguments {
@@ -92,6 +92,7 @@ impl ServeArguments {
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
     log_panics();
+    descriptors::take_for(arguments.bounds.max_connections);
     let by_jwt = arguments.jwt.authenticator()?;
     let store = arguments.database.open()?;
     let engine = arguments.database.url()?.engine();

@@ -51,7 +51,7 @@ pub(crate) struct BoundSettings {
     /// Most connections at a time; more wait in the backlog
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CONNECTIONS")]
     #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_connections: u32,
+    pub(crate) max_connections: u32,
 
     /// Most connections that wait to be taken, as far as the system lets them
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_BACKLOG")]

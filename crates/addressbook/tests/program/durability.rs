@@ -41,15 +41,9 @@ fn a_full_disk_is_unavailable_until_there_is_room() {
 
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
-    let program = place.program(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", r#"trap '' XFSZ; ulimit -S -f 8192; exec "$0" "$@""#])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(&place.folder)
-        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
-    let service = Service::start(limited);
+    let limits = "trap '' XFSZ; ulimit -S -f 8192";
+    let program = place.program_under(limits, &["serve", "--listen", "127.0.0.1:0"]);
+    let service = Service::start(program);
     let (created, refused) = create_until_it_fails(&service, "cus_1", 16_000);
     let refused = refused.unwrap();
     assert_eq!(refused.status, 503, "{}", refused.body);

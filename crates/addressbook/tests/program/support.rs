@@ -62,6 +62,19 @@ impl Place {
         command
     }
 
+    /// The program, started by a shell that did something before.
+    pub(crate) fn program_under(&self, limits: &str, arguments: &[&str]) -> Command {
+        let program = self.program(arguments);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!(r#"{limits}; exec "$0" "$@""#)])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(&self.folder)
+            .env("ADDRESSBOOK_DATABASE_URL", &self.database_url);
+        shell
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         self.program(arguments).output().unwrap().into()
     }
