@@ -13,11 +13,14 @@ mod import;
 mod keys;
 mod log_writer;
 mod metrics;
+mod observed;
 mod restore;
 mod serve;
 mod settings;
 mod shutdown;
 mod telemetry;
+#[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
+mod traces;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -17,13 +17,14 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::store::{Observed, PoolMetrics, StoreMetrics};
+use self::store::PoolMetrics;
+pub(crate) use self::store::StoreMetrics;
 use crate::serve::cannot_listen;
 
 /// All that is counted.
 pub(crate) struct Metrics {
     pub(crate) http: HttpMetrics,
-    store: StoreMetrics,
+    pub(crate) store: StoreMetrics,
     registry: Registry,
 }
 
@@ -51,14 +52,6 @@ impl Metrics {
             http,
             store,
             registry,
-        }
-    }
-
-    /// The same repository, counted.
-    pub(crate) fn observe<R>(&self, repository: R) -> Observed<R> {
-        Observed {
-            repository,
-            metrics: self.store.clone(),
         }
     }
 

@@ -16,11 +16,13 @@ use tokio::sync::oneshot;
 
 use crate::access::Doorkeeper;
 use crate::metrics::Metrics;
+use crate::observed::Observed;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
     ListenSettings, LogSettings, MetricsSettings,
 };
 use crate::shutdown::Signals;
+use crate::traces::{TraceSettings, Traces};
 use crate::{ConfigArgument, demo, descriptors, telemetry};
 
 #[derive(Args, Debug)]
@@ -79,6 +81,8 @@ pub(crate) struct ServeArguments {
     log: LogSettings,
     #[command(flatten)]
     metrics: MetricsSettings,
+    #[command(flatten)]
+    traces: TraceSettings,
 }
 
 impl ServeArguments {
@@ -93,15 +97,22 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
     log_panics();
     descriptors::take_for(arguments.bounds.max_connections);
+    let traces = Traces::start(&arguments.traces)?;
     let by_jwt = arguments.jwt.authenticator()?;
     let store = arguments.database.open()?;
     let engine = arguments.database.url()?.engine();
     let in_flight = InFlight::default();
     let metrics_listen = arguments.metrics.metrics_listen.as_deref();
     let metrics = metrics_listen.map(|_| Metrics::of(&store, engine, &in_flight));
-    let repository: Arc<dyn AddressRepository> = match &metrics {
-        Some(metrics) => Arc::new(metrics.observe(store.clone())),
-        None => Arc::new(store.clone()),
+    let counted = metrics.as_ref().map(|metrics| metrics.store.clone());
+    let traced = traces.as_ref().map(|traces| traces.of_store(engine));
+    let repository: Arc<dyn AddressRepository> = match (counted, traced) {
+        (None, None) => Arc::new(store.clone()),
+        (metrics, tracer) => Arc::new(Observed {
+            repository: store.clone(),
+            metrics,
+            tracer,
+        }),
     };
     let service = crate::service_on(repository, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
@@ -122,6 +133,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
             in_flight,
             metrics: metrics.as_ref().map(|metrics| metrics.http.clone()),
             rate_limit: arguments.bounds.rate_limit(),
+            tracer: traces.as_ref().map(Traces::of_requests),
             ..Parts::new(service.clone(), crate::ids())
         };
         let observation = metrics_listen

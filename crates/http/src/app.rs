@@ -8,8 +8,8 @@ use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
 use crate::{
-    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, bounds, cors, exchange, health, openapi,
-    rate_limit, reference, routes,
+    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, cors, exchange,
+    health, openapi, rate_limit, reference, routes,
 };
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -33,6 +33,8 @@ pub struct Parts {
     pub drain: Drain,
     /// Counts what is answered; without, nobody does.
     pub metrics: Option<HttpMetrics>,
+    /// Makes spans of requests; without, nobody does. Without the feature `otlp` there is none.
+    pub tracer: Option<RequestTracer>,
 }
 
 impl Parts {
@@ -48,6 +50,7 @@ impl Parts {
             rate_limit: None,
             drain: Drain::default(),
             metrics: None,
+            tracer: None,
         }
     }
 }
@@ -78,6 +81,7 @@ pub fn app(
         rate_limit,
         drain,
         metrics,
+        tracer,
     } = parts;
     let is_cors = !cors_origins.is_empty();
     let in_flight = Rc::new(in_flight);
@@ -101,6 +105,7 @@ pub fn app(
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
         .wrap_fn(move |request, next| {
-            exchange::around(request, next, &*ids, &drain, metrics.as_ref())
+            let (metrics, tracer) = (metrics.as_ref(), tracer.as_ref());
+            exchange::around(request, next, &*ids, &drain, metrics, tracer)
         })
 }

@@ -15,16 +15,18 @@ use crate::pattern::Pattern;
 use crate::problem::{self, Problem};
 use crate::trace_parent::TraceParent;
 use crate::verb::Verb;
-use crate::{Drain, HttpMetrics, RequestId, panics};
+use crate::{Drain, HttpMetrics, RequestId, RequestTracer, panics, request_span};
 
 /// What every exchange has, whichever handler answers: a request id, problems for errors and
-/// for panics, and one line in the log. Where there are metrics, they count it.
+/// for panics, and one line in the log. Where there are metrics, they count it; where there is a
+/// tracer, it has a span.
 pub(crate) fn around<S, B>(
     request: ServiceRequest,
     next: &S,
     ids: &dyn IdSource,
     drain: &Drain,
     metrics: Option<&Rc<HttpMetrics>>,
+    tracer: Option<&RequestTracer>,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -40,7 +42,8 @@ where
     let busy = Busy::with(&request);
     let last = drain.has_begun();
     let metrics = metrics.cloned();
-    let answer = panics::caught(next.call(request));
+    let span = tracer.and_then(|tracer| tracer.begin(verb, uri.path(), parent));
+    let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
     async move {
         // Where a request was given up, it is gone: only its answer is there.
         let (request, response) = match answer.await {
@@ -61,6 +64,10 @@ where
         if let Some(metrics) = metrics {
             metrics.answered(pattern, verb, status, kind, duration);
         }
+        let credential = caller.access().map(|access| &*access.name);
+        if let Some(span) = span {
+            span.answered(pattern, verb, status, &id, credential);
+        }
         // Says nothing of what a customer has or sent: the route stands for the path.
         tracing::info!(
             method = verb.as_str(),
@@ -68,7 +75,7 @@ where
             status = status.as_u16(),
             duration_ms = duration.as_micros() as f64 / 1000.0,
             request_id = id.as_str(),
-            credential = caller.access().map(|access| &*access.name),
+            credential,
             trace_id = parent.map(|parent| tracing::field::display(parent.trace_id)),
             "request"
         );

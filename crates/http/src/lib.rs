@@ -55,6 +55,8 @@ mod reference;
 mod remove_address;
 mod request_body;
 mod request_id;
+#[cfg_attr(not(feature = "otlp"), path = "no_request_span.rs")]
+mod request_span;
 mod revisions;
 mod routes;
 mod server;
@@ -72,4 +74,5 @@ pub use options::HttpOptions;
 pub use panics::log_panics;
 pub use rate_limit::RateLimit;
 pub use request_id::RequestId;
+pub use request_span::RequestTracer;
 pub use server::{ServerOptions, listen};

@@ -12,7 +12,7 @@ pub(crate) struct Pattern(usize);
 
 impl Pattern {
     /// Every path that is not answered.
-    const UNKNOWN: Self = Self(0);
+    pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All of them, by number.
     pub(crate) const ALL: [&str; 14] = [

@@ -9,11 +9,15 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceParent {
     pub(crate) trace_id: TraceId,
+    /// The caller's span; not zero.
+    pub(crate) parent_id: u64,
+    /// Whether the caller records the trace.
+    pub(crate) sampled: bool,
 }
 
 /// Names a whole trace; not zero. Written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TraceId(u128);
+pub(crate) struct TraceId(pub(crate) u128);
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,14 +43,17 @@ impl TraceParent {
         let (known, more) = text.split_at_checked(55)?;
         let mut parts = known.split('-');
         let mut part = |len| parts.next().and_then(|part| hexadecimal(part, len));
-        let (version, trace_id, parent_id, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        let (version, trace_id, parent_id, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
         let may_have_more = version != 0 && more.starts_with('-');
         let valid = version != 0xff
             && trace_id != 0
             && parent_id != 0
             && (more.is_empty() || may_have_more);
-        let trace_id = TraceId(trace_id);
-        valid.then_some(Self { trace_id })
+        valid.then_some(Self {
+            trace_id: TraceId(trace_id),
+            parent_id: u64::try_from(parent_id).ok()?,
+            sampled: flags & 1 == 1,
+        })
     }
 }
 
@@ -65,24 +72,44 @@ mod tests {
 
     const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-    fn trace_id_of(sent: &[&str]) -> Option<String> {
+    fn parent_of(sent: &[&str]) -> Option<TraceParent> {
         let mut headers = HeaderMap::new();
         for value in sent {
             headers.append(HEADER, HeaderValue::from_str(value).unwrap());
         }
-        TraceParent::of(&headers).map(|parent| parent.trace_id.to_string())
+        TraceParent::of(&headers)
     }
 
     #[test]
     fn the_trace_is_taken_over() {
-        for sent in [
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+        for (sent, sampled) in [
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                true,
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+                false,
+            ),
+            // Flags that are not there yet.
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fe",
+                false,
+            ),
             // A version that is not there yet, which may say more.
-            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes",
+            (
+                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                true,
+            ),
+            (
+                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes",
+                true,
+            ),
         ] {
-            assert_eq!(trace_id_of(&[sent]).as_deref(), Some(TRACE_ID), "{sent}");
+            let parent = parent_of(&[sent]).unwrap();
+            assert_eq!(parent.trace_id.to_string(), TRACE_ID, "{sent}");
+            assert_eq!(parent.parent_id, 0x00f0_67aa_0ba9_02b7, "{sent}");
+            assert_eq!(parent.sampled, sampled, "{sent}");
         }
     }
 
@@ -105,11 +132,11 @@ mod tests {
             "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\t-",
         ] {
-            assert_eq!(trace_id_of(&[sent]), None, "{sent}");
+            assert_eq!(parent_of(&[sent]), None, "{sent}");
         }
-        assert_eq!(trace_id_of(&[]), None);
+        assert_eq!(parent_of(&[]), None);
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace_id_of(&[valid, valid]), None);
+        assert_eq!(parent_of(&[valid, valid]), None);
         let umlaut = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0ä";
         assert_eq!(TraceParent::parse(umlaut), None);
     }

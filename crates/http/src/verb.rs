@@ -10,7 +10,8 @@ impl Verb {
     pub(crate) const ALL: [&str; 10] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "other",
     ];
-    const OTHER: Self = Self(Self::ALL.len() - 1);
+    /// Every one that is not standard.
+    pub(crate) const OTHER: Self = Self(Self::ALL.len() - 1);
 
     pub(crate) fn of(method: &Method) -> Self {
         let mut all = Self::ALL.iter();

@@ -1,45 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use addressbook_adapters::DieselAddressRepository;
-use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change, Commit,
-    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
-    RepositoryError, RevisionRange, Scan, Timestamp,
-};
-use async_trait::async_trait;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-/// What is asked of a store, by the names of the port's methods.
-const OPERATIONS: [&str; 10] = [
-    "list",
-    "page_of",
-    "head",
-    "find",
-    "commit",
-    "revisions",
-    "idempotency_record",
-    "prune_idempotency_records",
-    "erase",
-    "scan",
-];
-
-/// How a store fails.
-const KINDS: [&str; 7] = [
-    "conflict",
-    "book_full",
-    "key_taken",
-    "busy",
-    "unavailable",
-    "corrupt",
-    "internal",
-];
+use crate::observed::{KINDS, OPERATIONS};
 
 /// How a store changes.
 const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
@@ -72,30 +43,16 @@ impl Default for StoreMetrics {
 }
 
 impl StoreMetrics {
-    async fn observe<T>(
-        &self,
-        operation: usize,
-        asked: impl Future<Output = Result<T, RepositoryError>>,
-    ) -> Result<T, RepositoryError> {
-        let started = Instant::now();
-        let answer = asked.await;
-        self.0.seconds[operation].observe(started.elapsed().as_secs_f64());
-        if let Err(error) = &answer {
-            let kind = match error {
-                RepositoryError::Conflict { .. } => 0,
-                RepositoryError::BookFull { .. } => 1,
-                RepositoryError::KeyTaken => 2,
-                RepositoryError::Busy(_) => 3,
-                RepositoryError::Unavailable(_) => 4,
-                RepositoryError::Corrupt(_) => 5,
-                RepositoryError::Internal(_) => 6,
-            };
+    /// An operation took so long, and failed in one of [`KINDS`].
+    pub(crate) fn asked(&self, operation: usize, took: Duration, failure: Option<usize>) {
+        self.0.seconds[operation].observe(took.as_secs_f64());
+        if let Some(kind) = failure {
             self.0.errors[kind].fetch_add(1, Ordering::Relaxed);
         }
-        answer
     }
 
-    fn written(&self, write: usize, count: u64) {
+    /// So many addresses changed in one of the ways, or a customer was erased.
+    pub(crate) fn written(&self, write: usize, count: u64) {
         self.0.writes[write].fetch_add(count, Ordering::Relaxed);
     }
 }
@@ -136,105 +93,6 @@ impl Collector for StoreMetrics {
             }
         }
         Ok(())
-    }
-}
-
-/// A repository of which is counted what is asked. Whether it is ready is not: that is asked
-/// by whoever watches.
-pub(crate) struct Observed<R> {
-    pub(crate) repository: R,
-    pub(crate) metrics: StoreMetrics,
-}
-
-#[async_trait]
-impl<R: AddressRepository> AddressRepository for Observed<R> {
-    async fn list(
-        &self,
-        customer_id: &CustomerId,
-        page: &PageRequest,
-    ) -> Result<AddressPage, RepositoryError> {
-        let asked = self.repository.list(customer_id, page);
-        self.metrics.observe(0, asked).await
-    }
-
-    async fn page_of(
-        &self,
-        customer_id: &CustomerId,
-        listing: &Listing,
-    ) -> Result<AddressPage, RepositoryError> {
-        let asked = self.repository.page_of(customer_id, listing);
-        self.metrics.observe(1, asked).await
-    }
-
-    async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        let asked = self.repository.head(customer_id);
-        self.metrics.observe(2, asked).await
-    }
-
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        let asked = self.repository.find(lookups);
-        self.metrics.observe(3, asked).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
-        let mut writes = [0; 3];
-        for change in &commit.changes {
-            match change {
-                Change::Create(_) => writes[0] += 1,
-                Change::Replace { .. } => writes[1] += 1,
-                Change::Remove(_) => writes[2] += 1,
-            }
-        }
-        let asked = self.repository.commit(commit);
-        self.metrics.observe(4, asked).await?;
-        for (write, count) in writes.into_iter().enumerate() {
-            self.metrics.written(write, count);
-        }
-        Ok(())
-    }
-
-    async fn revisions(
-        &self,
-        customer_id: &CustomerId,
-        id: &AddressId,
-        range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
-        let asked = self.repository.revisions(customer_id, id, range);
-        self.metrics.observe(5, asked).await
-    }
-
-    async fn idempotency_record(
-        &self,
-        customer_id: &CustomerId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
-        let asked = self.repository.idempotency_record(customer_id, key);
-        self.metrics.observe(6, asked).await
-    }
-
-    async fn prune_idempotency_records(
-        &self,
-        before: Timestamp,
-        limit: u32,
-    ) -> Result<u64, RepositoryError> {
-        let asked = self.repository.prune_idempotency_records(before, limit);
-        self.metrics.observe(7, asked).await
-    }
-
-    async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
-        let asked = self.repository.erase(customer_id);
-        let erased = self.metrics.observe(8, asked).await?;
-        self.metrics.written(3, 1);
-        Ok(erased)
-    }
-
-    async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
-        let asked = self.repository.scan(scan);
-        self.metrics.observe(9, asked).await
-    }
-
-    async fn ready(&self) -> Result<(), RepositoryError> {
-        self.repository.ready().await
     }
 }
 
@@ -295,11 +153,14 @@ fn encode(
 
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::MockAddressRepository;
+    use addressbook_domain::{
+        AddressRepository, CustomerId, MockAddressRepository, RepositoryError,
+    };
     use prometheus_client::encoding::prometheus_text;
     use prometheus_client::registry::Registry;
 
     use super::*;
+    use crate::observed::Observed;
 
     #[actix_web::test]
     async fn every_failure_is_counted_by_its_kind() {
@@ -324,7 +185,8 @@ mod tests {
             let metrics = StoreMetrics::default();
             let observed = Observed {
                 repository,
-                metrics: metrics.clone(),
+                metrics: Some(metrics.clone()),
+                tracer: None,
             };
             let customer_id = CustomerId::parse("cus_1").unwrap();
             observed.head(&customer_id).await.unwrap_err();

@@ -33,7 +33,7 @@ const HEADERS: [(&str, &str); 9] = [
 ];
 
 /// The service, with all that it says.
-struct Watched {
+pub(crate) struct Watched {
     service: Service,
     log: JoinHandle<String>,
     /// What the service made up itself and gave to clients.
@@ -43,14 +43,14 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(place: &Place, format: &str) -> Self {
+    pub(crate) fn start(place: &Place, format: &str, settings: &[&str]) -> Self {
         let entry = BODY.replacen(
             '{',
             &format!(r#"{{"customer_id":"cus_canary_customer","id":"{ID}","#),
             1,
         );
         place.run_with_input(&["import", "-"], &entry).succeeds();
-        let program = place.program(&[
+        let mut program = place.program(&[
             "serve",
             "--listen=127.0.0.1:0",
             "--log=trace,actix_http=trace,actix_http::h1=trace,mio=trace",
@@ -62,6 +62,7 @@ impl Watched {
             "--lock-timeout-ms=300",
             "--statement-timeout-ms=300",
         ]);
+        program.args(settings);
         // A file that may not grow is an error then, and not the end.
         let mut patient = Command::new("sh");
         patient
@@ -102,7 +103,7 @@ impl Watched {
     }
 
     /// Everything that one may ask for, rightly and wrongly.
-    fn ask_everything(&mut self) {
+    pub(crate) fn ask_everything(&mut self) {
         let address = format!("{BOOK}/{ID}");
         let tag = self
             .send("GET", &address, &[], "")
@@ -208,7 +209,7 @@ impl Watched {
         }
     }
 
-    fn erase(&mut self) {
+    pub(crate) fn erase(&mut self) {
         let address = format!("{BOOK}/{ID}");
         self.send("DELETE", &address, &[], "");
         self.send("DELETE", &address, &[("If-Match", "*")], "");
@@ -218,7 +219,7 @@ impl Watched {
     }
 
     /// What a store that fails does to requests of all kinds.
-    fn meet_failure(&mut self) {
+    pub(crate) fn meet_failure(&mut self) {
         self.send("GET", BOOK, &[], "");
         self.send("GET", &format!("{BOOK}?q=canary"), &[], "");
         self.send("GET", &format!("{BOOK}/{ID}"), &[], "");
@@ -235,8 +236,8 @@ impl Watched {
         self.send("GET", "/readyz", &[], "");
     }
 
-    /// Ends it, and looks through all that it said.
-    fn end_without_a_canary(mut self, statuses: &[u16]) {
+    /// Ends it, and looks through all that it said, and `sent` elsewhere.
+    pub(crate) fn end_without_a_canary(mut self, statuses: &[u16], sent: impl FnOnce() -> String) {
         self.service.signal("TERM");
         assert!(self.service.child.wait().unwrap().success());
         let mut said = self.log.join().unwrap();
@@ -254,6 +255,7 @@ impl Watched {
             "{:?}",
             self.made
         );
+        said.push_str(&sent());
         let planted = || {
             CANARIES
                 .into_iter()
@@ -274,7 +276,7 @@ impl Watched {
 #[case::json("json")]
 fn on_sqlite_no_canary_sings(#[case] format: &str) {
     let place = Place::sqlite();
-    let mut watched = Watched::start(&place, format);
+    let mut watched = Watched::start(&place, format, &[]);
     watched.ask_everything();
     if cfg!(target_os = "linux") {
         // As a full disk.
@@ -290,9 +292,12 @@ fn on_sqlite_no_canary_sings(#[case] format: &str) {
         limit("unlimited");
     }
     watched.erase();
-    watched.end_without_a_canary(&[
-        200, 201, 204, 304, 400, 404, 405, 409, 412, 413, 415, 422, 428,
-    ]);
+    watched.end_without_a_canary(
+        &[
+            200, 201, 204, 304, 400, 404, 405, 409, 412, 413, 415, 422, 428,
+        ],
+        String::new,
+    );
 }
 
 #[rstest]
@@ -300,7 +305,7 @@ fn on_sqlite_no_canary_sings(#[case] format: &str) {
 #[case::json("json")]
 fn on_postgres_no_canary_sings(#[case] format: &str) {
     let place = Place::postgres();
-    let mut watched = Watched::start(&place, format);
+    let mut watched = Watched::start(&place, format, &[]);
     watched.ask_everything();
 
     let server = PostgresServer::shared();
@@ -340,7 +345,10 @@ fn on_postgres_no_canary_sings(#[case] format: &str) {
     let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");
     server.query(&elsewhere, &drop).unwrap();
     watched.meet_failure();
-    watched.end_without_a_canary(&[
-        200, 201, 204, 304, 400, 404, 405, 409, 412, 413, 415, 422, 428, 500, 503,
-    ]);
+    watched.end_without_a_canary(
+        &[
+            200, 201, 204, 304, 400, 404, 405, 409, 412, 413, 415, 422, 428, 500, 503,
+        ],
+        String::new,
+    );
 }

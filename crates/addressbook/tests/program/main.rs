@@ -23,4 +23,6 @@ mod serve;
 mod settings;
 mod shutdown;
 mod support;
+#[cfg(feature = "otlp")]
+mod traces;
 mod weather;

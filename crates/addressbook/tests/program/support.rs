@@ -55,7 +55,8 @@ impl Place {
             .current_dir(&self.folder)
             .env_remove("DATABASE_URL");
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ADDRESSBOOK_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("ADDRESSBOOK_") || text.starts_with("OTEL_") {
                 command.env_remove(name);
             }
         }

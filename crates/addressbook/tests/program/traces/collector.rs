@@ -1,0 +1,140 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+use prost::Message;
+
+/// A collector that keeps what it is sent.
+pub(super) struct Collector {
+    /// Where it is, for `--otlp-endpoint`.
+    pub(super) endpoint: String,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    status: u16,
+    heads: Vec<String>,
+    bodies: Vec<Vec<u8>>,
+}
+
+impl Collector {
+    pub(super) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let kept = Arc::new(Mutex::new(Kept {
+            status: 200,
+            ..Kept::default()
+        }));
+        let keeper = Arc::clone(&kept);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                take(stream.unwrap(), &keeper);
+            }
+        });
+        Self { endpoint, kept }
+    }
+
+    /// From now on it answers like this.
+    pub(super) fn answer(&self, status: u16) {
+        self.kept.lock().unwrap().status = status;
+    }
+
+    /// The heads of all requests that came.
+    pub(super) fn heads(&self) -> Vec<String> {
+        self.kept.lock().unwrap().heads.clone()
+    }
+
+    /// Everything that came, byte for byte as far as it is text.
+    pub(super) fn text(&self) -> String {
+        let kept = self.kept.lock().unwrap();
+        let bodies = kept.bodies.iter().map(|body| String::from_utf8_lossy(body));
+        let heads = kept.heads.iter().map(|head| head.as_str().into());
+        heads.chain(bodies).collect::<Vec<_>>().join("\n")
+    }
+
+    fn messages(&self) -> Vec<ExportTraceServiceRequest> {
+        let kept = self.kept.lock().unwrap();
+        let bodies = kept.bodies.iter();
+        bodies
+            .map(|body| ExportTraceServiceRequest::decode(&**body).unwrap())
+            .collect()
+    }
+
+    /// The attributes of who sent the spans.
+    pub(super) fn resource(&self) -> Vec<String> {
+        let messages = self.messages();
+        let resource = messages[0].resource_spans[0].resource.as_ref();
+        attributes(&resource.unwrap().attributes)
+    }
+
+    /// The spans that came, in the order in which they ended.
+    pub(super) fn spans(&self) -> Vec<Span> {
+        self.messages()
+            .into_iter()
+            .flat_map(|message| message.resource_spans)
+            .flat_map(|resource| resource.scope_spans)
+            .flat_map(|scope| scope.spans)
+            .collect()
+    }
+}
+
+fn take(mut stream: TcpStream, kept: &Mutex<Kept>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap() == 0 {
+            return;
+        }
+    }
+    let length = head
+        .to_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    let mut kept = kept.lock().unwrap();
+    kept.heads.push(head);
+    if kept.status == 200 {
+        kept.bodies.push(body);
+    }
+    let status = kept.status;
+    let answer = format!("HTTP/1.1 {status} \r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(answer.as_bytes()).unwrap();
+}
+
+/// Attributes as `key=value`, by key.
+pub(super) fn attributes(attributes: &[KeyValue]) -> Vec<String> {
+    let mut all: Vec<_> = attributes
+        .iter()
+        .map(|attribute| {
+            let value = attribute.value.as_ref().and_then(|any| any.value.as_ref());
+            match value {
+                Some(Value::StringValue(text)) => format!("{}={text}", attribute.key),
+                Some(Value::IntValue(number)) => format!("{}={number}", attribute.key),
+                other => format!("{}={other:?}", attribute.key),
+            }
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+/// All that a span says but ids and times: kind, name, whether it failed, attributes.
+pub(super) fn told(span: &Span) -> String {
+    let kind = SpanKind::try_from(span.kind).unwrap();
+    let status = span.status.as_ref().map_or(0, |status| status.code);
+    let failed = match StatusCode::try_from(status).unwrap() {
+        StatusCode::Unset => "",
+        StatusCode::Ok => " ok",
+        StatusCode::Error => " failed",
+    };
+    assert!(span.events.is_empty() && span.links.is_empty(), "{span:?}");
+    let kind = kind.as_str_name().trim_start_matches("SPAN_KIND_");
+    let attributes = attributes(&span.attributes).join(" ");
+    format!("{kind} {}{failed}: {attributes}", span.name)
+}
