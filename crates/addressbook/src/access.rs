@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::rt::time::sleep;
-use addressbook_adapters::{DieselAddressRepository, JwtAuthenticator, SystemClock};
+use addressbook_adapters::{JwtAuthenticator, SystemClock};
 use addressbook_domain::{
-    Access, ApiKeyService, ApiToken, Authenticator, KeyAuthenticator, RepositoryError,
+    Access, ApiKeyRepository, ApiKeyService, ApiToken, Authenticator, KeyAuthenticator,
+    RepositoryError,
 };
 use anyhow::bail;
 use async_trait::async_trait;
@@ -31,17 +32,17 @@ const LOOK_INTERVAL: Duration = KeyAuthenticator::LIFETIME;
 const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
 
 impl Doorkeeper {
-    /// The one for a database. A key that was revoked counts, too: whoever takes the last one
+    /// The one for the keys of a repository. A key that was revoked counts, too: whoever takes the last one
     /// back does not mean to let everybody in.
     pub(crate) async fn of(
-        store: &DieselAddressRepository,
+        repository: Arc<dyn ApiKeyRepository>,
         by_jwt: Option<JwtAuthenticator<SystemClock>>,
     ) -> anyhow::Result<Self> {
-        let keys = crate::api_keys(store);
+        let keys = crate::api_keys(repository.clone());
         let is_required = (by_jwt.is_some() || keys.any().await?).into();
         Ok(Self {
             keys,
-            by_key: KeyAuthenticator::new(Arc::new(store.clone()), Arc::new(SystemClock)),
+            by_key: KeyAuthenticator::new(repository, Arc::new(SystemClock)),
             by_jwt,
             is_required,
         })

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_adapters::SystemClock;
@@ -86,7 +87,7 @@ struct StoreArguments {
 
 impl StoreArguments {
     fn open(&self) -> anyhow::Result<ApiKeyService> {
-        Ok(crate::api_keys(&self.database.open()?))
+        Ok(crate::api_keys(Arc::new(self.database.open()?)))
     }
 }
 

@@ -27,8 +27,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use addressbook_adapters::{DieselAddressRepository, OsSecrets, SystemClock, UlidSource};
-use addressbook_domain::{AddressRepository, AddressService, ApiKeyService, ServiceLimits};
+use addressbook_adapters::{OsSecrets, SystemClock, UlidSource};
+use addressbook_domain::{
+    AddressRepository, AddressService, ApiKeyRepository, ApiKeyService, ServiceLimits,
+};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -153,9 +155,13 @@ fn service_on(repository: Arc<dyn AddressRepository>, limits: ServiceLimits) -> 
 }
 
 /// The API keys of a database.
-fn api_keys(store: &DieselAddressRepository) -> ApiKeyService {
-    let (store, secrets) = (Arc::new(store.clone()), Arc::new(OsSecrets));
-    ApiKeyService::new(store, Arc::new(SystemClock), ids(), secrets)
+fn api_keys(repository: Arc<dyn ApiKeyRepository>) -> ApiKeyService {
+    ApiKeyService::new(
+        repository,
+        Arc::new(SystemClock),
+        ids(),
+        Arc::new(OsSecrets),
+    )
 }
 
 /// New identifiers, of addresses and of requests.

@@ -3,17 +3,18 @@
 use std::time::Instant;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change, Commit,
-    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
-    RepositoryError, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
+    ApiKeyRepository, BookHead, Change, Commit, CustomerId, Erased, IdempotencyKey,
+    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, RevisionRange, Scan,
+    Timestamp, TokenDigest,
 };
 use async_trait::async_trait;
 
 use crate::metrics::StoreMetrics;
 use crate::traces::StoreTracer;
 
-/// What is asked of a store, by the names of the port's methods.
-pub(crate) const OPERATIONS: [&str; 10] = [
+/// What is asked of a store, by the names of the ports' methods.
+pub(crate) const OPERATIONS: [&str; 15] = [
     "list",
     "page_of",
     "head",
@@ -24,6 +25,11 @@ pub(crate) const OPERATIONS: [&str; 10] = [
     "prune_idempotency_records",
     "erase",
     "scan",
+    "add_key",
+    "find_key",
+    "list_keys",
+    "revoke_key",
+    "record_uses",
 ];
 
 /// How a store fails.
@@ -174,5 +180,37 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
 
     async fn ready(&self) -> Result<(), RepositoryError> {
         self.repository.ready().await
+    }
+}
+
+#[async_trait]
+impl<R: ApiKeyRepository> ApiKeyRepository for Observed<R> {
+    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
+        self.observe(10, self.repository.add(key)).await
+    }
+
+    async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {
+        self.observe(11, self.repository.find(digest)).await
+    }
+
+    async fn list(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, RepositoryError> {
+        let asked = self.repository.list(after, limit);
+        self.observe(12, asked).await
+    }
+
+    async fn revoke(
+        &self,
+        id: &ApiKeyId,
+        at: Timestamp,
+    ) -> Result<Option<ApiKey>, RepositoryError> {
+        self.observe(13, self.repository.revoke(id, at)).await
+    }
+
+    async fn record_uses(&self, uses: Vec<(ApiKeyId, Timestamp)>) -> Result<(), RepositoryError> {
+        self.observe(14, self.repository.record_uses(uses)).await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use addressbook_domain::{AddressRepository, AddressService, Authenticator as _};
+use addressbook_domain::{AddressRepository, AddressService, ApiKeyRepository, Authenticator as _};
 use addressbook_http::{HttpOptions, InFlight, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
@@ -106,18 +106,18 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let metrics = metrics_listen.map(|_| Metrics::of(&store, engine, &in_flight));
     let counted = metrics.as_ref().map(|metrics| metrics.store.clone());
     let traced = traces.as_ref().map(|traces| traces.of_store(engine));
-    let repository: Arc<dyn AddressRepository> = match (counted, traced) {
-        (None, None) => Arc::new(store.clone()),
-        (metrics, tracer) => Arc::new(Observed {
-            repository: store.clone(),
+    let (addresses, keys) = match (counted, traced) {
+        (None, None) => ports(store),
+        (metrics, tracer) => ports(Observed {
+            repository: store,
             metrics,
             tracer,
         }),
     };
-    let service = crate::service_on(repository, arguments.limits.limits());
+    let service = crate::service_on(addresses, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
         let listen = &arguments.listen.listen;
-        let doorkeeper = Arc::new(Doorkeeper::of(&store, by_jwt).await?);
+        let doorkeeper = Arc::new(Doorkeeper::of(keys, by_jwt).await?);
         doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
             demo::load(&service).await?;
@@ -172,6 +172,15 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         }
         anyhow::Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A store by its two ports.
+fn ports<R>(store: R) -> (Arc<dyn AddressRepository>, Arc<dyn ApiKeyRepository>)
+where
+    R: AddressRepository + ApiKeyRepository + 'static,
+{
+    let store = Arc::new(store);
+    (store.clone(), store)
 }
 
 /// Why there is no service at an address, and what to do.

@@ -116,3 +116,21 @@ fn an_address_in_use_is_named_with_the_way_out() {
             "Address already in use",
         ]);
 }
+
+#[test]
+fn what_is_asked_for_keys_is_counted_too() {
+    let place = Place::sqlite();
+    let key = place.run(&[
+        "keys",
+        "create",
+        "--name=checkout",
+        "--scope=addresses:read",
+    ]);
+    let authorization = format!("Bearer {}", key.succeeds().stdout.trim());
+    let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);
+    let headers = [("Authorization", &*authorization)];
+    assert_eq!(service.send("GET", BOOK, &headers, "").status, 200);
+    let (_, text) = get(&metrics_url(&service));
+    let asked = "addressbook_store_operation_duration_seconds_count{operation=\"find_key\"} 1\n";
+    assert!(text.contains(asked), "{text}");
+}

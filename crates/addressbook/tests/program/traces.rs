@@ -131,12 +131,13 @@ fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[cas
     let (known, strangers): (Vec<_>, Vec<_>) = spans
         .iter()
         .map(told)
+        // Now and then the store is asked again for the key: how often is a matter of time.
+        .filter(|span| *span != store("find_key"))
         .partition(|span| request_ids(span) || span.starts_with("CLIENT"));
     assert_eq!(known, expected);
-    // Whoever is turned away at the gate comes to no route.
     assert_eq!(strangers.len(), 1, "{strangers:?}");
-    let stranger = "SERVER GET: addressbook.request_id=01";
-    assert!(strangers[0].starts_with(stranger), "{strangers:?}");
+    let stranger = format!("SERVER GET {book}: addressbook.request_id=01");
+    assert!(strangers[0].starts_with(&stranger), "{strangers:?}");
 
     let below = |name: &str, parent: &str| {
         let (span, parent) = (named(&spans, name), named(&spans, parent));
@@ -146,6 +147,7 @@ fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[cas
         assert!(span.start_time_unix_nano <= span.end_time_unix_nano);
         assert!(span.end_time_unix_nano <= parent.end_time_unix_nano);
     };
+    assert!(spans.iter().any(|span| span.name == "store find_key"));
     below("store commit", &format!("POST {book}"));
     below("store list", &format!("GET /api{book}"));
     below("store erase", &format!("DELETE {book}"));
