@@ -19,6 +19,31 @@ pub fn query(path: &Path, sql: &str) -> Result<String, String> {
     run(path, sql).map_err(|error| error.to_string())
 }
 
+/// A program that writes and does not end: as long as this is kept, nobody else writes.
+#[derive(Debug)]
+pub struct WriteLock {
+    /// Closing it ends its transaction.
+    _connection: Connection,
+}
+
+impl WriteLock {
+    /// Waits for the lock as long as others need.
+    ///
+    /// # Panics
+    /// When SQLite does not give it within half a minute.
+    #[track_caller]
+    pub fn take(path: &Path) -> Self {
+        let begun = Connection::open(path).and_then(|connection| {
+            connection.busy_timeout(PATIENCE)?;
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            Ok(connection)
+        });
+        Self {
+            _connection: begun.unwrap(),
+        }
+    }
+}
+
 fn run(path: &Path, sql: &str) -> rusqlite::Result<String> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::support::{Place, Service};
 
 /// The private key of who issues tokens.
-fn issuer() -> EncodingKey {
+pub(crate) fn issuer() -> EncodingKey {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
     EncodingKey::from_ed_der(pkcs8.as_ref())
 }
 
 /// The file with its public key.
-fn jwks(issuer: &EncodingKey) -> String {
+pub(crate) fn jwks(issuer: &EncodingKey) -> String {
     let jwk = Jwk::from_encoding_key(issuer, Algorithm::EdDSA).unwrap();
     json!({ "keys": [jwk] }).to_string()
 }
@@ -23,7 +23,7 @@ fn jwks(issuer: &EncodingKey) -> String {
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
-const SETTINGS: [&str; 6] = [
+pub(crate) const SETTINGS: [&str; 6] = [
     "--jwt-keys",
     "jwks.json",
     "--jwt-issuer",
@@ -33,7 +33,7 @@ const SETTINGS: [&str; 6] = [
 ];
 
 /// A token of the customer `cus_1`, to read, with some claims replaced.
-fn token(issuer: &EncodingKey, changes: &Value) -> String {
+pub(crate) fn token(issuer: &EncodingKey, changes: &Value) -> String {
     #[expect(
         clippy::disallowed_methods,
         reason = "the program that is tested goes by the machine's time"

@@ -2,25 +2,10 @@
 
 use rstest::rstest;
 
-use crate::support::{Place, Service};
+use crate::support::{Place, get};
 
 const BOOK: &str = "/v1/customers/cus_canary/addresses";
 const ADDRESS: &str = r#"{"region":"canary","city":"canary","country":"RW"}"#;
-
-fn get(url: &str) -> (u16, String) {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent: ureq::Agent = config.proxy(None).build().into();
-    let mut answer = agent.get(url).call().unwrap();
-    let status = answer.status().as_u16();
-    (status, answer.body_mut().read_to_string().unwrap())
-}
-
-/// Where the banner says that the metrics are.
-fn metrics_url(service: &Service) -> String {
-    let mut lines = service.banner.lines();
-    let line = lines.find(|line| line.contains("metrics")).unwrap();
-    line.split_whitespace().last().unwrap().to_owned()
-}
 
 /// The names and labels of what is measured, without values.
 fn names(text: &str) -> Vec<&str> {
@@ -46,7 +31,7 @@ fn metrics_have_an_address_of_their_own(#[case] place: Place) {
     assert_eq!(service.send("GET", &bad, &[], "").status, 400);
     assert_eq!(service.get("/metrics").0, 404);
 
-    let url = metrics_url(&service);
+    let url = service.metrics_url();
     let (status, text) = get(&url);
     assert_eq!(status, 200);
     assert_eq!(get(&url.replace("/metrics", BOOK)).0, 404);
@@ -130,7 +115,7 @@ fn what_is_asked_for_keys_is_counted_too() {
     let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);
     let headers = [("Authorization", &*authorization)];
     assert_eq!(service.send("GET", BOOK, &headers, "").status, 200);
-    let (_, text) = get(&metrics_url(&service));
+    let (_, text) = get(&service.metrics_url());
     let asked = "addressbook_store_operation_duration_seconds_count{operation=\"find_key\"} 1\n";
     assert!(text.contains(asked), "{text}");
 }

@@ -238,6 +238,13 @@ impl Service {
         assert!(kill.unwrap().success());
     }
 
+    /// Where the banner says that the metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        let mut lines = self.banner.lines();
+        let line = lines.find(|line| line.contains("metrics")).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    }
+
     /// The status and body of a GET.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let answer = self.send("GET", path, &[], "");
@@ -287,6 +294,15 @@ impl Service {
             body: response.body_mut().read_to_string()?,
         })
     }
+}
+
+/// The status and body of a GET, wherever it goes.
+pub(crate) fn get(url: &str) -> (u16, String) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent: ureq::Agent = config.proxy(None).build().into();
+    let mut answer = agent.get(url).call().unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.body_mut().read_to_string().unwrap())
 }
 
 /// What the service answered.
