@@ -1,0 +1,122 @@
+//! What the log gets of panics, in a process of its own: what to do at a panic is one for all.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::{future, panic, thread};
+
+use actix_web::{rt, web};
+use addressbook_domain::{MockAddressRepository, RepositoryError};
+use addressbook_http::{Parts, ServerOptions, listen, log_panics};
+use addressbook_testkit::{SequenceIds, service};
+use serde_json::Value;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    }
+
+    /// The lines of panics since the last time.
+    fn panics(&self) -> Vec<Value> {
+        let text = std::mem::take(&mut *self.0.lock().unwrap());
+        let text = String::from_utf8(text).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("panicked") || line.contains("canary"));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn status(url: &str) -> u16 {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent: ureq::Agent = config.proxy(None).build().into();
+    agent.get(url).call().unwrap().status().as_u16()
+}
+
+#[actix_web::test]
+async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
+    let log = Log::start();
+    log_panics();
+
+    let mut repository = MockAddressRepository::new();
+    let check = || -> Result<(), RepositoryError> { panic!("a canary of a customer") };
+    repository.expect_ready().returning(check);
+    let parts = Parts::new(
+        service(Arc::new(repository)),
+        Arc::new(SequenceIds::default()),
+    );
+    let options = ServerOptions {
+        workers: 1,
+        ..ServerOptions::default()
+    };
+    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    let url = |path| format!("http://{}{path}", addresses[0]);
+
+    // On a thread that answers requests, on one that waits for databases, and on any other.
+    let ready = url("/readyz");
+    let answered = web::block(move || [status(&ready), status(&ready)]).await;
+    let of_requests = log.panics();
+    let waited = web::block(|| panic!("a canary of a customer")).await;
+    let other = thread::Builder::new().name("other".into());
+    let other = other.spawn(|| panic!("a canary of a customer")).unwrap();
+    let other = other.join();
+    let of_others = log.panics();
+    // From here on a failure of this test is told.
+    drop(panic::take_hook());
+
+    let all = format!("{of_requests:?} {of_others:?}");
+    assert!(!all.contains("canary"), "{all}");
+    assert_eq!(answered.unwrap(), [500, 500]);
+    assert!(waited.is_err() && other.is_err());
+    assert_eq!(of_requests.len(), 2, "{of_requests:?}");
+    for line in &of_requests {
+        assert_eq!(line["message"], "request failed");
+        assert!(line["request_id"].is_string());
+        let cause = line["cause"].as_str().unwrap();
+        assert!(
+            cause.starts_with("panicked at ") && cause.contains(".rs:"),
+            "{cause}"
+        );
+    }
+    assert_eq!(of_others.len(), 2, "{of_others:?}");
+    for line in &of_others {
+        assert_eq!(
+            (&line["level"], &line["message"]),
+            (&"ERROR".into(), &"panicked".into())
+        );
+        assert!(
+            line["place"].as_str().unwrap().contains("panics.rs:"),
+            "{line}"
+        );
+    }
+    assert_eq!(of_others[1]["thread"], "other");
+    let alive = url("/livez");
+    assert_eq!(web::block(move || status(&alive)).await.unwrap(), 200);
+}
