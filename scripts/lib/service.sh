@@ -49,6 +49,12 @@ start_postgres() {
     ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/initdb" --pgdata="$folder/data" --username=postgres \
         --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 ||
         { cat "$folder/initdb.log" >&2 && return 1; }
+    run_postgres
+}
+
+# Runs the server that was started before, once it has stopped.
+run_postgres() {
+    local folder=$place/postgres
     ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
         -c listen_addresses= -c fsync=off >"$folder/postgres.log" 2>&1 &
     postgres_pid=$!
