@@ -8,8 +8,9 @@ use addressbook_adapters::{Finding, SystemClock, Verdict};
 use addressbook_domain::{Clock, Timestamp};
 use clap::{Args, CommandFactory};
 
-use crate::Cli;
 use crate::serve::ServeArguments;
+use crate::settings::LogSettings;
+use crate::{Cli, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
@@ -25,8 +26,12 @@ pub(crate) struct DoctorArguments {
 pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let serve = &arguments.serve;
     let workers = serve.workers().try_into()?;
-    let mut findings = vec![configuration(), program(SystemClock.now())];
-    findings.extend(serve.database.examine(arguments.full, workers)?);
+    let mut findings = vec![
+        configuration(),
+        log_filter(&serve.log),
+        program(SystemClock.now()),
+    ];
+    findings.extend(serve.database.examine(arguments.full, workers));
     for finding in &findings {
         let verdict = match finding.verdict {
             Verdict::Ok => "ok",
@@ -41,14 +46,14 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-/// Settings were read; what is left are names that nobody reads.
+/// Settings were read when the program started; what is left are names that nobody reads.
 fn configuration() -> Finding {
     let unknown: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name.starts_with("ADDRESSBOOK_") && !variables().contains(name))
         .collect();
     match unknown.is_empty() {
-        true => Finding::ok("configuration", "every setting can be read"),
+        true => Finding::ok("configuration", "no variable is misspelt"),
         false => Finding::warning(
             "configuration",
             format!(
@@ -56,6 +61,13 @@ fn configuration() -> Finding {
                 unknown.join(" or ")
             ),
         ),
+    }
+}
+
+fn log_filter(settings: &LogSettings) -> Finding {
+    match telemetry::filter(settings) {
+        Ok(_) => Finding::ok("log filter", "can be read"),
+        Err(error) => Finding::failed("log filter", format!("{error:#}")),
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     limits: LimitSettings,
     #[command(flatten)]
-    log: LogSettings,
+    pub(crate) log: LogSettings,
     #[command(flatten)]
     metrics: MetricsSettings,
     #[command(flatten)]

@@ -112,13 +112,17 @@ impl DatabaseSettings {
 
     /// Looks at the database and changes nothing. Another service like this would make as many
     /// more connections as it has workers.
-    pub(crate) fn examine(&self, full: bool, workers: u32) -> anyhow::Result<Vec<Finding>> {
+    pub(crate) fn examine(&self, full: bool, workers: u32) -> Vec<Finding> {
+        let url = match self.url() {
+            Ok(url) => url,
+            Err(error) => return vec![Finding::failed("database", format!("{error:#}"))],
+        };
         let how = Examination {
             full,
             now: SystemClock.now(),
             connections: self.pool_size + workers,
         };
-        Ok(examine(&self.url()?, &self.options(), &how))
+        examine(&url, &self.options(), &how)
     }
 
     /// Creates and migrates the database, and returns how many migrations that took.

@@ -28,14 +28,17 @@ impl Drop for Log {
     }
 }
 
+/// What `--log` lets through.
+pub(crate) fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
+    let filter = &settings.log;
+    EnvFilter::builder()
+        .parse(filter)
+        .with_context(|| format!("--log: {filter:?} is no filter such as info or warn"))
+}
+
 /// Starts logging.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
-    let filter = EnvFilter::builder().parse(&settings.log).with_context(|| {
-        format!(
-            "--log: {:?} is no filter such as info or warn",
-            settings.log
-        )
-    })?;
+    let filter = filter(settings)?;
     let writer = LogWriter::start().context("cannot start the thread that writes the log")?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

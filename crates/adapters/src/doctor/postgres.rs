@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use addressbook_domain::Timestamp;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -62,75 +63,29 @@ fn look_at(
     session: &SessionOptions,
     findings: &mut Vec<Finding>,
 ) -> QueryResult<()> {
-    let version = number(connection, "current_setting('server_version_num')")? / 10_000;
-    findings.push(match version < OLDEST_VERSION {
-        false => Finding::ok("version", format!("PostgreSQL {version}")),
-        true => Finding::warning(
-            "version",
-            format!(
-                "PostgreSQL {version} is no longer mended: upgrade to {OLDEST_VERSION} or newer"
-            ),
-        ),
-    });
-    let encoding = text(connection, "current_setting('server_encoding')")?;
-    findings.push(match encoding == "UTF8" {
-        true => Finding::ok("encoding", "UTF8"),
-        false => Finding::failed(
-            "encoding",
-            format!("{encoding} cannot hold every address: make a database with ENCODING 'UTF8'"),
-        ),
-    });
-    let messages = text(connection, "current_setting('lc_messages')")?;
-    let is_english = ["", "C", "POSIX"].contains(&messages.as_str())
-        || ["C.", "en"].iter().any(|start| messages.starts_with(start));
-    findings.push(match is_english {
-        true => Finding::ok("messages", "are in English"),
-        false => Finding::warning(
-            "messages",
-            format!(
-                "are in another language ({messages}), and failures that pass are taken for \
-                 defects: ALTER ROLE … SET lc_messages = 'C'"
-            ),
-        ),
-    });
-    findings.push(
-        match text(connection, "SELECT pg_is_in_recovery()")?.as_str() {
-            "false" => Finding::ok("role", "this server takes writes"),
-            _ => Finding::warning(
-                "role",
-                "this server is a standby: lists are answered and writes refused; for the primary, \
-             target_session_attrs=read-write",
-            ),
-        },
-    );
-    // What a pooler in between does not keep for the session is gone with the next statement.
-    let milliseconds =
-        |name: &str| format!("SELECT setting FROM pg_settings WHERE name = '{name}'");
-    let kept = number(connection, &milliseconds("statement_timeout"))?;
-    findings.push(match u128::try_from(kept) == Ok(session.statement_timeout.as_millis()) {
-        true => Finding::ok("timeouts", "are the session's"),
-        false => Finding::failed(
-            "timeouts",
-            "are not kept: a pooler in between has to keep sessions apart (pool_mode = session)",
-        ),
-    });
+    let version_number = number(connection, "current_setting('server_version_num')")?;
+    findings.push(version(version_number / 10_000));
+    findings.push(encoding(&text(
+        connection,
+        "current_setting('server_encoding')",
+    )?));
+    findings.push(messages(&text(
+        connection,
+        "current_setting('lc_messages')",
+    )?));
+    findings.push(role(&text(connection, "SELECT pg_is_in_recovery()")?));
+    let kept_ms = number(
+        connection,
+        "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'",
+    )?;
+    findings.push(timeouts(kept_ms, session.statement_timeout));
     let free = number(
         connection,
         "SELECT current_setting('max_connections')::bigint
               - current_setting('superuser_reserved_connections')::bigint
               - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
     )?;
-    findings.push(match free >= how.connections.into() {
-        true => Finding::ok("connections", format!("{free} are free")),
-        false => Finding::warning(
-            "connections",
-            format!(
-                "{free} are free, and one more service makes up to {}: raise max_connections, or \
-                 lower --pool-size and --workers",
-                how.connections
-            ),
-        ),
-    });
+    findings.push(connections(free, how.connections));
     let applied = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
     let is_there = text(
         connection,
@@ -151,27 +106,162 @@ fn look_at(
          WHERE attrelid IN ('address_books'::regclass, 'addresses'::regclass)
            AND attname IN ('customer_id', 'id') AND collname <> 'C'",
     )?;
-    findings.push(match foreign {
+    findings.push(collation(foreign));
+    findings.push(books(number(connection, &wrong_books(how.full))?, how.full));
+    findings.push(clock(number(connection, NEWEST_BOOK)?, how.now));
+    let theirs_ms = number(
+        connection,
+        "SELECT extract(epoch FROM clock_timestamp()) * 1000",
+    )?;
+    findings.push(servers_clock(theirs_ms, how.now));
+    Ok(())
+}
+
+fn version(version: i64) -> Finding {
+    match version < OLDEST_VERSION {
+        false => Finding::ok("version", format!("PostgreSQL {version}")),
+        true => Finding::warning(
+            "version",
+            format!(
+                "PostgreSQL {version} is no longer mended: upgrade to {OLDEST_VERSION} or newer"
+            ),
+        ),
+    }
+}
+
+fn encoding(encoding: &str) -> Finding {
+    match encoding {
+        "UTF8" => Finding::ok("encoding", "UTF8"),
+        _ => Finding::failed(
+            "encoding",
+            format!("{encoding} cannot hold every address: make a database with ENCODING 'UTF8'"),
+        ),
+    }
+}
+
+fn messages(locale: &str) -> Finding {
+    let is_english = ["", "C", "POSIX"].contains(&locale)
+        || ["C.", "en"].iter().any(|start| locale.starts_with(start));
+    match is_english {
+        true => Finding::ok("messages", "are in English"),
+        false => Finding::warning(
+            "messages",
+            format!(
+                "are in another language ({locale}), and failures that pass are taken for \
+                 defects: ALTER ROLE … SET lc_messages = 'C'"
+            ),
+        ),
+    }
+}
+
+fn role(is_in_recovery: &str) -> Finding {
+    match is_in_recovery {
+        "false" => Finding::ok("role", "this server takes writes"),
+        _ => Finding::warning(
+            "role",
+            "this server is a standby: lists are answered and writes refused; for the primary, \
+             target_session_attrs=read-write",
+        ),
+    }
+}
+
+/// What a pooler in between does not keep for the session is gone with the next statement.
+fn timeouts(kept_ms: i64, set: Duration) -> Finding {
+    match u128::try_from(kept_ms) == Ok(set.as_millis()) {
+        true => Finding::ok("timeouts", "are the session's"),
+        false => Finding::failed(
+            "timeouts",
+            "are not kept: a pooler in between has to keep sessions apart (pool_mode = session)",
+        ),
+    }
+}
+
+fn connections(free: i64, needed: u32) -> Finding {
+    match free >= needed.into() {
+        true => Finding::ok("connections", format!("{free} are free")),
+        false => Finding::warning(
+            "connections",
+            format!(
+                "{free} are free, and one more service makes up to {needed}: raise \
+                 max_connections, or lower --pool-size and --workers"
+            ),
+        ),
+    }
+}
+
+fn collation(columns_of_others: i64) -> Finding {
+    match columns_of_others {
         0 => Finding::ok("collation", "ids are compared byte for byte"),
         _ => Finding::failed(
             "collation",
             "ids are not compared byte for byte: their columns have to be COLLATE \"C\"",
         ),
-    });
-    findings.push(books(number(connection, &wrong_books(how.full))?, how.full));
-    findings.push(clock(number(connection, NEWEST_BOOK)?, how.now));
-    let theirs = number(
-        connection,
-        "SELECT extract(epoch FROM clock_timestamp()) * 1000",
-    )?;
-    findings.push(
-        match (theirs - how.now.unix_ms()).abs() > CLOCK_TOLERANCE_MS {
-            false => Finding::ok("server's clock", "agrees with this machine's"),
-            true => Finding::warning(
-                "server's clock",
-                "is more than a minute off this machine's: set both by NTP",
-            ),
-        },
-    );
-    Ok(())
+    }
+}
+
+fn servers_clock(theirs_ms: i64, now: Timestamp) -> Finding {
+    match (theirs_ms - now.unix_ms()).abs() > CLOCK_TOLERANCE_MS {
+        false => Finding::ok("server's clock", "agrees with this machine's"),
+        true => Finding::warning(
+            "server's clock",
+            "is more than a minute off this machine's: set both by NTP",
+        ),
+    }
+}
+
+/// What a test's own server cannot easily be, such as old, Polish, or behind its time.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn a_version_that_is_no_longer_mended_is_warned_of() {
+        assert_eq!(version(14).verdict, Verdict::Ok);
+        let found = version(13);
+        assert_eq!(found.verdict, Verdict::Warning);
+        assert!(found.says.contains("upgrade"), "{}", found.says);
+    }
+
+    #[test]
+    fn an_encoding_that_lacks_characters_is_found() {
+        assert_eq!(encoding("UTF8").verdict, Verdict::Ok);
+        let found = encoding("SQL_ASCII");
+        assert_eq!(found.verdict, Verdict::Failed);
+        assert!(found.says.contains("ENCODING 'UTF8'"), "{}", found.says);
+    }
+
+    #[test]
+    fn messages_in_another_language_are_warned_of() {
+        for english in ["", "C", "POSIX", "C.UTF-8", "en_GB.UTF-8"] {
+            assert_eq!(messages(english).verdict, Verdict::Ok, "{english}");
+        }
+        for other in ["pl_PL.UTF-8", "de_DE", "C-like"] {
+            let found = messages(other);
+            assert_eq!(found.verdict, Verdict::Warning, "{other}");
+            assert!(found.says.contains("lc_messages"), "{}", found.says);
+        }
+    }
+
+    #[test]
+    fn timeouts_that_a_pooler_loses_are_found() {
+        let set = Duration::from_secs(5);
+        assert_eq!(timeouts(5_000, set).verdict, Verdict::Ok);
+        assert_eq!(timeouts(0, set).verdict, Verdict::Failed);
+        assert_eq!(timeouts(0, Duration::ZERO).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_server_with_another_time_is_warned_of() {
+        let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
+        for (off_ms, verdict) in [
+            (-60_001, Verdict::Warning),
+            (-60_000, Verdict::Ok),
+            (60_000, Verdict::Ok),
+            (60_001, Verdict::Warning),
+        ] {
+            let found = servers_clock(now.unix_ms() + off_ms, now);
+            assert_eq!(found.verdict, verdict, "{off_ms}");
+        }
+    }
 }

@@ -105,25 +105,54 @@ const NEEDED_BYTES: u64 = 128 << 20;
 fn disk_space(path: &Path) -> Option<Finding> {
     let folder = folder_of(path).unwrap_or(Path::new("."));
     let disk = rustix::fs::statvfs(folder).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    let mib = free >> 20;
-    Some(if free < NEEDED_BYTES {
+    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let database_bytes = fs::metadata(path).map_or(0, |file| file.len());
+    Some(room(free_bytes, database_bytes))
+}
+
+#[cfg(not(unix))]
+fn disk_space(_: &Path) -> Option<Finding> {
+    None
+}
+
+#[cfg(unix)]
+fn room(free_bytes: u64, database_bytes: u64) -> Finding {
+    let mib = free_bytes >> 20;
+    if free_bytes < NEEDED_BYTES {
         Finding::failed(
             "disk",
             format!("{mib} MiB are free, and the write-ahead log alone may take 128: make room"),
         )
-    } else if free < NEEDED_BYTES + bytes {
+    } else if free_bytes < NEEDED_BYTES + database_bytes {
         Finding::warning(
             "disk",
             format!("{mib} MiB are free, too few for a second copy of the database: make room"),
         )
     } else {
         Finding::ok("disk", format!("{mib} MiB are free beside the database"))
-    })
+    }
 }
 
-#[cfg(not(unix))]
-fn disk_space(_: &Path) -> Option<Finding> {
-    None
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn room_is_needed_for_the_log_and_for_a_copy() {
+        const MIB: u64 = 1 << 20;
+        for (free_bytes, database_bytes, verdict) in [
+            (0, 0, Verdict::Failed),
+            (128 * MIB - 1, 0, Verdict::Failed),
+            (128 * MIB, 0, Verdict::Ok),
+            (128 * MIB, MIB, Verdict::Warning),
+            (129 * MIB - 1, MIB, Verdict::Warning),
+            (129 * MIB, MIB, Verdict::Ok),
+        ] {
+            let found = room(free_bytes, database_bytes);
+            let bad = found.verdict != Verdict::Ok;
+            assert_eq!(found.verdict, verdict, "{free_bytes} {database_bytes}");
+            assert_eq!(found.says.contains("make room"), bad, "{}", found.says);
+        }
+    }
 }

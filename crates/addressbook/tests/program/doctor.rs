@@ -6,12 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
-use crate::support::{Place, exists};
+use crate::support::{Finished, Place, exists, wait_until};
 
 /// The line about one thing, and the exit code.
 #[track_caller]
 fn finding(place: &Place, arguments: &[&str], what: &str) -> (String, i32) {
-    let told = place.run(&[&["doctor"], arguments].concat());
+    finding_in(place.run(&[&["doctor"], arguments].concat()), what)
+}
+
+#[track_caller]
+fn finding_in(told: Finished, what: &str) -> (String, i32) {
     let line = told
         .stdout
         .lines()
@@ -119,4 +123,70 @@ fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
         "{told}"
     );
     assert!(output.status.success());
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_found_beside_all_else() {
+    let place = Place::sqlite();
+    place.run(&["migrate"]).succeeds();
+    let url = "mysql://me:s3cret@localhost/x";
+    let told = place.run(&["doctor", "--log=addressbook=loud", "--database-url", url]);
+    let all = told.stdout.clone() + &told.stderr;
+    assert!(!all.contains("s3cret"), "{all}");
+    let found = finding_in(told, "database");
+    assert_says(&found, "failed", "expected sqlite://PATH");
+    let found = finding(&place, &["--log=addressbook=loud"], "log filter");
+    assert_says(&found, "failed", "no filter such as info");
+    let found = finding(&place, &["--log=addressbook=loud"], "database");
+    assert_says(&found, "ok", "can be read");
+}
+
+#[test]
+fn a_long_log_is_warned_of() {
+    let place = Place::sqlite();
+    // Whoever closes the database last would remove the log.
+    let _service = place.serve(&[]);
+    let log = format!("{}-wal", place.database().display());
+    let log = fs::File::options().write(true).open(log).unwrap();
+    log.set_len(256 << 20).unwrap();
+    assert_says(&finding(&place, &[], "log  "), "ok", "256 MiB");
+    log.set_len(257 << 20).unwrap();
+    assert_says(
+        &finding(&place, &[], "log  "),
+        "warning",
+        "long transaction",
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_disk_is_found() {
+    let place = Place::sqlite();
+    let mut confined = place.program_on_a_disk_of("64m", &["doctor"]);
+    let found = finding_in(confined.output().unwrap().into(), "disk");
+    assert_says(&found, "failed", "64 MiB are free");
+}
+
+#[test]
+fn a_database_of_postgresql_that_does_not_fit_is_named_with_what_to_do() {
+    let place = Place::postgres();
+    place.run(&["migrate"]).succeeds();
+    let found = finding(&place, &["--pool-size=1000"], "connections");
+    assert_says(&found, "warning", "raise max_connections");
+    place.query("ALTER TABLE addresses ALTER COLUMN id TYPE text COLLATE \"POSIX\"");
+    let found = finding(&place, &[], "collation");
+    assert_says(&found, "failed", "COLLATE \"C\"");
+}
+
+#[test]
+fn a_standby_is_warned_of() {
+    let primary = PostgresServer::own();
+    let standby = primary.standby();
+    let url = primary.create_database();
+    let url = url.replace(&primary.folder(), &standby.folder());
+    wait_until("the standby has it", || {
+        standby.query(&url, "SELECT 1").is_ok()
+    });
+    let found = finding(&Place::at(url), &[], "role");
+    assert_says(&found, "warning", "target_session_attrs");
 }

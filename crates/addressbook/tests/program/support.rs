@@ -76,6 +76,23 @@ impl Place {
         shell
     }
 
+    /// The program, whose `data` is a file system of its own, of a size such as `4m`. That takes a
+    /// user namespace, or root.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn program_on_a_disk_of(&self, size: &str, arguments: &[&str]) -> Command {
+        std::fs::create_dir(self.folder.path().join("data")).unwrap();
+        let mount = format!("mount -t tmpfs -o size={size} addressbook data || exit");
+        let shell = self.program_under(&mount, arguments);
+        let mut confined = Command::new("unshare");
+        confined
+            .args(["--user", "--map-root-user", "--mount"])
+            .arg(shell.get_program())
+            .args(shell.get_args())
+            .current_dir(&self.folder)
+            .env("ADDRESSBOOK_DATABASE_URL", &self.database_url);
+        confined
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         self.program(arguments).output().unwrap().into()
     }

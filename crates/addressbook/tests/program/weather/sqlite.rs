@@ -5,23 +5,11 @@ use super::load::under_load;
 use super::{create, is_refused, list, until_readiness_is};
 use crate::support::{Place, Service};
 
-/// A file system of its own, as small as it gets: that takes a user namespace, or root.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_small_file_system_that_fills_up() {
-    use std::process::Command;
-
     let place = Place::sqlite();
-    fs::create_dir(place.folder.path().join("data")).unwrap();
-    let program = place.program(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut confined = Command::new("unshare");
-    confined
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
-        .arg(r#"mount -t tmpfs -o size=4m addressbook data && exec "$0" "$@""#)
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(&place.folder)
-        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+    let confined = place.program_on_a_disk_of("4m", &["serve", "--listen", "127.0.0.1:0"]);
     let service = Service::start(confined);
     // The same file system, as the service's process sees it.
     let data = place.folder.path().join("data");
