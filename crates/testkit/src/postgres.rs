@@ -65,11 +65,11 @@ no initdb of PostgreSQL in PG_BIN or, without PG_BIN, in the usual places. Any o
 
 /// Makes a cluster and runs its server. Stops and starts it when told to, and when the tests' end
 /// of the pipe closes, stops it and removes everything. Arguments: the cluster's folder, the
-/// programs' folder, the folder of the server that the cluster copies and follows if there is one,
-/// and options of the server.
+/// programs' folder, the size of the cluster's file system if it has one of its own, the folder of
+/// the server that the cluster copies and follows if there is one, and options of the server.
 const SUPERVISE_SERVER: &str = r#"
-folder=$1 bin=$2 primary=$3
-shift 3
+folder=$1 bin=$2 disk=$3 primary=$4
+shift 4
 trap '' HUP INT TERM    # who ends the tests means the tests: this shell has to outlive them
 
 new_cluster() {
@@ -101,16 +101,25 @@ stop() {
     while kill -QUIT $server; do sleep 0.1; done 2>/dev/null
 }
 
-make_cluster && {
+make_disk() {
+    if [ -n "$disk" ]; then
+        mkdir data && mount -t tmpfs -o "size=$disk" addressbook data
+    fi
+}
+
+make_disk && make_cluster && {
     start "$@"
     while read -r command; do
         case $command in
         stop) stop ;;
         start) start "$@" ;;
+        fill) cat /dev/zero >data/ballast ;;
+        make-room) rm data/ballast ;;
         esac
     done
     stop
 }
+if [ -n "$disk" ]; then umount data; fi
 cd / && rm -rf "$folder"
 "#;
 
@@ -145,7 +154,7 @@ impl PostgresServer {
         static SHARED: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
         let started = SHARED.get_or_init(|| match setting("TEST_DATABASE_URL") {
             Some(url) => Self::connect(url),
-            None => Self::start("", &[]),
+            None => Self::start("", "", &[]),
         });
         match started {
             Ok(server) => server,
@@ -206,7 +215,7 @@ impl PostgresServer {
             "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database \
              WHERE starts_with(datname, '{prefix}') \\gexec"
         );
-        let supervisor = supervisor(RUN_AT_END)
+        let supervisor = supervisor(Command::new("sh"), RUN_AT_END)
             .arg(&psql)
             .args([&url, &drop_databases])
             .stdout(Stdio::null())
@@ -222,9 +231,9 @@ impl PostgresServer {
         })
     }
 
-    /// Starts a server of our own, in a new folder: as a copy that follows the server in the folder
-    /// `primary` if that is not empty.
-    fn start(primary: &str, options: &[&str]) -> Result<Self, String> {
+    /// Starts a server of our own, in a new folder: on a file system of the size `disk` if that is
+    /// not empty, and as a copy that follows the server in the folder `primary` if that is not.
+    fn start(disk: &str, primary: &str, options: &[&str]) -> Result<Self, String> {
         let bin = find_programs()?;
         // Not `env::temp_dir()`: the path of a Unix socket must stay below a hundred bytes.
         let folder = TempDir::with_prefix_in("addressbook-pg-", "/tmp")
@@ -242,11 +251,15 @@ impl PostgresServer {
             .open(folder.path().join("log"))
             .map_err(context("cannot create the server's log"))?;
         let log_writer = || log.try_clone().map_err(context("cannot share the log"));
-        let mut command = supervisor(SUPERVISE_SERVER);
+        let shell = match disk {
+            "" => Command::new("sh"),
+            _ => shell_that_mounts(),
+        };
+        let mut command = supervisor(shell, SUPERVISE_SERVER);
         command
             .arg(folder.path())
             .arg(&bin)
-            .arg(primary)
+            .args([disk, primary])
             .args(options)
             .current_dir(folder.path())
             .stdout(log_writer()?)
@@ -280,13 +293,26 @@ impl PostgresServer {
 
 /// A shell that shares nothing with the tests but the pipe: a Ctrl-C in the terminal, or a test
 /// runner that kills the tests' process group, must not reach it.
-fn supervisor(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command
+fn supervisor(mut shell: Command, script: &str) -> Command {
+    shell
         .args(["-c", script, "addressbook-test-supervisor"])
         .stdin(Stdio::piped())
         .process_group(0);
-    command
+    shell
+}
+
+/// A shell whose mounts nobody else sees. Root may mount in any case, but `PostgreSQL` is not to be
+/// root: whoever this is stays that, with the rights that the namespace gives.
+fn shell_that_mounts() -> Command {
+    let mut shell = Command::new("unshare");
+    shell.args([
+        "--user",
+        "--map-current-user",
+        "--keep-caps",
+        "--mount",
+        "sh",
+    ]);
+    shell
 }
 
 fn wait_until_ready(supervisor: &mut Child, psql: &Path, url: &str) -> Result<(), String> {

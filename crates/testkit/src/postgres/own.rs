@@ -17,7 +17,35 @@ impl PostgresServer {
     /// As [`shared`](Self::shared) does.
     #[track_caller]
     pub fn own() -> Self {
-        Self::start("", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
+        Self::start("", "", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
+    }
+
+    /// Starts such a server whose data are on a file system of their own, of a size such as `64m`:
+    /// a new cluster has 40 MiB. That takes Linux and a user namespace.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared) does.
+    #[track_caller]
+    pub fn on_a_disk_of(size: &str) -> Self {
+        Self::start(size, "", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
+    }
+
+    /// Uses up what there still is of the disk. It is full shortly after.
+    ///
+    /// # Panics
+    /// When the server's supervisor has ended.
+    #[track_caller]
+    pub fn fill_disk(&self) {
+        self.tell("fill");
+    }
+
+    /// Gives back what [`fill_disk`](Self::fill_disk) took.
+    ///
+    /// # Panics
+    /// When the server's supervisor has ended.
+    #[track_caller]
+    pub fn make_room(&self) {
+        self.tell("make-room");
     }
 
     /// Starts a standby of this server, which from then on acknowledges nothing that the standby
@@ -27,7 +55,7 @@ impl PostgresServer {
     /// When there is no `pg_basebackup`, or the standby does not follow within two minutes.
     #[track_caller]
     pub fn standby(&self) -> Self {
-        let standby = Self::start(&self.folder(), &DURABLE);
+        let standby = Self::start("", &self.folder(), &DURABLE);
         let standby = standby.unwrap_or_else(|message| panic!("{message}"));
         self.set("synchronous_standby_names", "*");
         let deadline = Instant::now() + START_TIMEOUT;

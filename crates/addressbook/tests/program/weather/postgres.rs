@@ -91,6 +91,56 @@ fn a_server_that_lives_on_and_takes_no_writes_any_more() {
     reads_what_it_writes(&service);
 }
 
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn fill_disk(server: &PostgresServer, service: &Service) {
+    server.fill_disk();
+    // The pages that there are still have room.
+    while create(service, "cus_9").status == 201 {}
+    is_refused(&create(service, "cus_9"), "unavailable");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_of_the_server_that_fills_up() {
+    let server = PostgresServer::on_a_disk_of("80m");
+    let place = Place::at(server.create_database());
+    let service = place.serve(&[]);
+    under_load(&service, |load| {
+        fill_disk(&server, &service);
+        assert_eq!(list(&service, "cus_9").status, 200, "reads go on");
+        assert_eq!(service.get("/readyz").0, 200);
+        load.until_refused();
+        server.make_room();
+    });
+    assert_eq!(create(&service, "cus_9").status, 201);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_has_no_room_for_the_log_of_the_server() {
+    let mut server = PostgresServer::on_a_disk_of("80m");
+    let place = Place::at(server.create_database());
+    let service = place.serve(&[]);
+    under_load(&service, |load| {
+        fill_disk(&server, &service);
+        // What is written next needs the log's next file, and the server ends.
+        server
+            .query(&place.database_url, "SELECT pg_switch_wal()")
+            .unwrap();
+        until_readiness_is(&service, 503);
+        is_refused(&create(&service, "cus_9"), "unavailable");
+        is_refused(&list(&service, "cus_9"), "unavailable");
+        load.until_refused();
+        // It ends by itself, if it has not ended already.
+        server.crash();
+        server.make_room();
+        server.restart();
+        until_readiness_is(&service, 200);
+    });
+    assert_eq!(create(&service, "cus_9").status, 201);
+}
+
 const IMPATIENT: [&str; 4] = [
     "--statement-timeout-ms=1000",
     "--lock-timeout-ms=1000",
