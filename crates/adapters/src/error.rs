@@ -119,7 +119,7 @@ const BUSY: [&str; 6] = [
     "could not obtain lock",
     "deadlock detected",
 ];
-const UNAVAILABLE: [&str; 17] = [
+const UNAVAILABLE: [&str; 18] = [
     "terminating connection",
     "server closed the connection unexpectedly",
     "connection not open",
@@ -134,6 +134,8 @@ const UNAVAILABLE: [&str; 17] = [
     "too many clients",
     "remaining connection slots",
     "No space left on device",
+    // Bytes of a block, because the disk had room for that much.
+    "wrote only",
     "database or disk is full",
     "disk I/O error",
     "attempt to write a readonly database",
@@ -247,6 +249,11 @@ mod tests {
                 "Unavailable",
             ),
             (Unknown, "database or disk is full", "Unavailable"),
+            (
+                Unknown,
+                "could not extend file \"base/5/1259\": wrote only 4096 of 8192 bytes at block 9",
+                "Unavailable",
+            ),
             (UniqueViolation, "duplicate key value", "Internal"),
             (Unknown, "database disk image is malformed", "Internal"),
         ] {

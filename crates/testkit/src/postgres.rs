@@ -113,7 +113,7 @@ make_disk && make_cluster && {
         case $command in
         stop) stop ;;
         start) start "$@" ;;
-        fill) cat /dev/zero >data/ballast ;;
+        fill) cat /dev/zero >data/ballast; truncate -s -4096 data/ballast ;;
         make-room) rm data/ballast ;;
         esac
     done

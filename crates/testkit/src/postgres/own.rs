@@ -30,7 +30,8 @@ impl PostgresServer {
         Self::start(size, "", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
     }
 
-    /// Uses up what there still is of the disk. It is full shortly after.
+    /// Uses up what there still is of the disk, but for half a page of a table: a disk that fills
+    /// up on its own has that left as often as not. It is full shortly after.
     ///
     /// # Panics
     /// When the server's supervisor has ended.
