@@ -1,9 +1,11 @@
 //! What Prometheus reads, on an address of its own.
 
+mod pool;
 #[cfg(target_os = "linux")]
 mod process;
 mod store;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,11 +15,11 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use addressbook_adapters::DieselAddressRepository;
 use addressbook_http::{HttpMetrics, InFlight};
 use anyhow::Context;
-use prometheus_client::encoding::prometheus_text;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::store::PoolMetrics;
+use self::pool::PoolMetrics;
 pub(crate) use self::store::StoreMetrics;
 use crate::serve::cannot_listen;
 
@@ -81,4 +83,14 @@ async fn metrics(registry: web::Data<Registry>) -> HttpResponse {
             .body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
+}
+
+/// Writes a metric that has no labels.
+fn encode(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }

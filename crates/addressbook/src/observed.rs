@@ -13,24 +13,36 @@ use async_trait::async_trait;
 use crate::metrics::StoreMetrics;
 use crate::traces::StoreTracer;
 
-/// What is asked of a store, by the names of the ports' methods.
-pub(crate) const OPERATIONS: [&str; 15] = [
-    "list",
-    "page_of",
-    "head",
-    "find",
-    "commit",
-    "revisions",
-    "idempotency_record",
-    "prune_idempotency_records",
-    "erase",
-    "scan",
-    "add_key",
-    "find_key",
-    "list_keys",
-    "revoke_key",
-    "record_uses",
-];
+macro_rules! operations {
+    ($($operation:ident: $name:literal,)*) => {
+        /// What is asked of a store.
+        #[derive(Clone, Copy)]
+        enum Operation {
+            $($operation),*
+        }
+
+        /// What each [`Operation`] is called, by number: as the ports' methods are.
+        pub(crate) const OPERATIONS: [&str; [$($name),*].len()] = [$($name),*];
+    };
+}
+
+operations! {
+    List: "list",
+    PageOf: "page_of",
+    Head: "head",
+    Find: "find",
+    Commit: "commit",
+    Revisions: "revisions",
+    IdempotencyRecord: "idempotency_record",
+    PruneIdempotencyRecords: "prune_idempotency_records",
+    Erase: "erase",
+    Scan: "scan",
+    AddKey: "add_key",
+    FindKey: "find_key",
+    ListKeys: "list_keys",
+    RevokeKey: "revoke_key",
+    RecordUses: "record_uses",
+}
 
 /// How a store fails.
 pub(crate) const KINDS: [&str; 7] = [
@@ -54,9 +66,10 @@ pub(crate) struct Observed<R> {
 impl<R> Observed<R> {
     async fn observe<T>(
         &self,
-        operation: usize,
+        operation: Operation,
         asked: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
+        let operation = operation as usize;
         let span = self.tracer.as_ref();
         let span = span.and_then(|tracer| tracer.begin(OPERATIONS[operation]));
         let started = Instant::now();
@@ -99,7 +112,7 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
         let asked = self.repository.list(customer_id, page);
-        self.observe(0, asked).await
+        self.observe(Operation::List, asked).await
     }
 
     async fn page_of(
@@ -108,17 +121,17 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
         let asked = self.repository.page_of(customer_id, listing);
-        self.observe(1, asked).await
+        self.observe(Operation::PageOf, asked).await
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
         let asked = self.repository.head(customer_id);
-        self.observe(2, asked).await
+        self.observe(Operation::Head, asked).await
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
         let asked = self.repository.find(lookups);
-        self.observe(3, asked).await
+        self.observe(Operation::Find, asked).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
@@ -131,7 +144,7 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
             }
         }
         let asked = self.repository.commit(commit);
-        self.observe(4, asked).await?;
+        self.observe(Operation::Commit, asked).await?;
         for (write, count) in writes.into_iter().enumerate() {
             self.written(write, count);
         }
@@ -145,7 +158,7 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
         let asked = self.repository.revisions(customer_id, id, range);
-        self.observe(5, asked).await
+        self.observe(Operation::Revisions, asked).await
     }
 
     async fn idempotency_record(
@@ -154,7 +167,7 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
         let asked = self.repository.idempotency_record(customer_id, key);
-        self.observe(6, asked).await
+        self.observe(Operation::IdempotencyRecord, asked).await
     }
 
     async fn prune_idempotency_records(
@@ -163,19 +176,20 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
         limit: u32,
     ) -> Result<u64, RepositoryError> {
         let asked = self.repository.prune_idempotency_records(before, limit);
-        self.observe(7, asked).await
+        self.observe(Operation::PruneIdempotencyRecords, asked)
+            .await
     }
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let asked = self.repository.erase(customer_id);
-        let erased = self.observe(8, asked).await?;
+        let erased = self.observe(Operation::Erase, asked).await?;
         self.written(3, 1);
         Ok(erased)
     }
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         let asked = self.repository.scan(scan);
-        self.observe(9, asked).await
+        self.observe(Operation::Scan, asked).await
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {
@@ -186,11 +200,13 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
 #[async_trait]
 impl<R: ApiKeyRepository> ApiKeyRepository for Observed<R> {
     async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
-        self.observe(10, self.repository.add(key)).await
+        self.observe(Operation::AddKey, self.repository.add(key))
+            .await
     }
 
     async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {
-        self.observe(11, self.repository.find(digest)).await
+        self.observe(Operation::FindKey, self.repository.find(digest))
+            .await
     }
 
     async fn list(
@@ -199,7 +215,7 @@ impl<R: ApiKeyRepository> ApiKeyRepository for Observed<R> {
         limit: u32,
     ) -> Result<Vec<ApiKey>, RepositoryError> {
         let asked = self.repository.list(after, limit);
-        self.observe(12, asked).await
+        self.observe(Operation::ListKeys, asked).await
     }
 
     async fn revoke(
@@ -207,10 +223,12 @@ impl<R: ApiKeyRepository> ApiKeyRepository for Observed<R> {
         id: &ApiKeyId,
         at: Timestamp,
     ) -> Result<Option<ApiKey>, RepositoryError> {
-        self.observe(13, self.repository.revoke(id, at)).await
+        self.observe(Operation::RevokeKey, self.repository.revoke(id, at))
+            .await
     }
 
     async fn record_uses(&self, uses: Vec<(ApiKeyId, Timestamp)>) -> Result<(), RepositoryError> {
-        self.observe(14, self.repository.record_uses(uses)).await
+        self.observe(Operation::RecordUses, self.repository.record_uses(uses))
+            .await
     }
 }

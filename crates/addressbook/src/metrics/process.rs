@@ -2,9 +2,11 @@ use std::fmt;
 
 use procfs::process::{LimitValue, Process};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::encode;
 
 /// What the system knows of this process, by the names that every Prometheus client has.
 #[derive(Debug)]
@@ -58,13 +60,4 @@ impl Collector for ProcessMetrics {
         }
         Ok(())
     }
-}
-
-fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    metric: &impl EncodeMetric,
-) -> fmt::Result {
-    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }

@@ -3,11 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use addressbook_adapters::DieselAddressRepository;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::observed::{KINDS, OPERATIONS};
@@ -94,61 +92,6 @@ impl Collector for StoreMetrics {
         }
         Ok(())
     }
-}
-
-/// How it stands with the pool when somebody looks.
-pub(crate) struct PoolMetrics(pub(crate) DieselAddressRepository);
-
-impl fmt::Debug for PoolMetrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PoolMetrics")
-    }
-}
-
-impl Collector for PoolMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let state = self.0.pool_state();
-        let in_use = state.connections - state.idle_connections;
-        let gauges = [
-            (
-                "max_connections",
-                "The most connections of the pool.",
-                state.max_connections,
-            ),
-            ("connections", "Connections of the pool.", state.connections),
-            (
-                "connections_in_use",
-                "Connections of the pool in use.",
-                in_use,
-            ),
-        ];
-        for (name, help, value) in gauges {
-            encode(&mut encoder, name, help, &ConstGauge::new(i64::from(value)))?;
-        }
-        let checkouts = ConstCounter::new(state.checkouts);
-        encode(
-            &mut encoder,
-            "checkouts",
-            "Connections taken from the pool.",
-            &checkouts,
-        )?;
-        let waited = ConstCounter::new(state.waited.as_secs_f64());
-        let help = "Time spent on waiting for connections of the pool.";
-        encode(&mut encoder, "wait_seconds", help, &waited)?;
-        let timeouts = ConstCounter::new(state.timeouts);
-        let help = "Waits for a connection of the pool that were in vain.";
-        encode(&mut encoder, "timeouts", help, &timeouts)
-    }
-}
-
-fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    metric: &impl EncodeMetric,
-) -> fmt::Result {
-    let name = format!("addressbook_store_pool_{name}");
-    metric.encode(encoder.encode_descriptor(&name, help, None, metric.metric_type())?)
 }
 
 #[cfg(test)]
