@@ -1,18 +1,18 @@
 //! Many creations in one commit, as an import brings them.
 
-use addressbook_domain::{Change, ChangeKind, Commit, RepositoryError, Timestamp};
+use addressbook_domain::{Change, Commit, RepositoryError, Revision, Timestamp};
 use diesel::dsl::copy_from;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 use crate::dialect::StoreConnection;
 use crate::error::WorkError;
-use crate::row::{AddressRow, NewRevision};
-use crate::schema::{address_revisions, addresses};
-use crate::writes::{insert, note, open_book};
+use crate::row::NewAddressRow;
+use crate::schema::addresses;
+use crate::writes::{insert, open_book};
 
 /// From so many creations on, what a commit costs by itself no longer counts.
 const MANY: usize = 32;
@@ -34,9 +34,9 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     let mut rows: Vec<_> = commit
         .changes
         .iter()
-        .map(|change| AddressRow::from(change.address()))
+        .map(|change| NewAddressRow::of(change.address(), Revision::FIRST, commit.at))
         .collect();
-    rows.sort_unstable_by(|a, b| (&a.customer_id, &a.id).cmp(&(&b.customer_id, &b.id)));
+    rows.sort_unstable_by_key(|row| (row.customer_id, row.id));
     let fits = match store {
         StoreConnection::Postgres(connection) => copy(connection, &rows, commit)?,
         StoreConnection::Sqlite(_) => write_one_by_one(store, &rows, commit)?,
@@ -48,25 +48,23 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
 }
 
 /// The rows of each customer.
-fn books<'r, 'a>(rows: &'r [AddressRow<'a>]) -> impl Iterator<Item = &'r [AddressRow<'a>]> {
+fn books<'r, 'a>(rows: &'r [NewAddressRow<'a>]) -> impl Iterator<Item = &'r [NewAddressRow<'a>]> {
     rows.chunk_by(|a, b| a.customer_id == b.customer_id)
 }
 
 /// For a database without a way to it.
 fn write_one_by_one(
     store: &mut StoreConnection,
-    rows: &[AddressRow<'_>],
+    rows: &[NewAddressRow<'_>],
     commit: &Commit,
 ) -> Result<bool, WorkError> {
     for book in books(rows) {
-        let size = open_book(store, &book[0].customer_id, book.len() as i64, commit.at)?;
+        let size = open_book(store, book[0].customer_id, book.len() as i64, commit.at)?;
         if size > commit.max_addresses.into() {
             return Ok(false);
         }
         for row in book {
-            if insert(store, row)? == 0
-                || note(store, row, row.revision, ChangeKind::Created, commit.at)? == 0
-            {
+            if insert(store, row)? == 0 {
                 return Ok(false);
             }
         }
@@ -77,36 +75,47 @@ fn write_one_by_one(
 /// For PostgreSQL, which takes rows without a statement for each.
 fn copy(
     connection: &mut PgConnection,
-    rows: &[AddressRow<'_>],
+    rows: &[NewAddressRow<'_>],
     commit: &Commit,
 ) -> Result<bool, WorkError> {
     if open_books(connection, rows, commit.at)? > commit.max_addresses.into() {
         return Ok(false);
     }
-    let revisions: Vec<_> = rows
-        .iter()
-        .map(|row| NewRevision::of(row, row.revision, ChangeKind::Created, commit.at))
-        .collect();
     let copied = copy_from(addresses::table)
         .from_insertable(rows)
-        .execute(connection)
-        .and_then(|_| {
-            copy_from(address_revisions::table)
-                .from_insertable(&revisions)
-                .execute(connection)
-        });
+        .execute(connection);
     match copied {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(!any_comes_again(connection, rows)?),
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether an address was there before, so that its first revision is not 1.
+fn any_comes_again(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = Bool)]
+        found: bool,
+    }
+    let (customers, ids): (Vec<&str>, Vec<&str>) =
+        rows.iter().map(|row| (row.customer_id, row.id)).unzip();
+    let found: Found = sql_query(
+        "SELECT EXISTS (
+             SELECT 1 FROM unnest($1::text[], $2::text[]) AS new (customer_id, id)
+             JOIN address_revisions USING (customer_id, id)) AS found",
+    )
+    .bind::<Array<Text>, _>(customers)
+    .bind::<Array<Text>, _>(ids)
+    .get_result(connection)?;
+    Ok(found.found)
 }
 
 /// Does what [`open_book`] does for all books, which come in the order of their customers' ids,
 /// and returns the size of the largest.
 fn open_books(
     connection: &mut PgConnection,
-    rows: &[AddressRow<'_>],
+    rows: &[NewAddressRow<'_>],
     at: Timestamp,
 ) -> QueryResult<i64> {
     #[derive(QueryableByName)]
@@ -115,7 +124,7 @@ fn open_books(
         largest: Option<i64>,
     }
     let (customers, created): (Vec<&str>, Vec<i64>) = books(rows)
-        .map(|book| (&*book[0].customer_id, book.len() as i64))
+        .map(|book| (book[0].customer_id, book.len() as i64))
         .unzip();
     let opened: Opened = sql_query(
         "WITH opened AS (

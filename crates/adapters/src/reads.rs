@@ -1,5 +1,7 @@
 //! What the repository reads.
 
+use std::collections::HashSet;
+
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, CustomerId,
     Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, PageRequest, PageStart,
@@ -280,40 +282,56 @@ pub(crate) fn book(
 ) -> Result<(BookHead, Vec<Address>), WorkError> {
     let head = head(store, customer_id)?;
     let customer_id = customer_id.as_str();
-    let rows: Vec<AddressRow<'_>> = match as_of {
-        None => on_each!(store, c => addresses::table
-            .filter(addresses::customer_id.eq(customer_id))
-            .select(AddressRow::as_select())
-            .load(c))?,
-        Some(at) => {
-            // Not as `exists`: PostgreSQL would make a join of it, and as long as its
-            // statistics do not know the book, compare each revision with every other.
-            let later = diesel::alias!(address_revisions as later);
-            let next = later
-                .filter(later.field(address_revisions::customer_id).eq(customer_id))
-                .filter(later.field(address_revisions::id).eq(address_revisions::id))
-                .filter(
-                    later
-                        .field(address_revisions::revision)
-                        .gt(address_revisions::revision),
-                )
-                .filter(later.field(address_revisions::changed_at).le(at.unix_ms()))
-                .select(later.field(address_revisions::revision))
-                .single_value();
-            on_each!(store, c => address_revisions::table
-                .filter(address_revisions::customer_id.eq(customer_id))
-                .filter(address_revisions::changed_at.le(at.unix_ms()))
-                .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
-                .filter(next.is_null())
-                .select(address_then())
-                .load(c))?
-        }
-    };
+    let standing: Vec<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => addresses::table
+        .filter(addresses::customer_id.eq(customer_id))
+        .select((AddressRow::as_select(), addresses::changed_at))
+        .load(c))?;
+    let mut rows: Vec<_> = standing
+        .into_iter()
+        .filter(|(row, changed_at)| {
+            as_of.is_none_or(|at| changed_at.unwrap_or(row.updated_at) <= at.unix_ms())
+        })
+        .map(|(row, _)| row)
+        .collect();
+    if let Some(at) = as_of {
+        let stood = states_then(store, customer_id, at)?;
+        let since: HashSet<_> = rows.iter().map(|row| row.id.clone()).collect();
+        rows.extend(stood.into_iter().filter(|row| !since.contains(&row.id)));
+    }
     let addresses = rows
         .into_iter()
         .map(Address::try_from)
         .collect::<Result<_, _>>()?;
     Ok((head, addresses))
+}
+
+/// Of the states that are no more, those that stood at a time, if nothing followed until then.
+fn states_then(
+    store: &mut StoreConnection,
+    customer_id: &str,
+    at: Timestamp,
+) -> Result<Vec<AddressRow<'static>>, WorkError> {
+    // Not as `exists`: PostgreSQL would make a join of it, and as long as its
+    // statistics do not know the book, compare each revision with every other.
+    let later = diesel::alias!(address_revisions as later);
+    let next = later
+        .filter(later.field(address_revisions::customer_id).eq(customer_id))
+        .filter(later.field(address_revisions::id).eq(address_revisions::id))
+        .filter(
+            later
+                .field(address_revisions::revision)
+                .gt(address_revisions::revision),
+        )
+        .filter(later.field(address_revisions::changed_at).le(at.unix_ms()))
+        .select(later.field(address_revisions::revision))
+        .single_value();
+    Ok(on_each!(store, c => address_revisions::table
+        .filter(address_revisions::customer_id.eq(customer_id))
+        .filter(address_revisions::changed_at.le(at.unix_ms()))
+        .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
+        .filter(next.is_null())
+        .select(address_then())
+        .load(c))?)
 }
 
 /// The columns of a revision that make an [`AddressRow`], in its order.
@@ -333,6 +351,7 @@ fn address_then() -> _ {
     )
 }
 
+/// The revisions of an address, newest first, inside a transaction that reads.
 pub(crate) fn revisions(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
@@ -340,7 +359,7 @@ pub(crate) fn revisions(
     range: RevisionRange,
 ) -> Result<Vec<AddressRevision>, WorkError> {
     let before = range.before.map_or(i64::MAX, |before| before.get().into());
-    let rows: Vec<RevisionRow<'_>> = on_each!(store, c => address_revisions::table
+    let mut rows: Vec<RevisionRow<'_>> = on_each!(store, c => address_revisions::table
         .filter(address_revisions::customer_id.eq(customer_id.as_str()))
         .filter(address_revisions::id.eq(id.as_str()))
         .filter(address_revisions::revision.lt(before))
@@ -348,6 +367,22 @@ pub(crate) fn revisions(
         .limit(range.limit.into())
         .select((address_then(), address_revisions::change, address_revisions::changed_at))
         .load(c))?;
+    // The state that the address is in, which comes after all of those.
+    let query =
+        address_of(customer_id.as_str(), id.as_str()).filter(addresses::revision.lt(before));
+    let standing: Option<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => query
+        .select((AddressRow::as_select(), addresses::changed_at))
+        .get_result(c)
+        .optional())?;
+    if let Some((row, changed_at)) = standing {
+        let change = match rows.first() {
+            Some((_, change, _)) if change != ChangeKind::Removed.as_str() => ChangeKind::Updated,
+            _ => ChangeKind::Created,
+        };
+        let changed_at = changed_at.unwrap_or(row.updated_at);
+        rows.insert(0, (row, change.as_str().to_owned(), changed_at));
+        rows.truncate(range.limit as usize);
+    }
     Ok(rows.into_iter().map(revision).collect::<Result<_, _>>()?)
 }
 

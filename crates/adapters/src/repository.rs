@@ -179,7 +179,7 @@ impl AddressRepository for DieselAddressRepository {
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
         let (customer_id, id) = (customer_id.clone(), id.clone());
-        self.run(move |store| reads::revisions(store, &customer_id, &id, range))
+        self.run(move |store| store.read(|store| reads::revisions(store, &customer_id, &id, range)))
             .await
     }
 

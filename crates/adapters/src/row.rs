@@ -6,12 +6,11 @@ use addressbook_domain::{
 };
 use diesel::prelude::*;
 
-use crate::schema::{address_revisions, addresses};
+use crate::schema::addresses;
 
-/// An address as a row, borrowed on its way in and owned on its way out.
-#[derive(AsChangeset, Insertable, Queryable, Selectable)]
-#[diesel(table_name = addresses, primary_key(customer_id, id))]
-#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+/// A state of an address as a row on its way out.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = addresses)]
 pub(crate) struct AddressRow<'a> {
     pub(crate) customer_id: Cow<'a, str>,
     pub(crate) id: Cow<'a, str>,
@@ -23,30 +22,6 @@ pub(crate) struct AddressRow<'a> {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
-}
-
-impl<'a> From<&'a Address> for AddressRow<'a> {
-    fn from(address: &'a Address) -> Self {
-        let content = &address.content;
-        Self {
-            customer_id: address.customer_id.as_str().into(),
-            id: address.id.as_str().into(),
-            description: content
-                .description
-                .as_ref()
-                .map(|text| text.as_str().into()),
-            region: content.region.as_str().into(),
-            city: content.city.as_str().into(),
-            country: content.country.as_str().into(),
-            custom_data: content
-                .custom_data
-                .as_ref()
-                .map(|json| json.as_str().into()),
-            created_at: address.created_at.unix_ms(),
-            updated_at: address.updated_at.unix_ms(),
-            revision: address.revision.get().into(),
-        }
-    }
 }
 
 impl TryFrom<AddressRow<'_>> for Address {
@@ -92,45 +67,42 @@ impl TryFrom<AddressRow<'_>> for Address {
     }
 }
 
-/// A revision as a row on its way in.
-#[derive(Insertable)]
-#[diesel(table_name = address_revisions, treat_none_as_default_value = false)]
-pub(crate) struct NewRevision<'a> {
-    customer_id: &'a str,
-    id: &'a str,
-    revision: i64,
-    change: &'static str,
-    changed_at: i64,
-    description: Option<&'a str>,
-    region: &'a str,
-    city: &'a str,
-    country: &'a str,
-    custom_data: Option<&'a str>,
-    created_at: i64,
-    updated_at: i64,
+/// The state of an address as a row on its way in.
+#[derive(AsChangeset, Insertable)]
+#[diesel(table_name = addresses, primary_key(customer_id, id))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct NewAddressRow<'a> {
+    pub(crate) customer_id: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) description: Option<&'a str>,
+    pub(crate) region: &'a str,
+    pub(crate) city: &'a str,
+    pub(crate) country: &'a str,
+    pub(crate) custom_data: Option<&'a str>,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) revision: i64,
+    /// When it came to be so, where that is not `updated_at`: an import brings its own times, and
+    /// a clock can be set back.
+    pub(crate) changed_at: Option<i64>,
 }
 
-impl<'a> NewRevision<'a> {
-    /// What an address became, or was, at a change of it.
-    pub(crate) fn of(
-        row: &'a AddressRow<'_>,
-        revision: i64,
-        change: ChangeKind,
-        changed_at: Timestamp,
-    ) -> Self {
+impl<'a> NewAddressRow<'a> {
+    /// What an address becomes at a time, at a revision that the store counts.
+    pub(crate) fn of(address: &'a Address, revision: Revision, at: Timestamp) -> Self {
+        let content = &address.content;
         Self {
-            customer_id: &row.customer_id,
-            id: &row.id,
-            revision,
-            change: change.as_str(),
-            changed_at: changed_at.unix_ms(),
-            description: row.description.as_deref(),
-            region: &row.region,
-            city: &row.city,
-            country: &row.country,
-            custom_data: row.custom_data.as_deref(),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            customer_id: address.customer_id.as_str(),
+            id: address.id.as_str(),
+            description: content.description.as_ref().map(|text| text.as_str()),
+            region: content.region.as_str(),
+            city: content.city.as_str(),
+            country: content.country.as_str(),
+            custom_data: content.custom_data.as_ref().map(|json| json.as_str()),
+            created_at: address.created_at.unix_ms(),
+            updated_at: address.updated_at.unix_ms(),
+            revision: revision.get().into(),
+            changed_at: (at != address.updated_at).then(|| at.unix_ms()),
         }
     }
 }

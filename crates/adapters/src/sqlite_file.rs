@@ -59,8 +59,8 @@ impl Rows {
         self.of("address_books")
     }
 
-    /// How many states of addresses are kept.
-    pub fn revisions(&self) -> u64 {
+    /// How many states are kept that addresses were in before, their removals among them.
+    pub fn earlier_revisions(&self) -> u64 {
         self.of("address_revisions")
     }
 }

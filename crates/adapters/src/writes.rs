@@ -8,13 +8,13 @@ use addressbook_domain::{
 };
 use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{delete, insert_into, sql_query, update};
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
 use crate::prepared::Prepared;
-use crate::row::{AddressRow, NewRevision};
+use crate::row::NewAddressRow;
 use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
@@ -84,85 +84,120 @@ pub(crate) fn open_book(
     Ok(on_each!(store, c => Prepared(opening).get_result(c))?)
 }
 
-/// Makes a change and writes its revision; `false` when it does not fit what is kept.
+/// Makes a change, and keeps what the address was until then; `false` when the change does not
+/// fit what is kept.
 fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<bool, WorkError> {
     let address = change.address();
-    // Counted here, whatever the change says.
-    let revision = match change {
-        Change::Create(_) => Revision::FIRST,
-        Change::Replace { expected, .. } => expected.next(),
-        Change::Remove(address) => address.revision.next(),
+    let expected = match change {
+        Change::Create(_) => None,
+        Change::Replace { expected, .. } => Some(*expected),
+        Change::Remove(address) => Some(address.revision),
     };
-    let row = AddressRow {
-        revision: revision.get().into(),
-        ..AddressRow::from(address)
-    };
-    let at_revision = |revision: Revision| {
-        addresses::table
-            .find((address.customer_id.as_str(), address.id.as_str()))
-            .filter(addresses::revision.eq(i64::from(revision.get())))
-    };
-    let (written, kind) = match change {
-        Change::Create(_) => (insert(store, &row)?, ChangeKind::Created),
-        Change::Replace { expected, .. } => {
-            let replacement = update(at_revision(*expected)).set(&row);
-            let written = on_each!(store, c => Prepared(replacement).execute(c))?;
-            (written, ChangeKind::Updated)
-        }
-        Change::Remove(_) => {
-            let written = on_each!(store, c => delete(at_revision(address.revision)).execute(c))?;
-            (written, ChangeKind::Removed)
-        }
-    };
-    if written != 1 {
+    if let Some(expected) = expected
+        && keep_state(store, address, expected)? == 0
+    {
         return Ok(false);
     }
-    if note(store, &row, row.revision, kind, at)? == 0 {
-        let revision = take_up_revisions(store, address)?;
-        note(store, &row, revision, kind, at)?;
-    }
-    Ok(true)
+    // The store counts, whatever revision a change says.
+    let revision = expected.map_or(Revision::FIRST, Revision::next);
+    let row = NewAddressRow::of(address, revision, at);
+    let standing = addresses::table.find((row.customer_id, row.id));
+    let written = match change {
+        Change::Create(_) => insert(store, &row)?,
+        Change::Replace { .. } => {
+            on_each!(store, c => Prepared(update(standing).set(&row)).execute(c))?
+        }
+        Change::Remove(_) => {
+            note_removal(store, &row, at)?;
+            on_each!(store, c => delete(standing).execute(c))?
+        }
+    };
+    Ok(written == 1)
 }
 
-/// Writes a new address; returns 0 when there is one of that id already.
+/// Writes a new address; returns 0 when there is one of that id already. Should it come again
+/// after a removal, its revision is the one after its last.
 pub(crate) fn insert(
     store: &mut StoreConnection,
-    row: &AddressRow<'_>,
+    row: &NewAddressRow<'_>,
 ) -> Result<usize, WorkError> {
+    let last = address_revisions::table
+        .filter(address_revisions::customer_id.eq(row.customer_id))
+        .filter(address_revisions::id.eq(row.id))
+        .select(max(address_revisions::revision))
+        .single_value();
     let creation = insert_into(addresses::table)
-        .values(row)
+        .values((
+            addresses::customer_id.eq(row.customer_id),
+            addresses::id.eq(row.id),
+            addresses::description.eq(row.description),
+            addresses::region.eq(row.region),
+            addresses::city.eq(row.city),
+            addresses::country.eq(row.country),
+            addresses::custom_data.eq(row.custom_data),
+            addresses::created_at.eq(row.created_at),
+            addresses::updated_at.eq(row.updated_at),
+            addresses::revision.eq(coalesce(last, 0) + row.revision),
+            addresses::changed_at.eq(row.changed_at),
+        ))
         .on_conflict((addresses::customer_id, addresses::id))
         .do_nothing();
     Ok(on_each!(store, c => Prepared(creation).execute(c))?)
 }
 
-/// Writes a revision; returns 0 when there is one of that number already.
-pub(crate) fn note(
-    store: &mut StoreConnection,
-    row: &AddressRow<'_>,
-    revision: i64,
-    kind: ChangeKind,
-    at: Timestamp,
-) -> Result<usize, WorkError> {
-    let record = insert_into(address_revisions::table)
-        .values(NewRevision::of(row, revision, kind, at))
-        .on_conflict_do_nothing();
-    Ok(on_each!(store, c => Prepared(record).execute(c))?)
+define_sql_function! {
+    /// The value, or what there is otherwise.
+    fn coalesce(value: Nullable<BigInt>, otherwise: BigInt) -> BigInt;
 }
 
-/// Gives an address that was removed before, and is created again, the revision after its
-/// last one.
-fn take_up_revisions(store: &mut StoreConnection, address: &Address) -> Result<i64, WorkError> {
-    let key = (address.customer_id.as_str(), address.id.as_str());
-    let last: Option<i64> = on_each!(store, c => address_revisions::table
-        .filter(address_revisions::customer_id.eq(key.0))
-        .filter(address_revisions::id.eq(key.1))
-        .select(max(address_revisions::revision))
-        .first(c))?;
-    let revision = last.unwrap_or(0) + 1;
-    let taking_up = update(addresses::table.find(key)).set(addresses::revision.eq(revision));
-    on_each!(store, c => Prepared(taking_up).execute(c))?;
-    Ok(revision)
+/// Keeps the state of an address among those that were, before another one takes its place;
+/// returns 0 when the address is not at that revision.
+fn keep_state(
+    store: &mut StoreConnection,
+    address: &Address,
+    revision: Revision,
+) -> Result<usize, WorkError> {
+    // What made it so: the first of all and what follows a removal was a creation.
+    let statement = sql_query(
+        "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at,
+             description, region, city, country, custom_data, created_at, updated_at)
+         SELECT customer_id, id, revision,
+             CASE (SELECT change FROM address_revisions AS past
+                   WHERE past.customer_id = addresses.customer_id AND past.id = addresses.id
+                   ORDER BY past.revision DESC LIMIT 1)
+                 WHEN 'created' THEN 'updated' WHEN 'updated' THEN 'updated' ELSE 'created' END,
+             COALESCE(changed_at, updated_at),
+             description, region, city, country, custom_data, created_at, updated_at
+         FROM addresses WHERE customer_id = $1 AND id = $2 AND revision = $3",
+    );
+    Ok(on_each!(store, c => Prepared(statement
+        .bind::<Text, _>(address.customer_id.as_str())
+        .bind::<Text, _>(address.id.as_str())
+        .bind::<BigInt, _>(i64::from(revision.get())))
+    .execute(c))?)
+}
+
+/// Keeps the removal of an address, which is a revision of its own.
+fn note_removal(
+    store: &mut StoreConnection,
+    row: &NewAddressRow<'_>,
+    at: Timestamp,
+) -> Result<usize, WorkError> {
+    let removal = insert_into(address_revisions::table).values((
+        address_revisions::customer_id.eq(row.customer_id),
+        address_revisions::id.eq(row.id),
+        address_revisions::revision.eq(row.revision),
+        address_revisions::change.eq(ChangeKind::Removed.as_str()),
+        address_revisions::changed_at.eq(at.unix_ms()),
+        address_revisions::description.eq(row.description),
+        address_revisions::region.eq(row.region),
+        address_revisions::city.eq(row.city),
+        address_revisions::country.eq(row.country),
+        address_revisions::custom_data.eq(row.custom_data),
+        address_revisions::created_at.eq(row.created_at),
+        address_revisions::updated_at.eq(row.updated_at),
+    ));
+    Ok(on_each!(store, c => Prepared(removal).execute(c))?)
 }
 
 fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
@@ -222,9 +257,11 @@ pub(crate) fn erase(
                 .execute(c))? as u64
         };
     }
+    let addresses = erase_from!(addresses);
     let erased = Erased {
-        addresses: erase_from!(addresses),
-        revisions: erase_from!(address_revisions),
+        addresses,
+        // The state that an address is in is a revision of it.
+        revisions: addresses + erase_from!(address_revisions),
         idempotency_records: erase_from!(idempotency_records),
     };
     erase_from!(address_books);

@@ -73,12 +73,12 @@ pub(crate) fn showing(
 pub(crate) fn summary(file: &Path, rows: &Rows) -> anyhow::Result<String> {
     let bytes = file.metadata().context("cannot read the copy")?.len();
     Ok(format!(
-        "{}: {} bytes, checked: {} addresses of {} customers, {} revisions",
+        "{}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",
         file.display(),
         HumanCount(bytes),
         HumanCount(rows.addresses()),
         HumanCount(rows.customers()),
-        HumanCount(rows.revisions()),
+        HumanCount(rows.earlier_revisions()),
     ))
 }
 

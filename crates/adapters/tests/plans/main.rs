@@ -201,8 +201,8 @@ impl Instrumentation for Recorder {
     }
 }
 
-/// Fills 2,000 books with ten addresses each and one with 5,000; every address has two revisions
-/// and an idempotency key. An API key for each book.
+/// Fills 2,000 books with ten addresses each and one with 5,000; every address has two earlier
+/// states and an idempotency key. An API key for each book.
 const FILL: &str = "
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
     INSERT INTO address_books SELECT 'cus_' || n, 10, 1 FROM numbers;
@@ -210,7 +210,7 @@ const FILL: &str = "
     INSERT INTO addresses
     SELECT 'cus_' || CASE WHEN n < 20000 THEN n % 2000 ELSE 2000 END,
            'add_' || (1000000000 + n) || '0000000000000000',
-           NULL, 'Region', 'City', 'RW', NULL, n, n, 1
+           NULL, 'Region', 'City', 'RW', NULL, n, n, 1, NULL
     FROM numbers;
     INSERT INTO address_revisions
     SELECT customer_id, id, n, 'updated', n,

@@ -225,8 +225,8 @@ fn an_interrupted_migration_is_completed(#[case] template: Place, #[case] store:
         interrupted += u32::from(there == "1");
         place.run(&["migrate"]).succeeds();
         assert_eq!(place.query(versions), all);
-        let revisions = place.query("SELECT count(*) FROM address_revisions");
-        assert_eq!(revisions, OLD_ROWS.to_string());
+        let addresses = place.query("SELECT count(*) FROM addresses");
+        assert_eq!(addresses, OLD_ROWS.to_string());
         place.assert_consistent();
     }
     say(&format!(

@@ -142,18 +142,19 @@ impl Place {
                      SELECT count(*) FROM addresses a WHERE a.customer_id = b.customer_id)",
             ),
             (
-                "addresses without the revision that they are at",
-                "SELECT count(*) FROM addresses a WHERE NOT EXISTS (
-                     SELECT 1 FROM address_revisions r
-                     WHERE r.customer_id = a.customer_id AND r.id = a.id
-                       AND r.revision = a.revision AND r.city = a.city)",
-            ),
-            (
                 "revisions that skip one",
-                "SELECT count(*) FROM address_revisions r WHERE revision > 1 AND NOT EXISTS (
+                "SELECT count(*) FROM (
+                     SELECT customer_id, id, revision FROM addresses
+                     UNION ALL SELECT customer_id, id, revision FROM address_revisions) r
+                 WHERE revision > 1 AND NOT EXISTS (
                      SELECT 1 FROM address_revisions p
                      WHERE p.customer_id = r.customer_id AND p.id = r.id
                        AND p.revision = r.revision - 1)",
+            ),
+            (
+                "addresses that are among what was",
+                "SELECT count(*) FROM addresses a JOIN address_revisions r USING (customer_id, id)
+                 WHERE r.revision >= a.revision",
             ),
         ] {
             assert_eq!(self.query(sql), "0", "{what}");
