@@ -11,7 +11,7 @@ from ..data import import_file
 from ..programs import run as run_program
 from ..report import Claim, Section, rate, table
 
-TABLES = ["address_books", "addresses"]
+TABLES = ["address_books", "addresses", "address_book_parts"]
 STORES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 OURS, SHELL, COPY = "addressbook import", "sqlite3 shell", "COPY"
 TIMEOUT_S = 1800

@@ -1,15 +1,18 @@
 //! Many creations in one commit, as an import brings them.
 
+use std::collections::BTreeMap;
+
 use addressbook_domain::{Change, Commit, RepositoryError, Revision, Timestamp};
 use diesel::dsl::copy_from;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Text};
 
 use crate::dialect::StoreConnection;
 use crate::error::WorkError;
+use crate::parts;
 use crate::row::NewAddressRow;
 use crate::schema::addresses;
 use crate::writes::{insert, open_book};
@@ -37,50 +40,100 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         .map(|change| NewAddressRow::of(change.address(), Revision::FIRST, commit.at))
         .collect();
     rows.sort_unstable_by_key(|row| (row.customer_id, row.id));
-    let fits = match store {
-        StoreConnection::Postgres(connection) => copy(connection, &rows, commit)?,
-        StoreConnection::Sqlite(_) => write_one_by_one(store, &rows, commit)?,
+    let of_customers: BTreeMap<_, _> = rows
+        .chunk_by(|a, b| a.customer_id == b.customer_id)
+        .map(|rows| (rows[0].customer_id, rows))
+        .collect();
+    let books = match store {
+        StoreConnection::Postgres(connection) => open_books(connection, &of_customers, commit.at)?,
+        StoreConnection::Sqlite(_) => open_one_by_one(store, &of_customers, commit.at)?,
     };
-    match fits {
-        true => Ok(()),
-        false => Err(RepositoryError::Conflict { index: 0 }.into()),
+    let most = i64::from(commit.max_addresses);
+    let fits = books.iter().all(|book| book.addresses <= most)
+        && match store {
+            StoreConnection::Postgres(connection) => copy(connection, &rows)?,
+            StoreConnection::Sqlite(_) => write_one_by_one(store, &rows)?,
+        };
+    if !fits {
+        return Err(RepositoryError::Conflict { index: 0 }.into());
     }
+    for book in books {
+        let created = of_customers[&*book.customer_id];
+        let (held, holds) = (book.addresses - created.len() as i64, book.addresses);
+        let ids = created.iter().map(|row| (row.id, 1));
+        parts::count(store, &book.customer_id, held, holds, ids)?;
+    }
+    Ok(())
 }
 
-/// The rows of each customer.
-fn books<'r, 'a>(rows: &'r [NewAddressRow<'a>]) -> impl Iterator<Item = &'r [NewAddressRow<'a>]> {
-    rows.chunk_by(|a, b| a.customer_id == b.customer_id)
+/// A book, and how many addresses it holds with those that come.
+#[derive(QueryableByName)]
+struct Book {
+    #[diesel(sql_type = Text)]
+    customer_id: String,
+    #[diesel(sql_type = BigInt)]
+    addresses: i64,
+}
+
+/// Does what [`open_book`] does for the books of the customers, which come in the order of their
+/// ids.
+fn open_books(
+    connection: &mut PgConnection,
+    of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
+    at: Timestamp,
+) -> QueryResult<Vec<Book>> {
+    let (customers, created): (Vec<&str>, Vec<i64>) = of_customers
+        .iter()
+        .map(|(customer_id, rows)| (*customer_id, rows.len() as i64))
+        .unzip();
+    sql_query(
+        "INSERT INTO address_books (customer_id, addresses, revision)
+         SELECT customer_id, created, $3
+         FROM unnest($1::text[], $2::bigint[]) AS new (customer_id, created)
+         ON CONFLICT (customer_id) DO UPDATE SET
+             addresses = address_books.addresses + excluded.addresses,
+             revision = address_books.revision + 1
+         RETURNING customer_id, addresses",
+    )
+    .bind::<Array<Text>, _>(customers)
+    .bind::<Array<BigInt>, _>(created)
+    .bind::<BigInt, _>(at.unix_ms().max(1))
+    .load(connection)
 }
 
 /// For a database without a way to it.
+fn open_one_by_one(
+    store: &mut StoreConnection,
+    of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
+    at: Timestamp,
+) -> Result<Vec<Book>, WorkError> {
+    of_customers
+        .iter()
+        .map(|(customer_id, rows)| {
+            Ok(Book {
+                customer_id: (*customer_id).to_owned(),
+                addresses: open_book(store, customer_id, rows.len() as i64, at)?,
+            })
+        })
+        .collect()
+}
+
+/// For a database without `COPY`. `false` when an address is there already.
 fn write_one_by_one(
     store: &mut StoreConnection,
     rows: &[NewAddressRow<'_>],
-    commit: &Commit,
 ) -> Result<bool, WorkError> {
-    for book in books(rows) {
-        let size = open_book(store, book[0].customer_id, book.len() as i64, commit.at)?;
-        if size > commit.max_addresses.into() {
+    for row in rows {
+        if insert(store, row)? == 0 {
             return Ok(false);
-        }
-        for row in book {
-            if insert(store, row)? == 0 {
-                return Ok(false);
-            }
         }
     }
     Ok(true)
 }
 
-/// For PostgreSQL, which takes rows without a statement for each.
-fn copy(
-    connection: &mut PgConnection,
-    rows: &[NewAddressRow<'_>],
-    commit: &Commit,
-) -> Result<bool, WorkError> {
-    if open_books(connection, rows, commit.at)? > commit.max_addresses.into() {
-        return Ok(false);
-    }
+/// For PostgreSQL, which takes rows without a statement for each. `false` when an address is there
+/// already, or was.
+fn copy(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> Result<bool, WorkError> {
     let copied = copy_from(addresses::table)
         .from_insertable(rows)
         .execute(connection);
@@ -109,37 +162,4 @@ fn any_comes_again(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) ->
     .bind::<Array<Text>, _>(ids)
     .get_result(connection)?;
     Ok(found.found)
-}
-
-/// Does what [`open_book`] does for all books, which come in the order of their customers' ids,
-/// and returns the size of the largest.
-fn open_books(
-    connection: &mut PgConnection,
-    rows: &[NewAddressRow<'_>],
-    at: Timestamp,
-) -> QueryResult<i64> {
-    #[derive(QueryableByName)]
-    struct Opened {
-        #[diesel(sql_type = Nullable<BigInt>)]
-        largest: Option<i64>,
-    }
-    let (customers, created): (Vec<&str>, Vec<i64>) = books(rows)
-        .map(|book| (book[0].customer_id, book.len() as i64))
-        .unzip();
-    let opened: Opened = sql_query(
-        "WITH opened AS (
-             INSERT INTO address_books (customer_id, addresses, revision)
-             SELECT customer_id, created, $3
-             FROM unnest($1::text[], $2::bigint[]) AS new (customer_id, created)
-             ON CONFLICT (customer_id) DO UPDATE SET
-                 addresses = address_books.addresses + excluded.addresses,
-                 revision = address_books.revision + 1
-             RETURNING addresses)
-         SELECT max(addresses) AS largest FROM opened",
-    )
-    .bind::<Array<Text>, _>(customers)
-    .bind::<Array<BigInt>, _>(created)
-    .bind::<BigInt, _>(at.unix_ms().max(1))
-    .get_result(connection)?;
-    Ok(opened.largest.unwrap_or(0))
 }

@@ -17,6 +17,7 @@ mod error;
 mod inline;
 mod jwt;
 mod migrations;
+mod parts;
 mod pipeline;
 mod pool;
 mod prepared;

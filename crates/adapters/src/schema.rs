@@ -9,6 +9,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    address_book_parts (customer_id, first_id) {
+        customer_id -> Text,
+        first_id -> Text,
+        addresses -> BigInt,
+    }
+}
+
+diesel::table! {
     addresses (customer_id, id) {
         customer_id -> Text,
         id -> Text,

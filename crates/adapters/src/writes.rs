@@ -13,9 +13,12 @@ use diesel::{delete, insert_into, sql_query, update};
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
+use crate::parts;
 use crate::prepared::Prepared;
 use crate::row::NewAddressRow;
-use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
+use crate::schema::{
+    address_book_parts, address_books, address_revisions, addresses, idempotency_records,
+};
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
     let mut created = BTreeMap::<&str, i64>::new();
@@ -32,6 +35,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let size = open_book(store, customer_id, created, commit.at)? - created;
         sizes.insert(customer_id, size);
     }
+    let sizes_before = sizes.clone();
     for (index, change) in commit.changes.iter().enumerate() {
         let customer_id = change.address().customer_id.as_str();
         let size = sizes.entry(customer_id).or_default();
@@ -52,6 +56,18 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
                 on_each!(store, c => Prepared(one_less).execute(c))?;
             }
         }
+    }
+    for (customer_id, held) in sizes_before {
+        let holds = sizes.get(customer_id).copied().unwrap_or(held);
+        let came_and_left = commit.changes.iter().filter_map(|change| match change {
+            Change::Create(address) => Some((address, 1)),
+            Change::Replace { .. } => None,
+            Change::Remove(address) => Some((address, -1)),
+        });
+        let of_book = came_and_left
+            .filter(|(address, _)| address.customer_id.as_str() == customer_id)
+            .map(|(address, one)| (address.id.as_str(), one));
+        parts::count(store, customer_id, held, holds, of_book)?;
     }
     match &commit.idempotency {
         Some(kept) => keep(store, kept),
@@ -264,6 +280,7 @@ pub(crate) fn erase(
         revisions: addresses + erase_from!(address_revisions),
         idempotency_records: erase_from!(idempotency_records),
     };
+    erase_from!(address_book_parts);
     erase_from!(address_books);
     Ok(erased)
 }

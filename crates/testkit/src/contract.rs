@@ -70,6 +70,7 @@ macro_rules! address_repository_contract {
             lists_by_ascending_id,
             pages_of_every_size_hold_each_address_exactly_once,
             pages_far_into_a_large_book_hold_the_same,
+            pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks,
             pages_after_an_id_begin_with_the_next_greater_one,
             a_page_of_a_listing_is_made_of_all_addresses,
             the_head_of_a_page_is_of_the_moment_of_its_addresses,

@@ -156,6 +156,13 @@ impl Place {
                 "SELECT count(*) FROM addresses a JOIN address_revisions r USING (customer_id, id)
                  WHERE r.revision >= a.revision",
             ),
+            (
+                "large books that are not divided as they are",
+                "SELECT count(*) FROM address_books b
+                 WHERE CASE WHEN addresses > 1000 THEN addresses ELSE 0 END <> (
+                     SELECT coalesce(sum(addresses), 0) FROM address_book_parts p
+                     WHERE p.customer_id = b.customer_id)",
+            ),
         ] {
             assert_eq!(self.query(sql), "0", "{what}");
         }

@@ -1,12 +1,14 @@
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressPage, BookHead, City, Country, CustomData, Description,
+    Address, AddressContent, AddressPage, BookHead, Change, City, Country, CustomData, Description,
     Listing, Lookup, Offset, Order, PageRequest, PageStart, Place, Region, Scan, Start,
 };
 
 use super::{Subject, head, list};
-use crate::fixtures::{address, address_id, content, creating, customer, limit, moving};
+use crate::fixtures::{address, address_id, commit, content, creating, customer, limit, moving};
 
 fn ids(page: &AddressPage) -> Vec<String> {
     page.iter().map(|address| address.id.to_owned()).collect()
@@ -99,6 +101,40 @@ pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
         let expected = (offset..2_500).take(3).map(|n| address_id(n).to_string());
         assert_eq!(ids(&page), expected.collect::<Vec<_>>(), "from {offset}");
         assert_eq!(page.head().addresses, 2_500);
+    }
+}
+
+/// `list`: so they do after addresses came and left anywhere in it.
+pub async fn pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks(repository: Subject) {
+    let mut held = BTreeSet::new();
+    let every_fourth = |numbers: Range<u32>| numbers.map(|number| 4 * number).collect();
+    let steps: [(fn(Address) -> Change, Vec<u32>); 9] = [
+        (Change::Create, every_fourth(0..1_500)),
+        (Change::Create, (2_001..4_001).step_by(2).collect()),
+        (Change::Create, vec![2]),
+        (Change::Create, vec![10_000]),
+        (Change::Remove, vec![3_000]),
+        (Change::Remove, every_fourth(0..700)),
+        (Change::Remove, (2_001..2_701).step_by(2).collect()),
+        (Change::Remove, every_fourth(751..1_500)),
+        (Change::Create, every_fourth(0..300)),
+    ];
+    for (step, (change, numbers)) in steps.into_iter().enumerate() {
+        for number in &numbers {
+            assert!(held.remove(number) || held.insert(*number));
+        }
+        let changes = numbers.iter().map(|n| change(address("cus_1", *n)));
+        repository.commit(commit(changes)).await.unwrap();
+        for offset in [999, 1_000, 1_001]
+            .into_iter()
+            .chain((1_050..2_700).step_by(75))
+        {
+            let page = list(&repository, &customer("cus_1"), 2, offset).await;
+            let expected = held.iter().skip(offset as usize).take(2);
+            let expected: Vec<_> = expected.map(|n| address_id(n).to_string()).collect();
+            assert_eq!(ids(&page), expected, "from {offset} after step {step}");
+            assert_eq!(page.head().addresses, held.len() as u64);
+        }
     }
 }
 

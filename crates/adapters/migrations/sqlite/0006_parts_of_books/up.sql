@@ -1,0 +1,19 @@
+-- A page far into a large book is found by counting parts instead of walking past addresses: a book
+-- of more than 1,000 addresses is divided, in the order of their ids, into parts of 1,000 at most.
+-- Each begins at an id, the first one at '', and ends where the next one begins.
+CREATE TABLE address_book_parts (
+    customer_id TEXT    NOT NULL REFERENCES address_books,
+    first_id    TEXT    NOT NULL,
+    addresses   INTEGER NOT NULL CHECK (addresses >= 0),
+    PRIMARY KEY (customer_id, first_id)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO address_book_parts
+SELECT customer_id, CASE part WHEN 0 THEN '' ELSE min(id) END, count(*)
+FROM (SELECT customer_id, id,
+             (row_number() OVER (PARTITION BY customer_id ORDER BY id) - 1) / 500 AS part
+      FROM addresses
+      WHERE customer_id IN (SELECT customer_id FROM address_books WHERE addresses > 1000)) AS placed
+GROUP BY customer_id, part;
+
+DROP INDEX addresses_by_key;
