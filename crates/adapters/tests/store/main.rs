@@ -12,6 +12,7 @@ mod contract;
 mod damage;
 mod inline;
 mod long_history;
+mod migrating;
 mod opening;
 mod pipeline;
 mod state_machine;
