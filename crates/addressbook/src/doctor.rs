@@ -9,7 +9,7 @@ use addressbook_domain::{Clock, Timestamp};
 use clap::{Args, CommandFactory};
 
 use crate::serve::ServeArguments;
-use crate::settings::LogSettings;
+use crate::settings::{JwtSettings, LogSettings};
 use crate::{Cli, telemetry};
 
 #[derive(Args, Debug)]
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let mut findings = vec![
         configuration(),
         log_filter(&serve.log),
+        token_keys(&serve.jwt),
         program(SystemClock.now()),
     ];
     findings.extend(serve.database.examine(arguments.full, workers));
@@ -68,6 +69,14 @@ fn log_filter(settings: &LogSettings) -> Finding {
     match telemetry::filter(settings) {
         Ok(_) => Finding::ok("log filter", "can be read"),
         Err(error) => Finding::failed("log filter", format!("{error:#}")),
+    }
+}
+
+fn token_keys(settings: &JwtSettings) -> Finding {
+    match settings.authenticator() {
+        Ok(Some(_)) => Finding::ok("token keys", "can be read"),
+        Ok(None) => Finding::ok("token keys", "none: no token is let in"),
+        Err(error) => Finding::failed("token keys", format!("{error:#}")),
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct ServeArguments {
     cors: CorsSettings,
 
     #[command(flatten)]
-    jwt: JwtSettings,
+    pub(crate) jwt: JwtSettings,
 
     /// Refuse changes of an address that do not say by If-Match which state they are for
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = BoolishValueParser::new())]

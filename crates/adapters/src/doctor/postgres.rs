@@ -107,7 +107,8 @@ fn look_at(
            AND attname IN ('customer_id', 'id') AND collname <> 'C'",
     )?;
     findings.push(collation(foreign));
-    findings.push(books(number(connection, &wrong_books(how.full))?, how.full));
+    let wrong = number(connection, &wrong_books(how.full, &found))?;
+    findings.push(books(wrong, how.full));
     findings.push(clock(number(connection, NEWEST_BOOK)?, how.now));
     let theirs_ms = number(
         connection,

@@ -61,7 +61,7 @@ fn look_at_rows(
         return Ok(());
     }
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
-    findings.push(books(number(&wrong_books(how.full))?, how.full));
+    findings.push(books(number(&wrong_books(how.full, &found))?, how.full));
     findings.push(clock(number(NEWEST_BOOK)?, how.now));
     Connection::close(connection).map_err(|(_, error)| error)
 }

@@ -70,6 +70,10 @@ fn a_database_that_is_not_there_is_not_made() {
 #[case::postgres(Place::postgres())]
 fn what_is_wrong_is_named_with_what_to_do(#[case] place: Place) {
     drop(place.serve(&["--demo"]));
+    place.query("INSERT INTO address_book_parts SELECT customer_id, '', 1 FROM address_books");
+    assert_says(&finding(&place, &[], "books"), "failed", "backup");
+    place.query("DELETE FROM address_book_parts");
+    assert_says(&finding(&place, &[], "books"), "ok", "agree");
     place.query("UPDATE address_books SET addresses = addresses + 1");
     assert_says(&finding(&place, &[], "books"), "failed", "backup");
     place.query("UPDATE address_books SET revision = 4102444800000");
@@ -139,6 +143,15 @@ fn settings_that_cannot_be_used_are_found_beside_all_else() {
     assert_says(&found, "failed", "no filter such as info");
     let found = finding(&place, &["--log=addressbook=loud"], "database");
     assert_says(&found, "ok", "can be read");
+    let found = finding(&place, &["--jwt-keys", "missing.pem"], "token keys");
+    assert_says(&found, "failed", "set all three");
+    let keys = [
+        "--jwt-keys=missing.pem",
+        "--jwt-issuer=i",
+        "--jwt-audience=a",
+    ];
+    let found = finding(&place, &keys, "token keys");
+    assert_says(&found, "failed", "missing.pem");
 }
 
 #[test]
