@@ -123,14 +123,24 @@ impl Checkpointing {
             let log: Log = on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)")
                 .get_result(c))?;
             if log.log - log.checkpointed < STEP_PAGES {
-                self.restart
-                    .store(log.log >= RESTART_PAGES, Ordering::Relaxed);
+                let restart = log.log >= RESTART_PAGES;
+                if restart {
+                    // With so little to copy, most likely nothing is left at its end. Then SQLite
+                    // syncs the database file, which the writer would have to wait for.
+                    copy(store)?;
+                }
+                self.restart.store(restart, Ordering::Relaxed);
                 break;
             }
-            on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))?;
+            copy(store)?;
         }
         Ok(())
     }
+}
+
+/// Beside the writes: what is written meanwhile is left.
+fn copy(store: &mut StoreConnection) -> QueryResult<()> {
+    on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
 }
 
 /// How many pages the log holds, and how many of them are in the database file.
