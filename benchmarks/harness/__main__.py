@@ -56,13 +56,14 @@ def main() -> None:
         say(f"== {name}")
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
+            stack.enter_context(machine.without_autogroups())
             bench = Bench(options, target, stack)
             measured = GROUPS[name].run(bench)
-        about = {
-            "commit": machine.commit(), "date": machine.date(), "seconds": options.seconds,
-            "rounds": options.rounds, "addresses": bench.data().addresses,
-            "machine": machine.machine(postgres.settings()),
-        }
+            about = {
+                "commit": machine.commit(), "date": machine.date(), "seconds": options.seconds,
+                "rounds": options.rounds, "addresses": bench.data().addresses,
+                "machine": machine.machine(postgres.settings()),
+            }
         raw = {"about": about, "measured": measured}
         (results / f"{name}.json").write_text(json.dumps(raw, indent=1) + "\n")
         say(f"  took {time.monotonic() - started:.0f} s")

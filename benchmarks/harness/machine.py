@@ -1,5 +1,6 @@
 """What was measured where: machine, versions, commit. No names of hosts or users."""
 
+import contextlib
 import json
 import os
 import platform
@@ -30,6 +31,30 @@ def memory_mib() -> int:
     return int(kib) // 1024
 
 
+AUTOGROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
+
+
+@contextlib.contextmanager
+def without_autogroups():
+    """Keeps Linux from taking each process of PostgreSQL for a desktop session with a right to as
+    much of the processors as all others, as units of systemd and containers do. Needs root."""
+    try:
+        before = AUTOGROUPS.read_text()
+        AUTOGROUPS.write_text("0")
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        AUTOGROUPS.write_text(before)
+
+
+def _autogroups() -> str:
+    is_on = AUTOGROUPS.exists() and AUTOGROUPS.read_text().strip() == "1"
+    return ", with autogroups" if is_on else ""
+
+
 def machine(postgres_settings: dict) -> dict:
     cpu = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     system = re.search(r'PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text())
@@ -40,7 +65,7 @@ def machine(postgres_settings: dict) -> dict:
         "processor": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores",
         "memory": f"{memory_mib() / 1024:.0f} GiB",
         "system": f"{system[1] if system else platform.system()}, {platform.system()} "
-                  f"{platform.release().split('-')[0]}",
+                  f"{platform.release().split('-')[0]}{_autogroups()}",
         "Rust": _version("rustc"),
         "PostgreSQL": _in_words([(_version(os.environ["PG_BIN"] + "/postgres"), ""),
                                  *postgres_settings.items()]),
