@@ -108,20 +108,23 @@ pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
 pub async fn pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks(repository: Subject) {
     let mut held = BTreeSet::new();
     let every_fourth = |numbers: Range<u32>| numbers.map(|number| 4 * number).collect();
-    let steps: [(fn(Address) -> Change, Vec<u32>); 9] = [
-        (Change::Create, every_fourth(0..1_500)),
-        (Change::Create, (2_001..4_001).step_by(2).collect()),
-        (Change::Create, vec![2]),
-        (Change::Create, vec![10_000]),
-        (Change::Remove, vec![3_000]),
-        (Change::Remove, every_fourth(0..700)),
-        (Change::Remove, (2_001..2_701).step_by(2).collect()),
-        (Change::Remove, every_fourth(751..1_500)),
-        (Change::Create, every_fourth(0..300)),
+    let (create, remove): (fn(_) -> _, fn(_) -> _) = (Change::Create, Change::Remove);
+    let steps = [
+        (create, every_fourth(0..1_500)),
+        (create, (2_001..4_001).step_by(2).collect()),
+        (create, vec![2]),
+        (create, vec![10_000]),
+        (remove, vec![3_000]),
+        (remove, every_fourth(0..700)),
+        (remove, (2_001..2_701).step_by(2).collect()),
+        (remove, every_fourth(751..1_500)),
+        (create, every_fourth(0..300)),
     ];
     for (step, (change, numbers)) in steps.into_iter().enumerate() {
         for number in &numbers {
-            assert!(held.remove(number) || held.insert(*number));
+            if !held.remove(number) {
+                held.insert(*number);
+            }
         }
         let changes = numbers.iter().map(|n| change(address("cus_1", *n)));
         repository.commit(commit(changes)).await.unwrap();
