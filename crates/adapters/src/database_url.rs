@@ -74,6 +74,16 @@ impl DatabaseUrl {
             Self::Postgres(_) => "PostgreSQL",
         }
     }
+
+    /// How many threads that answer requests are best for each processor. Those that read SQLite
+    /// wait for its file and work for longer than their clients do, so more of them get more done;
+    /// those that read PostgreSQL wait for nothing, and each has a connection of its own.
+    pub fn workers_per_processor(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 3,
+            Self::Postgres(_) => 1,
+        }
+    }
 }
 
 impl PostgresUrl {

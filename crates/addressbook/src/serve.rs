@@ -53,7 +53,8 @@ pub(crate) struct ServeArguments {
     #[arg(default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1_024..=16_777_216))]
     max_body_bytes: u32,
 
-    /// How many threads answer requests; by default one for each processor
+    /// How many threads answer requests; by default three for each processor with SQLite, one with
+    /// PostgreSQL
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_WORKERS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
     workers: Option<u16>,
@@ -88,8 +89,13 @@ pub(crate) struct ServeArguments {
 impl ServeArguments {
     /// How many threads answer requests.
     pub(crate) fn workers(&self) -> usize {
-        let processors = || available_parallelism().map_or(1, usize::from);
-        self.workers.map_or_else(processors, usize::from)
+        let by_default = || {
+            let processors = available_parallelism().map_or(1, usize::from);
+            // A URL that is none is told by whoever opens the database.
+            let url = self.database.url();
+            processors * url.map_or(1, |url| url.workers_per_processor())
+        };
+        self.workers.map_or_else(by_default, usize::from)
     }
 }
 
