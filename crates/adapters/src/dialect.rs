@@ -13,14 +13,13 @@ use diesel::connection::{
 };
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::sql_query;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::DatabaseUrl;
 use crate::checkpoints::LAST_RESORT_PAGES;
 use crate::database_url::PostgresUrl;
 use crate::error::{WorkError, is_busy};
-use crate::prepared::Prepared;
+use crate::prepared::{Sql, prepared};
 
 /// A connection to either database.
 pub(crate) enum StoreConnection {
@@ -102,28 +101,26 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<Result<T, WorkError>, WorkError> {
-        self.execute_prepared("SAVEPOINT part")?;
+        on_each!(self, c => prepared!(Sql("SAVEPOINT part", [])).execute(c))?;
         let error = match work(self) {
             Ok(value) => {
-                self.execute_prepared("RELEASE part")?;
+                self.release_part()?;
                 return Ok(Ok(value));
             }
             Err(error) => error,
         };
-        let undone = self
-            .execute_prepared("ROLLBACK TO part")
-            .and_then(|()| self.execute_prepared("RELEASE part"));
+        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO part", [])).execute(c))
+            .and_then(|_| self.release_part());
         match undone {
-            Ok(()) => Ok(Err(error)),
+            Ok(_) => Ok(Err(error)),
             // A full or failing disk ends the whole transaction, which the work was told.
             Err(_) if matches!(error, WorkError::Diesel(_)) => Err(error),
             Err(rollback_error) => Err(rollback_error.into()),
         }
     }
 
-    fn execute_prepared(&mut self, sql: &str) -> QueryResult<()> {
-        on_each!(self, c => Prepared(sql_query(sql)).execute(c))?;
-        Ok(())
+    fn release_part(&mut self) -> QueryResult<usize> {
+        on_each!(self, c => prepared!(Sql("RELEASE part", [])).execute(c))
     }
 
     /// Runs a whole transaction that reads: all of it is of one moment.

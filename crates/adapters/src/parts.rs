@@ -10,7 +10,7 @@ use diesel::{delete, insert_into, update};
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
-use crate::prepared::Prepared;
+use crate::prepared::{Sql, prepared};
 use crate::schema::{address_book_parts as parts, addresses};
 
 /// The most addresses of a part, and of a book that has none. To walk past them takes some tens of
@@ -107,7 +107,7 @@ fn add(
         .filter(parts::first_id.eq(last.assume_not_null()))
         .set(parts::addresses.eq(parts::addresses + more))
         .returning((parts::first_id, parts::addresses));
-    let (first_id, holds): (String, i64) = on_each!(store, c => Prepared(counting).get_result(c))?;
+    let (first_id, holds): (String, i64) = on_each!(store, c => prepared!(counting).get_result(c))?;
     if holds == 0 && !first_id.is_empty() {
         // What comes here later belongs to the part before.
         on_each!(store, c => delete(parts::table.find((customer_id, first_id))).execute(c))?;
@@ -133,8 +133,11 @@ fn divide(
             .limit(1)
             .select(addresses::id);
         let middle: String = on_each!(store, c => middle.get_result(c))?;
-        let first_half = update(parts::table.find((customer_id, &first_id)));
-        on_each!(store, c => Prepared(first_half.set(parts::addresses.eq(HALF))).execute(c))?;
+        on_each!(store, c => prepared!(Sql(
+            "UPDATE address_book_parts SET addresses = ? WHERE customer_id = ? AND first_id = ?",
+            [HALF.into(), customer_id.into(), first_id.as_str().into()],
+        ))
+        .execute(c))?;
         holds -= HALF;
         begin(store, customer_id, &middle, holds)?;
         first_id = middle;
@@ -153,6 +156,6 @@ fn begin(
         parts::first_id.eq(first_id),
         parts::addresses.eq(holds),
     ));
-    on_each!(store, c => Prepared(part).execute(c))?;
+    on_each!(store, c => prepared!(part).execute(c))?;
     Ok(())
 }

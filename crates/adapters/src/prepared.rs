@@ -1,37 +1,168 @@
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
+
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
 
-/// A statement whose text does not vary with its values, so that a connection prepares it once.
+/// SQL whose text is always the same, with the value that stands for each `?`.
+///
+/// For this Diesel walks through no parts, as it does several times for a statement built of such,
+/// and takes it for one to prepare once, which it does with no `UPDATE` of its own and with no
+/// [`sql_query`](diesel::sql_query) on SQLite.
+pub(crate) struct Sql<'a, const N: usize>(pub(crate) &'static str, pub(crate) [Value<'a>; N]);
+
+/// A value of a statement.
+pub(crate) enum Value<'a> {
+    Text(Option<&'a str>),
+    BigInt(Option<i64>),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::BigInt(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Self::BigInt(number)
+    }
+}
+
+impl<DB, const N: usize> QueryFragment<DB> for Sql<'_, N>
+where
+    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+    for<'v> Option<&'v str>: ToSql<Nullable<Text>, DB>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Self(text, values) = self;
+        let mut pieces = text.split('?');
+        pass.push_sql(pieces.next().unwrap_or_default());
+        for (value, piece) in values.iter().zip(pieces) {
+            match value {
+                Value::Text(text) => pass.push_bind_param::<Nullable<Text>, _>(text)?,
+                Value::BigInt(number) => pass.push_bind_param::<Nullable<BigInt>, _>(number)?,
+            }
+            pass.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+/// A statement whose text does not vary with its values, so that a connection prepares it once:
+/// see [`prepared!`].
 ///
 /// Diesel takes no INSERT of columns, no ON CONFLICT and no UPDATE for such a one, because some
 /// are none, and has the database read the text anew each time. That is the greater part of what
-/// writing a row costs SQLite, and a round trip more to PostgreSQL.
-pub(crate) struct Prepared<Q>(pub(crate) Q);
+/// writing a row costs SQLite, and a round trip more to PostgreSQL. Others it writes out each time
+/// to find what it has prepared.
+pub(crate) struct Prepared<P, Q> {
+    query: Q,
+    place: PhantomData<P>,
+}
 
-impl<DB, Q> QueryFragment<DB> for Prepared<Q>
+/// Makes a [`Prepared`] of a query, known by the place where this stands: there, its text is always
+/// the same. Nothing is spelled out to find what was prepared, which was a sixth of the work of a
+/// create.
+macro_rules! prepared {
+    ($query:expr) => {{
+        enum Place {}
+        $crate::prepared::Prepared::<Place, _>::new($query)
+    }};
+}
+pub(crate) use prepared;
+
+/// What each place said first. Only in builds with debug assertions is that compared.
+static TEXTS: Mutex<BTreeMap<TypeId, String>> = Mutex::new(BTreeMap::new());
+
+impl<P, Q> Prepared<P, Q> {
+    pub(crate) fn new(query: Q) -> Self {
+        let place = PhantomData;
+        Self { query, place }
+    }
+}
+
+impl<P, DB, Q> QueryFragment<DB> for Prepared<P, Q>
 where
-    DB: Backend,
+    P: 'static,
+    DB: Backend<QueryBuilder: Default>,
     Q: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
+        self.query.walk_ast(pass)
     }
 
-    fn is_safe_to_cache_prepared(&self, _: &DB) -> QueryResult<bool> {
+    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
+        if cfg!(debug_assertions) {
+            let mut text = DB::QueryBuilder::default();
+            self.query.to_sql(&mut text, backend)?;
+            let text = text.finish();
+            let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = texts.entry(TypeId::of::<P>()).or_insert(text.clone());
+            assert_eq!(*first, text, "one place, two statements");
+        }
         Ok(true)
     }
 }
 
-// Known by its text.
-impl<Q> QueryId for Prepared<Q> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<P: 'static, Q> QueryId for Prepared<P, Q> {
+    type QueryId = P;
 }
 
-impl<Q: Query> Query for Prepared<Q> {
+impl<P, Q: Query> Query for Prepared<P, Q> {
     type SqlType = Q::SqlType;
 }
 
-impl<Q, C> RunQueryDsl<C> for Prepared<Q> {}
+impl<P, Q, C> RunQueryDsl<C> for Prepared<P, Q> {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use diesel::connection::{InstrumentationEvent, SimpleConnection};
+    use diesel::sqlite::SqliteConnection;
+
+    use super::*;
+
+    #[test]
+    fn a_place_prepares_once() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection
+            .batch_execute("CREATE TABLE t (n INTEGER, x TEXT); INSERT INTO t VALUES (0, 'a')")
+            .unwrap();
+        let kept = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&kept);
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::CacheQuery { .. } = event {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for n in 1..4_i64 {
+            let text = "UPDATE t SET n = ? WHERE x = ? AND n = ?";
+            let values = [n.into(), "a".into(), (n - 1).into()];
+            let changed = prepared!(Sql(text, values)).execute(&mut connection);
+            assert_eq!(changed, Ok(1));
+        }
+        assert_eq!(kept.load(Ordering::Relaxed), 1);
+    }
+}

@@ -68,9 +68,8 @@ impl TryFrom<AddressRow<'_>> for Address {
 }
 
 /// The state of an address as a row on its way in.
-#[derive(AsChangeset, Insertable)]
-#[diesel(table_name = addresses, primary_key(customer_id, id))]
-#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Insertable)]
+#[diesel(table_name = addresses, treat_none_as_default_value = false)]
 pub(crate) struct NewAddressRow<'a> {
     pub(crate) customer_id: &'a str,
     pub(crate) id: &'a str,

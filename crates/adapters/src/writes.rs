@@ -6,15 +6,14 @@ use addressbook_domain::{
     Address, Change, ChangeKind, Commit, CustomerId, Erased, KeptKey, RepositoryError, Revision,
     Timestamp,
 };
-use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::BigInt;
 use diesel::{delete, insert_into, sql_query, update};
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
 use crate::parts;
-use crate::prepared::Prepared;
+use crate::prepared::{Sql, prepared};
 use crate::row::NewAddressRow;
 use crate::schema::{
     address_book_parts, address_books, address_revisions, addresses, idempotency_records,
@@ -51,9 +50,11 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             Change::Replace { .. } => {}
             Change::Remove(_) => {
                 *size -= 1;
-                let one_less = update(address_books::table.find(customer_id))
-                    .set(address_books::addresses.eq(address_books::addresses - 1));
-                on_each!(store, c => Prepared(one_less).execute(c))?;
+                on_each!(store, c => prepared!(Sql(
+                    "UPDATE address_books SET addresses = addresses - 1 WHERE customer_id = ?",
+                    [customer_id.into()],
+                ))
+                .execute(c))?;
             }
         }
     }
@@ -97,7 +98,7 @@ pub(crate) fn open_book(
             address_books::revision.eq(address_books::revision + 1),
         ))
         .returning(address_books::addresses);
-    Ok(on_each!(store, c => Prepared(opening).get_result(c))?)
+    Ok(on_each!(store, c => prepared!(opening).get_result(c))?)
 }
 
 /// Makes a change, and keeps what the address was until then; `false` when the change does not
@@ -120,9 +121,7 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
     let standing = addresses::table.find((row.customer_id, row.id));
     let written = match change {
         Change::Create(_) => insert(store, &row)?,
-        Change::Replace { .. } => {
-            on_each!(store, c => Prepared(update(standing).set(&row)).execute(c))?
-        }
+        Change::Replace { .. } => replace(store, &row)?,
         Change::Remove(_) => {
             note_removal(store, &row, at)?;
             on_each!(store, c => delete(standing).execute(c))?
@@ -137,33 +136,52 @@ pub(crate) fn insert(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
 ) -> Result<usize, WorkError> {
-    let last = address_revisions::table
-        .filter(address_revisions::customer_id.eq(row.customer_id))
-        .filter(address_revisions::id.eq(row.id))
-        .select(max(address_revisions::revision))
-        .single_value();
-    let creation = insert_into(addresses::table)
-        .values((
-            addresses::customer_id.eq(row.customer_id),
-            addresses::id.eq(row.id),
-            addresses::description.eq(row.description),
-            addresses::region.eq(row.region),
-            addresses::city.eq(row.city),
-            addresses::country.eq(row.country),
-            addresses::custom_data.eq(row.custom_data),
-            addresses::created_at.eq(row.created_at),
-            addresses::updated_at.eq(row.updated_at),
-            addresses::revision.eq(coalesce(last, 0) + row.revision),
-            addresses::changed_at.eq(row.changed_at),
-        ))
-        .on_conflict((addresses::customer_id, addresses::id))
-        .do_nothing();
-    Ok(on_each!(store, c => Prepared(creation).execute(c))?)
+    Ok(on_each!(store, c => prepared!(Sql(
+        "INSERT INTO addresses (customer_id, id, description, region, city, country, custom_data,
+             created_at, updated_at, revision, changed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ? + COALESCE(
+             (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0), ?)
+         ON CONFLICT (customer_id, id) DO NOTHING",
+        [
+            row.customer_id.into(),
+            row.id.into(),
+            row.description.into(),
+            row.region.into(),
+            row.city.into(),
+            row.country.into(),
+            row.custom_data.into(),
+            row.created_at.into(),
+            row.updated_at.into(),
+            row.revision.into(),
+            row.customer_id.into(),
+            row.id.into(),
+            row.changed_at.into(),
+        ],
+    ))
+    .execute(c))?)
 }
 
-define_sql_function! {
-    /// The value, or what there is otherwise.
-    fn coalesce(value: Nullable<BigInt>, otherwise: BigInt) -> BigInt;
+/// Gives an address another state.
+fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize, WorkError> {
+    Ok(on_each!(store, c => prepared!(Sql(
+        "UPDATE addresses SET description = ?, region = ?, city = ?, country = ?, custom_data = ?,
+             created_at = ?, updated_at = ?, revision = ?, changed_at = ?
+         WHERE customer_id = ? AND id = ?",
+        [
+            row.description.into(),
+            row.region.into(),
+            row.city.into(),
+            row.country.into(),
+            row.custom_data.into(),
+            row.created_at.into(),
+            row.updated_at.into(),
+            row.revision.into(),
+            row.changed_at.into(),
+            row.customer_id.into(),
+            row.id.into(),
+        ],
+    ))
+    .execute(c))?)
 }
 
 /// Keeps the state of an address among those that were, before another one takes its place;
@@ -174,7 +192,7 @@ fn keep_state(
     revision: Revision,
 ) -> Result<usize, WorkError> {
     // What made it so: the first of all and what follows a removal was a creation.
-    let statement = sql_query(
+    Ok(on_each!(store, c => prepared!(Sql(
         "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at,
              description, region, city, country, custom_data, created_at, updated_at)
          SELECT customer_id, id, revision,
@@ -184,12 +202,13 @@ fn keep_state(
                  WHEN 'created' THEN 'updated' WHEN 'updated' THEN 'updated' ELSE 'created' END,
              COALESCE(changed_at, updated_at),
              description, region, city, country, custom_data, created_at, updated_at
-         FROM addresses WHERE customer_id = $1 AND id = $2 AND revision = $3",
-    );
-    Ok(on_each!(store, c => Prepared(statement
-        .bind::<Text, _>(address.customer_id.as_str())
-        .bind::<Text, _>(address.id.as_str())
-        .bind::<BigInt, _>(i64::from(revision.get())))
+         FROM addresses WHERE customer_id = ? AND id = ? AND revision = ?",
+        [
+            address.customer_id.as_str().into(),
+            address.id.as_str().into(),
+            i64::from(revision.get()).into(),
+        ],
+    ))
     .execute(c))?)
 }
 
@@ -213,7 +232,7 @@ fn note_removal(
         address_revisions::created_at.eq(row.created_at),
         address_revisions::updated_at.eq(row.updated_at),
     ));
-    Ok(on_each!(store, c => Prepared(removal).execute(c))?)
+    Ok(on_each!(store, c => prepared!(removal).execute(c))?)
 }
 
 fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
@@ -233,7 +252,7 @@ fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
             idempotency_records::created_at.eq(record.created_at.unix_ms()),
         ))
         .on_conflict_do_nothing();
-    let written = on_each!(store, c => Prepared(record).execute(c))?;
+    let written = on_each!(store, c => prepared!(record).execute(c))?;
     match written {
         1 => Ok(()),
         _ => Err(RepositoryError::KeyTaken.into()),
