@@ -59,12 +59,12 @@ impl InlineReads {
             PageStart::Offset(offset) => {
                 let offset = offset.get().cast_signed();
                 let sql = PAGE_FROM.of(&reads::page_from(id, limit, offset))?;
-                collect_page(connection, sql, params![id, limit, offset], page.limit)
+                collect_page(connection, sql, params![id, id, limit, offset], page.limit)
             }
             PageStart::After(after) => {
                 let after = after.as_str();
                 let sql = PAGE_AFTER.of(&reads::page_after(id, limit, after))?;
-                collect_page(connection, sql, params![id, after, limit], page.limit)
+                collect_page(connection, sql, params![id, id, after, limit], page.limit)
             }
         })?;
         if found.is_empty() {

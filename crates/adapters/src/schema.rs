@@ -73,5 +73,4 @@ diesel::table! {
     }
 }
 
-diesel::joinable!(addresses -> address_books (customer_id));
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);

