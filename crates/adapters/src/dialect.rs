@@ -101,7 +101,7 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<Result<T, WorkError>, WorkError> {
-        on_each!(self, c => prepared!(Sql("SAVEPOINT part", [])).execute(c))?;
+        on_each!(self, c => prepared!(Sql("SAVEPOINT part", vec![])).execute(c))?;
         let error = match work(self) {
             Ok(value) => {
                 self.release_part()?;
@@ -109,7 +109,7 @@ impl StoreConnection {
             }
             Err(error) => error,
         };
-        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO part", [])).execute(c))
+        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO part", vec![])).execute(c))
             .and_then(|_| self.release_part());
         match undone {
             Ok(_) => Ok(Err(error)),
@@ -120,7 +120,7 @@ impl StoreConnection {
     }
 
     fn release_part(&mut self) -> QueryResult<usize> {
-        on_each!(self, c => prepared!(Sql("RELEASE part", [])).execute(c))
+        on_each!(self, c => prepared!(Sql("RELEASE part", vec![])).execute(c))
     }
 
     /// Runs a whole transaction that reads: all of it is of one moment.

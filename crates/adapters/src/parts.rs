@@ -135,7 +135,7 @@ fn divide(
         let middle: String = on_each!(store, c => middle.get_result(c))?;
         on_each!(store, c => prepared!(Sql(
             "UPDATE address_book_parts SET addresses = ? WHERE customer_id = ? AND first_id = ?",
-            [HALF.into(), customer_id.into(), first_id.as_str().into()],
+            vec![HALF.into(), customer_id.into(), first_id.as_str().into()],
         ))
         .execute(c))?;
         holds -= HALF;

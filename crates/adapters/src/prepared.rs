@@ -15,9 +15,10 @@ use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
 /// For this Diesel walks through no parts, as it does several times for a statement built of such,
 /// and takes it for one to prepare once, which it does with no `UPDATE` of its own and with no
 /// [`sql_query`](diesel::sql_query) on SQLite.
-pub(crate) struct Sql<'a, const N: usize>(pub(crate) &'static str, pub(crate) [Value<'a>; N]);
+pub(crate) struct Sql<'a>(pub(crate) &'static str, pub(crate) Vec<Value<'a>>);
 
 /// A value of a statement.
+#[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Text(Option<&'a str>),
     BigInt(Option<i64>),
@@ -47,7 +48,7 @@ impl From<Option<i64>> for Value<'_> {
     }
 }
 
-impl<DB, const N: usize> QueryFragment<DB> for Sql<'_, N>
+impl<DB> QueryFragment<DB> for Sql<'_>
 where
     DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
     for<'v> Option<&'v str>: ToSql<Nullable<Text>, DB>,
@@ -74,7 +75,8 @@ where
 /// Diesel takes no INSERT of columns, no ON CONFLICT and no UPDATE for such a one, because some
 /// are none, and has the database read the text anew each time. That is the greater part of what
 /// writing a row costs SQLite, and a round trip more to PostgreSQL. Others it writes out each time
-/// to find what it has prepared.
+/// to find what it has prepared. Of what SQLite executes without rows in return, it asks the query
+/// inside instead: what has no fixed text of its own, such as an `UPDATE`, is [`Sql`] there.
 pub(crate) struct Prepared<P, Q> {
     query: Q,
     place: PhantomData<P>,
@@ -104,22 +106,22 @@ impl<P, Q> Prepared<P, Q> {
 impl<P, DB, Q> QueryFragment<DB> for Prepared<P, Q>
 where
     P: 'static,
-    DB: Backend<QueryBuilder: Default>,
+    DB: Backend<QueryBuilder: Default> + Default,
     Q: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.query.walk_ast(pass)
-    }
-
-    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
         if cfg!(debug_assertions) {
             let mut text = DB::QueryBuilder::default();
-            self.query.to_sql(&mut text, backend)?;
+            self.query.to_sql(&mut text, &DB::default())?;
             let text = text.finish();
             let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
             let first = texts.entry(TypeId::of::<P>()).or_insert(text.clone());
             assert_eq!(*first, text, "one place, two statements");
         }
+        self.query.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &DB) -> QueryResult<bool> {
         Ok(true)
     }
 }
@@ -159,10 +161,19 @@ mod tests {
         });
         for n in 1..4_i64 {
             let text = "UPDATE t SET n = ? WHERE x = ? AND n = ?";
-            let values = [n.into(), "a".into(), (n - 1).into()];
+            let values = vec![n.into(), "a".into(), (n - 1).into()];
             let changed = prepared!(Sql(text, values)).execute(&mut connection);
             assert_eq!(changed, Ok(1));
         }
         assert_eq!(kept.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    #[should_panic = "one place, two statements"]
+    fn a_place_has_one_statement() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        for text in ["BEGIN", "COMMIT"] {
+            let _ = prepared!(Sql(text, vec![])).execute(&mut connection);
+        }
     }
 }

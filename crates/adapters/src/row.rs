@@ -6,6 +6,7 @@ use addressbook_domain::{
 };
 use diesel::prelude::*;
 
+use crate::prepared::Value;
 use crate::schema::addresses;
 
 /// A state of an address as a row on its way out.
@@ -103,6 +104,26 @@ impl<'a> NewAddressRow<'a> {
             revision: revision.get().into(),
             changed_at: (at != address.updated_at).then(|| at.unix_ms()),
         }
+    }
+
+    /// Which address it is: the values of `customer_id` and `id`.
+    pub(crate) fn key(&self) -> [Value<'a>; 2] {
+        [self.customer_id.into(), self.id.into()]
+    }
+
+    /// The values of the other columns in the order of the fields, and `revision` last.
+    pub(crate) fn state(&self) -> [Value<'a>; 9] {
+        [
+            self.description.into(),
+            self.region.into(),
+            self.city.into(),
+            self.country.into(),
+            self.custom_data.into(),
+            self.created_at.into(),
+            self.updated_at.into(),
+            self.changed_at.into(),
+            self.revision.into(),
+        ]
     }
 }
 

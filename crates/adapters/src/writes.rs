@@ -52,7 +52,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
                 *size -= 1;
                 on_each!(store, c => prepared!(Sql(
                     "UPDATE address_books SET addresses = addresses - 1 WHERE customer_id = ?",
-                    [customer_id.into()],
+                    vec![customer_id.into()],
                 ))
                 .execute(c))?;
             }
@@ -136,50 +136,26 @@ pub(crate) fn insert(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
 ) -> Result<usize, WorkError> {
+    let values = [&row.key()[..], &row.state(), &row.key()].concat();
     Ok(on_each!(store, c => prepared!(Sql(
         "INSERT INTO addresses (customer_id, id, description, region, city, country, custom_data,
-             created_at, updated_at, revision, changed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ? + COALESCE(
-             (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0), ?)
+             created_at, updated_at, changed_at, revision)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + COALESCE(
+             (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0))
          ON CONFLICT (customer_id, id) DO NOTHING",
-        [
-            row.customer_id.into(),
-            row.id.into(),
-            row.description.into(),
-            row.region.into(),
-            row.city.into(),
-            row.country.into(),
-            row.custom_data.into(),
-            row.created_at.into(),
-            row.updated_at.into(),
-            row.revision.into(),
-            row.customer_id.into(),
-            row.id.into(),
-            row.changed_at.into(),
-        ],
+        values,
     ))
     .execute(c))?)
 }
 
 /// Gives an address another state.
 fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize, WorkError> {
+    let values = [&row.state()[..], &row.key()].concat();
     Ok(on_each!(store, c => prepared!(Sql(
         "UPDATE addresses SET description = ?, region = ?, city = ?, country = ?, custom_data = ?,
-             created_at = ?, updated_at = ?, revision = ?, changed_at = ?
+             created_at = ?, updated_at = ?, changed_at = ?, revision = ?
          WHERE customer_id = ? AND id = ?",
-        [
-            row.description.into(),
-            row.region.into(),
-            row.city.into(),
-            row.country.into(),
-            row.custom_data.into(),
-            row.created_at.into(),
-            row.updated_at.into(),
-            row.revision.into(),
-            row.changed_at.into(),
-            row.customer_id.into(),
-            row.id.into(),
-        ],
+        values,
     ))
     .execute(c))?)
 }
@@ -203,7 +179,7 @@ fn keep_state(
              COALESCE(changed_at, updated_at),
              description, region, city, country, custom_data, created_at, updated_at
          FROM addresses WHERE customer_id = ? AND id = ? AND revision = ?",
-        [
+        vec![
             address.customer_id.as_str().into(),
             address.id.as_str().into(),
             i64::from(revision.get()).into(),
