@@ -119,6 +119,9 @@ impl Checkpointing {
         // Looks and does nothing. While somebody else checkpoints, the answer is -1.
         let log: Log = on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)")
             .get_result(c))?;
+        if log.log == 0 {
+            return begin(store);
+        }
         if log.log - log.checkpointed >= STEP_PAGES {
             return copy(store);
         }
@@ -133,6 +136,13 @@ impl Checkpointing {
     }
 }
 
+/// Writes one page that says what it said before. As long as nothing was written to a log since the
+/// file was opened, each read asks the file system how long the database is, which is a twentieth
+/// of what a page of addresses takes.
+fn begin(store: &mut StoreConnection) -> QueryResult<()> {
+    on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))
+}
+
 /// Beside the writes: what is written meanwhile is left.
 fn copy(store: &mut StoreConnection) -> QueryResult<()> {
     on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
@@ -145,4 +155,31 @@ struct Log {
     log: i32,
     #[diesel(sql_type = Integer)]
     checkpointed: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{DatabaseUrl, StoreOptions};
+
+    #[test]
+    fn the_log_is_begun_after_a_write_that_changed_nothing() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("a.db").display().to_string();
+        fs::write(&path, "").unwrap();
+        let url: DatabaseUrl = format!("sqlite://{path}").parse().unwrap();
+        let manager = StoreOptions::default().manager(url);
+        let mut store = manager.establish().unwrap();
+        assert!(store.write(|_| Ok(())).is_ok());
+        let log = || fs::metadata(format!("{path}-wal")).map_or(0, |log| log.len());
+        assert_eq!(log(), 0);
+        let checkpointer = Checkpointer::start(manager).unwrap();
+        checkpointer.after_write(&mut store);
+        drop(checkpointer);
+        assert!(log() > 0);
+    }
 }

@@ -28,6 +28,7 @@ mod schema;
 mod short_reads;
 mod sqlite_build;
 mod sqlite_file;
+mod sqlite_reader;
 mod standing_reader;
 mod system;
 mod writer;

@@ -1,0 +1,262 @@
+//! A connection that only reads SQLite, by statements that it prepares once. All of it that is
+//! unsafe is here.
+#![expect(unsafe_code, reason = "SQLite is a C library")]
+
+use std::ffi::c_int;
+use std::ptr::{self, NonNull};
+use std::slice;
+
+use rusqlite::{Connection, ffi};
+
+use crate::prepared::Value;
+use crate::short_reads::PageRow;
+
+/// A statement of a [`Reader`].
+#[derive(Clone, Copy)]
+pub(crate) enum Query {
+    PageFrom,
+    PageAfter,
+    Head,
+    Address,
+}
+
+/// A connection, and the statements that it has prepared.
+///
+/// The connection is rusqlite's. The statements are not: rusqlite looks them up by their text and
+/// asks SQLite four times for a column, which was a twelfth of all that a page takes.
+pub(crate) struct Reader {
+    // Before the connection, because fields are dropped in this order.
+    statements: [Option<Statement>; 4],
+    connection: Connection,
+}
+
+impl Reader {
+    pub(crate) fn new(connection: Connection) -> Self {
+        let statements = Default::default();
+        Self {
+            statements,
+            connection,
+        }
+    }
+
+    /// Gives each row of a query with these values to `take`, until there is none, or `take`
+    /// itself gives `None`. So does this then, as it does for whatever SQLite refuses.
+    ///
+    /// `sql` is asked for the query's text when it is not prepared yet.
+    pub(crate) fn each_row(
+        &mut self,
+        query: Query,
+        sql: impl FnOnce() -> Option<String>,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Option<()>,
+    ) -> Option<()> {
+        let statement = match &mut self.statements[query as usize] {
+            Some(prepared) => prepared,
+            none => none.insert(Statement::prepare(&self.connection, &sql()?)?),
+        };
+        let mut run = statement.run(values)?;
+        while let Some(row) = run.next()? {
+            take(&row)?;
+        }
+        Some(())
+    }
+}
+
+struct Statement(NonNull<ffi::sqlite3_stmt>);
+
+// SAFETY: SQLite lets a connection and its statements be used by any thread, by one at a time.
+// Here they are in one `Reader`, and all that uses them takes `&mut`.
+unsafe impl Send for Statement {}
+
+impl Statement {
+    fn prepare(connection: &Connection, sql: &str) -> Option<Self> {
+        let mut statement = ptr::null_mut();
+        // SAFETY: the connection is open, and the text is as long as it is said to be.
+        let answer = unsafe {
+            ffi::sqlite3_prepare_v3(
+                connection.handle(),
+                sql.as_ptr().cast(),
+                c_int::try_from(sql.len()).ok()?,
+                ffi::SQLITE_PREPARE_PERSISTENT,
+                &raw mut statement,
+                ptr::null_mut(),
+            )
+        };
+        // After anything else there is no statement.
+        (answer == ffi::SQLITE_OK).then_some(Self(NonNull::new(statement)?))
+    }
+
+    fn run<'s>(&'s mut self, values: &[Value<'s>]) -> Option<Run<'s>> {
+        let run = Run(self);
+        let statement = run.0.0.as_ptr();
+        for (position, value) in (1..).zip(values) {
+            // SAFETY: the statement is there. A text stays where it is for longer than `run`, which
+            // takes all values away when it is dropped.
+            let answer = unsafe {
+                match *value {
+                    Value::Text(Some(text)) => ffi::sqlite3_bind_text(
+                        statement,
+                        position,
+                        text.as_ptr().cast(),
+                        c_int::try_from(text.len()).ok()?,
+                        ffi::SQLITE_STATIC(),
+                    ),
+                    Value::BigInt(Some(number)) => {
+                        ffi::sqlite3_bind_int64(statement, position, number)
+                    }
+                    Value::Text(None) | Value::BigInt(None) => {
+                        ffi::sqlite3_bind_null(statement, position)
+                    }
+                }
+            };
+            if answer != ffi::SQLITE_OK {
+                return None;
+            }
+        }
+        Some(run)
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: the statement is there, and nobody has it any more.
+        unsafe { ffi::sqlite3_finalize(self.0.as_ptr()) };
+    }
+}
+
+/// A statement that runs, until this is dropped.
+struct Run<'s>(&'s mut Statement);
+
+impl Run<'_> {
+    /// The next row, until it is asked for another. `None` outside is an error.
+    fn next(&mut self) -> Option<Option<Row<'_>>> {
+        // SAFETY: the statement is there, and its values too.
+        match unsafe { ffi::sqlite3_step(self.0.0.as_ptr()) } {
+            ffi::SQLITE_ROW => Some(Some(Row(self.0))),
+            ffi::SQLITE_DONE => Some(None),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let statement = self.0.0.as_ptr();
+        // SAFETY: the statement is there. What went wrong in the run, the run itself has said.
+        unsafe {
+            ffi::sqlite3_reset(statement);
+            ffi::sqlite3_clear_bindings(statement);
+        }
+    }
+}
+
+/// A row of a statement that runs.
+pub(crate) struct Row<'s>(&'s Statement);
+
+impl PageRow for Row<'_> {
+    fn text(&self, column: usize) -> Option<&[u8]> {
+        let (statement, column) = (self.0.0.as_ptr(), c_int::try_from(column).ok()?);
+        // SAFETY: the statement is at a row, and SQLite keeps a text of it, with as many bytes as it
+        // says then, until it is asked for the next, which takes `&mut`.
+        unsafe {
+            let text = ffi::sqlite3_column_text(statement, column);
+            if text.is_null() {
+                let null = ffi::sqlite3_column_type(statement, column) == ffi::SQLITE_NULL;
+                return null.then_some(b"");
+            }
+            match ffi::sqlite3_column_bytes(statement, column).unsigned_abs() as usize {
+                0 => None,
+                length => Some(slice::from_raw_parts(text, length)),
+            }
+        }
+    }
+
+    fn integer(&self, column: usize) -> Option<i64> {
+        let (statement, column) = (self.0.0.as_ptr(), c_int::try_from(column).ok()?);
+        // SAFETY: the statement is at a row.
+        Some(unsafe { ffi::sqlite3_column_int64(statement, column) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader() -> Reader {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE t (n INTEGER, x TEXT) STRICT;
+                 INSERT INTO t VALUES (1, 'é'), (2, NULL), (-3, 'z' || char(0)), (4, '');",
+            )
+            .unwrap();
+        Reader::new(connection)
+    }
+
+    fn ask(reader: &mut Reader, sql: &str, values: &[Value<'_>]) -> Option<Vec<(i64, String)>> {
+        let mut rows = Vec::new();
+        let done = reader.each_row(
+            Query::Head,
+            || Some(sql.to_owned()),
+            values,
+            |row| {
+                let text = str::from_utf8(row.text(1)?).ok()?;
+                rows.push((row.integer(0)?, text.to_owned()));
+                Some(())
+            },
+        );
+        done.map(|()| rows)
+    }
+
+    const BY_NUMBER: &str = "SELECT n, x FROM t WHERE n < ? ORDER BY n";
+
+    #[test]
+    fn rows_come_as_they_are() {
+        let mut reader = reader();
+        let rows = ask(&mut reader, BY_NUMBER, &[3.into()]).unwrap();
+        let expected = [(-3, "z\0"), (1, "é"), (2, "")];
+        assert_eq!(rows, expected.map(|(n, x)| (n, x.to_owned())));
+    }
+
+    #[test]
+    fn an_empty_text_is_none_and_ends_the_run_alone() {
+        let mut reader = reader();
+        assert_eq!(ask(&mut reader, BY_NUMBER, &[5.into()]), None);
+        assert_eq!(ask(&mut reader, BY_NUMBER, &[2.into()]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn values_are_those_of_their_run() {
+        let mut reader = reader();
+        let by_text = "SELECT n, x FROM t WHERE x IS ?";
+        for (values, n) in [
+            (vec!["é".into()], 1),
+            (vec![], 2),
+            (vec![None::<&str>.into()], 2),
+        ] {
+            let rows = ask(&mut reader, by_text, &values).unwrap();
+            assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [n]);
+        }
+    }
+
+    #[test]
+    fn what_sqlite_refuses_is_none() {
+        let mut reader = reader();
+        assert_eq!(ask(&mut reader, "SELECT n FROM nowhere", &[]), None);
+        assert_eq!(ask(&mut reader, BY_NUMBER, &[1.into(), 2.into()]), None);
+        let overflow = "SELECT abs(?), 'x'";
+        let mut reader = self::reader();
+        assert_eq!(ask(&mut reader, overflow, &[i64::MIN.into()]), None);
+        assert_eq!(ask(&mut reader, overflow, &[(-7).into()]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_statement_follows_the_schema() {
+        let mut reader = reader();
+        assert!(ask(&mut reader, BY_NUMBER, &[0.into()]).is_some());
+        let renamed = "ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT 0 AS n, 'new' AS x;";
+        reader.connection.execute_batch(renamed).unwrap();
+        let rows = ask(&mut reader, BY_NUMBER, &[1.into()]).unwrap();
+        assert_eq!(rows, [(0, "new".to_owned())]);
+    }
+}
