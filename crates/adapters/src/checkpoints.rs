@@ -105,6 +105,7 @@ impl Checkpointing {
             thread::sleep(INTERVAL);
             if store.is_none() {
                 store = self.manager.establish().ok();
+                let _ = store.as_mut().map(begin);
             }
             let Some(open) = &mut store else { continue };
             if let Err(error) = self.checkpoint(open) {
@@ -119,9 +120,6 @@ impl Checkpointing {
         // Looks and does nothing. While somebody else checkpoints, the answer is -1.
         let log: Log = on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)")
             .get_result(c))?;
-        if log.log == 0 {
-            return begin(store);
-        }
         if log.log - log.checkpointed >= STEP_PAGES {
             return copy(store);
         }
@@ -139,7 +137,10 @@ impl Checkpointing {
 /// Writes one page that says what it said before. As long as nothing was written to a log since the
 /// file was opened, each read asks the file system how long the database is, which is a twentieth
 /// of what a page of addresses takes.
+///
+/// Who is not let in at once does without: somebody else writes.
 fn begin(store: &mut StoreConnection) -> QueryResult<()> {
+    store.set_lock_timeout(Duration::ZERO)?;
     on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))
 }
 
@@ -160,26 +161,53 @@ struct Log {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Instant;
 
     use tempfile::TempDir;
 
     use super::*;
     use crate::{DatabaseUrl, StoreOptions};
 
-    #[test]
-    fn the_log_is_begun_after_a_write_that_changed_nothing() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A database with an empty log, whose length the last of these tells.
+    fn database() -> (TempDir, StoreManager, impl Fn() -> u64) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.db").display().to_string();
         fs::write(&path, "").unwrap();
         let url: DatabaseUrl = format!("sqlite://{path}").parse().unwrap();
-        let manager = StoreOptions::default().manager(url);
+        let patient = StoreOptions {
+            lock_timeout: PATIENCE,
+            ..StoreOptions::default()
+        };
+        let log = move || fs::metadata(format!("{path}-wal")).map_or(0, |log| log.len());
+        (folder, patient.manager(url), log)
+    }
+
+    #[test]
+    fn the_log_is_begun_after_a_write_that_changed_nothing() {
+        let (_folder, manager, log) = database();
         let mut store = manager.establish().unwrap();
         assert!(store.write(|_| Ok(())).is_ok());
-        let log = || fs::metadata(format!("{path}-wal")).map_or(0, |log| log.len());
         assert_eq!(log(), 0);
         let checkpointer = Checkpointer::start(manager).unwrap();
         checkpointer.after_write(&mut store);
         drop(checkpointer);
         assert!(log() > 0);
+    }
+
+    #[test]
+    fn the_log_is_not_waited_for_while_somebody_writes() {
+        let (_folder, manager, log) = database();
+        let mut store = manager.establish().unwrap();
+        let checkpointer = Checkpointer::start(manager).unwrap();
+        let since = Instant::now();
+        let written = store.write(|store| {
+            checkpointer.after_write(store);
+            drop(checkpointer);
+            Ok(())
+        });
+        assert!(written.is_ok() && since.elapsed() < PATIENCE);
+        assert_eq!(log(), 0);
     }
 }
