@@ -2,6 +2,7 @@
 same statements."""
 
 import json
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,8 @@ def run(bench: Bench) -> dict:
         for clients in (1, 64):
             cells["sqlite", name, clients] = partial(
                 creating, bench, server, clients, Path(f"{copy}-wal"))
+    # As PostgreSQL's CHECKPOINT below: what was copied is not to be written while they are measured.
+    os.sync()
 
     data.postgres(cluster := bench.cluster(data))
     remove_copy = f"DROP DATABASE IF EXISTS {COPY}"
