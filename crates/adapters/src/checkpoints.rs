@@ -117,9 +117,7 @@ impl Checkpointing {
 
     /// Copies what is worth it, or lets the writer do the rest of a long log.
     fn checkpoint(&self, store: &mut StoreConnection) -> QueryResult<()> {
-        // Looks and does nothing. While somebody else checkpoints, the answer is -1.
-        let log: Log = on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)")
-            .get_result(c))?;
+        let log = look(store)?;
         if log.log - log.checkpointed >= STEP_PAGES {
             return copy(store);
         }
@@ -134,14 +132,22 @@ impl Checkpointing {
     }
 }
 
-/// Writes one page that says what it said before. As long as nothing was written to a log since the
-/// file was opened, each read asks the file system how long the database is, which is a twentieth
-/// of what a page of addresses takes.
+/// Does nothing else. While somebody else checkpoints, the answer is -1.
+fn look(store: &mut StoreConnection) -> QueryResult<Log> {
+    on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
+}
+
+/// Writes one page to an empty log, that says what it said before. As long as nothing was written to
+/// it since the file was opened, each read asks the file system how long the database is, which is a
+/// twentieth of what a page of addresses takes.
 ///
 /// Who is not let in at once does without: somebody else writes.
 fn begin(store: &mut StoreConnection) -> QueryResult<()> {
-    store.set_lock_timeout(Duration::ZERO)?;
-    on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))
+    if look(store)?.log == 0 {
+        store.set_lock_timeout(Duration::ZERO)?;
+        on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))?;
+    }
+    Ok(())
 }
 
 /// Beside the writes: what is written meanwhile is left.
