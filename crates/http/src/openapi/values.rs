@@ -56,18 +56,23 @@ pub(crate) fn address_id() -> Object {
         .build()
 }
 
-/// What Unicode calls control characters, and white space, within a character class.
+/// What Unicode calls control characters, white space that is none, and white space that is:
+/// within a character class.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+const CONTROL_SPACE: &str = r"\u0009-\u000d\u0085";
 
-/// Text without control characters that is not all white space. What is longer after it was
-/// trimmed and normalised is refused too, which a schema cannot say.
+/// Text that is not all white space, and without control characters once it is trimmed. That
+/// its length counts after it was trimmed and normalised, a schema cannot say.
 fn text(max_chars: usize) -> ObjectBuilder {
+    let space = format!("[{SPACE}{CONTROL_SPACE}]");
+    let inner = format!("[^{CONTROL}]");
+    let graphic = format!("[^{CONTROL}{SPACE}]");
     string()
         .min_length(Some(1))
         .max_length(Some(max_chars))
         .pattern(Some(format!(
-            "^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$"
+            "^{space}*{graphic}({inner}*{graphic})?{space}*$"
         )))
 }
 
