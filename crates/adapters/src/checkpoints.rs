@@ -137,9 +137,9 @@ fn look(store: &mut StoreConnection) -> QueryResult<Log> {
     on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
 }
 
-/// Writes one page to an empty log, that says what it said before. As long as nothing was written to
-/// it since the file was opened, each read asks the file system how long the database is, which is a
-/// twentieth of what a page of addresses takes.
+/// Writes one page to an empty log, that says what it said before, as nothing here sets a version of
+/// this kind. As long as nothing was written to the log since the file was opened, each read asks the
+/// file system how long the database is, which is a twentieth of what a page of addresses takes.
 ///
 /// Who is not let in at once does without: somebody else writes.
 fn begin(store: &mut StoreConnection) -> QueryResult<()> {

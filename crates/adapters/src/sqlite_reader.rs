@@ -86,9 +86,13 @@ impl Statement {
         (answer == ffi::SQLITE_OK).then_some(Self(NonNull::new(statement)?))
     }
 
+    fn handle(&self) -> *mut ffi::sqlite3_stmt {
+        self.0.as_ptr()
+    }
+
     fn run<'s>(&'s mut self, values: &[Value<'s>]) -> Option<Run<'s>> {
         let run = Run(self);
-        let statement = run.0.0.as_ptr();
+        let statement = run.0.handle();
         for (position, value) in (1..).zip(values) {
             // SAFETY: the statement is there. A text stays where it is for longer than `run`, which
             // takes all values away when it is dropped.
@@ -120,7 +124,7 @@ impl Statement {
 impl Drop for Statement {
     fn drop(&mut self) {
         // SAFETY: the statement is there, and nobody has it any more.
-        unsafe { ffi::sqlite3_finalize(self.0.as_ptr()) };
+        unsafe { ffi::sqlite3_finalize(self.handle()) };
     }
 }
 
@@ -131,7 +135,7 @@ impl Run<'_> {
     /// The next row, until it is asked for another. `None` outside is an error.
     fn next(&mut self) -> Option<Option<Row<'_>>> {
         // SAFETY: the statement is there, and its values too.
-        match unsafe { ffi::sqlite3_step(self.0.0.as_ptr()) } {
+        match unsafe { ffi::sqlite3_step(self.0.handle()) } {
             ffi::SQLITE_ROW => Some(Some(Row(self.0))),
             ffi::SQLITE_DONE => Some(None),
             _ => None,
@@ -141,7 +145,7 @@ impl Run<'_> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        let statement = self.0.0.as_ptr();
+        let statement = self.0.handle();
         // SAFETY: the statement is there. What went wrong in the run, the run itself has said.
         unsafe {
             ffi::sqlite3_reset(statement);
@@ -155,7 +159,7 @@ pub(crate) struct Row<'s>(&'s Statement);
 
 impl PageRow for Row<'_> {
     fn text(&self, column: usize) -> Option<&[u8]> {
-        let (statement, column) = (self.0.0.as_ptr(), c_int::try_from(column).ok()?);
+        let (statement, column) = (self.0.handle(), c_int::try_from(column).ok()?);
         // SAFETY: the statement is at a row, and SQLite keeps a text of it, with as many bytes as it
         // says then, until it is asked for the next, which takes `&mut`.
         unsafe {
@@ -172,7 +176,7 @@ impl PageRow for Row<'_> {
     }
 
     fn integer(&self, column: usize) -> Option<i64> {
-        let (statement, column) = (self.0.0.as_ptr(), c_int::try_from(column).ok()?);
+        let (statement, column) = (self.0.handle(), c_int::try_from(column).ok()?);
         // SAFETY: the statement is at a row.
         Some(unsafe { ffi::sqlite3_column_int64(statement, column) })
     }
