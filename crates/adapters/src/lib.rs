@@ -22,6 +22,7 @@ mod pipeline;
 mod pool;
 mod prepared;
 mod reads;
+mod refusal;
 mod repository;
 mod row;
 mod schema;

@@ -13,6 +13,7 @@ use crate::DatabaseUrl;
 use crate::database_file::DatabaseFile;
 use crate::dialect::{SessionOptions, StoreConnection, Synchronous};
 use crate::error::WorkError;
+use crate::refusal;
 
 /// How a store works with its database.
 #[derive(Clone, Copy, Debug)]
@@ -331,8 +332,7 @@ struct LogRefusal;
 
 impl HandleError<ConnectionError> for LogRefusal {
     fn handle_error(&self, error: ConnectionError) {
-        let reason = crate::error::connection_reason(&error);
-        tracing::warn!(reason, "cannot connect to the database");
+        refusal::tell(crate::error::connection_reason(&error));
     }
 }
 

@@ -223,7 +223,9 @@ pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
         .as_deref()
         .filter(|_| status.is_server_error())
     {
-        tracing::error!(request_id = id.as_str(), cause = %Chain(cause), "request failed");
+        // As a text, which the log puts between quotes: what a database says may have several lines.
+        let cause = Chain(cause).to_string();
+        tracing::error!(request_id = id.as_str(), cause, "request failed");
     }
     let body = problem.to_json(id);
     response.map_body(|head, _| {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::libpq::{Answer, Arrival, Broken, Connection};
 use super::query::Query;
 use crate::error::{WorkError, one_line};
+use crate::refusal;
 
 /// The pause between two attempts to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
@@ -211,7 +212,7 @@ async fn connect(plan: Arc<Plan>) -> Connection {
             // What a panic says stays out of the log.
             Err(_) => "connecting panicked".to_owned(),
         };
-        tracing::warn!(reason, "cannot connect to the database");
+        refusal::tell(reason);
         sleep(RECONNECT_PAUSE).await;
     }
 }

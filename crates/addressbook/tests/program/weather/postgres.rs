@@ -1,3 +1,4 @@
+use std::fs::{self, File};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,29 @@ fn a_server_that_crashes_and_comes_back() {
             until_readiness_is(&service, 200);
         }
     });
+}
+
+#[test]
+fn the_log_tells_of_it_in_whole_lines_and_not_over_and_over() {
+    let server = PostgresServer::own();
+    let place = Place::at(server.create_database());
+    let path = place.folder.path().join("log");
+    let log = File::create(&path).unwrap();
+    let program = place.program(&["serve", "--listen=127.0.0.1:0"]);
+    let service = Service::start_with_log(program, log.into());
+    server.crash();
+    let since = Instant::now();
+    for _ in 0..3 {
+        is_refused(&create(&service, "cus_9"), "unavailable");
+        is_refused(&list(&service, "cus_9"), "unavailable");
+    }
+    let most = 1 + since.elapsed().as_secs() / 10;
+    let log = fs::read_to_string(path).unwrap();
+    let reasons = log.matches("cannot connect to the database").count() as u64;
+    assert!((1..=most).contains(&reasons), "{log}");
+    assert!(log.contains("request failed"));
+    let begins_with_a_time = |line: &str| line.starts_with("20") && line.contains("Z ");
+    assert!(log.lines().all(begins_with_a_time), "{log}");
 }
 
 #[test]
