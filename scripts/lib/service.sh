@@ -55,7 +55,7 @@ start_postgres() {
 # Runs the server that was started before, once it has stopped.
 run_postgres() {
     local folder=$place/postgres
-    : >"$folder/postgres.log" # there before it is looked at, and without what an earlier server wrote
+    : >"$folder/postgres.log" # there before it is looked at, and empty
     ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
         -c listen_addresses= -c fsync=off >"$folder/postgres.log" 2>&1 &
     postgres_pid=$!
@@ -90,7 +90,7 @@ start_service() {
     service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --name script \
         --scope addresses:read --scope addresses:write 2>"$place/log") ||
         { cat "$place/log" >&2 && return 1; }
-    : >"$place/banner" # as above
+    : >"$place/banner" # likewise: the shell opens it for the program only once that is started
     ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn ADDRESSBOOK_SHUTDOWN_DELAY_S=0 \
         "$program" serve --listen 127.0.0.1:0 "$@" >"$place/banner" 2>"$place/log" &
     service_pid=$!

@@ -42,8 +42,8 @@ fn the_log_tells_of_it_in_whole_lines_and_not_over_and_over() {
         is_refused(&create(&service, "cus_9"), "unavailable");
         is_refused(&list(&service, "cus_9"), "unavailable");
     }
-    let most = 1 + since.elapsed().as_secs() / 10;
     let log = fs::read_to_string(path).unwrap();
+    let most = 1 + since.elapsed().as_secs() / 10;
     let reasons = log.matches("cannot connect to the database").count() as u64;
     assert!((1..=most).contains(&reasons), "{log}");
     assert!(log.contains("request failed"));
