@@ -41,8 +41,11 @@ def start(server: Server, shape: str, keys: Path, connections: int, seconds: int
         if process.returncode != 0 or not told:
             raise Failure(f"wrk ended with {process.returncode}:\n{output}")
         told = json.loads(told[-1])
-        if told["failures"] or not told["requests"]:
+        if told["failures"]:
             raise Failure(f"{server.name}: requests failed under load: {told}\n{output}")
+        if not told["requests"]:
+            raise Failure(f"{server.name} answered nothing within {seconds} s of load: "
+                          "a longer measurement (--seconds) may do")
         return {
             "rate": told["requests"] / told["duration_us"] * 1e6,
             "p50_ms": told["p50_us"] / 1000,
