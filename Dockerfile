@@ -1,7 +1,8 @@
 # Builds the service in one image and keeps it in another, without the compiler.
 #
 #   docker build -t addressbook .
-#   docker run --rm -v addressbook:/data addressbook keys create --name first --scope addresses:read
+#   docker run --rm -v addressbook:/data addressbook keys create --create-database --name first \
+#     --scope addresses:read
 #   docker run --read-only --tmpfs /tmp -v addressbook:/data -p 127.0.0.1:8080:8080 addressbook
 
 # This image has the C compiler, Perl and make that SQLite, libpq and OpenSSL are built with. Its

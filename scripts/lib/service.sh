@@ -87,7 +87,7 @@ start_service() {
         fi
         database="postgres:///postgres?host=$place/postgres&port=5432&user=postgres"
     fi
-    service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --name script \
+    service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --create-database --name script \
         --scope addresses:read --scope addresses:write 2>"$place/log") ||
         { cat "$place/log" >&2 && return 1; }
     : >"$place/banner" # likewise: the shell opens it for the program only once that is started

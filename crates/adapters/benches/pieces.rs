@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use addressbook_adapters::{DieselAddressRepository, StoreOptions};
-use addressbook_domain::{AddressRepository, PageRequest, PageStart};
+use addressbook_domain::{AddressRepository, OpenMode, PageRequest, PageStart};
 use addressbook_testkit::postgres::PostgresServer;
 use addressbook_testkit::{InMemoryRepository, fixtures};
 use tempfile::TempDir;
@@ -87,7 +87,10 @@ fn of(
 
 fn opened(url: &str) -> Arc<dyn AddressRepository> {
     let url = url.parse().expect("a database's URL");
-    Arc::new(DieselAddressRepository::open(&url, &StoreOptions::default()).expect("it opens"))
+    Arc::new(
+        DieselAddressRepository::open(&url, &StoreOptions::default(), OpenMode::CreateOrMigrate)
+            .expect("it opens"),
+    )
 }
 
 fn main() {

@@ -5,13 +5,15 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use addressbook_domain::{CopyStep, CopySummary};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::migrations::{create_folder, folder_of};
-use crate::sqlite_file::{Care, Rows, Schema, fault, open_to_read};
+use crate::schema_state::SchemaState;
+use crate::sqlite_file::{Care, Rows, fault, open_to_read};
 
 /// Why there is no copy. Each says what to do about it. Nothing was changed, and nothing of a
 /// copy is left.
@@ -83,20 +85,6 @@ pub enum BackupError {
     },
 }
 
-/// How far a copy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyStep {
-    /// So many bytes of so many are copied.
-    Copying {
-        /// How many there are by now.
-        done_bytes: u64,
-        /// How many there will be.
-        total_bytes: u64,
-    },
-    /// All are copied, and are looked at.
-    Checking,
-}
-
 /// Copies a database as of one moment into a new file, while others read and write, and
 /// returns what the copy holds. The file is its owner's alone, needs no other files beside it,
 /// and is there only once it was checked and is on the disk.
@@ -107,7 +95,7 @@ pub fn backup(
     database: &Path,
     file: &Path,
     progress: impl FnMut(CopyStep),
-) -> Result<Rows, BackupError> {
+) -> Result<CopySummary, BackupError> {
     copy(database, file, progress)
 }
 
@@ -120,7 +108,7 @@ pub fn restore(
     file: &Path,
     database: &Path,
     progress: impl FnMut(CopyStep),
-) -> Result<Rows, BackupError> {
+) -> Result<CopySummary, BackupError> {
     if let Some(folder) = folder_of(database) {
         create_folder(folder).map_err(|reason| write_error(folder, reason))?;
     }
@@ -130,7 +118,11 @@ pub fn restore(
 /// How much is copied between two looks at the progress: 1 MiB with SQLite's usual pages.
 const STEP_PAGES: i32 = 256;
 
-fn copy(from: &Path, to: &Path, mut progress: impl FnMut(CopyStep)) -> Result<Rows, BackupError> {
+fn copy(
+    from: &Path,
+    to: &Path,
+    mut progress: impl FnMut(CopyStep),
+) -> Result<CopySummary, BackupError> {
     if !from.exists() {
         return Err(BackupError::Missing { path: text(from) });
     }
@@ -150,13 +142,13 @@ fn copy(from: &Path, to: &Path, mut progress: impl FnMut(CopyStep)) -> Result<Ro
     // One transaction is one moment: whatever is written from here on, the copy is without it,
     // and never has to begin anew.
     source.execute_batch("BEGIN").map_err(copy_error)?;
-    match Schema::read(&source).map_err(copy_error)? {
-        Schema::Foreign => return Err(BackupError::Foreign { path: text(from) }),
-        Schema::Newer(version) => {
+    match SchemaState::of_sqlite(&source).map_err(copy_error)? {
+        SchemaState::Foreign => return Err(BackupError::Foreign { path: text(from) }),
+        SchemaState::Newer(version) => {
             let path = text(from);
             return Err(BackupError::NewerSchema { path, version });
         }
-        Schema::Current | Schema::Older(_) => {}
+        SchemaState::Current | SchemaState::Older(_) => {}
     }
     let rows = Rows::count(&source).map_err(copy_error)?;
     let partial = partial_of(to).map_err(|reason| write_error(to, reason))?;
@@ -167,8 +159,10 @@ fn copy(from: &Path, to: &Path, mut progress: impl FnMut(CopyStep)) -> Result<Ro
         let path = text(from);
         return Err(BackupError::Damaged { path, fault });
     }
+    let bytes = partial.as_file().metadata();
+    let bytes = bytes.map_err(|reason| write_error(to, reason))?.len();
     put_in_place(partial, to)?;
-    Ok(rows)
+    Ok(rows.summary(bytes))
 }
 
 fn refuse_what_is_there(to: &Path) -> Result<(), BackupError> {

@@ -1,43 +1,6 @@
 use addressbook_domain::{Inconsistency, RepositoryError};
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use thiserror::Error;
-
-/// Why a database could not be opened. Each says what to do about it.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The server or file cannot be reached.
-    #[error("cannot open the database {url}: {reason}")]
-    Connect {
-        /// Which one, without passwords.
-        url: String,
-        /// What the database said.
-        reason: String,
-    },
-    /// The folder or file could not be created.
-    #[error("cannot create {path}: {reason}")]
-    Create {
-        /// Which one.
-        path: String,
-        /// What the system said.
-        reason: std::io::Error,
-    },
-    /// The database was written by a newer release.
-    #[error(
-        "the database's schema has the migration {version}, which this release does not know: \
-         run the release that wrote it, or a newer one"
-    )]
-    NewerSchema {
-        /// The unknown migration.
-        version: String,
-    },
-    /// A migration failed; the schema is as it was.
-    #[error("cannot migrate the database (nothing was changed): {0}")]
-    Migrate(String),
-    /// The system has no thread to spare.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
-}
 
 /// What can go wrong inside one unit of work.
 pub(crate) enum WorkError {

@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
+use addressbook_domain::OpenError;
 use diesel::backend::Backend;
 use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
@@ -14,7 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::database_url::PostgresUrl;
 use crate::dialect::{SessionOptions, StoreConnection, on_each};
-use crate::error::{OpenError, connection_reason};
+use crate::error::connection_reason;
 use crate::{DatabaseUrl, StoreOptions, sqlite_build};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -53,7 +54,7 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
         }),
     }
     .map_err(|error| match error {
-        MigrateError::Diesel(error) => OpenError::Migrate(error.to_string()),
+        MigrateError::Diesel(error) => not_migrated(&error),
         MigrateError::Open(error) => error,
     })
 }
@@ -84,9 +85,8 @@ fn run_pending<DB: Backend>(
     connection: &mut impl MigrationHarness<DB>,
     migrations: EmbeddedMigrations,
 ) -> Result<usize, MigrateError> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        MigrateError::Open(OpenError::Migrate(error.to_string()))
-    };
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| MigrateError::Open(not_migrated(&*error));
     let known = MigrationSource::<DB>::migrations(&migrations).map_err(failed)?;
     for version in connection.applied_migrations().map_err(failed)? {
         if !known
@@ -103,12 +103,27 @@ fn run_pending<DB: Backend>(
         .len())
 }
 
+fn not_migrated(reason: &dyn std::error::Error) -> OpenError {
+    OpenError::Other(format!("cannot migrate the database (nothing was changed): {reason}").into())
+}
+
+/// The error of a store whose threads cannot be started.
+pub(crate) fn no_thread(reason: io::Error) -> OpenError {
+    OpenError::Other(format!("cannot start a thread: {reason}").into())
+}
+
+/// The error of a database that cannot be opened.
+pub(crate) fn unreachable(url: &DatabaseUrl, reason: String) -> OpenError {
+    let location = url.to_string();
+    OpenError::Unreachable { location, reason }
+}
+
 fn open_or_create(
     url: &DatabaseUrl,
     session: &SessionOptions,
 ) -> Result<StoreConnection, OpenError> {
     if let DatabaseUrl::Sqlite(path) = url {
-        create_file(path)?;
+        create_file(path).map_err(|reason| unreachable(url, reason))?;
     }
     StoreConnection::establish(url, session)
         .or_else(|error| match url {
@@ -118,18 +133,13 @@ fn open_or_create(
             }
             _ => Err(error),
         })
-        .map_err(|error| OpenError::Connect {
-            url: url.to_string(),
-            reason: connection_reason(&error),
-        })
+        .map_err(|error| unreachable(url, connection_reason(&error)))
 }
 
 /// Creates the file and its folder, for this user's eyes only.
-fn create_file(path: &Path) -> Result<(), OpenError> {
-    let failed = |path: &Path, reason| OpenError::Create {
-        path: path.display().to_string(),
-        reason,
-    };
+fn create_file(path: &Path) -> Result<(), String> {
+    let failed =
+        |path: &Path, reason: io::Error| format!("cannot create {}: {reason}", path.display());
     let mut file = OpenOptions::new();
     #[cfg(unix)]
     {
@@ -162,7 +172,7 @@ pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     folders.recursive(true).create(folder)
 }
 
-fn is_missing(error: &ConnectionError) -> bool {
+pub(crate) fn is_missing(error: &ConnectionError) -> bool {
     let reason = connection_reason(error);
     reason.contains("FATAL: database ") && reason.ends_with(" does not exist")
 }

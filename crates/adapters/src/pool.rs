@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use addressbook_domain::RepositoryError;
+use addressbook_domain::{PoolState, RepositoryError};
 use diesel::ConnectionError;
 use r2d2::event::{CheckoutEvent, TimeoutEvent};
 use r2d2::{HandleError, HandleEvent, ManageConnection, PooledConnection};
@@ -334,23 +334,6 @@ impl HandleError<ConnectionError> for LogRefusal {
     fn handle_error(&self, error: ConnectionError) {
         refusal::tell(crate::error::connection_reason(&error));
     }
-}
-
-/// How it stands with a pool, and what waiting for its connections has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolState {
-    /// The most connections it may have.
-    pub max_connections: u32,
-    /// Those it has.
-    pub connections: u32,
-    /// Those of them that nobody uses.
-    pub idle_connections: u32,
-    /// How often one was given out.
-    pub checkouts: u64,
-    /// How long was waited for these, altogether.
-    pub waited: Duration,
-    /// How often none came free in time.
-    pub timeouts: u64,
 }
 
 /// What the pool tells of those who wait.

@@ -2,17 +2,18 @@ use std::sync::Arc;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
-    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
-    RepositoryError, RevisionRange, Scan, Timestamp,
+    ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
+    OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use diesel::prelude::*;
 
 use crate::dialect::{StoreConnection, on_each};
-use crate::error::{OpenError, WorkError};
-use crate::migrations::migrate;
-use crate::pool::{Pool, PoolState};
+use crate::error::WorkError;
+use crate::migrations::{migrate, no_thread};
+use crate::pool::Pool;
 use crate::schema::address_books;
+use crate::schema_state::require_current;
 use crate::short_reads::ShortReads;
 use crate::writer::Writer;
 use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
@@ -31,18 +32,24 @@ pub struct DieselAddressRepository {
 const ATTEMPTS: usize = 5;
 
 impl DieselAddressRepository {
-    /// Opens a database: creates it where there is none, and brings it to this release's
-    /// schema.
+    /// Opens a database.
     ///
     /// # Errors
     /// [`OpenError`], with nothing changed.
-    pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
-        migrate(url, options)?;
+    pub fn open(
+        url: &DatabaseUrl,
+        options: &StoreOptions,
+        mode: OpenMode,
+    ) -> Result<Self, OpenError> {
+        match mode {
+            OpenMode::CreateOrMigrate => drop(migrate(url, options)?),
+            OpenMode::Existing => require_current(url, options)?,
+        }
         let writer = match url {
             DatabaseUrl::Sqlite(_) => {
                 let manager = options.manager(url.clone());
                 let writer = Writer::start(manager, options.group_commits);
-                Some(Arc::new(writer.map_err(OpenError::Thread)?))
+                Some(Arc::new(writer.map_err(no_thread)?))
             }
             DatabaseUrl::Postgres(_) => None,
         };
@@ -53,18 +60,13 @@ impl DieselAddressRepository {
         })
     }
 
-    /// Does what [`open`](Self::open) does, and returns how many migrations there were
-    /// to run instead of a repository.
+    /// Creates the database where there is none, and brings it to this release's schema. Returns
+    /// the number of migrations that were run.
     ///
     /// # Errors
     /// [`OpenError`], with nothing changed.
     pub fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
         migrate(url, options)
-    }
-
-    /// How it stands with the pool.
-    pub fn pool_state(&self) -> PoolState {
-        self.pool.state()
     }
 
     /// Runs a unit of work that reads.
@@ -96,6 +98,12 @@ impl DieselAddressRepository {
             }
         };
         self.pool.run(in_attempts, WorkError::wrote_nothing).await
+    }
+}
+
+impl ConnectionPool for DieselAddressRepository {
+    fn state(&self) -> PoolState {
+        self.pool.state()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Reads that take no longer than the way to the pool and back, so they do without it.
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, BookHead, CustomerId, Limit, PageRequest, RepositoryError,
-    Timestamp, UncheckedPage,
+    Address, AddressId, AddressPage, BookHead, CustomerId, Limit, OpenError, PageRequest,
+    RepositoryError, Timestamp, UncheckedPage,
 };
 
-use crate::error::OpenError;
 use crate::inline::InlineReads;
+use crate::migrations::no_thread;
 use crate::pipeline::Pipelines;
 use crate::{DatabaseUrl, StoreOptions, reads};
 
@@ -20,12 +20,10 @@ pub(crate) enum ShortReads {
 impl ShortReads {
     pub(crate) fn of(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
         match url {
-            DatabaseUrl::Sqlite(path) => InlineReads::of(path)
-                .map(Self::Sqlite)
-                .map_err(OpenError::Thread),
+            DatabaseUrl::Sqlite(path) => InlineReads::of(path).map(Self::Sqlite).map_err(no_thread),
             DatabaseUrl::Postgres(url) => Pipelines::of(url, options)
                 .map(Self::Postgres)
-                .map_err(|error| OpenError::Migrate(error.to_string())),
+                .map_err(|error| OpenError::Other(error.into())),
         }
     }
 

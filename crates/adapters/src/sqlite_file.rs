@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use addressbook_domain::CopySummary;
 use rusqlite::{Connection, OpenFlags};
-
-use crate::migrations::known_versions;
 
 /// How long to wait for a program that holds the whole database, as one that recovers it does.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +23,7 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 
 /// How many rows each table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rows(BTreeMap<String, u64>);
+pub(crate) struct Rows(BTreeMap<String, u64>);
 
 impl Rows {
     pub(crate) fn count(connection: &Connection) -> rusqlite::Result<Self> {
@@ -49,61 +48,14 @@ impl Rows {
         self.0.get(table).copied().unwrap_or(0)
     }
 
-    /// How many addresses there are.
-    pub fn addresses(&self) -> u64 {
-        self.of("addresses")
-    }
-
-    /// How many customers have, or had, addresses.
-    pub fn customers(&self) -> u64 {
-        self.of("address_books")
-    }
-
-    /// How many states are kept that addresses were in before, their removals among them.
-    pub fn earlier_revisions(&self) -> u64 {
-        self.of("address_revisions")
-    }
-}
-
-/// Which schema a database has.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Schema {
-    /// Somebody else's, or none at all.
-    Foreign,
-    /// This release's.
-    Current,
-    /// Of a release before: so many migrations are to be made.
-    Older(usize),
-    /// Of a release to come: its first migration that this one does not know.
-    Newer(String),
-}
-
-impl Schema {
-    /// What these migrations make.
-    pub(crate) fn of(applied: &[String]) -> Self {
-        let known = known_versions();
-        match applied.iter().find(|version| !known.contains(version)) {
-            Some(version) => Self::Newer(version.clone()),
-            None if applied.is_empty() => Self::Foreign,
-            None => match known.len() - applied.len() {
-                0 => Self::Current,
-                missing => Self::Older(missing),
-            },
+    /// What a copy of so many bytes holds.
+    pub(crate) fn summary(&self, bytes: u64) -> CopySummary {
+        CopySummary {
+            bytes,
+            addresses: self.of("addresses"),
+            customers: self.of("address_books"),
+            earlier_revisions: self.of("address_revisions"),
         }
-    }
-
-    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let tables = strings(
-            connection,
-            "SELECT name FROM sqlite_schema
-             WHERE type = 'table'
-               AND name IN ('__diesel_schema_migrations', 'address_books', 'addresses')",
-        )?;
-        if tables.len() < 3 {
-            return Ok(Self::Foreign);
-        }
-        let applied = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
-        Ok(Self::of(&strings(connection, applied)?))
     }
 }
 

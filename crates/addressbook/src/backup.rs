@@ -1,19 +1,20 @@
 //! `addressbook backup`: copies the database as of one moment into a file, while it is used.
 
-use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use addressbook_adapters::{BackupError, CopyStep, DatabaseUrl, PostgresUrl, Rows};
-use anyhow::Context;
+use addressbook_domain::{CopyError, CopyStep, CopySummary, Engine, Maintenance};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::ConfigArgument;
 use crate::settings::DatabaseSettings;
+use crate::store::EngineOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct BackupArguments {
@@ -26,30 +27,46 @@ pub(crate) struct BackupArguments {
     database: DatabaseSettings,
 }
 
-/// The exit code when the database is of a kind that has tools of its own.
+/// The exit code when the store has tools of its own for copies.
 pub(crate) const EXIT_OTHER_TOOLS: u8 = 2;
 
-pub(crate) fn run(arguments: &BackupArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &BackupArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let file = &arguments.file;
-    match arguments.database.url()? {
-        DatabaseUrl::Sqlite(database) => {
-            let rows = showing(|progress| addressbook_adapters::backup(&database, file, progress))
-                .context("nothing was backed up")?;
-            println!("{}", summary(file, &rows)?);
-            println!("SHA-256 {}", sha256(file)?);
-            Ok(ExitCode::SUCCESS)
+    let engine = engine_of(&arguments.database)?;
+    let copied = copy(&*engine, |store, progress| store.backup(file, progress));
+    let Some(summary) = copied.context("nothing was backed up")? else {
+        return Ok(ExitCode::from(EXIT_OTHER_TOOLS));
+    };
+    println!("{}", description(file.display(), &summary));
+    println!("SHA-256 {}", sha256(file)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies a store. `None` where it has tools of its own for that, which are named on standard
+/// error.
+pub(crate) fn copy(
+    engine: &dyn Engine,
+    copy: impl FnOnce(&dyn Maintenance, &mut dyn FnMut(CopyStep)) -> Result<CopySummary, CopyError>,
+) -> anyhow::Result<Option<CopySummary>> {
+    let copied = match engine.maintenance() {
+        Some(maintenance) => showing(|progress| copy(maintenance, progress)),
+        None => Err(CopyError::OtherTools(format!(
+            "nothing was copied: copy {} with its own tools",
+            engine.name()
+        ))),
+    };
+    match copied {
+        Ok(summary) => Ok(Some(summary)),
+        Err(CopyError::OtherTools(advice)) => {
+            eprintln!("addressbook: {advice}");
+            Ok(None)
         }
-        DatabaseUrl::Postgres(url) => {
-            eprintln!("{}", tools_to_back_up(&url, file));
-            Ok(ExitCode::from(EXIT_OTHER_TOOLS))
-        }
+        Err(CopyError::Failed(error)) => Err(anyhow!(error)),
     }
 }
 
 /// Runs a copy with a bar on a terminal, and with nothing elsewhere.
-pub(crate) fn showing(
-    copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> Result<Rows, BackupError>,
-) -> Result<Rows, BackupError> {
+fn showing<T>(copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> T) -> T {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}") {
         bar.set_style(style);
@@ -69,17 +86,15 @@ pub(crate) fn showing(
     done
 }
 
-/// What a file holds, in one line.
-pub(crate) fn summary(file: &Path, rows: &Rows) -> anyhow::Result<String> {
-    let bytes = file.metadata().context("cannot read the copy")?.len();
-    Ok(format!(
-        "{}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",
-        file.display(),
-        HumanCount(bytes),
-        HumanCount(rows.addresses()),
-        HumanCount(rows.customers()),
-        HumanCount(rows.earlier_revisions()),
-    ))
+/// What a copy holds, in one line.
+pub(crate) fn description(place: impl Display, summary: &CopySummary) -> String {
+    format!(
+        "{place}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",
+        HumanCount(summary.bytes),
+        HumanCount(summary.addresses),
+        HumanCount(summary.customers),
+        HumanCount(summary.earlier_revisions),
+    )
 }
 
 fn sha256(file: &Path) -> io::Result<String> {
@@ -94,22 +109,4 @@ fn sha256(file: &Path) -> io::Result<String> {
     }
     let bytes = hasher.finalize();
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn tools_to_back_up(url: &PostgresUrl, file: &Path) -> String {
-    let (url, file) = (quoted(url.without_passwords()), quoted(file));
-    format!(
-        "addressbook: nothing was backed up. The database is PostgreSQL's, which has tools for this.
-This database, as of one moment, while it is used:
-  pg_dump --format=custom --file={file} {url}
-The whole server, and every moment since (with archive_command and wal_level=replica):
-  pg_basebackup --pgdata=FOLDER --wal-method=stream --checkpoint=fast --dbname={url}
-The password comes from PGPASSWORD or ~/.pgpass."
-    )
-}
-
-/// As a shell takes it for one word.
-pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
-    let word = word.as_ref().to_string_lossy();
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -1,4 +1,4 @@
-//! File descriptors: how many files and connections the process may have open.
+//! File descriptors: how many connections the system lets the process have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,25 +8,28 @@ const PER_CONNECTION: u64 = 2;
 /// For the database, the log and what else the process has open.
 const OTHERS: u64 = 200;
 
-/// Takes as many as the system allows: by habit it gives a process 1,024, and to more only on
-/// request. Warns where they are too few for so many connections.
-pub(crate) fn take_for(connections: u32) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+/// How many connections fit into the file descriptors that the system allows, from 1. `None` where
+/// it sets no limit.
+pub(crate) fn connections() -> Option<u32> {
+    let limit = getrlimit(Resource::Nofile).maximum?;
+    let connections = limit.saturating_sub(OTHERS) / PER_CONNECTION;
+    Some(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
+}
+
+/// How many file descriptors so many connections need.
+pub(crate) fn needed(connections: u32) -> u64 {
+    u64::from(connections) * PER_CONNECTION + OTHERS
+}
+
+/// Takes all file descriptors that the system allows. By default, systems give a process 1,024
+/// and allow it to ask for more.
+pub(crate) fn take_all() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
     let all = Rlimit {
         current: maximum,
         maximum,
     };
-    let limit = match setrlimit(Resource::Nofile, all) {
-        Ok(()) => maximum,
-        Err(_) => current,
-    };
-    let needed = u64::from(connections) * PER_CONNECTION + OTHERS;
-    if let Some(limit) = limit.filter(|limit| *limit < needed) {
-        tracing::warn!(
-            limit,
-            needed,
-            "too few file descriptors for --max-connections: raise LimitNOFILE (ulimit -Hn) or \
-             lower it"
-        );
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "cannot raise the limit of file descriptors (ulimit -Sn)");
     }
 }

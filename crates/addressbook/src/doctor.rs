@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::ExitCode;
 
-use addressbook_adapters::{Finding, SystemClock, Verdict};
-use addressbook_domain::{Clock, Timestamp};
+use addressbook_adapters::SystemClock;
+use addressbook_domain::{Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict};
 use clap::{Args, CommandFactory};
 
 use crate::serve::ServeArguments;
-use crate::settings::{JwtSettings, LogSettings};
+use crate::settings::{BoundSettings, JwtSettings, LogSettings};
+use crate::store::EngineOf;
 use crate::{Cli, telemetry};
 
 #[derive(Args, Debug)]
@@ -23,16 +24,19 @@ pub(crate) struct DoctorArguments {
     serve: ServeArguments,
 }
 
-pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let serve = &arguments.serve;
-    let workers = serve.workers().try_into()?;
     let mut findings = vec![
         configuration(),
         log_filter(&serve.log),
         token_keys(&serve.jwt),
         program(SystemClock.now()),
+        connections(&serve.bounds),
     ];
-    findings.extend(serve.database.examine(arguments.full, workers));
+    match engine_of(&serve.database) {
+        Ok(engine) => findings.extend(store(&*engine, arguments)?),
+        Err(error) => findings.push(Finding::failed("database", format!("{error:#}"))),
+    }
     for finding in &findings {
         let verdict = match finding.verdict {
             Verdict::Ok => "ok",
@@ -45,6 +49,37 @@ pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
         .iter()
         .any(|finding| finding.verdict == Verdict::Failed);
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn store(engine: &dyn Engine, arguments: &DoctorArguments) -> anyhow::Result<Vec<Finding>> {
+    let serve = &arguments.serve;
+    let Some(maintenance) = engine.maintenance() else {
+        return Ok(vec![readiness(engine)?]);
+    };
+    let workers: u32 = serve.workers(engine).try_into()?;
+    Ok(maintenance.examine(&Examination {
+        full: arguments.full,
+        now: SystemClock.now(),
+        connections: serve.database.pool_size() + workers,
+    }))
+}
+
+/// All that can be said of a store that cannot be examined.
+fn readiness(engine: &dyn Engine) -> anyhow::Result<Finding> {
+    let (name, location) = (engine.name(), engine.location());
+    let ready = match engine.open(OpenMode::Existing) {
+        Ok(store) => {
+            let runtime = actix_web::rt::System::new();
+            runtime
+                .block_on(store.addresses.ready())
+                .map_err(|error| format!("{error}"))
+        }
+        Err(error) => Err(format!("{error}")),
+    };
+    Ok(match ready {
+        Ok(()) => Finding::ok("database", format!("{location} ({name}) is ready")),
+        Err(error) => Finding::failed("database", format!("{location} ({name}): {error}")),
+    })
 }
 
 /// Settings were read when the program started; what is left are names that nobody reads.
@@ -77,6 +112,13 @@ fn token_keys(settings: &JwtSettings) -> Finding {
         Ok(Some(_)) => Finding::ok("token keys", "can be read"),
         Ok(None) => Finding::ok("token keys", "none: no token is let in"),
         Err(error) => Finding::failed("token keys", format!("{error:#}")),
+    }
+}
+
+fn connections(settings: &BoundSettings) -> Finding {
+    match settings.too_few_descriptors() {
+        None => Finding::ok("file descriptors", "are enough for --max-connections"),
+        Some(warning) => Finding::warning("file descriptors", warning),
     }
 }
 

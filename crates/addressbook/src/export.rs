@@ -3,12 +3,13 @@
 use std::io::{self, BufWriter, ErrorKind};
 use std::process::ExitCode;
 
-use addressbook_domain::{CustomerId, RepositoryError, Scan, ServiceLimits};
+use addressbook_domain::{CustomerId, OpenMode, RepositoryError, Scan, ServiceLimits};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::format::Format;
 use crate::settings::{DatabaseSettings, LogSettings};
+use crate::store::{self, EngineOf};
 use crate::{ConfigArgument, telemetry};
 
 #[derive(Args, Debug)]
@@ -32,9 +33,10 @@ pub(crate) struct ExportArguments {
 /// How many addresses are in memory at once.
 const STEP: u32 = 1_000;
 
-pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
-    let service = crate::service(&arguments.database, ServiceLimits::default())?;
+    let store = store::open(&*engine_of(&arguments.database)?, OpenMode::Existing)?;
+    let service = crate::service(store.addresses, ServiceLimits::default());
     let mut output = arguments
         .format
         .write(BufWriter::new(io::stdout().lock()))?;

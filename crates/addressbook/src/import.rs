@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use addressbook_domain::{
-    AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError,
+    AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError, OpenMode,
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -19,6 +19,7 @@ use clap::{Args, ValueEnum};
 use self::progress::Progress;
 use crate::format::{Format, Line, Lines};
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings};
+use crate::store::{self, EngineOf};
 use crate::{ConfigArgument, telemetry};
 
 #[derive(Args, Debug)]
@@ -76,14 +77,15 @@ enum ConflictChoice {
 /// The exit code when lines were skipped.
 const EXIT_SKIPPED: u8 = 2;
 
-pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
     let progress = Progress::new(bytes);
     let lines = arguments
         .format()
         .read(BufReader::new(progress.watch(input)))?;
-    let service = crate::service(&arguments.database, arguments.limits.limits())?;
+    let store = store::open(&*engine_of(&arguments.database)?, OpenMode::CreateOrMigrate)?;
+    let service = crate::service(store.addresses, arguments.limits.limits());
     let mut import = Import {
         arguments,
         service,

@@ -1,15 +1,14 @@
-//! `addressbook keys`: makes API keys, lists them, takes them back.
+//! `addressbook keys`: makes API keys, lists them, revokes them.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_adapters::SystemClock;
 use addressbook_domain::{
     ApiKey, ApiKeyId, ApiKeyService, Clock as _, CustomerId, KeyAuthenticator, KeyName, KeyState,
-    NewApiKey, Scope, Timestamp,
+    NewApiKey, OpenMode, Scope, Timestamp,
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -17,6 +16,7 @@ use serde::Serialize;
 
 use crate::ConfigArgument;
 use crate::settings::DatabaseSettings;
+use crate::store::{self, EngineOf};
 
 #[derive(Args, Debug)]
 pub(crate) struct KeysArguments {
@@ -49,9 +49,13 @@ struct CreateArguments {
     #[arg(long, value_name = "ID", value_parser = CustomerId::parse)]
     customer: Option<CustomerId>,
 
-    /// How long it is worth something, such as 90d, 12h or 1year; until it is revoked without
+    /// Lifetime, for example 90d, 12h or 1year. Default: never expires
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     expires: Option<Duration>,
+
+    /// Create the database if there is none; by default, that is an error
+    #[arg(long)]
+    create_database: bool,
 
     #[command(flatten)]
     store: StoreArguments,
@@ -85,9 +89,21 @@ struct StoreArguments {
     database: DatabaseSettings,
 }
 
+/// The API keys of a store.
+struct Keys {
+    service: ApiKeyService,
+    /// Where the store is, without passwords.
+    location: String,
+}
+
 impl StoreArguments {
-    fn open(&self) -> anyhow::Result<ApiKeyService> {
-        Ok(crate::api_keys(Arc::new(self.database.open()?)))
+    fn open(&self, engine_of: EngineOf, mode: OpenMode) -> anyhow::Result<Keys> {
+        let engine = engine_of(&self.database)?;
+        let store = store::open(&*engine, mode)?;
+        Ok(Keys {
+            service: crate::api_keys(store.api_keys),
+            location: engine.location(),
+        })
     }
 }
 
@@ -100,12 +116,12 @@ fn lifetime(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected 1min to 100years, such as 90d or 12h".to_owned())
 }
 
-pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &KeysArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     actix_web::rt::System::new().block_on(async {
         match &arguments.task {
-            KeysTask::Create(arguments) => create(arguments).await,
-            KeysTask::List(arguments) => list(arguments).await,
-            KeysTask::Revoke(arguments) => revoke(arguments).await,
+            KeysTask::Create(arguments) => create(arguments, engine_of).await,
+            KeysTask::List(arguments) => list(arguments, engine_of).await,
+            KeysTask::Revoke(arguments) => revoke(arguments, engine_of).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
@@ -114,14 +130,19 @@ pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<ExitCode> {
 /// How soon running services know of a change.
 const SOON: Duration = KeyAuthenticator::LIFETIME;
 
-async fn create(arguments: &CreateArguments) -> anyhow::Result<()> {
+async fn create(arguments: &CreateArguments, engine_of: EngineOf) -> anyhow::Result<()> {
     let new = NewApiKey {
         name: arguments.name.clone(),
         scopes: arguments.scopes.clone(),
         customer_id: arguments.customer.clone(),
         lifetime: arguments.expires,
     };
-    let (key, token) = arguments.store.open()?.create(new).await?;
+    let mode = match arguments.create_database {
+        true => OpenMode::CreateOrMigrate,
+        false => OpenMode::Existing,
+    };
+    let keys = arguments.store.open(engine_of, mode)?;
+    let (key, token) = keys.service.create(new).await?;
     writeln!(std::io::stdout(), "{}", token.expose())?;
     let books = match &key.customer_id {
         Some(customer_id) => format!("the address book of {customer_id} alone"),
@@ -132,21 +153,23 @@ async fn create(arguments: &CreateArguments) -> anyhow::Result<()> {
         None => "It does not expire.".to_owned(),
     };
     eprintln!(
-        "This is the key {id} ({name}): {scopes} in {books}. {end}\n\
-         Keep it now: it is not shown again, and nothing that the service keeps leads back to it.\n\
-         To be sent as the header `Authorization: Bearer KEY`. Services on this database know it \
-         within {soon} s,\n\
-         and from then on let nobody in without a credential.",
+        "Created the key {id} ({name}) in {location}: {scopes} in {books}. {end}\n\
+         Save it now: it is not shown again, and cannot be recovered.\n\
+         Clients send it in the header `Authorization: Bearer KEY`. Services on this database \
+         accept it within {soon} s,\n\
+         and require a credential from then on.",
         id = key.id,
         name = key.name,
+        location = keys.location,
         scopes = scopes_of(&key),
         soon = SOON.as_secs(),
     );
     Ok(())
 }
 
-async fn list(arguments: &ListArguments) -> anyhow::Result<()> {
-    let keys = arguments.store.open()?.list().await?;
+async fn list(arguments: &ListArguments, engine_of: EngineOf) -> anyhow::Result<()> {
+    let keys = arguments.store.open(engine_of, OpenMode::Existing)?;
+    let keys = keys.service.list().await?;
     let now = SystemClock.now();
     let rows: Vec<_> = keys.iter().map(|key| Row::of(key, now)).collect();
     let text = if arguments.json {
@@ -158,13 +181,19 @@ async fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn revoke(arguments: &RevokeArguments) -> anyhow::Result<()> {
+async fn revoke(arguments: &RevokeArguments, engine_of: EngineOf) -> anyhow::Result<()> {
     let id = &arguments.id;
-    let key = arguments.store.open()?.revoke(id).await?;
-    let key = key.with_context(|| format!("there is no key {id}: see addressbook keys list"))?;
+    let keys = arguments.store.open(engine_of, OpenMode::Existing)?;
+    let key = keys.service.revoke(id).await?.with_context(|| {
+        format!(
+            "there is no key {id} in {}: see addressbook keys list",
+            keys.location
+        )
+    })?;
     eprintln!(
-        "The key {id} ({name}) is revoked: within {soon} s it lets nobody in any more.",
+        "Revoked the key {id} ({name}) in {location}. Services reject it within {soon} s.",
         name = key.name,
+        location = keys.location,
         soon = SOON.as_secs(),
     );
     Ok(())

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use addressbook_adapters::DieselAddressRepository;
+use addressbook_domain::Store;
 use addressbook_http::{HttpMetrics, InFlight};
 use anyhow::Context;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text};
@@ -31,17 +31,15 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn of(
-        repository: &DieselAddressRepository,
-        engine: &'static str,
-        in_flight: &InFlight,
-    ) -> Self {
+    pub(crate) fn of(store: &Store, engine: &'static str, in_flight: &InFlight) -> Self {
         let http = HttpMetrics::with(in_flight.clone());
-        let store = StoreMetrics::default();
+        let operations = StoreMetrics::default();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(http.clone()));
-        registry.register_collector(Box::new(store.clone()));
-        registry.register_collector(Box::new(PoolMetrics(repository.clone())));
+        registry.register_collector(Box::new(operations.clone()));
+        if let Some(pool) = &store.pool {
+            registry.register_collector(Box::new(PoolMetrics(Arc::clone(pool))));
+        }
         #[cfg(target_os = "linux")]
         registry.register_collector(Box::new(process::ProcessMetrics));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("store", engine)]);
@@ -52,7 +50,7 @@ impl Metrics {
         );
         Self {
             http,
-            store,
+            store: operations,
             registry,
         }
     }

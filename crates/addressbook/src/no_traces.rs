@@ -23,6 +23,7 @@ impl Traces {
     }
 }
 
+#[derive(Clone)]
 pub(crate) enum StoreTracer {}
 
 impl StoreTracer {

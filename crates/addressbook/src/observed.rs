@@ -1,11 +1,12 @@
 //! What is asked of the store, told to those who count and to those who trace.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
     ApiKeyRepository, BookHead, Change, Commit, CustomerId, Erased, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, RevisionRange, Scan,
+    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, RevisionRange, Scan, Store,
     Timestamp, TokenDigest,
 };
 use async_trait::async_trait;
@@ -57,13 +58,38 @@ pub(crate) const KINDS: [&str; 7] = [
 
 /// A repository of which is counted and traced what is asked. Whether it is ready is not: that is
 /// asked by whoever watches.
-pub(crate) struct Observed<R> {
-    pub(crate) repository: R,
+pub(crate) struct Observed<R: ?Sized> {
+    pub(crate) repository: Arc<R>,
     pub(crate) metrics: Option<StoreMetrics>,
     pub(crate) tracer: Option<StoreTracer>,
 }
 
-impl<R> Observed<R> {
+/// A store of which is counted and traced what is asked, where anything is. Without, it is left
+/// as it is.
+pub(crate) fn observe(
+    store: Store,
+    metrics: Option<StoreMetrics>,
+    tracer: Option<StoreTracer>,
+) -> Store {
+    if metrics.is_none() && tracer.is_none() {
+        return store;
+    }
+    Store {
+        addresses: Arc::new(Observed {
+            repository: store.addresses,
+            metrics: metrics.clone(),
+            tracer: tracer.clone(),
+        }),
+        api_keys: Arc::new(Observed {
+            repository: store.api_keys,
+            metrics,
+            tracer,
+        }),
+        pool: store.pool,
+    }
+}
+
+impl<R: ?Sized> Observed<R> {
     async fn observe<T>(
         &self,
         operation: Operation,
@@ -105,7 +131,7 @@ fn kind_of(error: &RepositoryError) -> usize {
 }
 
 #[async_trait]
-impl<R: AddressRepository> AddressRepository for Observed<R> {
+impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
     async fn list(
         &self,
         customer_id: &CustomerId,
@@ -198,7 +224,7 @@ impl<R: AddressRepository> AddressRepository for Observed<R> {
 }
 
 #[async_trait]
-impl<R: ApiKeyRepository> ApiKeyRepository for Observed<R> {
+impl<R: ApiKeyRepository + ?Sized> ApiKeyRepository for Observed<R> {
     async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
         self.observe(Operation::AddKey, self.repository.add(key))
             .await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use addressbook_domain::{AddressRepository, AddressService, ApiKeyRepository, Authenticator as _};
+use addressbook_domain::{AddressService, Authenticator as _, Engine, OpenMode};
 use addressbook_http::{HttpOptions, InFlight, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 
 use crate::access::Doorkeeper;
 use crate::metrics::Metrics;
-use crate::observed::Observed;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
     ListenSettings, LogSettings, MetricsSettings,
 };
 use crate::shutdown::Signals;
+use crate::store::{self, EngineOf};
 use crate::traces::{TraceSettings, Traces};
-use crate::{ConfigArgument, demo, descriptors, telemetry};
+use crate::{ConfigArgument, demo, descriptors, observed, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArguments {
@@ -71,7 +71,7 @@ pub(crate) struct ServeArguments {
     shutdown_timeout_s: u16,
 
     #[command(flatten)]
-    bounds: BoundSettings,
+    pub(crate) bounds: BoundSettings,
     #[command(flatten)]
     config: ConfigArgument,
     #[command(flatten)]
@@ -88,42 +88,36 @@ pub(crate) struct ServeArguments {
 
 impl ServeArguments {
     /// How many threads answer requests.
-    pub(crate) fn workers(&self) -> usize {
+    pub(crate) fn workers(&self, engine: &dyn Engine) -> usize {
         let by_default = || {
             let processors = available_parallelism().map_or(1, usize::from);
-            // A URL that is none is told by whoever opens the database.
-            let url = self.database.url();
-            processors * url.map_or(1, |url| url.workers_per_processor())
+            processors * engine.workers_per_processor()
         };
         self.workers.map_or_else(by_default, usize::from)
     }
 }
 
-pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let _log = telemetry::start(&arguments.log)?;
     log_panics();
-    descriptors::take_for(arguments.bounds.max_connections);
+    descriptors::take_all();
+    if let Some(warning) = arguments.bounds.too_few_descriptors() {
+        tracing::warn!("{warning}");
+    }
     let traces = Traces::start(&arguments.traces)?;
     let by_jwt = arguments.jwt.authenticator()?;
-    let store = arguments.database.open()?;
-    let engine = arguments.database.url()?.engine();
+    let engine = engine_of(&arguments.database)?;
+    let store = store::open(&*engine, OpenMode::CreateOrMigrate)?;
     let in_flight = InFlight::default();
     let metrics_listen = arguments.metrics.metrics_listen.as_deref();
-    let metrics = metrics_listen.map(|_| Metrics::of(&store, engine, &in_flight));
+    let metrics = metrics_listen.map(|_| Metrics::of(&store, engine.name(), &in_flight));
     let counted = metrics.as_ref().map(|metrics| metrics.store.clone());
-    let traced = traces.as_ref().map(|traces| traces.of_store(engine));
-    let (addresses, keys) = match (counted, traced) {
-        (None, None) => ports(store),
-        (metrics, tracer) => ports(Observed {
-            repository: store,
-            metrics,
-            tracer,
-        }),
-    };
-    let service = crate::service_on(addresses, arguments.limits.limits());
+    let traced = traces.as_ref().map(|traces| traces.of_store(engine.name()));
+    let store = observed::observe(store, counted, traced);
+    let service = crate::service(store.addresses, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
         let listen = &arguments.listen.listen;
-        let doorkeeper = Arc::new(Doorkeeper::of(keys, by_jwt).await?);
+        let doorkeeper = Arc::new(Doorkeeper::of(store.api_keys, by_jwt).await?);
         doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
             demo::load(&service).await?;
@@ -151,14 +145,14 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
         let options = arguments
             .bounds
-            .server(arguments.workers(), shutdown_timeout);
+            .server(arguments.workers(&*engine), shutdown_timeout);
         let signals = Signals::listen().context("cannot wait for signals")?;
         let drain = parts.drain.clone();
         let (stop, stopped) = oneshot::channel();
         let until = async { stopped.await.unwrap_or_default() };
         let (addresses, server) = addressbook_http::listen(listen, parts, options, until)
             .with_context(|| cannot_listen(listen, "--listen"))?;
-        let banner = banner(&arguments, &addresses, metrics_address, &doorkeeper)?;
+        let banner = banner(&*engine, &addresses, metrics_address, &doorkeeper)?;
         println!("{banner}");
         let chores = [
             actix_web::rt::spawn(prune(service)),
@@ -178,15 +172,6 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         }
         anyhow::Ok(ExitCode::SUCCESS)
     })
-}
-
-/// A store by its two ports.
-fn ports<R>(store: R) -> (Arc<dyn AddressRepository>, Arc<dyn ApiKeyRepository>)
-where
-    R: AddressRepository + ApiKeyRepository + 'static,
-{
-    let store = Arc::new(store);
-    (store.clone(), store)
 }
 
 /// Why there is no service at an address, and what to do.
@@ -214,12 +199,11 @@ async fn prune(service: AddressService) {
 }
 
 fn banner(
-    arguments: &ServeArguments,
+    engine: &dyn Engine,
     addresses: &[SocketAddr],
     metrics: Option<SocketAddr>,
     doorkeeper: &Doorkeeper,
 ) -> anyhow::Result<String> {
-    let database = arguments.database.url()?;
     let address = addresses.first().context("the server listens nowhere")?;
     let customer = demo::EXAMPLE_CUSTOMER;
     let credential = if doorkeeper.is_required() {
@@ -236,7 +220,8 @@ fn banner(
   try           curl -i {credential}'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
   stop          Ctrl-C",
         version = env!("CARGO_PKG_VERSION"),
-        engine = database.engine(),
+        database = engine.location(),
+        engine = engine.name(),
         access = doorkeeper.rule(),
         metrics = metrics
             .map(|address| format!("\n  metrics       http://{address}/metrics"))

@@ -14,12 +14,9 @@ use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use addressbook_adapters::{
-    DatabaseUrl, DieselAddressRepository, Examination, Finding, OpenError, StoreOptions,
-    Synchronous, SystemClock, examine,
-};
-use addressbook_domain::{Clock, ContentLimits, ServiceLimits};
-use anyhow::{Context, anyhow, bail};
+use addressbook_adapters::{StoreOptions, Synchronous};
+use addressbook_domain::{ContentLimits, ServiceLimits};
+use anyhow::{Context, bail};
 use clap::{Args, Command, CommandFactory, ValueEnum};
 
 pub(crate) use self::access::AccessSettings;
@@ -29,10 +26,10 @@ pub(crate) use self::jwt::JwtSettings;
 pub(crate) use self::metrics::MetricsSettings;
 use crate::Cli;
 
-/// Where the addresses are kept, and how.
+/// Which store holds the addresses, and how to work with it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
-pub(crate) struct DatabaseSettings {
+pub struct DatabaseSettings {
     /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; by default
     /// sqlite://./data/addressbook.db. The variable DATABASE_URL is honoured too
     #[arg(long, value_name = "URL", env = "ADDRESSBOOK_DATABASE_URL")]
@@ -82,15 +79,18 @@ enum SqliteSynchronous {
 }
 
 impl DatabaseSettings {
-    /// The database's URL, as it may be printed.
-    pub(crate) fn url(&self) -> anyhow::Result<DatabaseUrl> {
-        // The value itself may hold a password, and stays out of the message.
-        self.database_url
-            .parse()
-            .with_context(|| format!("{DATABASE_URL_SETTINGS} is no database's URL"))
+    /// The URL as it was given: it may hold a password.
+    pub fn url(&self) -> &str {
+        &self.database_url
     }
 
-    fn options(&self) -> StoreOptions {
+    /// The most connections that a service opens, beside one for each worker.
+    pub(crate) fn pool_size(&self) -> u32 {
+        self.pool_size
+    }
+
+    /// The options of a SQL store.
+    pub(crate) fn sql_options(&self) -> StoreOptions {
         let milliseconds = |number: u32| Duration::from_millis(number.into());
         StoreOptions {
             pool_size: self.pool_size,
@@ -104,47 +104,11 @@ impl DatabaseSettings {
             group_commits: self.sqlite_group_commits,
         }
     }
-
-    /// Opens the database; creates and migrates it if need be.
-    pub(crate) fn open(&self) -> anyhow::Result<DieselAddressRepository> {
-        DieselAddressRepository::open(&self.url()?, &self.options()).map_err(with_remedy)
-    }
-
-    /// Looks at the database and changes nothing. Another service like this would make as many
-    /// more connections as it has workers.
-    pub(crate) fn examine(&self, full: bool, workers: u32) -> Vec<Finding> {
-        let url = match self.url() {
-            Ok(url) => url,
-            Err(error) => return vec![Finding::failed("database", format!("{error:#}"))],
-        };
-        let how = Examination {
-            full,
-            now: SystemClock.now(),
-            connections: self.pool_size + workers,
-        };
-        examine(&url, &self.options(), &how)
-    }
-
-    /// Creates and migrates the database, and returns how many migrations that took.
-    pub(crate) fn migrate(&self) -> anyhow::Result<usize> {
-        DieselAddressRepository::migrate(&self.url()?, &self.options()).map_err(with_remedy)
-    }
 }
 
 /// Where the database's URL can come from.
-const DATABASE_URL_SETTINGS: &str = "--database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL";
-
-/// What to do about a database that cannot be opened, where the error does not say.
-fn with_remedy(error: OpenError) -> anyhow::Error {
-    match error {
-        OpenError::Connect { .. } | OpenError::Create { .. } => {
-            anyhow!("{error} (mend that, or name another database with {DATABASE_URL_SETTINGS})")
-        }
-        OpenError::NewerSchema { .. } | OpenError::Migrate(_) | OpenError::Thread(_) => {
-            error.into()
-        }
-    }
-}
+pub(crate) const DATABASE_URL_SETTINGS: &str =
+    "--database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL";
 
 /// How much the service takes.
 #[derive(Args, Clone, Debug)]

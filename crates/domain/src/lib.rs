@@ -1,7 +1,7 @@
 //! The heart of Addressbook: what an address is, where addresses are kept, and
 //! what can be done with them.
 //!
-//! This crate knows no database and no HTTP. Around it lie, in three layers:
+//! This crate knows no database and no HTTP. It has four parts:
 //!
 //! * **value objects** ([`CustomerId`], [`AddressId`], [`Country`], [`Region`],
 //!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]):
@@ -10,8 +10,9 @@
 //! * **ports** ([`AddressRepository`], [`ApiKeyRepository`], [`Authenticator`], [`Clock`],
 //!   [`IdSource`], [`SecretSource`]): what the use cases need of the outside world, as traits
 //!   whose doc comments are contracts;
+//! * **the store as a whole** ([`Engine`], [`Store`]): what a program opens, examines and copies;
 //! * **use cases** ([`AddressService`], [`ApiKeyService`]): what the service does, in terms of
-//!   the two above.
+//!   values and ports.
 
 mod access;
 mod address;
@@ -39,6 +40,7 @@ mod page_request;
 mod repository;
 mod secret_source;
 mod service;
+mod store;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -78,5 +80,9 @@ pub use repository::{
 };
 pub use secret_source::SecretSource;
 pub use service::AddressService;
+pub use store::{
+    ConnectionPool, CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance,
+    OpenError, OpenMode, PoolState, Store, Verdict,
+};
 pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

@@ -1,17 +1,15 @@
 use std::time::Duration;
 
-use addressbook_domain::Timestamp;
+use addressbook_domain::{Examination, Finding, Timestamp};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, select};
 
-use super::{
-    CLOCK_TOLERANCE_MS, Examination, Finding, NEWEST_BOOK, books, clock, schema, wrong_books,
-};
+use super::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
 use crate::dialect::{SessionOptions, StoreConnection};
 use crate::error::{connection_reason, one_line};
-use crate::sqlite_file::Schema;
+use crate::schema_state::SchemaState;
 use crate::{DatabaseUrl, StoreOptions};
 
 /// The oldest version on which this is tried, and which PostgreSQL's developers still mend.
@@ -86,17 +84,9 @@ fn look_at(
               - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
     )?;
     findings.push(connections(free, how.connections));
-    let applied = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
-    let is_there = text(
-        connection,
-        "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL",
-    )?;
-    let found = match is_there.as_str() {
-        "true" => Schema::of(&select(applied).load::<String>(connection)?),
-        _ => Schema::Foreign,
-    };
+    let found = SchemaState::of_postgres(connection)?;
     findings.push(schema(&found));
-    if found == Schema::Foreign {
+    if found == SchemaState::Foreign {
         return Ok(());
     }
     let foreign = number(
@@ -214,7 +204,7 @@ fn servers_clock(theirs_ms: i64, now: Timestamp) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use addressbook_domain::Verdict;
 
     #[test]
     fn a_version_that_is_no_longer_mended_is_warned_of() {

@@ -1,11 +1,13 @@
 use std::fs;
 use std::path::Path;
 
+use addressbook_domain::{Examination, Finding};
 use rusqlite::Connection;
 
-use super::{Examination, Finding, NEWEST_BOOK, books, clock, schema, wrong_books};
+use super::{NEWEST_BOOK, books, clock, schema, wrong_books};
 use crate::migrations::folder_of;
-use crate::sqlite_file::{Care, Schema, fault, open_to_read};
+use crate::schema_state::SchemaState;
+use crate::sqlite_file::{Care, fault, open_to_read};
 
 pub(super) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
     let mut findings = match path.exists() {
@@ -43,7 +45,7 @@ fn look_at_rows(
     findings: &mut Vec<Finding>,
 ) -> rusqlite::Result<()> {
     let connection = open_to_read(path)?;
-    let found = Schema::read(&connection)?;
+    let found = SchemaState::of_sqlite(&connection)?;
     findings.push(Finding::ok(
         "database",
         format!("{} can be read", path.display()),
@@ -57,7 +59,7 @@ fn look_at_rows(
             format!("{fault}: stop the service, keep the files, and restore the last good backup"),
         ),
     });
-    if found == Schema::Foreign {
+    if found == SchemaState::Foreign {
         return Ok(());
     }
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
@@ -136,7 +138,7 @@ fn room(free_bytes: u64, database_bytes: u64) -> Finding {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use addressbook_domain::Verdict;
 
     #[test]
     fn room_is_needed_for_the_log_and_for_a_copy() {

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use addressbook_adapters::{BackupError, CopyStep, Rows, StoreOptions, backup, restore};
-use addressbook_domain::AddressRepository;
+use addressbook_adapters::{BackupError, StoreOptions, backup, restore};
+use addressbook_domain::{AddressRepository, CopyStep, CopySummary};
 use addressbook_testkit::fixtures::{address, creating};
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ impl Kept {
         self.folder.path().join("new.db")
     }
 
-    fn restore(&self) -> Result<Rows, BackupError> {
+    fn restore(&self) -> Result<CopySummary, BackupError> {
         restore(&self.file, &self.target(), |_| {})
     }
 
@@ -77,7 +77,7 @@ async fn a_copy_is_one_private_file_with_everything_in_it() {
     let mode = kept.file.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let rows = kept.restore().unwrap();
-    let counted = (rows.addresses(), rows.customers(), rows.earlier_revisions());
+    let counted = (rows.addresses, rows.customers, rows.earlier_revisions);
     assert_eq!(counted, (500, 1, 0));
     assert_eq!(names(kept.folder.path()), ["kept.db", "new.db"]);
 }
@@ -170,5 +170,5 @@ async fn what_the_log_still_holds_is_copied_too() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("kept.db");
     let rows = backup(path_of(&database), &file, |_| {}).unwrap();
-    assert_eq!(rows.addresses(), 1);
+    assert_eq!(rows.addresses, 1);
 }

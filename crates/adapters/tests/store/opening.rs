@@ -1,7 +1,7 @@
 use std::thread;
 
-use addressbook_adapters::{DieselAddressRepository, OpenError, StoreOptions};
-use addressbook_domain::{AddressRepository, RepositoryError};
+use addressbook_adapters::{DieselAddressRepository, SqlEngine, StoreOptions};
+use addressbook_domain::{AddressRepository, Engine, OpenError, OpenMode, RepositoryError, Store};
 use addressbook_testkit::fixtures::{address, creating};
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
@@ -58,19 +58,83 @@ fn a_schema_from_a_newer_release_is_refused(#[case] database: Database) {
     }
 }
 
+/// A PostgreSQL database that does not exist. Its name has to be quoted.
+fn missing_postgres() -> Database {
+    let existing = PostgresServer::shared().create_database();
+    let (base, parameters) = existing.split_once('?').unwrap_or((&existing, ""));
+    Database::at(format!("{base}-New?{parameters}"))
+}
+
+#[track_caller]
+fn assert_missing(database: &Database) {
+    match database.raw_url.strip_prefix("sqlite://") {
+        Some(path) => {
+            let folder = std::path::Path::new(path).parent().unwrap();
+            assert!(!folder.exists(), "neither file nor folder is created");
+        }
+        None => assert!(
+            PostgresServer::shared()
+                .query(&database.raw_url, "SELECT 1")
+                .unwrap_err()
+                .contains("does not exist")
+        ),
+    }
+}
+
+fn open_existing(database: &Database) -> Result<Store, OpenError> {
+    let engine = SqlEngine {
+        url: database.url.clone(),
+        options: StoreOptions::default(),
+    };
+    engine.open(OpenMode::Existing)
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(missing_postgres())]
+fn a_missing_database_is_not_created_by_opening_what_exists(#[case] database: Database) {
+    match open_existing(&database).err() {
+        Some(OpenError::Missing { location }) => assert_eq!(location, database.url.to_string()),
+        other => panic!("expected Missing, got {other:?}"),
+    }
+    assert_missing(&database);
+}
+
+#[rstest]
+#[case::sqlite(Database::sqlite())]
+#[case::postgres(Database::empty_postgres())]
+fn opening_what_exists_changes_no_schema(#[case] database: Database) {
+    if let Some(path) = database.raw_url.strip_prefix("sqlite://") {
+        let path = std::path::Path::new(path);
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let mut connection = database.connect();
+    connection.execute("CREATE TABLE theirs (n INTEGER)");
+    match open_existing(&database).err() {
+        Some(OpenError::NoSchema { location }) => assert_eq!(location, database.url.to_string()),
+        other => panic!("expected NoSchema, got {other:?}"),
+    }
+    migrate(&database).unwrap();
+    open_existing(&database).unwrap();
+    connection.execute("DELETE FROM __diesel_schema_migrations WHERE version = '0006'");
+    match open_existing(&database).err() {
+        Some(OpenError::OlderSchema { missing, .. }) => assert_eq!(missing, 1),
+        other => panic!("expected OlderSchema, got {other:?}"),
+    }
+    connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('0006')");
+    connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+    match open_existing(&database).err() {
+        Some(OpenError::NewerSchema { version }) => assert_eq!(version, "9999"),
+        other => panic!("expected NewerSchema, got {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_missing_postgres_database_is_created() {
     let server = PostgresServer::shared();
-    let existing = server.create_database();
-    // The last path segment is the database's name; give it one that has to be quoted.
-    let (base, parameters) = existing.split_once('?').unwrap_or((&existing, ""));
-    let database = Database::at(format!("{base}-New?{parameters}"));
-    assert!(
-        server
-            .query(&database.raw_url, "SELECT 1")
-            .unwrap_err()
-            .contains("does not exist")
-    );
+    let database = missing_postgres();
+    assert_missing(&database);
     database
         .open(StoreOptions::default())
         .ready()

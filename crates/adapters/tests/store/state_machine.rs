@@ -220,13 +220,18 @@ impl StateMachineTest for SideBySide {
     type Reference = Reference;
 
     fn init_test(_: &State) -> Self::SystemUnderTest {
-        let empty = |(repository, database): &(DieselAddressRepository, Database)| {
+        let empty = |(repository, _): &(DieselAddressRepository, Database)| {
             for customer_id in customers() {
                 RUNTIME.block_on(repository.erase(&customer_id)).unwrap();
             }
-            (database.url.engine(), Watched::new(repository.clone()))
+            Watched::new(repository.clone())
         };
-        STORES.with(|stores| stores.iter().map(empty).collect())
+        STORES.with(|stores| {
+            ["SQLite", "PostgreSQL"]
+                .into_iter()
+                .zip(stores.iter().map(empty))
+                .collect()
+        })
     }
 
     fn apply(

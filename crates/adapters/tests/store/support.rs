@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions};
-use addressbook_domain::{AddressRepository, ApiKeyRepository};
+use addressbook_domain::{AddressRepository, ApiKeyRepository, OpenMode};
 use addressbook_testkit::postgres::PostgresServer;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -57,7 +57,7 @@ impl Database {
     }
 
     pub(crate) fn open(&self, options: StoreOptions) -> DieselAddressRepository {
-        DieselAddressRepository::open(&self.url, &options).unwrap()
+        DieselAddressRepository::open(&self.url, &options, OpenMode::CreateOrMigrate).unwrap()
     }
 
     pub(crate) fn subject(self) -> Subject {

@@ -1,6 +1,7 @@
 use std::fmt;
+use std::sync::Arc;
 
-use addressbook_adapters::DieselAddressRepository;
+use addressbook_domain::ConnectionPool;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -8,8 +9,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::encode;
 
-/// How it stands with the pool when somebody looks.
-pub(crate) struct PoolMetrics(pub(crate) DieselAddressRepository);
+/// The state of the store's connection pool at the time of the scrape.
+pub(crate) struct PoolMetrics(pub(crate) Arc<dyn ConnectionPool>);
 
 impl fmt::Debug for PoolMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,7 +20,7 @@ impl fmt::Debug for PoolMetrics {
 
 impl Collector for PoolMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let state = self.0.pool_state();
+        let state = self.0.state();
         let in_use = state.connections - state.idle_connections;
         let gauges = [
             (

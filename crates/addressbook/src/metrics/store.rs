@@ -127,7 +127,7 @@ mod tests {
             repository.expect_head().returning(move |_| Err(failure()));
             let metrics = StoreMetrics::default();
             let observed = Observed {
-                repository,
+                repository: Arc::new(repository),
                 metrics: Some(metrics.clone()),
                 tracer: None,
             };

@@ -3,6 +3,11 @@ use std::time::Duration;
 use addressbook_http::{HttpOptions, RateLimit, ServerOptions};
 use clap::Args;
 
+use crate::descriptors;
+
+/// The most connections at a time, where neither the settings nor the system say otherwise.
+const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
+
 /// How much of the service a client may take.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Bounds")]
@@ -48,10 +53,11 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 75, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     keep_alive_s: u16,
 
-    /// Most connections at a time; more wait in the backlog
+    /// Most connections at a time; more wait in the backlog. Default: 10000, or fewer where the
+    /// system's limit of file descriptors (ulimit -Hn) allows fewer
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CONNECTIONS")]
-    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) max_connections: u32,
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: Option<u32>,
 
     /// Most connections that wait to be taken, as far as the system lets them
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_BACKLOG")]
@@ -75,11 +81,33 @@ impl BoundSettings {
         RateLimit::new(self.rate_limit, self.rate_limit_window_s.into())
     }
 
+    /// The most connections at a time.
+    fn max_connections(&self) -> u32 {
+        let fitting = descriptors::connections().unwrap_or(u32::MAX);
+        let wanted = self.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS);
+        wanted.min(fitting)
+    }
+
+    /// What keeps the service from taking as many connections as the settings say, if anything
+    /// does, and what to do about it.
+    pub(crate) fn too_few_descriptors(&self) -> Option<String> {
+        let wanted = self.max_connections?;
+        let fitting = self.max_connections();
+        (fitting < wanted).then(|| {
+            format!(
+                "the system's limit of file descriptors allows {fitting} connections, not \
+                 --max-connections {wanted}: raise the limit to {} (LimitNOFILE= in a systemd \
+                 unit, ulimit -Hn in a shell, nofile of a container), or lower --max-connections",
+                descriptors::needed(wanted)
+            )
+        })
+    }
+
     /// The bounds of connections.
     pub(crate) fn server(&self, workers: usize, shutdown_timeout: Duration) -> ServerOptions {
         ServerOptions {
             workers,
-            max_connections: self.max_connections as usize,
+            max_connections: self.max_connections() as usize,
             backlog: self.backlog,
             header_timeout: milliseconds(self.header_timeout_ms),
             keep_alive: Duration::from_secs(self.keep_alive_s.into()),

@@ -5,6 +5,7 @@ use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tr
 use opentelemetry::{Context, KeyValue, StringValue};
 
 /// Makes a span of each operation of a store that a recorded request asks for.
+#[derive(Clone)]
 pub(crate) struct StoreTracer {
     tracer: Arc<BoxedTracer>,
     system: StringValue,

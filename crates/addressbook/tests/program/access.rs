@@ -2,14 +2,15 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use crate::support::{EXAMPLE_PATH, Place, Service};
+use crate::support::{EXAMPLE_PATH, Place, Service, exists};
 
 const READ: &str = "addresses:read";
 const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
 /// Makes a key, and gives it with its id.
 fn create(place: &Place, arguments: &[&str]) -> (String, String) {
-    let all = [&["keys", "create", "--name", "checkout"], arguments].concat();
+    let create = ["keys", "create", "--create-database", "--name", "checkout"];
+    let all = [&create[..], arguments].concat();
     let created = place.run(&all).succeeds();
     let key = created.stdout.strip_suffix('\n').unwrap();
     assert!(
@@ -18,6 +19,9 @@ fn create(place: &Place, arguments: &[&str]) -> (String, String) {
         created.stdout
     );
     assert!(!created.stderr.contains(key), "{}", created.stderr);
+    let database = place.database_url.rsplit('/').next().unwrap();
+    let database = database.split('?').next().unwrap();
+    assert!(created.stderr.contains(database), "{}", created.stderr);
     let id = created
         .stderr
         .split(' ')
@@ -138,6 +142,7 @@ fn where_others_can_come_it_does_not_start_open_unless_told_to() {
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
 fn keys_are_listed_without_themselves(#[case] place: Place) {
+    place.run(&["migrate"]).succeeds();
     let list = || place.run(&["keys", "list"]).succeeds().stdout;
     assert_eq!(list().lines().count(), 1);
     assert_eq!(
@@ -195,6 +200,7 @@ fn no_key_is_in_the_database() {
 #[test]
 fn what_is_no_key_to_be_made_or_revoked_is_refused() {
     let place = Place::sqlite();
+    place.run(&["migrate"]).succeeds();
     let create = ["keys", "create", "--name", "checkout"];
     let with = |arguments: &[&'static str]| [&create[..], arguments].concat();
     for (arguments, words) in [
@@ -244,7 +250,15 @@ fn what_is_no_key_to_be_made_or_revoked_is_refused() {
 fn keys_are_made_where_the_settings_say() {
     let place = Place::sqlite();
     let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
-    let create = ["keys", "create", "--name", "checkout", "--scope", READ];
+    let create = [
+        "keys",
+        "create",
+        "--create-database",
+        "--name",
+        "checkout",
+        "--scope",
+        READ,
+    ];
     let by_file = [&create[..], &["--config", &file]].concat();
     assert!(
         place
@@ -264,5 +278,64 @@ fn keys_are_made_where_the_settings_say() {
             2,
             "{database}"
         );
+    }
+}
+
+/// A database of either kind that does not exist.
+fn missing_postgres() -> Place {
+    let existing = Place::postgres().database_url;
+    Place::at(existing.replacen('?', "-not-there?", 1))
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(missing_postgres())]
+fn a_mistyped_database_is_not_created(#[case] place: Place) {
+    let key = "key_01h1x0z5y4c1v2f5k6p3j9n8m7";
+    let create = ["keys", "create", "--name", "a", "--scope", READ];
+    for arguments in [
+        &["export"][..],
+        &["export", "--format", "csv"],
+        &["keys", "list"],
+        &["keys", "list", "--json"],
+        &["keys", "revoke", key],
+        &create,
+        &["doctor"],
+    ] {
+        let told = place.run(arguments);
+        assert_eq!((told.code, told.stdout.contains("cus_")), (1, false));
+        if arguments != ["doctor"] {
+            assert_eq!(told.stdout, "", "{arguments:?}");
+            told.fails_saying(&[
+                "there is no database at ",
+                "check --database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL",
+                "addressbook migrate",
+                "--create-database",
+            ]);
+        }
+        assert!(!exists(&place, "data"), "{arguments:?}");
+    }
+    place
+        .run(&[&create[..], &["--create-database"]].concat())
+        .succeeds();
+    let listed = place.run(&["keys", "list"]).succeeds().stdout;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}
+
+#[test]
+fn a_file_of_another_program_is_not_touched() {
+    let place = Place::sqlite();
+    std::fs::create_dir(place.folder.path().join("data")).unwrap();
+    place.query("CREATE TABLE theirs (n INTEGER)");
+    let before = std::fs::read(place.database()).unwrap();
+    for arguments in [
+        &["export"][..],
+        &["keys", "list"],
+        &["keys", "create", "--name", "a", "--scope", READ],
+    ] {
+        place
+            .run(arguments)
+            .fails_saying(&["holds no address books", "--database-url"]);
+        assert_eq!(std::fs::read(place.database()).unwrap(), before);
     }
 }

@@ -61,6 +61,7 @@ fn a_token_opens_what_it_says_and_keys_go_on_to_work_beside() {
     let place = Place::sqlite();
     let ours = issuer();
     place.write("jwks.json", &jwks(&ours));
+    place.run(&["migrate"]).succeeds();
     let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];
     let key = place.run(&create).succeeds().stdout;
     let all = ["--jwt-all-customers-scope", "all"];

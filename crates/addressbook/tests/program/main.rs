@@ -12,6 +12,7 @@ mod canaries;
 mod concurrency;
 mod doctor;
 mod durability;
+mod foreign_store;
 mod import_export;
 mod jwt;
 mod killed;

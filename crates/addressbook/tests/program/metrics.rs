@@ -110,6 +110,7 @@ fn what_is_asked_for_keys_is_counted_too() {
         "create",
         "--name=checkout",
         "--scope=addresses:read",
+        "--create-database",
     ]);
     let authorization = format!("Bearer {}", key.succeeds().stdout.trim());
     let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);

@@ -60,6 +60,7 @@ fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[cas
         "--name=checkout",
         "--scope=addresses:read",
         "--scope=addresses:write",
+        "--create-database",
     ]);
     let authorization = format!("Bearer {}", key.succeeds().stdout.trim_end());
     let service = serve(&place, &["--otlp-endpoint", &collector.endpoint], &[]);

@@ -1,0 +1,98 @@
+//! The SQL databases as an engine of the program.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use addressbook_domain::{
+    CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance, OpenError,
+    OpenMode, Store,
+};
+
+use crate::backup::{BackupError, backup, restore};
+use crate::{DatabaseUrl, DieselAddressRepository, StoreOptions, doctor, postgres_tools};
+
+/// A SQLite or PostgreSQL database, named by its URL.
+#[derive(Clone, Debug)]
+pub struct SqlEngine {
+    /// Where the database is.
+    pub url: DatabaseUrl,
+    /// How to work with it.
+    pub options: StoreOptions,
+}
+
+impl Engine for SqlEngine {
+    fn name(&self) -> &'static str {
+        match self.url {
+            DatabaseUrl::Sqlite(_) => "SQLite",
+            DatabaseUrl::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    fn location(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// Threads that read SQLite wait for its file and work longer than their clients do, so more
+    /// of them get more done. Those that read PostgreSQL wait for nothing, and each has a
+    /// connection of its own.
+    fn workers_per_processor(&self) -> usize {
+        match self.url {
+            DatabaseUrl::Sqlite(_) => 3,
+            DatabaseUrl::Postgres(_) => 1,
+        }
+    }
+
+    fn open(&self, mode: OpenMode) -> Result<Store, OpenError> {
+        let repository = DieselAddressRepository::open(&self.url, &self.options, mode)?;
+        Ok(Store {
+            pool: Some(Arc::new(repository.clone())),
+            ..Store::of(repository)
+        })
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for SqlEngine {
+    fn migrate(&self) -> Result<usize, OpenError> {
+        DieselAddressRepository::migrate(&self.url, &self.options)
+    }
+
+    fn examine(&self, examination: &Examination) -> Vec<Finding> {
+        doctor::examine(&self.url, &self.options, examination)
+    }
+
+    fn backup(
+        &self,
+        file: &Path,
+        progress: &mut dyn FnMut(CopyStep),
+    ) -> Result<CopySummary, CopyError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(database) => Ok(backup(database, file, progress)?),
+            DatabaseUrl::Postgres(url) => {
+                Err(CopyError::OtherTools(postgres_tools::to_back_up(url, file)))
+            }
+        }
+    }
+
+    fn restore(
+        &self,
+        file: &Path,
+        progress: &mut dyn FnMut(CopyStep),
+    ) -> Result<CopySummary, CopyError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(database) => Ok(restore(file, database, progress)?),
+            DatabaseUrl::Postgres(url) => {
+                Err(CopyError::OtherTools(postgres_tools::to_restore(url, file)))
+            }
+        }
+    }
+}
+
+impl From<BackupError> for CopyError {
+    fn from(error: BackupError) -> Self {
+        Self::Failed(error.into())
+    }
+}

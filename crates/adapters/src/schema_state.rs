@@ -1,0 +1,95 @@
+//! Which release's schema a database has. Nothing here creates, migrates or changes one.
+
+use addressbook_domain::OpenError;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::select;
+use diesel::sql_types::{Bool, Text};
+use rusqlite::Connection;
+
+use crate::dialect::StoreConnection;
+use crate::error::{connection_reason, one_line};
+use crate::migrations::{is_missing, known_versions, unreachable};
+use crate::sqlite_file::{open_to_read, strings};
+use crate::{DatabaseUrl, StoreOptions};
+
+/// The schema of a database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SchemaState {
+    /// Another application's, or none.
+    Foreign,
+    /// This release's.
+    Current,
+    /// An older release's: it lacks so many migrations.
+    Older(usize),
+    /// A newer release's: the first migration that this one does not know.
+    Newer(String),
+}
+
+impl SchemaState {
+    /// The schema that these migrations make.
+    fn of(applied: &[String]) -> Self {
+        let known = known_versions();
+        match applied.iter().find(|version| !known.contains(version)) {
+            Some(version) => Self::Newer(version.clone()),
+            None if applied.is_empty() => Self::Foreign,
+            None => match known.len() - applied.len() {
+                0 => Self::Current,
+                missing => Self::Older(missing),
+            },
+        }
+    }
+
+    pub(crate) fn of_sqlite(connection: &Connection) -> rusqlite::Result<Self> {
+        let tables = strings(
+            connection,
+            "SELECT name FROM sqlite_schema
+             WHERE type = 'table'
+               AND name IN ('__diesel_schema_migrations', 'address_books', 'addresses')",
+        )?;
+        if tables.len() < 3 {
+            return Ok(Self::Foreign);
+        }
+        let applied = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+        Ok(Self::of(&strings(connection, applied)?))
+    }
+
+    pub(crate) fn of_postgres(connection: &mut PgConnection) -> QueryResult<Self> {
+        let is_there = sql::<Bool>("to_regclass('__diesel_schema_migrations') IS NOT NULL");
+        if !select(is_there).first::<bool>(connection)? {
+            return Ok(Self::Foreign);
+        }
+        let applied = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
+        Ok(Self::of(&select(applied).load::<String>(connection)?))
+    }
+
+    fn at(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
+        let missing = || OpenError::Missing {
+            location: url.to_string(),
+        };
+        match url {
+            DatabaseUrl::Sqlite(path) if !path.exists() => Err(missing()),
+            DatabaseUrl::Sqlite(path) => open_to_read(path)
+                .and_then(|connection| Self::of_sqlite(&connection))
+                .map_err(|error| unreachable(url, one_line(&error.to_string()))),
+            DatabaseUrl::Postgres(_) => match StoreConnection::establish(url, &options.session()) {
+                Ok(StoreConnection::Postgres(mut connection)) => Self::of_postgres(&mut connection)
+                    .map_err(|error| unreachable(url, one_line(&error.to_string()))),
+                Ok(StoreConnection::Sqlite(_)) => Ok(Self::Foreign),
+                Err(error) if is_missing(&error) => Err(missing()),
+                Err(error) => Err(unreachable(url, connection_reason(&error))),
+            },
+        }
+    }
+}
+
+/// Checks that a database exists and has this release's schema.
+pub(crate) fn require_current(url: &DatabaseUrl, options: &StoreOptions) -> Result<(), OpenError> {
+    let location = url.to_string();
+    match SchemaState::at(url, options)? {
+        SchemaState::Current => Ok(()),
+        SchemaState::Foreign => Err(OpenError::NoSchema { location }),
+        SchemaState::Older(missing) => Err(OpenError::OlderSchema { location, missing }),
+        SchemaState::Newer(version) => Err(OpenError::NewerSchema { version }),
+    }
+}

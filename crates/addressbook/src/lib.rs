@@ -1,0 +1,161 @@
+//! Addressbook stores the saved addresses of a company's customers and lists them, fast
+//! and exactly. This crate puts the parts together: settings, store, HTTP.
+//!
+//! A program with a store of its own is a `main` that says which settings name it:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use addressbook_domain::Engine;
+//!
+//! # fn my_engine(_: &str) -> Box<dyn Engine> { unimplemented!() }
+//! fn main() -> ExitCode {
+//!     addressbook::run(|settings| match settings.url().strip_prefix("mystore://") {
+//!         Some(location) => Ok(my_engine(location)),
+//!         None => addressbook::sql_engine(settings),
+//!     })
+//! }
+//! ```
+
+mod access;
+mod backup;
+mod demo;
+mod descriptors;
+mod doctor;
+mod export;
+mod format;
+mod healthcheck;
+mod import;
+mod keys;
+mod log_writer;
+mod metrics;
+mod migrate;
+mod observed;
+mod restore;
+mod serve;
+mod settings;
+mod shutdown;
+mod store;
+mod telemetry;
+#[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
+mod traces;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use addressbook_adapters::{OsSecrets, SystemClock, UlidSource};
+use addressbook_domain::{
+    AddressRepository, AddressService, ApiKeyRepository, ApiKeyService, ServiceLimits,
+};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub use crate::settings::DatabaseSettings;
+pub use crate::store::{EngineOf, sql_engine};
+
+/// Keeps the saved addresses of a company's customers and lists them, fast and exactly.
+///
+/// Without a command, it serves.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    serve: serve::ServeArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Answer requests over HTTP, until told to stop
+    Serve(Box<serve::ServeArguments>),
+    /// Read addresses from a file into the database
+    Import(Box<import::ImportArguments>),
+    /// Write addresses from the database to standard output
+    Export(Box<export::ExportArguments>),
+    /// Create the database, or bring it to this release's schema
+    Migrate(migrate::MigrateArguments),
+    /// Make, list and revoke API keys
+    Keys(keys::KeysArguments),
+    /// Copy the SQLite database as of one moment into a file, while it is used
+    Backup(backup::BackupArguments),
+    /// Make a SQLite database of such a file, where there is none
+    Restore(restore::RestoreArguments),
+    /// Say what is wrong with settings, database and machine, and change nothing: exit code 1
+    /// if something is
+    Doctor(Box<doctor::DoctorArguments>),
+    /// Ask the running service whether it is ready: exit code 0 if so
+    Healthcheck(healthcheck::HealthcheckArguments),
+    /// Print the OpenAPI document of what is served over HTTP
+    Openapi,
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Where settings come from besides flags and variables.
+#[derive(Args, Clone, Debug)]
+struct ConfigArgument {
+    /// A TOML file with settings, each by the name of its flag
+    #[arg(long, value_name = "FILE", env = "ADDRESSBOOK_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the program with the arguments of its command line, on the stores that `engine_of` knows.
+/// Returns the exit code.
+pub fn run(engine_of: EngineOf) -> ExitCode {
+    let done = settings::read_command_line().and_then(|cli| {
+        match cli
+            .command
+            .unwrap_or_else(|| Task::Serve(Box::new(cli.serve)))
+        {
+            Task::Serve(arguments) => serve::run(*arguments, engine_of),
+            Task::Import(arguments) => import::run(&arguments, engine_of),
+            Task::Export(arguments) => export::run(&arguments, engine_of),
+            Task::Migrate(arguments) => migrate::run(&arguments, engine_of),
+            Task::Keys(arguments) => keys::run(&arguments, engine_of),
+            Task::Backup(arguments) => backup::run(&arguments, engine_of),
+            Task::Restore(arguments) => restore::run(&arguments, engine_of),
+            Task::Doctor(arguments) => doctor::run(&arguments, engine_of),
+            Task::Healthcheck(arguments) => healthcheck::run(&arguments),
+            Task::Openapi => {
+                std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Task::Completions { shell } => {
+                let (mut command, mut script) = (Cli::command(), Vec::new());
+                clap_complete::generate(shell, &mut command, env!("CARGO_PKG_NAME"), &mut script);
+                std::io::stdout().write_all(&script)?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("addressbook: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The use cases on the addresses of a repository.
+fn service(repository: Arc<dyn AddressRepository>, limits: ServiceLimits) -> AddressService {
+    AddressService::new(repository, Arc::new(SystemClock), ids(), limits)
+}
+
+/// The use cases on the API keys of a repository.
+fn api_keys(repository: Arc<dyn ApiKeyRepository>) -> ApiKeyService {
+    ApiKeyService::new(
+        repository,
+        Arc::new(SystemClock),
+        ids(),
+        Arc::new(OsSecrets),
+    )
+}
+
+/// New identifiers, of addresses and of requests.
+fn ids() -> Arc<UlidSource<SystemClock>> {
+    Arc::new(UlidSource::new(SystemClock))
+}

@@ -1,0 +1,43 @@
+//! Which store the program works on.
+
+use addressbook_adapters::SqlEngine;
+use addressbook_domain::{Engine, OpenError, OpenMode, Store};
+use anyhow::{Context, anyhow};
+
+use crate::settings::{DATABASE_URL_SETTINGS, DatabaseSettings};
+
+/// Returns the store that the settings name, without opening it. An error says what was expected.
+pub type EngineOf = fn(&DatabaseSettings) -> anyhow::Result<Box<dyn Engine>>;
+
+/// The SQLite or PostgreSQL database that a URL names.
+///
+/// # Errors
+/// The URL is of neither form.
+pub fn sql_engine(settings: &DatabaseSettings) -> anyhow::Result<Box<dyn Engine>> {
+    // The value itself may hold a password, and stays out of the message.
+    let url = settings.url().parse();
+    Ok(Box::new(SqlEngine {
+        url: url.with_context(|| format!("{DATABASE_URL_SETTINGS} is not a database URL"))?,
+        options: settings.sql_options(),
+    }))
+}
+
+/// Opens a store, and says what to do where that fails.
+pub(crate) fn open(engine: &dyn Engine, mode: OpenMode) -> anyhow::Result<Store> {
+    engine.open(mode).map_err(with_remedy)
+}
+
+pub(crate) fn with_remedy(error: OpenError) -> anyhow::Error {
+    match error {
+        OpenError::Missing { .. } | OpenError::NoSchema { .. } => anyhow!(
+            "{error}: check {DATABASE_URL_SETTINGS}. To create a database, run addressbook migrate \
+             (or keys create with --create-database)"
+        ),
+        OpenError::Unreachable { .. } => {
+            anyhow!("{error} (fix that, or name another database with {DATABASE_URL_SETTINGS})")
+        }
+        OpenError::OlderSchema { .. } | OpenError::NewerSchema { .. } | OpenError::Other(_) => {
+            error.into()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A store that is plugged in by the one function of `examples/foreign-store.rs`.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, get};
+
+/// The example program. Cargo builds it together with these tests, into a folder beside the
+/// program.
+fn example(place: &Place, arguments: &[&str]) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_addressbook"));
+    let example = program.with_file_name("examples").join("foreign-store");
+    let mut command = Command::new(example);
+    command
+        .args(arguments)
+        .current_dir(&place.folder)
+        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+    command
+}
+
+#[test]
+fn a_foreign_store_serves_under_its_own_name() {
+    let place = Place::at("memory://try".into());
+    let arguments = [
+        "serve",
+        "--demo",
+        "--listen=127.0.0.1:0",
+        "--metrics-listen=127.0.0.1:0",
+    ];
+    let service = Service::start(example(&place, &arguments));
+    let banner = &service.banner;
+    assert!(banner.contains("memory://try (Memory)"), "{banner}");
+    let (status, body) = service.get(EXAMPLE_PATH);
+    assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
+    let metrics = get(&service.metrics_url()).1;
+    assert!(metrics.contains(r#"store="Memory""#), "{metrics}");
+    assert!(!metrics.contains("store_pool"), "it has no pool: {metrics}");
+    assert_eq!(service.get("/readyz").0, 200);
+}
+
+#[test]
+fn every_command_speaks_about_the_foreign_store() {
+    let place = Place::at("memory://try".into());
+    let run = |arguments: &[&str]| Finished::from(example(&place, arguments).output().unwrap());
+    let migrated = run(&["migrate"]).succeeds();
+    assert_eq!(migrated.stdout, "memory://try: Memory has no migrations\n");
+    let backup = run(&["backup", "copy"]);
+    assert_eq!(backup.code, 2);
+    assert!(backup.stderr.contains("copy Memory with its own tools"));
+    let doctor = run(&["doctor"]);
+    assert_eq!(doctor.code, 1);
+    let words = "memory://try (Memory): there is no database at memory://try";
+    assert!(doctor.stdout.contains(words), "{}", doctor.stdout);
+    run(&["export"]).fails_saying(&["there is no database at memory://try"]);
+    let key = run(&[
+        "keys",
+        "create",
+        "--name=a",
+        "--scope=addresses:read",
+        "--create-database",
+    ])
+    .succeeds();
+    assert!(key.stderr.contains("in memory://try"), "{}", key.stderr);
+}
+
+#[test]
+fn the_databases_of_the_program_are_still_there() {
+    let place = Place::sqlite();
+    let arguments = ["serve", "--listen=127.0.0.1:0"];
+    let service = Service::start(example(&place, &arguments));
+    assert!(service.banner.contains("(SQLite)"), "{}", service.banner);
+}
