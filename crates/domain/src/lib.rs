@@ -28,6 +28,7 @@ mod create;
 mod custom_data;
 mod customer_id;
 mod draft;
+mod fold;
 mod id_source;
 mod idempotency;
 mod import;

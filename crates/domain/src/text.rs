@@ -18,6 +18,9 @@ pub enum TextError {
     /// A NUL or another control character, which no address line has.
     #[error("expected text without control characters, got U+{0:04X}")]
     ControlCharacter(u32),
+    /// A search passes over accents, and nothing else is left of its text.
+    #[error("expected more than accents, which a search passes over")]
+    OnlyAccents,
 }
 
 /// Brings text into the one form in which it is kept: trimmed, in Unicode

@@ -96,7 +96,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::testing::{Failure, answer, refusing};
+    use crate::testing::{Failure, answer, body_of, refusing};
 
     const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
 
@@ -302,6 +302,28 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_search_passes_over_case_and_accents() {
+        for (city, wanted) in [
+            ("Zürich", "zurich"),
+            ("Zurich", "Z%C3%BCrich"),
+            ("Łódź", "lodz"),
+            ("São Paulo", "sao+paulo"),
+            ("Giraßstadt", "GIRASS"),
+            ("Ørsted", "orsted"),
+        ] {
+            let address = fixtures::address("cus_1", 1);
+            let content = AddressContent {
+                city: City::parse(city).unwrap(),
+                ..address.content
+            };
+            let repository = with([Address { content, ..address }]).await;
+            let uri = format!("/v1/customers/cus_1/addresses?q={wanted}");
+            let response = answer(repository, get(&uri)).await;
+            assert_eq!(body_of(&response)["addresses"][0]["city"], city, "{wanted}");
+        }
+    }
+
+    #[actix_web::test]
     async fn a_selection_that_the_client_has_is_not_sent_again() {
         for page in ["limit=1", "after=&limit=1"] {
             let uri = format!("{EXAMPLE}?order=-id&{page}");
@@ -340,6 +362,7 @@ mod tests {
             "q=",
             "q=%20",
             "q=%FF",
+            "q=%CC%81",
             "order=",
             "order=ID",
             "country=rwa",

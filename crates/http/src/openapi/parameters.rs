@@ -65,7 +65,7 @@ parameters! { ListQuery in Query:
         client that pages by cursors. No address is skipped or repeated while others come and go";
     "country" countries "Only addresses in this country; several times for several countries";
     "q" search_text "Only addresses whose description, region or city holds this text, whatever \
-        the case of its letters";
+        the case and the accents of its letters: `zurich` finds `Zürich`";
     "order" order "What goes first; the id breaks ties";
     "updated_since" updated_since "Only addresses that changed then or later";
     "as_of" as_of "The book as it stood then";
