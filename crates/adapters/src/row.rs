@@ -37,29 +37,29 @@ impl TryFrom<AddressRow<'_>> for Address {
         let revision = u32::try_from(row.revision).ok().and_then(Revision::new);
         let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
         macro_rules! text {
-            ($type:ident, $field:ident, $text:expr) => {
-                kept($text, $type::parse, |value| value.as_str())
+            ($type:ident::$parse:ident, $field:ident, $text:expr) => {
+                kept($text, $type::$parse, |value| value.as_str())
                     .ok_or_else(|| damaged(stringify!($field)))
             };
-            ($type:ident, $field:ident) => {
-                text!($type, $field, &row.$field)
+            ($type:ident::$parse:ident, $field:ident) => {
+                text!($type::$parse, $field, &row.$field)
             };
-            (Option<$type:ident>, $field:ident) => {
+            (Option<$type:ident::$parse:ident>, $field:ident) => {
                 row.$field
                     .as_ref()
-                    .map(|text| text!($type, $field, text))
+                    .map(|text| text!($type::$parse, $field, text))
                     .transpose()
             };
         }
         Ok(Self {
-            customer_id: text!(CustomerId, customer_id)?,
-            id: text!(AddressId, id)?,
+            customer_id: text!(CustomerId::parse, customer_id)?,
+            id: text!(AddressId::parse, id)?,
             content: AddressContent {
-                description: text!(Option<Description>, description)?,
-                region: text!(Region, region)?,
-                city: text!(City, city)?,
-                country: text!(Country, country)?,
-                custom_data: text!(Option<CustomData>, custom_data)?,
+                description: text!(Option<Description::parse_stored>, description)?,
+                region: text!(Region::parse_stored, region)?,
+                city: text!(City::parse_stored, city)?,
+                country: text!(Country::parse, country)?,
+                custom_data: text!(Option<CustomData::parse>, custom_data)?,
             },
             created_at: time("created_at", row.created_at)?,
             updated_at: time("updated_at", row.updated_at)?,

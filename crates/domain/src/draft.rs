@@ -124,43 +124,62 @@ pub struct AddressPatch {
 }
 
 impl AddressPatch {
-    /// The content that a patch makes of another.
+    /// The content that a patch makes of another. Fields that the patch does not name stay as
+    /// they are, even if they hold what is no longer accepted.
     ///
     /// # Errors
-    /// Every fault of the result, found as in any other address.
+    /// Every fault of the fields that the patch names, found as in any other address.
     pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, Faults> {
-        fn over<'a>(patch: &'a Option<Option<String>>, kept: Option<&'a str>) -> Field<'a> {
-            match patch {
-                Some(value) => value.as_deref(),
-                None => kept,
-            }
-            .map(Cow::Borrowed)
-        }
         let mut faults = self.faults.clone();
-        let kept_data = content.custom_data.as_ref().map(CustomData::as_str);
-        let custom_data = match &self.custom_data {
-            Some(Some(patch)) => faults
-                .check("custom_data", json::check(patch, CustomData::MAX_DEPTH))
-                .and_then(|()| {
-                    let merged = json::merge_patch(kept_data.unwrap_or("{}"), patch);
-                    faults.check("custom_data", merged).map(Cow::Owned)
-                }),
-            Some(None) => None,
-            None => kept_data.map(Cow::Borrowed),
+        let description = patched(&self.description, &content.description, |value| {
+            optional(&mut faults, "description", value, Description::parse)
+        });
+        let region = patched(&self.region, &content.region, |value| {
+            required(&mut faults, "region", value, Region::parse)
+        });
+        let city = patched(&self.city, &content.city, |value| {
+            required(&mut faults, "city", value, City::parse)
+        });
+        let country = patched(&self.country, &content.country, |value| {
+            required(&mut faults, "country", value, Country::parse)
+        });
+        let custom_data = patched(&self.custom_data, &content.custom_data, |value| {
+            let target = content.custom_data.as_ref().map(CustomData::as_str);
+            optional(&mut faults, "custom_data", value, |patch| {
+                merge(target, patch)
+            })
+        });
+        let content = || {
+            Some(AddressContent {
+                description: description?,
+                region: region?,
+                city: city?,
+                country: country?,
+                custom_data: custom_data?,
+            })
         };
-        let kept_description = content.description.as_ref().map(Description::as_str);
-        let draft = AddressDraft {
-            description: over(&self.description, kept_description),
-            region: over(&self.region, Some(content.region.as_str())),
-            city: over(&self.city, Some(content.city.as_str())),
-            country: over(&self.country, Some(content.country.as_str())),
-            custom_data,
-        };
-        match draft.parse(&mut faults) {
-            Some(content) if faults.is_empty() => Ok(content),
-            _ => Err(faults),
-        }
+        content().filter(|_| faults.is_empty()).ok_or(faults)
     }
+}
+
+/// A field after a patch: parsed if the patch names it.
+fn patched<T: Clone>(
+    patch: &Option<Option<String>>,
+    current: &T,
+    parse: impl FnOnce(&Field<'_>) -> Option<T>,
+) -> Option<T> {
+    match patch {
+        Some(value) => parse(&value.as_deref().map(Cow::Borrowed)),
+        None => Some(current.clone()),
+    }
+}
+
+/// Custom data after a merge patch.
+fn merge(target: Option<&str>, patch: &str) -> Result<CustomData, String> {
+    json::check(patch, CustomData::MAX_DEPTH).map_err(|error| error.to_string())?;
+    let merged = json::merge_patch(target.unwrap_or("{}"), patch);
+    let merged = merged.map_err(|error| error.to_string())?;
+    CustomData::parse(&merged).map_err(|error| error.to_string())
 }
 
 type Field<'a> = Option<Cow<'a, str>>;
@@ -215,6 +234,37 @@ mod tests {
         assert_eq!(
             fields,
             ["description", "region", "city", "country", "custom_data"]
+        );
+    }
+
+    /// Text that an earlier release accepted and this one would refuse.
+    #[test]
+    fn a_patch_asks_nothing_of_the_fields_that_it_does_not_name() {
+        let content = AddressContent {
+            description: Some(Description::parse_stored("\u{2800}").unwrap()),
+            region: Region::parse_stored("\u{200b}").unwrap(),
+            city: City::parse_stored("\u{feff}").unwrap(),
+            country: Country::parse("RW").unwrap(),
+            custom_data: None,
+        };
+        let patch = AddressPatch {
+            country: Some(Some("fr".into())),
+            ..AddressPatch::default()
+        };
+        let expected = AddressContent {
+            country: Country::parse("FR").unwrap(),
+            ..content.clone()
+        };
+        assert_eq!(patch.apply(&content), Ok(expected));
+
+        let patch = AddressPatch {
+            city: Some(Some("\u{feff}".into())),
+            ..AddressPatch::default()
+        };
+        let faults = patch.apply(&content).unwrap_err();
+        assert_eq!(
+            faults.to_string(),
+            "city: expected visible text, got only invisible characters such as U+FEFF"
         );
     }
 

@@ -533,7 +533,15 @@ mod tests {
     fn what_is_looked_for_is_a_text_like_others() {
         assert!(SearchText::parse(&"ß".repeat(200)).is_ok());
         assert_eq!(SearchText::parse(" Kigali "), SearchText::parse("kigali"));
-        for text in ["", " ", "a\0b", "a\nb", &"a".repeat(201), "\u{301}"] {
+        for text in [
+            "",
+            " ",
+            "a\0b",
+            "a\nb",
+            &"a".repeat(201),
+            "\u{200b}",
+            "\u{301}",
+        ] {
             assert!(SearchText::parse(text).is_err(), "{text:?}");
         }
         assert_eq!(

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
@@ -18,14 +20,26 @@ pub enum TextError {
     /// A NUL or another control character, which no address line has.
     #[error("expected text without control characters, got U+{0:04X}")]
     ControlCharacter(u32),
+    /// Nobody can see that there is a text. Holds its first character.
+    #[error("expected visible text, got only invisible characters such as U+{0:04X}")]
+    Invisible(u32),
     /// A search passes over accents, and nothing else is left of its text.
     #[error("expected more than accents, which a search passes over")]
     OnlyAccents,
 }
 
-/// Brings text into the one form in which it is kept: trimmed, in Unicode
-/// normalisation form C (UAX #15), without control characters, of bounded length.
+/// Brings text into the one form in which it is stored: trimmed, in Unicode normalisation form C
+/// (UAX #15), without control characters, of bounded length, and visible.
 pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
+    let text = normalise_stored(text, max_chars)?;
+    match text.chars().next() {
+        Some(first) if text.chars().all(is_invisible) => Err(TextError::Invisible(first.into())),
+        _ => Ok(text),
+    }
+}
+
+/// As [`normalise`], and accepts text that cannot be seen, as earlier releases did.
+fn normalise_stored(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
     let text: String = text.trim().nfc().collect();
     if let Some(control) = text.chars().find(|char| char.is_control()) {
         return Err(TextError::ControlCharacter(control.into()));
@@ -36,12 +50,34 @@ pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextEr
     }
 }
 
+/// Whether a character leaves no ink: white space, what Unicode lets fonts ignore
+/// (Default_Ignorable_Code_Point), and characters whose glyph is blank.
+fn is_invisible(char: char) -> bool {
+    !char.is_ascii_graphic()
+        && (char.is_whitespace()
+            || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
+            || BLANKS.contains(&char))
+}
+
+/// Blank characters for which Unicode has no property: a Braille pattern without dots, marks of
+/// interlinear annotation, a musical null notehead, a Khitan filler and two Egyptian blanks.
+const BLANKS: [char; 8] = [
+    '\u{2800}',
+    '\u{fff9}',
+    '\u{fffa}',
+    '\u{fffb}',
+    '\u{1d159}',
+    '\u{16fe4}',
+    '\u{13441}',
+    '\u{13442}',
+];
+
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $max_chars:literal) => {
         $(#[$doc])*
         #[doc = concat!(
-            "1 to ", $max_chars, " characters (Unicode scalar values), trimmed, in ",
-            "normalisation form C, without control characters."
+            "1 to ", $max_chars, " characters (Unicode scalar values), at least one of them ",
+            "visible, trimmed, in normalisation form C, without control characters."
         )]
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(Box<str>);
@@ -56,6 +92,15 @@ macro_rules! text {
             /// [`TextError`] when the result breaks the rules that the type states.
             pub fn parse(text: &str) -> Result<Self, TextError> {
                 normalise(text, Self::MAX_CHARS).map(Self)
+            }
+
+            /// As [`parse`](Self::parse), for text that a store returns. Earlier releases
+            /// stored text of nothing but invisible characters: that is accepted here.
+            ///
+            /// # Errors
+            /// [`TextError`] when the text breaks another rule.
+            pub fn parse_stored(text: &str) -> Result<Self, TextError> {
+                normalise_stored(text, Self::MAX_CHARS).map(Self)
             }
 
             /// The text.
@@ -120,6 +165,89 @@ mod tests {
                     max_chars: 200
                 })
             );
+        }
+    }
+
+    /// Each as a text of its own, between blanks, twice, and beside another.
+    const INVISIBLE: [char; 28] = [
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{17b4}',
+        '\u{17b5}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200c}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2064}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{ffa0}',
+        '\u{fffb}',
+        '\u{1d159}',
+        '\u{e0020}',
+        '\u{e01ef}',
+    ];
+
+    #[test]
+    fn refuses_text_that_nobody_sees() {
+        for char in INVISIBLE {
+            for text in [
+                format!("{char}"),
+                format!(" {char}\u{a0}"),
+                format!("{char}{char}"),
+                format!("{char} \u{3000}\u{200b}"),
+            ] {
+                let error = Err(TextError::Invisible(char.into()));
+                assert_eq!(City::parse(&text).map(drop), error, "{text:?}");
+                assert_eq!(Region::parse(&text).map(drop), error, "{text:?}");
+                assert_eq!(Description::parse(&text).map(drop), error, "{text:?}");
+            }
+        }
+        assert_eq!(
+            TextError::Invisible(0x200b).to_string(),
+            "expected visible text, got only invisible characters such as U+200B"
+        );
+    }
+
+    #[test]
+    fn invisible_characters_beside_others_stay() {
+        for char in INVISIBLE {
+            for text in [format!("{char}a"), format!("a{char}"), format!("a{char}b")] {
+                assert_eq!(City::parse(&text).unwrap().as_str(), text);
+            }
+        }
+        for text in [
+            "می\u{200c}خواهم",
+            "👨\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}",
+            "\u{301}",
+            ".",
+        ] {
+            assert_eq!(City::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn stored_text_may_be_invisible_and_keeps_the_other_rules() {
+        for char in INVISIBLE {
+            let text = char.to_string();
+            assert_eq!(City::parse_stored(&text).unwrap().as_str(), text);
+        }
+        for text in ["", " ", "a\0b", &"a".repeat(201)] {
+            assert_eq!(City::parse_stored(text), City::parse(text));
+            assert!(City::parse_stored(text).is_err(), "{text:?}");
         }
     }
 

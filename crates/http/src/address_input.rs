@@ -150,6 +150,8 @@ mod tests {
             ("description", r#""a\nb""#),
             ("description", r#""a\u0085b""#),
             ("description", r#""""#),
+            ("description", r#""\u200b\ufeff""#),
+            ("description", "\"\u{2800} \u{2060}\""),
             ("description", &format!("\"{long}\"")),
             ("description", "1"),
             ("description", "false"),

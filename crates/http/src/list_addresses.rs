@@ -362,6 +362,7 @@ mod tests {
             "q=",
             "q=%20",
             "q=%FF",
+            "q=%E2%80%8B",
             "q=%CC%81",
             "order=",
             "order=ID",

@@ -108,6 +108,7 @@ macro_rules! address_repository_contract {
             erases_everything_of_one_customer_and_nothing_of_others,
             a_book_opened_again_begins_at_a_greater_revision,
             keeps_every_script_byte_for_byte,
+            keeps_text_that_earlier_releases_accepted,
             keeps_nulls,
             keeps_custom_data_as_it_was_spelled,
             keeps_the_longest_values,

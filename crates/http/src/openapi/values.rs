@@ -62,17 +62,32 @@ const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 const CONTROL_SPACE: &str = r"\u0009-\u000d\u0085";
 
-/// Text that is not all white space, and without control characters once it is trimmed. That
-/// its length counts after it was trimmed and normalised, a schema cannot say.
+/// What leaves no ink besides white space, within a character class. Of the characters beyond
+/// U+FFFF it has none: a reader of patterns may take them for two.
+const INVISIBLE: &str = r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
+
+/// What a search passes over, within a character class.
+const ACCENTS: &str =
+    r"\u0300-\u0344\u0346-\u034e\u0350-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f";
+
+/// Text with a visible character.
 fn text(max_chars: usize) -> ObjectBuilder {
+    text_of_more_than(INVISIBLE, max_chars)
+}
+
+/// Text with a character that is neither white space nor of this character class, and without
+/// control characters once it is trimmed. That its length counts after it was trimmed and
+/// normalised, a schema cannot say.
+fn text_of_more_than(nothing: &str, max_chars: usize) -> ObjectBuilder {
     let space = format!("[{SPACE}{CONTROL_SPACE}]");
     let inner = format!("[^{CONTROL}]");
-    let graphic = format!("[^{CONTROL}{SPACE}]");
+    let outer = format!("[^{CONTROL}{SPACE}]");
+    let something = format!("[^{CONTROL}{SPACE}{nothing}]");
     string()
         .min_length(Some(1))
         .max_length(Some(max_chars))
         .pattern(Some(format!(
-            "^{space}*{graphic}({inner}*{graphic})?{space}*$"
+            "^{space}*({outer}{inner}*)?{something}({inner}*{outer})?{space}*$"
         )))
 }
 
@@ -231,7 +246,10 @@ pub(crate) fn next() -> Object {
 }
 
 pub(crate) fn search_text() -> Object {
-    text(SearchText::MAX_CHARS).examples(["kigali"]).build()
+    let nothing = format!("{INVISIBLE}{ACCENTS}");
+    text_of_more_than(&nothing, SearchText::MAX_CHARS)
+        .examples(["kigali"])
+        .build()
 }
 
 pub(crate) fn order() -> Object {
@@ -307,4 +325,42 @@ pub(crate) fn address_revision() -> Value {
     value["change"] = "updated".into();
     value["changed_at"] = UPDATED_AT.into();
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use addressbook_domain::TextError;
+
+    use super::*;
+
+    /// A character class of all characters up to U+FFFF that have a property.
+    fn class_of(has_property: impl Fn(char) -> bool) -> String {
+        let has_property = |code: &u32| char::from_u32(*code).is_some_and(&has_property);
+        let mut class = String::new();
+        let mut code = 0;
+        while code <= 0xffff {
+            let first = code;
+            while has_property(&code) {
+                code += 1;
+            }
+            match code - first {
+                0 => {}
+                1 => class += &format!(r"\u{first:04x}"),
+                2 => class += &format!(r"\u{first:04x}\u{:04x}", code - 1),
+                _ => class += &format!(r"\u{first:04x}-\u{:04x}", code - 1),
+            }
+            code += 1;
+        }
+        class
+    }
+
+    #[test]
+    fn the_patterns_of_texts_know_what_is_not_enough() {
+        let is_invisible =
+            |char: char| City::parse(&format!("{char}")) == Err(TextError::Invisible(char.into()));
+        assert_eq!(class_of(is_invisible), INVISIBLE);
+        let is_accent =
+            |char: char| SearchText::parse(&format!("{char}")) == Err(TextError::OnlyAccents);
+        assert_eq!(class_of(is_accent), ACCENTS);
+    }
 }

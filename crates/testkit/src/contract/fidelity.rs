@@ -1,5 +1,6 @@
 use addressbook_domain::{
-    Address, AddressContent, City, CustomData, CustomerId, Description, Region, Timestamp,
+    Address, AddressContent, City, CustomData, CustomerId, Description, Listing, Region,
+    RevisionRange, Scan, Timestamp,
 };
 
 use super::{Subject, find, head, list};
@@ -61,6 +62,54 @@ pub async fn keeps_every_script_byte_for_byte(repository: Subject) {
         };
         keeps_content(&repository, number, content).await;
     }
+}
+
+/// Text that a client may no longer send comes back: it was stored before, and addresses change
+/// around it.
+pub async fn keeps_text_that_earlier_releases_accepted(repository: Subject) {
+    let invisible = "\u{200b}\u{2800}";
+    assert!(City::parse(invisible).is_err());
+    let content = AddressContent {
+        description: Some(Description::parse_stored(invisible).unwrap()),
+        region: Region::parse_stored(invisible).unwrap(),
+        city: City::parse_stored(invisible).unwrap(),
+        ..content()
+    };
+    let kept = Address {
+        content,
+        ..address("cus_1", 1)
+    };
+    keeps(&repository, kept.clone()).await;
+    let scan = Scan {
+        customer_id: None,
+        after: None,
+        limit: 1,
+    };
+    assert_eq!(
+        repository.scan(scan).await.unwrap(),
+        std::slice::from_ref(&kept)
+    );
+    let latest = RevisionRange {
+        before: None,
+        limit: 1,
+    };
+    let revisions = repository.revisions(&kept.customer_id, &kept.id, latest);
+    let revisions = revisions.await.unwrap();
+    let states: Vec<_> = revisions
+        .into_iter()
+        .map(|revision| revision.address)
+        .collect();
+    assert_eq!(states, std::slice::from_ref(&kept));
+    let listing = Listing {
+        as_of: Some(timestamp("9999-12-31T23:59:59.999Z")),
+        ..Listing::default()
+    };
+    let page = repository
+        .page_of(&kept.customer_id, &listing)
+        .await
+        .unwrap();
+    let cities: Vec<_> = page.iter().map(|address| address.city).collect();
+    assert_eq!(cities, [invisible]);
 }
 
 /// A null stays a null.
