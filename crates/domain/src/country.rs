@@ -1,16 +1,34 @@
 use std::fmt;
 
+use rust_iso3166::iso3166_3;
 use thiserror::Error;
+
+use crate::fold::fold;
 
 /// A country by its ISO 3166-1 alpha-2 code: one of the officially assigned codes
 /// or `XK` (Kosovo, user-assigned and in general use), upper case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Country(&'static str);
 
-/// The text is no [`Country`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected a two-letter ISO 3166-1 alpha-2 country code such as RW")]
-pub struct CountryError;
+/// The text is not a [`Country`]. Says which country it could stand for, where that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("expected a two-letter ISO 3166-1 alpha-2 country code such as RW{hint}")]
+pub struct CountryError {
+    hint: Hint,
+}
+
+/// What a text that is not a country's code could stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hint {
+    /// Nothing that is known.
+    Unknown,
+    /// One of these, by their codes: at least one.
+    Countries(Vec<&'static str>),
+    /// A country that was divided into too many to name.
+    FormerCountry,
+    /// Several countries together.
+    Union,
+}
 
 impl Country {
     /// Takes a code in either case and raises it.
@@ -22,7 +40,7 @@ impl Country {
         match rust_iso3166::from_alpha2(&code) {
             Some(country) => Ok(Self(country.alpha2)),
             None if code == "XK" => Ok(Self("XK")),
-            None => Err(CountryError),
+            None => Err(CountryError { hint: hint(text) }),
         }
     }
 
@@ -38,9 +56,118 @@ impl fmt::Display for Country {
     }
 }
 
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => Ok(()),
+            Self::Countries(codes) => match &codes[..] {
+                [first @ .., last] if !first.is_empty() => {
+                    write!(f, "; did you mean {} or {last}?", first.join(", "))
+                }
+                _ => write!(f, "; did you mean {}?", codes.join("")),
+            },
+            Self::FormerCountry => f.write_str("; that country no longer exists"),
+            Self::Union => f.write_str("; that is a union of countries"),
+        }
+    }
+}
+
+/// Codes that are in use without being assigned to a country, and what they stand for. Those that
+/// ISO 3166-1 reserves exceptionally, besides those of ISO 3166-3; EL is the European Union's for
+/// Greece, and XKX the common one for Kosovo.
+const ALIASES: [(&str, &str); 10] = [
+    ("AC", "SH"),
+    ("CP", "FR"),
+    ("CQ", "GG"),
+    ("DG", "IO"),
+    ("EA", "ES"),
+    ("EL", "GR"),
+    ("IC", "ES"),
+    ("TA", "SH"),
+    ("UK", "GB"),
+    ("XKX", "XK"),
+];
+
+/// Codes that ISO 3166-1 reserves exceptionally for unions.
+const UNIONS: [&str; 3] = ["EU", "EZ", "UN"];
+
+/// The most countries that a hint names.
+const MAX_COUNTRIES: usize = 4;
+
+fn hint(text: &str) -> Hint {
+    let text = text.trim();
+    let code = text.to_ascii_uppercase();
+    let assigned = rust_iso3166::from_alpha2(&code)
+        .or_else(|| rust_iso3166::from_alpha3(&code))
+        .or_else(|| rust_iso3166::from_numeric_str(&code));
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == code);
+    if let Some(country) = assigned {
+        return Hint::Countries(vec![country.alpha2]);
+    }
+    if let Some((_, code)) = alias {
+        return Hint::Countries(vec![code]);
+    }
+    if UNIONS.contains(&&*code) {
+        return Hint::Union;
+    }
+    let mut codes = successors(&code);
+    if codes.is_empty() {
+        codes = named(text);
+    }
+    match codes.len() {
+        0 => Hint::Unknown,
+        1..=MAX_COUNTRIES => Hint::Countries(codes),
+        _ => Hint::FormerCountry,
+    }
+}
+
+/// The countries of today that a former country became, by its code of two or three letters in
+/// ISO 3166-3.
+fn successors(code: &str) -> Vec<&'static str> {
+    let former = iso3166_3::ALL.iter().filter(|country| {
+        let former = &country.former;
+        former.alpha2 == code || former.alpha3 == code
+    });
+    let mut codes = Vec::new();
+    for successor in former.flat_map(|country| country.new_countries) {
+        match rust_iso3166::from_alpha3(successor.alpha3) {
+            Some(country) => codes.push(country.alpha2),
+            // Gone itself since.
+            None => codes.extend(successors(successor.alpha3)),
+        }
+    }
+    codes
+}
+
+/// The country whose English short name in ISO 3166-1 this is, with or without what stands in
+/// parentheses. Several, if they share that name.
+fn named(text: &str) -> Vec<&'static str> {
+    // Longer than any name: not worth a comparison.
+    if text.len() > 100 {
+        return Vec::new();
+    }
+    let wanted = fold(text);
+    let wanted = wanted.strip_prefix("the ").unwrap_or(&wanted);
+    let is_name = |name: &str| {
+        let name = fold(name);
+        name == wanted || name.split(" (").next() == Some(wanted)
+    };
+    let countries = rust_iso3166::ALL.iter();
+    countries
+        .filter(|country| is_name(country.name))
+        .map(|country| country.alpha2)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn message(text: &str) -> String {
+        Country::parse(text).unwrap_err().to_string()
+    }
 
     #[test]
     fn knows_the_assigned_codes_and_kosovo() {
@@ -59,9 +186,82 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_assigned() {
-        for text in ["", "R", "RWA", "ZZ", "UK", "EU", "R W", " RW", "ｒｗ", "ß"] {
-            assert_eq!(Country::parse(text), Err(CountryError), "{text:?}");
+    fn says_what_was_expected() {
+        for text in [
+            "",
+            "R",
+            "ZZ",
+            "R W",
+            "ｒｗ",
+            "ß",
+            "DE,FR",
+            &"x".repeat(1000),
+        ] {
+            assert_eq!(
+                message(text),
+                "expected a two-letter ISO 3166-1 alpha-2 country code such as RW",
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_which_country_was_probably_meant() {
+        for (text, hint) in [
+            // In use, and not assigned.
+            ("UK", "did you mean GB?"),
+            ("uk", "did you mean GB?"),
+            ("EL", "did you mean GR?"),
+            ("AC", "did you mean SH?"),
+            ("CP", "did you mean FR?"),
+            ("CQ", "did you mean GG?"),
+            ("DG", "did you mean IO?"),
+            ("EA", "did you mean ES?"),
+            ("IC", "did you mean ES?"),
+            ("TA", "did you mean SH?"),
+            ("EU", "that is a union of countries"),
+            ("EZ", "that is a union of countries"),
+            ("UN", "that is a union of countries"),
+            // Of countries that are gone.
+            ("FX", "did you mean FR?"),
+            ("AN", "did you mean BQ, CW or SX?"),
+            ("BU", "did you mean MM?"),
+            ("CS", "did you mean CZ, SK, ME or RS?"),
+            ("DD", "did you mean DE?"),
+            ("NT", "did you mean IQ or SA?"),
+            ("SU", "that country no longer exists"),
+            ("TP", "did you mean TL?"),
+            ("YU", "did you mean ME or RS?"),
+            ("ZR", "did you mean CD?"),
+            ("ZAR", "did you mean CD?"),
+            // In another form.
+            ("USA", "did you mean US?"),
+            ("rwa", "did you mean RW?"),
+            ("646", "did you mean RW?"),
+            ("XKX", "did you mean XK?"),
+            (" RW", "did you mean RW?"),
+            ("Rwanda", "did you mean RW?"),
+            ("cote d'ivoire", "did you mean CI?"),
+            ("Bolivia", "did you mean BO?"),
+            ("The Netherlands", "did you mean NL?"),
+            ("Korea", "did you mean KP or KR?"),
+            ("Congo", "did you mean CG or CD?"),
+        ] {
+            let expected =
+                format!("expected a two-letter ISO 3166-1 alpha-2 country code such as RW; {hint}");
+            assert_eq!(message(text), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_hint_is_accepted(text in prop_oneof![any::<String>(), "[A-Z]{2,3}", "[0-9]{3}"]) {
+            if let Err(CountryError { hint: Hint::Countries(codes) }) = Country::parse(&text) {
+                prop_assert!(!codes.is_empty());
+                for code in codes {
+                    prop_assert!(Country::parse(code).is_ok(), "{}", code);
+                }
+            }
         }
     }
 }
