@@ -39,6 +39,7 @@ mod listing;
 mod page;
 mod page_request;
 mod repository;
+mod search_text;
 mod secret_source;
 mod service;
 mod store;
@@ -70,7 +71,7 @@ pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, Idempote
 pub use import::{ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
 pub use key_authenticator::KeyAuthenticator;
 pub use limits::{ContentLimits, ServiceLimits};
-pub use listing::{Filter, Listing, Order, OrderKey, Place, SearchText, Start};
+pub use listing::{Filter, Listing, Order, OrderKey, Place, Start};
 pub use page::{AddressPage, AddressRef, BookHead, UncheckedPage};
 pub use page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, PageStart};
 #[cfg(any(test, feature = "mock"))]
@@ -79,6 +80,7 @@ pub use repository::{
     AddressRepository, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
     RepositoryError, RevisionRange, Scan,
 };
+pub use search_text::SearchText;
 pub use secret_source::SecretSource;
 pub use service::AddressService;
 pub use store::{
