@@ -88,6 +88,23 @@ mod tests {
         bytes
     }
 
+    /// What the domain says of a value is said of a line in either format.
+    #[test]
+    fn a_line_is_told_what_was_probably_meant() {
+        let csv = "customer_id,region,city,country\ncus_1,\u{200b},London,UK\n";
+        let ndjson = "{\"customer_id\":\"cus_1\",\"region\":\"\u{200b}\",\"city\":\"London\",\"country\":\"UK\"}\n";
+        for (format, input) in [(Format::Csv, csv), (Format::Ndjson, ndjson)] {
+            let mut lines = format.read(input.as_bytes()).unwrap();
+            let faults = lines.next().unwrap().unwrap().entry.unwrap_err();
+            assert_eq!(
+                faults.to_string(),
+                "region: expected visible text, got only invisible characters such as U+200B; \
+                 country: expected a two-letter ISO 3166-1 alpha-2 country code such as RW; did \
+                 you mean GB?"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back_whole(

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::de::StrRead;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -38,10 +39,20 @@ pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
 /// [`JsonError`] when the text is no object, or names a member twice. What the values
 /// hold is not looked into beyond their syntax: [`string`] and [`check`] do.
 pub fn members(text: &str) -> Result<Vec<Member<'_>>, JsonError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
+    let mut reader = reader_of(text)?;
     let members = reader.deserialize_map(Members)?;
     reader.end()?;
     Ok(members)
+}
+
+/// RFC 8259, section 8.1: no byte order mark is to be added.
+fn reader_of(text: &str) -> Result<serde_json::Deserializer<StrRead<'_>>, JsonError> {
+    if text.starts_with('\u{feff}') {
+        return Err(JsonError(
+            "a byte order mark (U+FEFF) stands before the JSON; send it without".into(),
+        ));
+    }
+    Ok(serde_json::Deserializer::from_str(text))
 }
 
 /// The text that a JSON string stands for, or `None` when the value is no string.
@@ -225,7 +236,7 @@ struct Strict {
 
 impl Strict {
     fn judge(self, text: &str) -> Result<(), JsonError> {
-        let mut reader = serde_json::Deserializer::from_str(text);
+        let mut reader = reader_of(text)?;
         self.deserialize(&mut reader)?;
         Ok(reader.end()?)
     }

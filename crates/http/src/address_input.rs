@@ -22,10 +22,28 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
 /// 400 when the body is not JSON, or JSON that two readers could read differently; 422 when
 /// it is no object.
 pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Err(unreadable("it is empty; expected a JSON object"));
+    }
+    if is_utf_16(body) {
+        return Err(unreadable("it is in UTF-16 or UTF-32; expected UTF-8"));
+    }
     let text = str::from_utf8(body).map_err(unreadable)?;
     json::check_readable(text).map_err(unreadable)?;
-    if !text.trim_start().starts_with('{') {
-        return Err(Problem::of(INVALID_ADDRESS).with_detail("An address is a JSON object."));
+    let detail = match text.trim_start().as_bytes().first() {
+        Some(b'{') => None,
+        Some(b'[') => Some(
+            "An address is a JSON object, and the body is an array. Send each address in a request \
+             of its own.",
+        ),
+        Some(b'"') => Some(
+            "An address is a JSON object, and the body is a string. It may have been encoded as \
+             JSON twice.",
+        ),
+        _ => Some("An address is a JSON object."),
+    };
+    if let Some(detail) = detail {
+        return Err(Problem::of(INVALID_ADDRESS).with_detail(detail));
     }
     let mut input = AddressPatch::default();
     for (name, value) in json::members(text).map_err(unreadable)? {
@@ -50,6 +68,15 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
 
 fn unreadable(error: impl std::fmt::Display) -> Problem {
     Problem::of(UNREADABLE).with_detail(format!("The body cannot be read: {error}."))
+}
+
+/// Whether a body begins with a byte order mark of UTF-16 or UTF-32, or with an ASCII character
+/// in one of them.
+fn is_utf_16(body: &[u8]) -> bool {
+    matches!(
+        body,
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, ..] | [_, 0, ..]
+    )
 }
 
 fn not_null(value: &RawValue) -> Option<&RawValue> {
@@ -77,8 +104,9 @@ mod tests {
     use actix_web::http::Method;
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;
+    use serde_json::json;
 
-    use crate::testing::{BOOK, answer, holding, path_of, sending};
+    use crate::testing::{BOOK, answer, body_of, holding, path_of, sending};
 
     /// What is answered when a body comes as a new address and as a change of one.
     async fn answers(body: &[u8]) -> [String; 2] {
@@ -138,6 +166,62 @@ mod tests {
         }
         let [twice, _] = answers(&body(r#""city":"Huye""#)).await;
         assert_snapshot!("twice", twice);
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_is_no_object_is_told_what_it_is() {
+        let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let utf_16 = "The body cannot be read: it is in UTF-16 or UTF-32; expected UTF-8.";
+        let empty = "The body cannot be read: it is empty; expected a JSON object.";
+        let array = "An address is a JSON object, and the body is an array. Send each address in \
+                     a request of its own.";
+        let string = "An address is a JSON object, and the body is a string. It may have been \
+                      encoded as JSON twice.";
+        let bytes_of = |units: &mut dyn Iterator<Item = u16>| -> Vec<u8> {
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        for (body, detail) in [
+            (Vec::new(), empty),
+            (b" \r\n".to_vec(), empty),
+            (
+                format!("\u{feff}{json}").into_bytes(),
+                "The body cannot be read: a byte order mark (U+FEFF) stands before the JSON; send \
+                 it without.",
+            ),
+            (bytes_of(&mut json.encode_utf16()), utf_16),
+            (
+                bytes_of(&mut format!("\u{feff}{json}").encode_utf16()),
+                utf_16,
+            ),
+            (
+                json.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+                utf_16,
+            ),
+            (
+                json.chars()
+                    .flat_map(|char| (char as u32).to_be_bytes())
+                    .collect(),
+                utf_16,
+            ),
+            (format!("[{json}]").into_bytes(), array),
+            (serde_json::to_vec(json).unwrap(), string),
+            (b"true".to_vec(), "An address is a JSON object."),
+        ] {
+            for response in answers(&body).await {
+                assert_eq!(body_of(&response)["detail"], detail, "{body:?}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_country_that_is_none_is_told_which_was_meant() {
+        let body = r#"{"region":"London","city":"London","country":"UK"}"#;
+        for response in answers(body.as_bytes()).await {
+            let message = "expected a two-letter ISO 3166-1 alpha-2 country code such as RW; did \
+                           you mean GB?";
+            let errors = json!([{"field": "country", "message": message}]);
+            assert_eq!(body_of(&response)["errors"], errors);
+        }
     }
 
     #[actix_web::test]
