@@ -9,7 +9,7 @@ use addressbook_domain::{AddressService, Authenticator, IdSource};
 use crate::access::Gate;
 use crate::{
     Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, cors, exchange,
-    health, openapi, rate_limit, reference, routes,
+    health, not_found, openapi, rate_limit, reference, routes,
 };
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -100,6 +100,7 @@ pub fn app(
         .configure(health::configure)
         .configure(openapi::configure)
         .configure(reference::configure)
+        .default_service(web::to(not_found::answer))
         .wrap_fn(move |request, next| rate_limit::around(request, Ok(next), rate_limit.as_ref()))
         .wrap(gate)
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))

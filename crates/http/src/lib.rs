@@ -42,6 +42,7 @@ mod link;
 mod list_addresses;
 mod list_request;
 mod metrics;
+mod not_found;
 mod openapi;
 mod options;
 mod panics;
