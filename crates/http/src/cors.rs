@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use actix_web::http::header;
 
 use crate::RequestId;
+use crate::prefer::PREFER;
 
 /// Lets pages of these origins alone call, by everything that the service takes and reads.
 ///
@@ -25,6 +26,7 @@ pub(crate) fn policy(origins: &[String]) -> Cors {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             header::HeaderName::from_static("idempotency-key"),
+            PREFER,
             header::HeaderName::from_static("traceparent"),
             RequestId::HEADER,
         ])
@@ -33,6 +35,7 @@ pub(crate) fn policy(origins: &[String]) -> Cors {
             "idempotent-replayed",
             "link",
             "location",
+            "preference-applied",
             "ratelimit",
             "ratelimit-policy",
             "retry-after",
@@ -84,7 +87,7 @@ mod tests {
             .open_to_pages_of(&[SHOP, "https://other.example"]);
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization, content-type, idempotency-key, if-match, \
-                           if-none-match, traceparent, x-request-id";
+                           if-none-match, prefer, traceparent, x-request-id";
             let answer = door.answer(preflight(SHOP, method, headers)).await;
             assert!(answer.starts_with("200 "), "{answer}");
             let header = |name: &str| header_of(&answer, name);
@@ -136,6 +139,7 @@ mod tests {
                 "x-total-count",
                 "etag",
                 "location",
+                "preference-applied",
                 "ratelimit",
                 "retry-after",
             ] {

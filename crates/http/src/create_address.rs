@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Created, problems};
-use crate::openapi::{CustomerPath, Idempotency, NewAddress, RequestHeaders};
+use crate::openapi::{CustomerPath, Idempotency, NewAddress, NoQuery, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
 use crate::request_body::RequestBody;
@@ -31,7 +31,7 @@ problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_
     tag = "Addresses",
     summary = "Create an address",
     description = "With an Idempotency-Key the request may be repeated without creating twice. A failed validation stores nothing.",
-    params(CustomerPath, RequestHeaders, Idempotency),
+    params(CustomerPath, NoQuery, RequestHeaders, Idempotency),
     request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless set otherwise"),
     responses(Created, CreateProblems)
 )]
@@ -40,7 +40,8 @@ pub(crate) async fn create(
     request: HttpRequest,
     RequestBody(body): RequestBody,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, key) = read(&request)?;
+    let (customer_id, key) =
+        parameters::read::<NoQuery, _>(&request, |faults| read(&request, faults))?;
     if !address_input::has_media_type(&request, is_json) {
         return Err(Problem::of(UNSUPPORTED));
     }
@@ -74,11 +75,12 @@ fn is_json(media_type: &str) -> bool {
         || media_type.starts_with("application/") && media_type.ends_with("+json")
 }
 
-/// Whose address it is and what the client calls the request; or everything that is wrong
-/// with these.
-fn read(request: &HttpRequest) -> Result<(CustomerId, Option<IdempotencyKey>), Problem> {
-    let mut faults = Faults::default();
-    let customer_id = parameters::customer_id(request, &mut faults);
+/// Whose address it is and what the client calls the request.
+fn read(
+    request: &HttpRequest,
+    faults: &mut Faults,
+) -> Option<(CustomerId, Option<IdempotencyKey>)> {
+    let customer_id = parameters::customer_id(request, faults);
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let key = keys
         .next()
@@ -86,10 +88,7 @@ fn read(request: &HttpRequest) -> Result<(CustomerId, Option<IdempotencyKey>), P
     if keys.next().is_some() {
         faults.add(IDEMPOTENCY_KEY, "expected once");
     }
-    match customer_id {
-        Some(customer_id) if faults.is_empty() => Ok((customer_id, key)),
-        _ => Err(Problem::invalid_parameters(faults)),
-    }
+    Some((customer_id?, key))
 }
 
 /// The content of a new address. A null is as good as nothing here.

@@ -1,11 +1,11 @@
 use actix_web::http::header::IF_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::{AddressService, Faults};
+use addressbook_domain::AddressService;
 use serde::Serialize;
 
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Erased, problems};
-use crate::openapi::{CustomerPath, ErasureCondition, RequestHeaders};
+use crate::openapi::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders};
 use crate::parameters;
 use crate::problem::Problem;
 use crate::problem_kind::PRECONDITION_FAILED;
@@ -28,17 +28,16 @@ problems!(EraseProblems: PRECONDITION_FAILED);
     tag = "Erasure",
     summary = "Erase all that is kept of a customer",
     description = "All addresses, revisions and idempotency records of the customer, for good. There is no way back.",
-    params(CustomerPath, RequestHeaders, ErasureCondition),
+    params(CustomerPath, NoQuery, RequestHeaders, ErasureCondition),
     responses(Erased, EraseProblems)
 )]
 pub(crate) async fn erase(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let mut faults = Faults::default();
-    let Some(customer_id) = parameters::customer_id(&request, &mut faults) else {
-        return Err(Problem::invalid_parameters(faults));
-    };
+    let customer_id = parameters::read::<NoQuery, _>(&request, |faults| {
+        parameters::customer_id(&request, faults)
+    })?;
     let mut tags = request.headers().get_all(IF_MATCH);
     if tags.any(|tag| tag != "*") {
         return Err(Problem::of(PRECONDITION_FAILED)

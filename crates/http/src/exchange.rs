@@ -12,6 +12,7 @@ use addressbook_domain::IdSource;
 use crate::access::Caller;
 use crate::connection::Busy;
 use crate::pattern::Pattern;
+use crate::prefer::{PREFERENCE_APPLIED, Preference};
 use crate::problem::{self, Problem};
 use crate::trace_parent::TraceParent;
 use crate::verb::Verb;
@@ -37,6 +38,10 @@ where
     request.extensions_mut().insert(id.clone());
     let caller = Caller::default();
     request.extensions_mut().insert(caller.clone());
+    let preference = Preference::of(request.headers());
+    if let Some(preference) = &preference {
+        request.extensions_mut().insert(preference.clone());
+    }
     let parent = TraceParent::of(request.headers());
     let (verb, uri) = (Verb::of(request.method()), request.uri().clone());
     let busy = Busy::with(&request);
@@ -83,6 +88,9 @@ where
         head.headers
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         head.headers.insert(RequestId::HEADER, id.into());
+        if let Some(applied) = preference.and_then(|preference| preference.applied()) {
+            head.headers.insert(PREFERENCE_APPLIED, applied);
+        }
         if last {
             head.set_connection_type(ConnectionType::Close);
         }

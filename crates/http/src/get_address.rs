@@ -5,7 +5,7 @@ use addressbook_domain::AddressService;
 use crate::address_json::AddressJson;
 use crate::cache_control::REVALIDATE;
 use crate::openapi::responses::{Found, problems};
-use crate::openapi::{AddressPath, ReadCondition, RequestHeaders};
+use crate::openapi::{AddressPath, NoQuery, ReadCondition, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
 use crate::{address_etag, parameters};
@@ -19,14 +19,15 @@ problems!(GetProblems: NOT_FOUND);
     operation_id = "getAddress",
     tag = "Addresses",
     summary = "Read an address",
-    params(AddressPath, RequestHeaders, ReadCondition),
+    params(AddressPath, NoQuery, RequestHeaders, ReadCondition),
     responses(Found, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id) = parameters::address(&request)?;
+    let (customer_id, address_id) =
+        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
     let address = service.find(&customer_id, &address_id).await?;
     let address = address.ok_or(Problem::of(NOT_FOUND))?;
     let version = address.version();

@@ -8,6 +8,7 @@ use addressbook_domain::{
 use form_urlencoded::Serializer;
 
 use crate::cursor;
+use crate::openapi::ListQuery;
 use crate::parameters::{self, Given};
 use crate::problem::Problem;
 
@@ -44,15 +45,12 @@ pub(crate) struct ListRequest {
 }
 
 impl ListRequest {
-    /// Reads path and query, or gives everything that is wrong with them. Parameters that
-    /// the operation does not know are passed over.
+    /// Reads path and query, or gives everything that is wrong with them.
     pub(crate) fn read(request: &HttpRequest) -> Result<Self, Problem> {
-        let mut faults = Faults::default();
-        let customer_id = parameters::customer_id(request, &mut faults);
-        match Self::parse(customer_id, request.query_string(), &mut faults) {
-            Some(asked) if faults.is_empty() => Ok(asked),
-            _ => Err(Problem::invalid_parameters(faults)),
-        }
+        parameters::read::<ListQuery, _>(request, |faults| {
+            let customer_id = parameters::customer_id(request, faults);
+            Self::parse(customer_id, request.query_string(), faults)
+        })
     }
 
     fn parse(customer_id: Option<CustomerId>, query: &str, faults: &mut Faults) -> Option<Self> {

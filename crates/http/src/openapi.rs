@@ -18,8 +18,8 @@ use utoipa::{Modify, OpenApi};
 
 pub(crate) use self::bodies::{AddressPatch, NewAddress};
 pub(crate) use self::parameters::{
-    AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery,
-    ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
+    AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery, NoQuery,
+    Parameters, ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
 use crate::pattern::resource;
 use crate::{problem_kind, routes};
@@ -111,7 +111,8 @@ fn description() -> String {
     let mut text = String::from(
         "Keeps the saved addresses of a company's customers.\n\n\
          `/api/v1/…` answers the same as `/v1/…`. `HEAD` answers as `GET` does, without a body. \
-         Parameters in a query that an operation does not know are passed over.\n\n\
+         Parameters in a query that an operation does not know are ignored, unless the request \
+         says `Prefer: handling=strict`.\n\n\
          Errors are problem documents (RFC 9457) on every path. Decide by `type`:\n\n\
          | `type` | Status | Meaning |\n| --- | --- | --- |\n",
     );

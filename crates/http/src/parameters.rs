@@ -7,7 +7,57 @@ use std::fmt::Display;
 use actix_web::HttpRequest;
 use addressbook_domain::{AddressId, CustomerId, Faults};
 
+use crate::nearest::nearest;
+use crate::openapi::Parameters;
+use crate::prefer::{self, Handling};
 use crate::problem::Problem;
+
+/// The most unknown parameters of one query that a problem names.
+const MAX_UNKNOWN: usize = 50;
+
+/// Reads the parameters of a request: the path, the headers, and those in the query that the
+/// operation declares as `Query`. Others are ignored, or refused if the client prefers that.
+///
+/// # Errors
+/// 400 with everything that is wrong with the parameters.
+pub(crate) fn read<Query: Parameters, T>(
+    request: &HttpRequest,
+    read: impl FnOnce(&mut Faults) -> Option<T>,
+) -> Result<T, Problem> {
+    let mut faults = Faults::default();
+    if prefer::apply(request) == Handling::Strict {
+        refuse_unknown(request.query_string(), Query::NAMES, &mut faults);
+    }
+    match read(&mut faults) {
+        Some(value) if faults.is_empty() => Ok(value),
+        _ => Err(Problem::invalid_parameters(faults)),
+    }
+}
+
+/// Names each unknown parameter once, with the known one that was probably meant.
+fn refuse_unknown(query: &str, known: &[&'static str], faults: &mut Faults) {
+    let mut unknown = Vec::new();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if known.contains(&&*name) || unknown.contains(&name) {
+            continue;
+        }
+        if unknown.len() == MAX_UNKNOWN {
+            break;
+        }
+        let message = match nearest(&name, known.iter().copied()) {
+            Some(meant) => format!("is not a parameter of this operation; did you mean {meant}?"),
+            None if known.is_empty() => {
+                "is not a parameter of this operation, which has none".into()
+            }
+            None => format!(
+                "is not a parameter of this operation, which has {}",
+                known.join(", ")
+            ),
+        };
+        faults.add(name.clone().into_owned(), message);
+        unknown.push(name);
+    }
+}
 
 pub(crate) fn customer_id(request: &HttpRequest, faults: &mut Faults) -> Option<CustomerId> {
     let text = request.match_info().query("customer_id");
@@ -19,14 +69,14 @@ pub(crate) fn address_id(request: &HttpRequest, faults: &mut Faults) -> Option<A
     faults.check("address_id", AddressId::parse(text))
 }
 
-/// Which address of whose is meant, or everything that is wrong with the path.
-pub(crate) fn address(request: &HttpRequest) -> Result<(CustomerId, AddressId), Problem> {
-    let mut faults = Faults::default();
-    let customer_id = customer_id(request, &mut faults);
-    match (customer_id, address_id(request, &mut faults)) {
-        (Some(customer_id), Some(address_id)) => Ok((customer_id, address_id)),
-        _ => Err(Problem::invalid_parameters(faults)),
-    }
+/// Which address of whose is meant, by the path.
+pub(crate) fn address(
+    request: &HttpRequest,
+    faults: &mut Faults,
+) -> Option<(CustomerId, AddressId)> {
+    let customer_id = customer_id(request, faults);
+    let address_id = address_id(request, faults);
+    customer_id.zip(address_id)
 }
 
 /// How often a parameter of the query is given that may be given once.

@@ -5,7 +5,7 @@ use addressbook_domain::AddressService;
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Patched, problems};
-use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, RequestHeaders};
+use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::problem::Problem;
 use crate::problem_kind::UNSUPPORTED;
 use crate::request_body::RequestBody;
@@ -25,7 +25,7 @@ problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, PRECONDITION_FA
     tag = "Addresses",
     summary = "Change an address",
     description = "By a JSON merge patch (RFC 7396). A patch that changes nothing makes no revision.",
-    params(AddressPath, RequestHeaders, ChangeConditions),
+    params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
     request_body(
         content((AddressPatch = "application/merge-patch+json"), (AddressPatch = "application/json")),
         description = "At most 64 KiB, unless set otherwise",
@@ -38,7 +38,8 @@ pub(crate) async fn patch(
     request: HttpRequest,
     RequestBody(body): RequestBody,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id) = parameters::address(&request)?;
+    let (customer_id, address_id) =
+        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     let is_patch = |media_type: &str| MEDIA_TYPES.split(", ").any(|known| known == media_type);
     if !address_input::has_media_type(&request, is_patch) {

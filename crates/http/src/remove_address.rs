@@ -3,7 +3,7 @@ use addressbook_domain::AddressService;
 
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Removed, problems};
-use crate::openapi::{AddressPath, ChangeConditions, RequestHeaders};
+use crate::openapi::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::problem::Problem;
 use crate::{HttpOptions, address_etag, parameters};
 
@@ -17,7 +17,7 @@ problems!(RemoveProblems: NOT_FOUND, PRECONDITION_FAILED, PRECONDITION_REQUIRED)
     tag = "Addresses",
     summary = "Remove an address",
     description = "The address leaves the book, its revisions stay.",
-    params(AddressPath, RequestHeaders, ChangeConditions),
+    params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
     responses(Removed, RemoveProblems)
 )]
 pub(crate) async fn remove(
@@ -25,7 +25,8 @@ pub(crate) async fn remove(
     options: web::Data<HttpOptions>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id) = parameters::address(&request)?;
+    let (customer_id, address_id) =
+        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     service
         .remove(&customer_id, &address_id, &precondition)

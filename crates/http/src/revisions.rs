@@ -8,7 +8,7 @@ use crate::address_json::RevisionJson;
 use crate::cache_control::REVALIDATE;
 use crate::cursor;
 use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
-use crate::openapi::{AddressPath, RequestHeaders, RevisionPath, RevisionsQuery};
+use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery};
 use crate::parameters::{self, Given};
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
@@ -40,7 +40,8 @@ pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, limit, before) = read_page(&request)?;
+    let (customer_id, address_id, limit, before) =
+        parameters::read::<RevisionsQuery, _>(&request, |faults| read_page(&request, faults))?;
     let range = RevisionRange {
         before,
         // One more than is given tells whether there are more.
@@ -76,14 +77,15 @@ problems!(GetProblems: NOT_FOUND);
     tag = "Revisions",
     summary = "Read what an address was",
     description = "An order can keep the address's id and a revision, and read it for ever, until the customer is erased.",
-    params(AddressPath, RevisionPath, RequestHeaders),
+    params(AddressPath, RevisionPath, NoQuery, RequestHeaders),
     responses(RevisionFound, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, revision) = read_one(&request)?;
+    let (customer_id, address_id, revision) =
+        parameters::read::<NoQuery, _>(&request, |faults| read_one(&request, faults))?;
     let revision = service
         .revision(&customer_id, &address_id, revision)
         .await?
@@ -95,44 +97,38 @@ pub(crate) async fn get(
 
 type Page = (CustomerId, AddressId, Limit, Option<Revision>);
 
-/// Which revisions are asked for, or everything that is wrong with the request.
-fn read_page(request: &HttpRequest) -> Result<Page, Problem> {
-    let mut faults = Faults::default();
-    let customer_id = parameters::customer_id(request, &mut faults);
-    let address_id = parameters::address_id(request, &mut faults);
+/// Which revisions are asked for.
+fn read_page(request: &HttpRequest, faults: &mut Faults) -> Option<Page> {
+    let customer_id = parameters::customer_id(request, faults);
+    let address_id = parameters::address_id(request, faults);
     let query = request.query_string();
-    let limit = Given::named(query, "limit").parse("limit", Limit::parse, &mut faults);
+    let limit = Given::named(query, "limit").parse("limit", Limit::parse, faults);
     // A cursor can be judged only where it is known whose it has to be.
     let owner = customer_id.as_ref().zip(address_id.as_ref());
     let open = |text: &str| match owner {
         Some((customer_id, address_id)) => open(customer_id, address_id, text).map(Some),
         None => Ok(None),
     };
-    let before = Given::named(query, "after").parse("after", open, &mut faults);
-    match (customer_id, address_id, limit, before) {
-        (Some(customer_id), Some(address_id), Some(limit), Some(before)) => Ok((
-            customer_id,
-            address_id,
-            limit.unwrap_or_default(),
-            before.flatten(),
-        )),
-        _ => Err(Problem::invalid_parameters(faults)),
-    }
+    let before = Given::named(query, "after").parse("after", open, faults);
+    Some((
+        customer_id?,
+        address_id?,
+        limit?.unwrap_or_default(),
+        before?.flatten(),
+    ))
 }
 
-fn read_one(request: &HttpRequest) -> Result<(CustomerId, AddressId, Revision), Problem> {
-    let mut faults = Faults::default();
-    let customer_id = parameters::customer_id(request, &mut faults);
-    let address_id = parameters::address_id(request, &mut faults);
+/// Which revision is asked for.
+fn read_one(
+    request: &HttpRequest,
+    faults: &mut Faults,
+) -> Option<(CustomerId, AddressId, Revision)> {
+    let address = parameters::address(request, faults);
     let revision = parse(request.match_info().query("revision"))
         .ok_or("expected a whole number from 1 to 4294967295 in decimal digits");
     let revision = faults.check("revision", revision);
-    match (customer_id, address_id, revision) {
-        (Some(customer_id), Some(address_id), Some(revision)) => {
-            Ok((customer_id, address_id, revision))
-        }
-        _ => Err(Problem::invalid_parameters(faults)),
-    }
+    let (customer_id, address_id) = address?;
+    Some((customer_id, address_id, revision?))
 }
 
 /// Decimal digits, without sign or leading zeros.

@@ -6,10 +6,19 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::values;
 
+/// Parameters of one place.
+pub(crate) trait Parameters {
+    const NAMES: &'static [&'static str];
+}
+
 /// Declares parameters of one place as a type for an operation's `params`.
 macro_rules! parameters {
     ($type:ident in $place:ident: $($name:literal $value:ident $description:literal;)*) => {
         pub(crate) struct $type;
+
+        impl Parameters for $type {
+            const NAMES: &'static [&'static str] = &[$($name),*];
+        }
 
         impl IntoParams for $type {
             fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
@@ -76,9 +85,14 @@ parameters! { RevisionsQuery in Query:
     "after" after_revision "`next` of the page before";
 }
 
+parameters! { NoQuery in Query: }
+
 parameters! { RequestHeaders in Header:
     "X-Request-Id" any_text "What to call this exchange: 1 to 128 of `A–Z a–z 0–9 . _ -`. All else \
         is passed over, and the service makes a name";
+    "Prefer" any_text "`handling=strict` (RFC 7240): parameters in the query that the operation does \
+        not know are refused with 400 instead of ignored. `handling=lenient`: they are ignored, as \
+        by default. Other preferences are ignored";
 }
 
 parameters! { ReadCondition in Header:

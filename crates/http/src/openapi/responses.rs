@@ -268,6 +268,7 @@ fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
     let response = ResponseBuilder::new().description(description);
     let response = with_headers(response, headers);
     let of_all = [
+        "Preference-Applied",
         "RateLimit",
         "RateLimit-Policy",
         "X-Content-Type-Options",
@@ -343,6 +344,13 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             text(
                 "Where the address is, relative to this path",
                 &format!("addresses/{}", values::ADDRESS_ID),
+            ),
+        ),
+        (
+            "Preference-Applied",
+            one_of(
+                &["handling=strict", "handling=lenient"],
+                "Which handling was applied (RFC 7240). There when `Prefer` asks for one",
             ),
         ),
         (

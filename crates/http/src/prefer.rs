@@ -1,0 +1,352 @@
+//! `Prefer` (RFC 7240): how a client wants its request to be handled. Of all preferences,
+//! `handling` is known.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage as _, HttpRequest};
+
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// What becomes of parameters in the query that an operation does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handling {
+    /// The request is refused.
+    Strict,
+    /// They are ignored, as they are without a preference.
+    Lenient,
+}
+
+impl Handling {
+    /// What the first preference of that name asks for, if there is one and it asks for
+    /// something known.
+    fn asked_for_in(headers: &HeaderMap) -> Option<Self> {
+        for line in headers.get_all(PREFER) {
+            let line = String::from_utf8_lossy(line.as_bytes());
+            for preference in unquoted_parts(&line, ',') {
+                let mut parts = unquoted_parts(preference, ';'); // its own parameters follow
+                let (name, value) = parts.next()?.split_once('=').unwrap_or((preference, ""));
+                if name.trim().eq_ignore_ascii_case("handling") {
+                    return match unquoted(value.trim()).to_ascii_lowercase().as_str() {
+                        "strict" => Some(Self::Strict),
+                        "lenient" => Some(Self::Lenient),
+                        _ => None,
+                    };
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The parts of a header between separators that are not within a quoted string.
+fn unquoted_parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |char| {
+        let is_separator = char == separator && !is_quoted;
+        let is_quote = char == '"' && !is_escaped;
+        is_escaped = is_quoted && char == '\\' && !is_escaped;
+        is_quoted ^= is_quote;
+        is_separator
+    })
+}
+
+/// A token, or what a quoted string holds.
+fn unquoted(word: &str) -> String {
+    let quoted = word
+        .strip_prefix('"')
+        .and_then(|word| word.strip_suffix('"'));
+    let Some(quoted) = quoted else {
+        return word.to_owned();
+    };
+    let mut text = String::with_capacity(quoted.len());
+    let mut chars = quoted.chars();
+    while let Some(char) = chars.next() {
+        text.extend(if char == '\\' {
+            chars.next()
+        } else {
+            Some(char)
+        });
+    }
+    text
+}
+
+/// What a client asks for, and whether the operation did so. It is in the extensions of a request
+/// that asks for something; the clones share it, also when the request is given up.
+#[derive(Clone, Debug)]
+pub(crate) struct Preference {
+    handling: Handling,
+    is_applied: Rc<Cell<bool>>,
+}
+
+impl Preference {
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let handling = Handling::asked_for_in(headers)?;
+        let is_applied = Rc::default();
+        Some(Self {
+            handling,
+            is_applied,
+        })
+    }
+
+    /// What the answer says of it, once it is applied.
+    pub(crate) fn applied(&self) -> Option<HeaderValue> {
+        let value = match self.handling {
+            Handling::Strict => "handling=strict",
+            Handling::Lenient => "handling=lenient",
+        };
+        let is_applied = self.is_applied.get();
+        is_applied.then_some(HeaderValue::from_static(value))
+    }
+}
+
+/// How to handle a request. The caller does so: the answer will say that the preference was
+/// applied.
+pub(crate) fn apply(request: &HttpRequest) -> Handling {
+    match request.extensions().get::<Preference>() {
+        Some(preference) => {
+            preference.is_applied.set(true);
+            preference.handling
+        }
+        None => Handling::Lenient,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, MockAuthenticator, RepositoryError};
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{
+        BOOK, Door, answer, body_of, header_of, holding, path_of, refusing, sending,
+    };
+
+    fn handling(lines: &[&str]) -> Option<Handling> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(PREFER, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        Handling::asked_for_in(&headers)
+    }
+
+    #[test]
+    fn a_preference_is_read_as_rfc_7240_says() {
+        let (strict, lenient) = (Some(Handling::Strict), Some(Handling::Lenient));
+        for (lines, expected) in [
+            (&["handling=strict"][..], strict),
+            (&["handling=lenient"], lenient),
+            (&["Handling = STRICT"], strict),
+            (&["handling=\"strict\""], strict),
+            (&["handling=\"st\\rict\""], strict),
+            (&["handling=strict; explain=\"why, and how\""], strict),
+            (&["respond-async, wait=10, handling=strict"], strict),
+            (&["return=minimal", "handling=strict"], strict),
+            (
+                &["note=\"a, handling=lenient; \\\", b\", handling=strict"],
+                strict,
+            ),
+            (&["note=é, handling=strict"], strict),
+            (&[",, ;x, =, handling=strict"], strict),
+            // The first counts.
+            (&["handling=strict, handling=lenient"], strict),
+            (&["handling=lenient", "handling=strict"], lenient),
+            (&["handling=quick, handling=strict"], None),
+            (&["handling, handling=strict"], None),
+            (&["handling=\"\""], None),
+            (&["handling=strictly"], None),
+            (&["x-handling=strict"], None),
+            (&["strict"], None),
+            (&["return=minimal; handling=strict"], None),
+            (&["note=\"open, handling=strict"], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            assert_eq!(handling(lines), expected, "{lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_reader_panic(line in "[ -~\\x80-\\xff]{0,40}|[\",;=\\\\a ]{0,20}") {
+            handling(&[&line]);
+        }
+    }
+
+    fn preferring(request: TestRequest, preference: &str) -> TestRequest {
+        request.insert_header((PREFER, preference.to_owned()))
+    }
+
+    fn get(uri: &str) -> TestRequest {
+        TestRequest::get().uri(uri)
+    }
+
+    fn applied(answer: &str) -> Option<String> {
+        header_of(answer, PREFERENCE_APPLIED.as_str())
+    }
+
+    #[actix_web::test]
+    async fn unknown_parameters_are_named_with_the_known_one_that_was_meant() {
+        let uri =
+            format!("{BOOK}?limti=5&limit=0&country=RW&sort=city&asOf=x&limti=6&updatedSince=&=");
+        let request = preferring(get(&uri), "handling=strict");
+        let response = answer(MockAddressRepository::new(), request).await;
+        assert_snapshot!("strict", response);
+    }
+
+    #[actix_web::test]
+    async fn they_are_ignored_without_that_preference() {
+        let uri = format!("{BOOK}?limti=5&sort=city");
+        for preference in ["handling=lenient", "return=minimal", "handling=quick"] {
+            let plain = answer(holding([]).await, get(&uri)).await;
+            assert!(plain.starts_with("200 "), "{plain}");
+            assert_eq!(applied(&plain), None);
+            let asked = answer(holding([]).await, preferring(get(&uri), preference)).await;
+            let expected = (preference == "handling=lenient").then(|| preference.to_owned());
+            assert_eq!(applied(&asked), expected);
+            assert_eq!(body_of(&asked), body_of(&plain));
+        }
+    }
+
+    /// Every operation of the OpenAPI document with its method and path, below an address that is
+    /// there, and the parameters that the document knows.
+    fn operations() -> Vec<(Method, String, Vec<String>)> {
+        let document: Value = serde_json::from_str(crate::openapi_json()).unwrap();
+        let mut operations = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let path = path
+                .replace("{customer_id}", "cus_1")
+                .replace("{address_id}", fixtures::address_id(1).as_str())
+                .replace("{revision}", "1");
+            for (method, operation) in methods.as_object().unwrap() {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                let parameters = operation["parameters"].as_array().unwrap();
+                let names = parameters
+                    .iter()
+                    .filter(|parameter| parameter["in"] == "query")
+                    .map(|parameter| parameter["name"].as_str().unwrap().to_owned());
+                operations.push((method, path.clone(), names.collect()));
+            }
+        }
+        assert_eq!(operations.len(), 8);
+        let reads = operations.clone().into_iter();
+        let heads = reads.filter(|(method, ..)| method == Method::GET);
+        let heads: Vec<_> = heads
+            .map(|(_, path, names)| (Method::HEAD, path, names))
+            .collect();
+        operations.extend(heads);
+        let below_api = operations.clone().into_iter();
+        operations
+            .extend(below_api.map(|(method, path, names)| (method, format!("/api{path}"), names)));
+        operations
+    }
+
+    const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
+
+    #[actix_web::test]
+    async fn every_operation_knows_the_parameters_of_its_description_and_no_others() {
+        for (method, path, names) in operations() {
+            let door = || async { Door::to(holding([fixtures::address("cus_1", 1)]).await) };
+            let send = |query: &str| sending(method.clone(), &format!("{path}?{query}"), BODY);
+            let lenient = door().await.answer(send("nonsense=1")).await;
+            assert!(lenient.starts_with('2'), "{method} {path}: {lenient}");
+            assert_eq!(applied(&lenient), None);
+
+            let strict = preferring(send("nonsense=1"), "handling=strict");
+            let strict = door().await.answer(strict).await;
+            assert!(strict.starts_with("400 "), "{method} {path}: {strict}");
+            assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
+            let has = match &names[..] {
+                [] => "none".to_owned(),
+                names => names.join(", "),
+            };
+            let message = format!("is not a parameter of this operation, which has {has}");
+            assert_eq!(
+                body_of(&strict)["errors"],
+                json!([{"field": "nonsense", "message": message}])
+            );
+
+            let strict = preferring(send(""), "handling=strict");
+            let strict = door().await.answer(strict).await;
+            assert!(strict.starts_with('2'), "{method} {path}: {strict}");
+            assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
+
+            // Each is read: given with what it cannot be, it is at fault itself.
+            for name in names {
+                let strict = preferring(send(&format!("{name}=%00")), "handling=strict");
+                let strict = door().await.answer(strict).await;
+                let errors = &body_of(&strict)["errors"];
+                assert_eq!(errors[0]["field"], name.as_str(), "{method} {path}");
+                let message = errors[0]["message"].as_str().unwrap();
+                assert!(
+                    message.starts_with("expected "),
+                    "{method} {path}: {message}"
+                );
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_applied_is_said_on_other_answers_too() {
+        let strictly = |request: TestRequest| preferring(request, "handling=strict");
+        let address = fixtures::address("cus_1", 1);
+        let door = Door::to(holding([address]).await);
+        for (request, status) in [
+            (
+                get(&path_of(1)).insert_header(("If-None-Match", "*")),
+                "304 ",
+            ),
+            (get(&path_of(2)), "404 "),
+            (get(&format!("{BOOK}?limit=0")), "400 "),
+            (sending(Method::POST, BOOK, "{"), "400 "),
+        ] {
+            let answer = door.answer(strictly(request)).await;
+            assert!(answer.starts_with(status), "{answer}");
+            assert_eq!(
+                applied(&answer).as_deref(),
+                Some("handling=strict"),
+                "{answer}"
+            );
+        }
+        let failure = || RepositoryError::Busy("secret".into());
+        let failed = answer(refusing(failure), strictly(get(BOOK))).await;
+        assert_eq!(
+            applied(&failed).as_deref(),
+            Some("handling=strict"),
+            "{failed}"
+        );
+    }
+
+    #[actix_web::test]
+    async fn what_was_not_applied_is_not_said() {
+        let strictly = |uri: &str| preferring(get(uri), "handling=strict");
+        let mut authenticator = MockAuthenticator::new();
+        authenticator.expect_is_required().return_const(true);
+        let guarded = Door::to(MockAddressRepository::new()).guarded(authenticator);
+        let uri = format!("{BOOK}?limti=5");
+        let refused = guarded.answer(strictly(&uri)).await;
+        assert!(refused.starts_with("401 "), "{refused}");
+        assert_eq!(applied(&refused), None);
+        for uri in ["/livez?x=1", "/openapi.json?x=1", "/unknown?x=1"] {
+            let other = answer(MockAddressRepository::new(), strictly(uri)).await;
+            assert!(!other.starts_with("400 "), "{other}");
+            assert_eq!(applied(&other), None);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_query_of_many_unknown_parameters_gets_a_short_answer() {
+        let query: Vec<_> = (0..1_000).map(|number| format!("x{number}=1")).collect();
+        let uri = format!("{BOOK}?{}", query.join("&"));
+        let request = preferring(get(&uri), "handling=strict");
+        let response = answer(MockAddressRepository::new(), request).await;
+        assert_eq!(body_of(&response)["errors"].as_array().unwrap().len(), 50);
+    }
+}
