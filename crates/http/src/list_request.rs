@@ -8,6 +8,7 @@ use addressbook_domain::{
 use form_urlencoded::Serializer;
 
 use crate::cursor;
+use crate::nearest::nearest;
 use crate::openapi::ListQuery;
 use crate::parameters::{self, Given};
 use crate::problem::Problem;
@@ -62,8 +63,8 @@ impl ListRequest {
         let order = given.order.parse("order", parse_order, faults);
         let order = order.map(Option::unwrap_or_default);
         let updated_since = given.updated_since;
-        let updated_since = updated_since.parse("updated_since", Timestamp::parse, faults);
-        let as_of = given.as_of.parse("as_of", Timestamp::parse, faults);
+        let updated_since = updated_since.parse("updated_since", parse_time, faults);
+        let as_of = given.as_of.parse("as_of", parse_time, faults);
         let open = |cursor: &str| match &customer_id {
             Some(customer_id) if !cursor.is_empty() => open(customer_id, order, cursor).map(Some),
             _ => Ok(None),
@@ -160,11 +161,47 @@ pub(crate) fn orders() -> impl Iterator<Item = &'static str> {
     ORDERS.iter().map(|(name, _)| *name)
 }
 
-fn parse_order(text: &str) -> Result<Order, &'static str> {
+fn parse_order(text: &str) -> Result<Order, String> {
     let order = ORDERS.iter().find(|(name, _)| *name == text);
-    order
-        .map(|(_, order)| *order)
-        .ok_or("expected id, -id, created_at, -created_at, updated_at or -updated_at")
+    order.map(|(_, order)| *order).ok_or_else(|| {
+        let expected = "expected id, -id, created_at, -created_at, updated_at or -updated_at";
+        match meant_order(text) {
+            _ if text.contains(',') => format!("{expected}; the id breaks ties already"),
+            Some(name) => format!("{expected}; did you mean {name}?"),
+            None => expected.into(),
+        }
+    })
+}
+
+/// The order that was probably meant, by a text such as `createdAt:desc`.
+fn meant_order(text: &str) -> Option<&'static str> {
+    let (key, direction) = text
+        .trim()
+        .split_once([':', '.', ' '])
+        .unwrap_or((text, ""));
+    let name = nearest(key, orders())?;
+    let (_, meant) = ORDERS.iter().find(|(known, _)| *known == name)?;
+    let descending = meant.descending || direction.eq_ignore_ascii_case("desc");
+    let meant = Order {
+        descending,
+        ..*meant
+    };
+    let known = ORDERS.iter().find(|(_, known)| *known == meant);
+    known.map(|(name, _)| *name)
+}
+
+/// In a query a `+` stands for a blank: so comes a zone that was not percent-encoded.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| {
+        let meant = text.rsplit_once(' ');
+        let meant = meant.map(|(time, zone)| format!("{time}+{zone}"));
+        match meant.map(|meant| Timestamp::parse(&meant)) {
+            Some(Ok(_)) => format!(
+                "{error}; in a query, + stands for a blank: write it as %2B, or give the time in UTC with Z"
+            ),
+            _ => error.to_string(),
+        }
+    })
 }
 
 /// Bad UTF-8 comes as U+FFFD: nobody looks for that.
@@ -177,11 +214,24 @@ fn parse_text(text: &str) -> Result<SearchText, String> {
 
 /// Each country once, in one sequence for every sequence in which they may be given.
 fn parse_countries(texts: &[Cow<'_, str>], faults: &mut Faults) -> Option<Vec<Country>> {
-    let countries: Result<Vec<_>, _> = texts.iter().map(|text| Country::parse(text)).collect();
+    let countries: Result<Vec<_>, _> = texts.iter().map(|text| parse_country(text)).collect();
     let mut countries = faults.check("country", countries)?;
     countries.sort_unstable_by_key(Country::as_str);
     countries.dedup();
     Some(countries)
+}
+
+fn parse_country(text: &str) -> Result<Country, String> {
+    Country::parse(text).map_err(|error| {
+        let codes = text.split([',', ';', '|', ' ']).map(str::trim);
+        let codes = codes.filter(|code| !code.is_empty());
+        let are_codes = |code: &str| matches!(code.len(), 2 | 3) && code.is_ascii();
+        if codes.clone().count() > 1 && codes.clone().all(are_codes) {
+            format!("{error}; for several countries repeat the parameter: country=DE&country=FR")
+        } else {
+            error.to_string()
+        }
+    })
 }
 
 /// What [`ListRequest::selection`] is.
@@ -314,6 +364,77 @@ mod tests {
             let place = open(&customer_id, None, &cursor).ok();
             assert_eq!(place.is_some(), is_place, "{number} {unix_ms:?}");
             assert!(place.is_none_or(|place| place.id == id));
+        }
+    }
+
+    #[test]
+    fn a_bad_parameter_is_told_what_was_probably_meant() {
+        let country = "expected a two-letter ISO 3166-1 alpha-2 country code such as RW";
+        let several = "for several countries repeat the parameter: country=DE&country=FR";
+        let time = "expected a time by RFC 3339 from the years 0000 to 9999, such as \
+                    2024-08-01T10:15:30.000Z";
+        let plus = "in a query, + stands for a blank: write it as %2B, or give the time in UTC \
+                    with Z";
+        let order = "expected id, -id, created_at, -created_at, updated_at or -updated_at";
+        for (query, message) in [
+            ("country=UK", format!("{country}; did you mean GB?")),
+            (
+                "country=DE&country=usa",
+                format!("{country}; did you mean US?"),
+            ),
+            ("country=DE,FR", format!("{country}; {several}")),
+            ("country=DE%2C+FR", format!("{country}; {several}")),
+            ("country=de|fr;it", format!("{country}; {several}")),
+            ("country=DEU,FRA", format!("{country}; {several}")),
+            ("country=,", country.to_owned()),
+            ("country=DE,", country.to_owned()),
+            ("country=Kigali,+Rwanda", country.to_owned()),
+            (
+                "updated_since=2026-01-01T02:00:00+02:00",
+                format!("{time}; {plus}"),
+            ),
+            (
+                "as_of=2026-01-01T02:00:00.123+02:00",
+                format!("{time}; {plus}"),
+            ),
+            ("as_of=2026-01-01+02:00:00+02:00", format!("{time}; {plus}")),
+            ("as_of=2026-01-01T02:00:00", time.to_owned()),
+            ("as_of=2026-01-01T02:00:00+", time.to_owned()),
+            ("order=ID", format!("{order}; did you mean id?")),
+            (
+                "order=createdAt",
+                format!("{order}; did you mean created_at?"),
+            ),
+            (
+                "order=-updated",
+                format!("{order}; did you mean -updated_at?"),
+            ),
+            (
+                "order=%2Bcreated_at",
+                format!("{order}; did you mean created_at?"),
+            ),
+            (
+                "order=created_at+desc",
+                format!("{order}; did you mean -created_at?"),
+            ),
+            (
+                "order=updated_at:DESC",
+                format!("{order}; did you mean -updated_at?"),
+            ),
+            (
+                "order=updated_at.asc",
+                format!("{order}; did you mean updated_at?"),
+            ),
+            (
+                "order=created_at,id",
+                format!("{order}; the id breaks ties already"),
+            ),
+            ("order=city", order.to_owned()),
+        ] {
+            let mut faults = Faults::default();
+            ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut faults);
+            let (name, _) = query.split_once('=').unwrap();
+            assert_eq!(faults.to_string(), format!("{name}: {message}"), "{query}");
         }
     }
 }
