@@ -23,8 +23,8 @@ pub enum TextError {
     /// Nobody can see that there is a text. Holds its first character.
     #[error("expected visible text, got only invisible characters such as U+{0:04X}")]
     Invisible(u32),
-    /// A search passes over accents, and nothing else is left of its text.
-    #[error("expected more than accents, which a search passes over")]
+    /// A search ignores accents, and nothing else is left of its text.
+    #[error("expected more than accents, which a search ignores")]
     OnlyAccents,
 }
 

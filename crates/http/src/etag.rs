@@ -24,7 +24,7 @@ pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
 }
 
 /// Changes with each release in which the same selection of the same book may be another page:
-/// a tag from the release before is then no longer current. Last: searches pass over accents.
+/// a tag from the release before is then no longer current. Last: searches ignore accents.
 const SELECTION: &str = "&2&";
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly, or

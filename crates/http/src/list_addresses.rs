@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_search_passes_over_case_and_accents() {
+    async fn a_search_ignores_case_and_accents() {
         for (city, wanted) in [
             ("Zürich", "zurich"),
             ("Zurich", "Z%C3%BCrich"),

@@ -190,14 +190,14 @@ fn meant_order(text: &str) -> Option<&'static str> {
     known.map(|(name, _)| *name)
 }
 
-/// In a query a `+` stands for a blank: so comes a zone that was not percent-encoded.
+/// In a query a `+` stands for a space: so comes a zone that was not percent-encoded.
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| {
         let meant = text.rsplit_once(' ');
         let meant = meant.map(|(time, zone)| format!("{time}+{zone}"));
         match meant.map(|meant| Timestamp::parse(&meant)) {
             Some(Ok(_)) => format!(
-                "{error}; in a query, + stands for a blank: write it as %2B, or give the time in UTC with Z"
+                "{error}; in a query, + stands for a space: write it as %2B, or give the time in UTC with Z"
             ),
             _ => error.to_string(),
         }
@@ -373,7 +373,7 @@ mod tests {
         let several = "for several countries repeat the parameter: country=DE&country=FR";
         let time = "expected a time by RFC 3339 from the years 0000 to 9999, such as \
                     2024-08-01T10:15:30.000Z";
-        let plus = "in a query, + stands for a blank: write it as %2B, or give the time in UTC \
+        let plus = "in a query, + stands for a space: write it as %2B, or give the time in UTC \
                     with Z";
         let order = "expected id, -id, created_at, -created_at, updated_at or -updated_at";
         for (query, message) in [

@@ -66,7 +66,7 @@ const CONTROL_SPACE: &str = r"\u0009-\u000d\u0085";
 /// U+FFFF it has none: a reader of patterns may take them for two.
 const INVISIBLE: &str = r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
 
-/// What a search passes over, within a character class.
+/// What a search ignores, within a character class.
 const ACCENTS: &str =
     r"\u0300-\u0344\u0346-\u034e\u0350-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f";
 
