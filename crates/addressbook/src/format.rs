@@ -4,6 +4,7 @@ pub(crate) mod csv;
 pub(crate) mod ndjson;
 mod record;
 
+use std::fmt::{self, Display};
 use std::io::{self, BufRead, Write};
 
 use addressbook_domain::{Address, Faults, ImportEntry};
@@ -34,11 +35,36 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// One line of input, or what is wrong with it.
+/// The address of one line of input, or what is wrong with it.
 pub(crate) struct Line {
-    /// Its number in the file, from 1.
-    pub(crate) number: u64,
+    pub(crate) numbers: LineNumbers,
     pub(crate) entry: Result<ImportEntry, Faults>,
+}
+
+/// Where an address is in a file, counted from 1. In CSV, one with line breaks between quotation
+/// marks takes several lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LineNumbers {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+impl LineNumbers {
+    fn one(line: u64) -> Self {
+        Self {
+            first: line,
+            last: line,
+        }
+    }
+}
+
+impl Display for LineNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first == self.last {
+            true => write!(f, "line {}", self.first),
+            false => write!(f, "lines {} to {}", self.first, self.last),
+        }
+    }
 }
 
 /// The lines of an input, as they are read: the input may be endless.
@@ -114,7 +140,7 @@ mod tests {
             let bytes = written(format, &addresses);
             let header = u64::from(format == Format::Csv);
             let lines: Vec<_> = format.read(&bytes[..]).unwrap().map(Result::unwrap).collect();
-            let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+            let numbers: Vec<_> = lines.iter().map(|line| line.numbers.first).collect();
             prop_assert_eq!(numbers, (1..).skip(header as usize).take(addresses.len()).collect::<Vec<u64>>());
             let entries: Vec<_> = lines.into_iter().map(|line| line.entry.unwrap()).collect();
             let expected: Vec<_> = addresses

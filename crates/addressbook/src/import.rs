@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use self::progress::Progress;
-use crate::format::{Format, Line, Lines};
+use crate::format::{Format, Line, LineNumbers, Lines};
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings};
 use crate::store::{self, EngineOf};
 use crate::{ConfigArgument, telemetry};
@@ -212,7 +212,7 @@ impl Import<'_> {
         let mut batch = Batch::default();
         for line in lines {
             let line = line.with_context(|| format!("cannot read on; {}", self.stopped(&batch)))?;
-            if line.number < self.arguments.from_line {
+            if line.numbers.first < self.arguments.from_line {
                 continue;
             }
             self.take(line, &mut batch)?;
@@ -225,20 +225,20 @@ impl Import<'_> {
 
     /// Puts a line into the batch, if it can be read.
     fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
-        batch.first_line.get_or_insert(line.number);
+        batch.first_line.get_or_insert(line.numbers.first);
         let limits = self.service.limits().content;
         let entry = line
             .entry
             .and_then(|entry| limits.check(&entry.content).map(|()| entry));
         match entry {
             Ok(entry) => {
-                batch.numbers.push(line.number);
+                batch.numbers.push(line.numbers);
                 batch.entries.push(entry);
             }
             Err(faults) if self.arguments.on_error == ErrorChoice::Skip => {
-                self.skip(line.number, &faults.to_string());
+                self.skip(line.numbers, &faults.to_string());
             }
-            Err(faults) => bail!("line {}: {faults}; {}", line.number, self.stopped(batch)),
+            Err(faults) => bail!("{}: {faults}; {}", line.numbers, self.stopped(batch)),
         }
         Ok(())
     }
@@ -256,7 +256,7 @@ impl Import<'_> {
             Ok(outcomes) => outcomes,
             Err(ImportError::Conflict { index }) => {
                 bail!(
-                    "line {}: {CONFLICT}; {}",
+                    "{}: {CONFLICT}; {}",
                     batch.numbers[index],
                     self.stopped(batch)
                 )
@@ -265,7 +265,7 @@ impl Import<'_> {
                 index,
                 max_addresses,
             }) => bail!(
-                "line {}: {BOOK_FULL} ({max_addresses}, --max-addresses); {}",
+                "{}: {BOOK_FULL} ({max_addresses}, --max-addresses); {}",
                 batch.numbers[index],
                 self.stopped(batch)
             ),
@@ -280,7 +280,7 @@ impl Import<'_> {
                 ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
             }
         }
-        if let Some(last) = batch.numbers.last().copied() {
+        if let Some(last) = batch.numbers.last().map(|numbers| numbers.last) {
             self.progress.advance(batch.entries.len() as u64, last);
             self.imported_through = Some(last);
         }
@@ -288,10 +288,9 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, line: u64, reason: &str) {
+    fn skip(&mut self, lines: LineNumbers, reason: &str) {
         self.report.skipped += 1;
-        self.progress
-            .print(&format!("line {line}: {reason}; skipped"));
+        self.progress.print(&format!("{lines}: {reason}; skipped"));
     }
 
     /// What to do after an import that ended early.
@@ -311,6 +310,6 @@ impl Import<'_> {
 #[derive(Default)]
 struct Batch {
     first_line: Option<u64>,
-    numbers: Vec<u64>,
+    numbers: Vec<LineNumbers>,
     entries: Vec<ImportEntry>,
 }

@@ -1,42 +1,28 @@
+mod records;
+
 use std::borrow::Cow;
-use std::io::{self, Read, Take, Write};
+use std::io::{self, Read, Write};
 use std::str;
 
 use addressbook_domain::{Address, Faults, ImportEntry};
-use anyhow::{Context, anyhow, bail};
-use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
+use anyhow::{Context, bail};
 
+use self::records::{Fields, Records};
 use super::record::Record;
-use super::{FIELDS, Line, MAX_LINE_BYTES, WriteAddress};
+use super::{FIELDS, Line, WriteAddress};
 
 /// Reads CSV by RFC 4180, with a header. A field without text is null; empty lines are
 /// passed over.
 pub(crate) struct Reader<R> {
-    /// Gives no more than a record may take at a time: one whose quotation mark is not
-    /// closed would go on to the end of the input.
-    input: csv::Reader<Take<R>>,
-    header: StringRecord,
-    record: ByteRecord,
+    records: Records<R>,
+    header: Vec<String>,
 }
 
 impl<R: Read> Reader<R> {
     /// Reads the header.
     pub(crate) fn new(input: R) -> anyhow::Result<Self> {
-        let mut input = ReaderBuilder::new()
-            // Records of the wrong length are reported with their line, not by an error
-            // that ends the reading.
-            .flexible(true)
-            // With CRLF taken as one, the numbers of lines would be too small by one.
-            .terminator(Terminator::Any(b'\n'))
-            .from_reader(input.take(MAX_LINE_BYTES));
-        let header = input.headers().context("cannot read the CSV header")?;
-        let header: StringRecord = header
-            .iter()
-            .map(|name| name.trim_end_matches('\r'))
-            .collect();
-        if input.get_ref().limit() == 0 {
-            return Err(too_long(1));
-        }
+        let mut records = Records::new(input, b',').context("cannot read the CSV header")?;
+        let header = read_header(&mut records)?;
         for (index, name) in header.iter().enumerate() {
             if Record::default().field(name).is_none() {
                 bail!(
@@ -44,7 +30,7 @@ impl<R: Read> Reader<R> {
                     FIELDS.join(",")
                 );
             }
-            if header.iter().take(index).any(|other| other == name) {
+            if header[..index].contains(name) {
                 bail!("the CSV header names {name} twice");
             }
         }
@@ -56,65 +42,73 @@ impl<R: Read> Reader<R> {
                 );
             }
         }
-        Ok(Self {
-            input,
-            header,
-            record: ByteRecord::new(),
-        })
+        Ok(Self { records, header })
     }
+}
 
-    fn judge(&self) -> Result<ImportEntry, Faults> {
-        let mut faults = Faults::default();
-        if self.record.len() != self.header.len() {
-            let (expected, found) = (self.header.len(), self.record.len());
-            faults.add(
-                "line",
-                format_args!("expected {expected} fields, got {found}"),
-            );
-            return Err(faults);
-        }
-        let mut record = Record::default();
-        for (name, text) in self.header.iter().zip(&self.record) {
-            let Ok(text) = str::from_utf8(text) else {
-                faults.add(name.to_owned(), "expected text in UTF-8");
-                continue;
-            };
-            let text = text.strip_suffix('\r').unwrap_or(text);
-            let is_null = text.is_empty() || name == "custom_data" && text == "null";
-            if let Some(field) = record.field(name) {
-                *field = (!is_null).then_some(Cow::Borrowed(text));
-            }
-        }
-        record.judge(faults)
+fn read_header<R: Read>(records: &mut Records<R>) -> anyhow::Result<Vec<String>> {
+    let Some(record) = records.next().context("cannot read the CSV header")? else {
+        bail!("the file is empty: expected a CSV header");
+    };
+    let fields = record
+        .fields
+        .map_err(|broken| broken.faults(&[]))
+        .with_context(|| format!("cannot read the CSV header in {}", record.lines))?;
+    fields
+        .iter()
+        .map(|name| Ok(str::from_utf8(&name)?.to_owned()))
+        .collect::<Result<_, str::Utf8Error>>()
+        .context("cannot read the CSV header: expected text in UTF-8")
+}
+
+fn judge(header: &[String], fields: &Fields<'_>) -> Result<ImportEntry, Faults> {
+    let mut faults = Faults::default();
+    if fields.len() != header.len() {
+        let (expected, found) = (header.len(), fields.len());
+        faults.add(
+            "line",
+            format_args!("expected {expected} fields, got {found}"),
+        );
+        return Err(faults);
     }
+    let mut record = Record::default();
+    for (name, field) in header.iter().zip(fields.iter()) {
+        let Some(text) = text(field) else {
+            faults.add(name.to_owned(), "expected text in UTF-8");
+            continue;
+        };
+        let is_null = text.is_empty() || name == "custom_data" && text == "null";
+        if let Some(field) = record.field(name) {
+            *field = (!is_null).then_some(text);
+        }
+    }
+    record.judge(faults)
+}
+
+fn text(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    Some(match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(str::from_utf8(bytes).ok()?),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
 }
 
 impl<R: Read> Iterator for Reader<R> {
     type Item = anyhow::Result<Line>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let start = self.input.position().line();
-            self.input.get_mut().set_limit(MAX_LINE_BYTES);
-            match self.input.read_byte_record(&mut self.record) {
-                _ if self.input.get_ref().limit() == 0 => return Some(Err(too_long(start))),
-                Ok(false) => return None,
-                Ok(true) if self.record.as_slice() == b"\r" => {}
-                Ok(true) => {
-                    let number = self.record.position().map_or(0, csv::Position::line);
-                    let entry = self.judge();
-                    return Some(Ok(Line { number, entry }));
-                }
-                Err(error) => return Some(Err(error.into())),
-            }
-        }
+        let record = match self.records.next() {
+            Ok(record) => record?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let entry = match record.fields {
+            Ok(fields) => judge(&self.header, &fields),
+            Err(broken) => Err(broken.faults(&self.header)),
+        };
+        Some(Ok(Line {
+            numbers: record.lines,
+            entry,
+        }))
     }
-}
-
-fn too_long(line: u64) -> anyhow::Error {
-    anyhow!(
-        "line {line}: expected at most {MAX_LINE_BYTES} bytes (is a quotation mark not closed?)"
-    )
 }
 
 /// Writes CSV by RFC 4180, with a header.

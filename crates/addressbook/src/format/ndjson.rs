@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::record::Record;
-use super::{FIELDS, Line, MAX_LINE_BYTES, WriteAddress};
+use super::{FIELDS, Line, LineNumbers, MAX_LINE_BYTES, WriteAddress};
 
 /// Reads one JSON object a line. Empty lines are passed over.
 pub(crate) struct Reader<R> {
@@ -77,7 +77,7 @@ impl<R: BufRead> Iterator for Reader<R> {
                 Ok(true) if self.line.trim_ascii().is_empty() => {}
                 Ok(true) => {
                     return Some(Ok(Line {
-                        number: self.number,
+                        numbers: LineNumbers::one(self.number),
                         entry: self.judge(),
                     }));
                 }
