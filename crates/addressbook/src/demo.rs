@@ -116,7 +116,8 @@ fn somewhere(
             custom_data: custom_data
                 .map(|json| CustomData::parse(&json.to_string()))
                 .transpose()?,
-        },
+        }
+        .into(),
         created_at: Some(Timestamp::from_unix_ms(created_ms.try_into()?)?),
         updated_at: Some(Timestamp::from_unix_ms(updated_ms.try_into()?)?),
     })

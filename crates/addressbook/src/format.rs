@@ -148,7 +148,7 @@ mod tests {
                 .map(|address| ImportEntry {
                     customer_id: address.customer_id,
                     id: Some(address.id),
-                    content: address.content,
+                    content: address.content.into(),
                     created_at: Some(address.created_at),
                     updated_at: Some(address.updated_at),
                 })

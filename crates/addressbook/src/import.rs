@@ -227,9 +227,11 @@ impl Import<'_> {
     fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
         batch.first_line.get_or_insert(line.numbers.first);
         let limits = self.service.limits().content;
-        let entry = line
-            .entry
-            .and_then(|entry| limits.check(&entry.content).map(|()| entry));
+        let entry = line.entry.and_then(|entry| {
+            limits
+                .check(&entry.content.of_new_address())
+                .map(|()| entry)
+        });
         match entry {
             Ok(entry) => {
                 batch.numbers.push(line.numbers);

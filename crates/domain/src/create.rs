@@ -166,7 +166,7 @@ impl AddressService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+    use crate::testing::{Frozen, content, customer, entry, kept, reports_each_failure, service};
     use crate::{AddressRevision, ChangeKind, Clock, MockAddressRepository};
 
     fn request() -> IdempotentRequest {
@@ -204,11 +204,7 @@ mod tests {
                     .times(1)
                     .returning(move |_| Err(failure()));
             },
-            |service| async move {
-                service
-                    .create(&customer(), &entry("Kigali").content, None)
-                    .await
-            },
+            |service| async move { service.create(&customer(), &content("Kigali"), None).await },
         )
         .await;
     }
@@ -224,7 +220,7 @@ mod tests {
             },
             |service| async move {
                 service
-                    .create(&customer(), &entry("Kigali").content, Some(&request()))
+                    .create(&customer(), &content("Kigali"), Some(&request()))
                     .await
             },
         )
@@ -239,7 +235,7 @@ mod tests {
             Err(RepositoryError::BookFull { index: 0 })
         });
         let error = service(repository)
-            .create(&customer(), &entry("Kigali").content, None)
+            .create(&customer(), &content("Kigali"), None)
             .await;
         assert!(matches!(
             error,
@@ -276,7 +272,7 @@ mod tests {
             .times(1)
             .in_sequence(&mut sequence)
             .returning(|_, _, _| Ok(vec![first_revision()]));
-        let content = entry("Huye").content;
+        let content = content("Huye");
         let created = service(repository)
             .create(&customer(), &content, Some(&request()))
             .await;
@@ -297,7 +293,7 @@ mod tests {
             fingerprint: Fingerprint([2; 32]),
             ..request()
         };
-        let content = entry("Kigali").content;
+        let content = content("Kigali");
         let error = service(repository)
             .create(&customer(), &content, Some(&other))
             .await;
@@ -319,7 +315,7 @@ mod tests {
                 }))
             });
         repository.expect_commit().times(1).returning(|_| Ok(()));
-        let content = entry("Kigali").content;
+        let content = content("Kigali");
         let created = service(repository)
             .create(&customer(), &content, Some(&request()))
             .await;

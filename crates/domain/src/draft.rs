@@ -70,6 +70,29 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// What an input says about a field that may be null.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Input<T> {
+    /// Nothing. An address keeps what it has; in a new one, the field is null.
+    #[default]
+    Absent,
+    /// The field is null.
+    Null,
+    /// The field has this value.
+    Value(T),
+}
+
+impl<T: Clone> Input<T> {
+    /// What the field holds afterwards, given what it holds now.
+    pub fn over(self, current: Option<&T>) -> Option<T> {
+        match self {
+            Self::Absent => current.cloned(),
+            Self::Null => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
 /// The content of an address before it is judged: what each door fills in from its
 /// own format. `None` is null or absent.
 #[derive(Clone, Debug, Default)]

@@ -1,27 +1,15 @@
+mod batch;
+mod entry;
+
 use std::collections::HashMap;
 
 use thiserror::Error;
 
+use self::batch::Batch;
+pub use self::entry::{ImportContent, ImportEntry};
 use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Lookup,
-    RepositoryError, Revision, Timestamp,
+    Address, AddressId, AddressService, Change, Commit, CustomerId, RepositoryError, Timestamp,
 };
-
-/// An address from elsewhere. What it does not say is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportEntry {
-    /// Whose address this is.
-    pub customer_id: CustomerId,
-    /// Its id. Without one, an address of the customer with the same content is the
-    /// same address; if there is none, it gets a new id.
-    pub id: Option<AddressId>,
-    /// What the customer entered.
-    pub content: AddressContent,
-    /// When it was created.
-    pub created_at: Option<Timestamp>,
-    /// When it last changed; not before `created_at`.
-    pub updated_at: Option<Timestamp>,
-}
 
 /// What to do with an entry whose id exists with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,10 +149,7 @@ impl AddressService {
         full: &FullBooks,
         at: Timestamp,
     ) -> (Vec<ImportOutcome>, Batch) {
-        let mut batch = Batch::default();
-        if entries.iter().any(|entry| entry.id.is_none()) {
-            batch.by_content = Some(HashMap::new());
-        }
+        let mut batch = Batch::of(entries);
         let mut decide =
             |(index, (entry, found)): (usize, (&ImportEntry, &Option<Address>))| match batch
                 .current(entry, found.as_ref())
@@ -202,132 +187,11 @@ impl AddressService {
 /// For each customer whose book is full, the first entry that does not fit in.
 type FullBooks = HashMap<CustomerId, usize>;
 
-/// The changes decided so far, and where each address's latest one is.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Change>,
-    entry_of_change: Vec<usize>,
-    by_id: HashMap<(CustomerId, AddressId), usize>,
-    /// Kept only where some entry has no id.
-    by_content: Option<HashMap<(CustomerId, AddressContent), usize>>,
-}
-
-impl Batch {
-    fn add(&mut self, entry: usize, change: Change) {
-        self.note(&change, self.changes.len());
-        self.changes.push(change);
-        self.entry_of_change.push(entry);
-    }
-
-    /// Replaces an address by its next state. One that this batch creates is created as it
-    /// comes last: only the store knows at which revision it begins.
-    fn replace(&mut self, entry: usize, address: Address, expected: Revision) {
-        let key = (address.customer_id.clone(), address.id.clone());
-        let latest = self.by_id.get(&key).copied();
-        match latest.map(|index| (index, &self.changes[index])) {
-            Some((index, Change::Create(_))) => {
-                let change = Change::Create(Address {
-                    revision: Revision::FIRST,
-                    ..address
-                });
-                self.note(&change, index);
-                self.changes[index] = change;
-            }
-            _ => self.add(entry, Change::Replace { address, expected }),
-        }
-    }
-
-    fn note(&mut self, change: &Change, index: usize) {
-        let address = change.address();
-        let customer_id = || address.customer_id.clone();
-        self.by_id
-            .insert((customer_id(), address.id.clone()), index);
-        if let Some(by_content) = &mut self.by_content {
-            by_content.insert((customer_id(), address.content.clone()), index);
-        }
-    }
-
-    /// The address that an entry speaks of, as it stands after the changes so far;
-    /// `found` is as the store has it.
-    fn current<'a>(
-        &'a self,
-        entry: &ImportEntry,
-        found: Option<&'a Address>,
-    ) -> Option<&'a Address> {
-        let latest = |customer_id: &CustomerId, id: &AddressId| {
-            let index = *self.by_id.get(&(customer_id.clone(), id.clone()))?;
-            Some(self.changes[index].address())
-        };
-        match &entry.id {
-            Some(id) => latest(&entry.customer_id, id).or(found),
-            None => {
-                let key = (entry.customer_id.clone(), entry.content.clone());
-                let added = self
-                    .by_content
-                    .as_ref()
-                    .and_then(|by_content| by_content.get(&key))
-                    .map(|index| self.changes[*index].address());
-                let still = |address: &'a Address| {
-                    latest(&address.customer_id, &address.id).unwrap_or(address)
-                };
-                [added, found]
-                    .into_iter()
-                    .flatten()
-                    .map(still)
-                    .find(|address| address.content == entry.content)
-            }
-        }
-    }
-}
-
-impl ImportEntry {
-    fn lookup(&self) -> Lookup {
-        match &self.id {
-            Some(id) => Lookup::Id(self.customer_id.clone(), id.clone()),
-            None => Lookup::Content(self.customer_id.clone(), self.content.clone()),
-        }
-    }
-
-    /// Whether the entry says nothing that the address does not hold. Without an id,
-    /// the same content is the same address whenever it was entered.
-    fn repeats(&self, address: &Address) -> bool {
-        let same = |said: Option<Timestamp>, kept| said.is_none_or(|said| said == kept);
-        self.content == address.content
-            && (self.id.is_none()
-                || same(self.created_at, address.created_at)
-                    && same(self.updated_at, address.updated_at))
-    }
-
-    fn creating(&self, id: AddressId, now: Timestamp) -> Address {
-        let created_at = self.created_at.or(self.updated_at).unwrap_or(now);
-        Address {
-            customer_id: self.customer_id.clone(),
-            id,
-            content: self.content.clone(),
-            created_at,
-            updated_at: self.updated_at.unwrap_or(created_at),
-            revision: Revision::FIRST,
-        }
-    }
-
-    fn replacing(&self, current: &Address, now: Timestamp) -> Address {
-        let created_at = self.created_at.unwrap_or(current.created_at);
-        let updated_at = self.updated_at.unwrap_or(now.max(created_at));
-        Address {
-            content: self.content.clone(),
-            created_at: created_at.min(updated_at),
-            updated_at,
-            revision: current.revision.next(),
-            ..current.clone()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
-    use crate::{Clock, MockAddressRepository};
+    use crate::{Clock, Lookup, MockAddressRepository, Revision};
 
     #[tokio::test]
     async fn import_reports_each_failure_of_the_commit() {

@@ -123,7 +123,7 @@ impl ContentLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::entry;
+    use crate::testing::content;
 
     #[test]
     fn every_field_that_is_too_much_is_named() {
@@ -133,17 +133,14 @@ mod tests {
             max_custom_data_bytes: 9,
             max_custom_data_depth: 2,
         };
-        let content = |description, city, custom_data| AddressContent {
+        let full = |description, city, custom_data| AddressContent {
             description: Some(Description::parse(description).unwrap()),
             custom_data: Some(CustomData::parse(custom_data).unwrap()),
-            ..entry(city).content
+            ..content(city)
         };
-        assert_eq!(
-            limits.check(&content("äöü", "Kigali", r#"{"a":[1]}"#)),
-            Ok(())
-        );
+        assert_eq!(limits.check(&full("äöü", "Kigali", r#"{"a":[1]}"#)), Ok(()));
         let faults = limits
-            .check(&content("äöü!", "Kigali!", r#"{"a":[[]]}"#))
+            .check(&full("äöü!", "Kigali!", r#"{"a":[[]]}"#))
             .unwrap_err();
         assert_eq!(
             faults.to_string(),
@@ -160,7 +157,7 @@ mod tests {
             max_place_chars: 5,
             ..ContentLimits::default()
         };
-        let kept = entry("Kigali").content;
+        let kept = content("Kigali");
         let described = AddressContent {
             description: Some(Description::parse("Home").unwrap()),
             ..kept.clone()

@@ -40,17 +40,21 @@ pub(crate) fn customer() -> CustomerId {
     CustomerId::parse("cus_1").unwrap()
 }
 
+pub(crate) fn content(city: &str) -> AddressContent {
+    AddressContent {
+        description: None,
+        region: Region::parse("Kigali").unwrap(),
+        city: City::parse(city).unwrap(),
+        country: Country::parse("RW").unwrap(),
+        custom_data: None,
+    }
+}
+
 pub(crate) fn entry(city: &str) -> ImportEntry {
     ImportEntry {
         customer_id: customer(),
         id: Some(AddressId::from_ulid(Ulid::from_parts(1, 1))),
-        content: AddressContent {
-            description: None,
-            region: Region::parse("Kigali").unwrap(),
-            city: City::parse(city).unwrap(),
-            country: Country::parse("RW").unwrap(),
-            custom_data: None,
-        },
+        content: content(city).into(),
         created_at: None,
         updated_at: None,
     }
@@ -62,7 +66,7 @@ pub(crate) fn kept(entry: &ImportEntry) -> Address {
     Address {
         customer_id: entry.customer_id.clone(),
         id: entry.id.clone().unwrap(),
-        content: entry.content.clone(),
+        content: entry.content.of_new_address(),
         created_at: now,
         updated_at: now,
         revision: Revision::FIRST,

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::str;
 
-use addressbook_domain::{Address, Faults, ImportEntry};
+use addressbook_domain::{Address, Faults, ImportEntry, Input};
 use anyhow::{Context, bail};
 
 use self::records::{Fields, Records};
 use super::record::Record;
 use super::{FIELDS, Line, WriteAddress};
 
-/// Reads CSV by RFC 4180, with a header. A field without text is null; empty lines are
-/// passed over.
+/// Reads CSV by RFC 4180, with a header. A field without text is null, and a field without
+/// a column absent; empty lines are passed over.
 pub(crate) struct Reader<R> {
     records: Records<R>,
     header: Vec<String>,
@@ -61,7 +61,7 @@ fn read_header<R: Read>(records: &mut Records<R>) -> anyhow::Result<Vec<String>>
         .context("cannot read the CSV header: expected text in UTF-8")
 }
 
-fn judge(header: &[String], fields: &Fields<'_>) -> Result<ImportEntry, Faults> {
+fn entry(header: &[String], fields: &Fields<'_>) -> Result<ImportEntry, Faults> {
     let mut faults = Faults::default();
     if fields.len() != header.len() {
         let (expected, found) = (header.len(), fields.len());
@@ -79,10 +79,13 @@ fn judge(header: &[String], fields: &Fields<'_>) -> Result<ImportEntry, Faults> 
         };
         let is_null = text.is_empty() || name == "custom_data" && text == "null";
         if let Some(field) = record.field(name) {
-            *field = (!is_null).then_some(text);
+            *field = match is_null {
+                true => Input::Null,
+                false => Input::Value(text),
+            };
         }
     }
-    record.judge(faults)
+    record.validate(faults)
 }
 
 fn text(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
@@ -101,7 +104,7 @@ impl<R: Read> Iterator for Reader<R> {
             Err(error) => return Some(Err(error.into())),
         };
         let entry = match record.fields {
-            Ok(fields) => judge(&self.header, &fields),
+            Ok(fields) => entry(&self.header, &fields),
             Err(broken) => Err(broken.faults(&self.header)),
         };
         Some(Ok(Line {

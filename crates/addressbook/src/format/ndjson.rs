@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
 use std::str;
 
-use addressbook_domain::{Address, Faults, ImportEntry, json};
+use addressbook_domain::{Address, Faults, ImportEntry, Input, json};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -44,7 +44,7 @@ impl<R: BufRead> Reader<R> {
         self.line.len() as u64 > MAX_LINE_BYTES && !self.line.ends_with(b"\n")
     }
 
-    fn judge(&self) -> Result<ImportEntry, Faults> {
+    fn entry(&self) -> Result<ImportEntry, Faults> {
         let mut faults = Faults::default();
         if self.is_too_long() {
             faults.add(
@@ -78,7 +78,7 @@ impl<R: BufRead> Iterator for Reader<R> {
                 Ok(true) => {
                     return Some(Ok(Line {
                         numbers: LineNumbers::one(self.number),
-                        entry: self.judge(),
+                        entry: self.entry(),
                     }));
                 }
                 Err(error) => return Some(Err(error.into())),
@@ -105,10 +105,10 @@ pub(crate) fn parse(text: &str) -> Result<ImportEntry, Faults> {
             continue;
         };
         *field = match (&*name, value.get()) {
-            (_, "null") => None,
-            ("custom_data", json) => Some(json.into()),
+            (_, "null") => Input::Null,
+            ("custom_data", json) => Input::Value(json.into()),
             _ => match json::string(value) {
-                Ok(Some(text)) => Some(Cow::Owned(text)),
+                Ok(Some(text)) => Input::Value(Cow::Owned(text)),
                 Ok(None) => {
                     faults.add(name.into_owned(), "expected a JSON string");
                     continue;
@@ -120,7 +120,7 @@ pub(crate) fn parse(text: &str) -> Result<ImportEntry, Faults> {
             },
         };
     }
-    record.judge(faults)
+    record.validate(faults)
 }
 
 /// Writes one JSON object a line.

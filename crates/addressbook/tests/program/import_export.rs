@@ -156,6 +156,57 @@ fn an_id_with_other_content_is_an_error_unless_told_to_update(#[case] place: Pla
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
+fn an_update_changes_what_the_file_says_and_nothing_else(#[case] place: Place) {
+    let id = format!("add_{:026}", 1);
+    let whole = line("cus_1", 1, "Kigali")
+        .replace(r#""description":null"#, r#""description":"Home""#)
+        .replace(r#""custom_data":null"#, r#""custom_data":{"floor":3}"#);
+    place.run_with_input(&["import", "-"], &whole).succeeds();
+    let content = |exported: &str| -> [String; 3] {
+        let address: serde_json::Value = serde_json::from_str(exported).unwrap();
+        ["description", "city", "custom_data"].map(|name| address[name].to_string())
+    };
+    let home = || "\"Home\"".to_owned();
+    let floor = || r#"{"floor":3}"#.to_owned();
+    let null = || "null".to_owned();
+    for (format, input, expected) in [
+        (
+            "csv",
+            format!("customer_id,id,region,city,country\ncus_1,{id},R,Huye,RW\n"),
+            [home(), "\"Huye\"".into(), floor()],
+        ),
+        (
+            "csv",
+            format!("{HEADER},id,custom_data\ncus_1,R,Karongi,RW,{id},\n"),
+            [home(), "\"Karongi\"".into(), null()],
+        ),
+        (
+            "ndjson",
+            format!(
+                r#"{{"customer_id":"cus_1","id":"{id}","region":"R","city":"Gisenyi","country":"RW","custom_data":{{"floor":3}}}}"#
+            ),
+            [home(), "\"Gisenyi\"".into(), floor()],
+        ),
+        (
+            "ndjson",
+            format!(
+                r#"{{"customer_id":"cus_1","id":"{id}","description":null,"region":"R","city":"Musanze","country":"RW"}}"#
+            ),
+            [null(), "\"Musanze\"".into(), floor()],
+        ),
+    ] {
+        let import = ["import", "-", "--format", format, "--on-conflict", "update"];
+        for outcome in ["1 updated, 0 unchanged", "0 updated, 1 unchanged"] {
+            let imported = place.run_with_input(&import, &input).succeeds();
+            assert!(imported.stdout.contains(outcome), "{}", imported.stdout);
+            assert_eq!(content(&export(&place)), expected, "{input}");
+        }
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
 fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
     let import = ["import", "-", "--max-addresses", "2"];
     let refused = place.run_with_input(&import, &lines(1, 3));
