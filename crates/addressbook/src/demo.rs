@@ -8,7 +8,7 @@ use addressbook_domain::{
 use anyhow::Context;
 use ulid::Ulid;
 
-use crate::format::Format;
+use crate::format::{Columns, Format};
 
 /// The customer of the contract's example.
 pub(crate) const EXAMPLE_CUSTOMER: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
@@ -46,7 +46,7 @@ pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
 }
 
 fn example() -> anyhow::Result<Vec<ImportEntry>> {
-    let lines = Format::Ndjson.read(EXAMPLE.as_bytes())?;
+    let lines = Format::Ndjson.read(EXAMPLE.as_bytes(), Columns::default())?;
     lines.map(|line| Ok(line?.entry?)).collect()
 }
 

@@ -1,6 +1,8 @@
 //! The formats in which addresses come and go: NDJSON and CSV, with the same names.
 
+mod columns;
 pub(crate) mod csv;
+mod field;
 pub(crate) mod ndjson;
 mod record;
 
@@ -10,22 +12,13 @@ use std::io::{self, BufRead, Write};
 use addressbook_domain::{Address, Faults, ImportEntry};
 use clap::ValueEnum;
 
-/// The fields of an address outside, in the order in which they are written.
-const FIELDS: [&str; 9] = [
-    "customer_id",
-    "id",
-    "description",
-    "region",
-    "city",
-    "country",
-    "custom_data",
-    "created_at",
-    "updated_at",
-];
+pub(crate) use self::columns::Columns;
 
 /// The longest line, in bytes: several times what the fields of an address can take. So
 /// memory is bounded, whatever the input.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
+
+const NOT_UTF_8: &str = "expected text in UTF-8; if the file is in Windows-1252, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -71,10 +64,14 @@ impl Display for LineNumbers {
 pub(crate) type Lines<'a> = Box<dyn Iterator<Item = anyhow::Result<Line>> + Send + 'a>;
 
 impl Format {
-    pub(crate) fn read<'a>(self, input: impl BufRead + Send + 'a) -> anyhow::Result<Lines<'a>> {
+    pub(crate) fn read<'a>(
+        self,
+        input: impl BufRead + Send + 'a,
+        columns: Columns,
+    ) -> anyhow::Result<Lines<'a>> {
         Ok(match self {
-            Self::Ndjson => Box::new(ndjson::Reader::new(input)),
-            Self::Csv => Box::new(csv::Reader::new(input)?),
+            Self::Ndjson => Box::new(ndjson::Reader::new(input, columns)?),
+            Self::Csv => Box::new(csv::Reader::new(input, columns)?),
         })
     }
 
@@ -120,7 +117,7 @@ mod tests {
         let csv = "customer_id,region,city,country\ncus_1,\u{200b},London,UK\n";
         let ndjson = "{\"customer_id\":\"cus_1\",\"region\":\"\u{200b}\",\"city\":\"London\",\"country\":\"UK\"}\n";
         for (format, input) in [(Format::Csv, csv), (Format::Ndjson, ndjson)] {
-            let mut lines = format.read(input.as_bytes()).unwrap();
+            let mut lines = format.read(input.as_bytes(), Columns::default()).unwrap();
             let faults = lines.next().unwrap().unwrap().entry.unwrap_err();
             assert_eq!(
                 faults.to_string(),
@@ -139,7 +136,7 @@ mod tests {
         ) {
             let bytes = written(format, &addresses);
             let header = u64::from(format == Format::Csv);
-            let lines: Vec<_> = format.read(&bytes[..]).unwrap().map(Result::unwrap).collect();
+            let lines: Vec<_> = format.read(&bytes[..], Columns::default()).unwrap().map(Result::unwrap).collect();
             let numbers: Vec<_> = lines.iter().map(|line| line.numbers.first).collect();
             prop_assert_eq!(numbers, (1..).skip(header as usize).take(addresses.len()).collect::<Vec<u64>>());
             let entries: Vec<_> = lines.into_iter().map(|line| line.entry.unwrap()).collect();
@@ -161,7 +158,7 @@ mod tests {
             input in proptest::collection::vec(any::<u8>(), 0..200),
             format in proptest::sample::select(vec![Format::Ndjson, Format::Csv]),
         ) {
-            if let Ok(lines) = format.read(&input[..]) {
+            if let Ok(lines) = format.read(&input[..], Columns::default()) {
                 lines.for_each(drop);
             }
         }

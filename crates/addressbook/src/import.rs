@@ -17,19 +17,22 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use self::progress::Progress;
-use crate::format::{Format, Line, LineNumbers, Lines};
+use crate::format::{Columns, Format, Line, LineNumbers, Lines};
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings};
 use crate::store::{self, EngineOf};
-use crate::{ConfigArgument, telemetry};
+use crate::{ConfigArgument, telemetry, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArguments {
     /// The file to read, or - for standard input
     file: PathBuf,
 
-    /// How the file is written; by default as its name ends, else NDJSON
+    /// How the file is written; by default CSV if its name ends in .csv or .tsv, else NDJSON
     #[arg(long, value_enum)]
     format: Option<Format>,
+
+    #[command(flatten)]
+    columns: Columns,
 
     /// What to do with a line that cannot be imported
     #[arg(long, value_enum, default_value = "stop")]
@@ -70,7 +73,7 @@ enum ErrorChoice {
 enum ConflictChoice {
     /// The line cannot be imported
     Error,
-    /// The address gets the line's content
+    /// The address gets the line's content; fields that the line leaves out stay as they are
     Update,
 }
 
@@ -78,12 +81,16 @@ enum ConflictChoice {
 const EXIT_SKIPPED: u8 = 2;
 
 pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
+    if let Some(contradiction) = arguments.contradiction() {
+        usage::refuse("import", contradiction);
+    }
     let _log = telemetry::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
     let progress = Progress::new(bytes);
-    let lines = arguments
-        .format()
-        .read(BufReader::new(progress.watch(input)))?;
+    let lines = arguments.format().read(
+        BufReader::new(progress.watch(input)),
+        arguments.columns.clone(),
+    )?;
     let store = store::open(&*engine_of(&arguments.database)?, OpenMode::CreateOrMigrate)?;
     let service = crate::service(store.addresses, arguments.limits.limits());
     let mut import = Import {
@@ -143,12 +150,23 @@ fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
 
 impl ImportArguments {
     fn format(&self) -> Format {
-        let is_csv = self
-            .file
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+        let extension = self.file.extension().unwrap_or_default();
+        let is_csv = ["csv", "tsv"]
+            .iter()
+            .any(|name| extension.eq_ignore_ascii_case(name));
         self.format
             .unwrap_or(if is_csv { Format::Csv } else { Format::Ndjson })
+    }
+
+    /// What is wrong with the flags as a whole.
+    fn contradiction(&self) -> Option<String> {
+        if self.columns.delimiter.is_some() && self.format() == Format::Ndjson {
+            return Some(
+                "--delimiter is for CSV, and the file is read as NDJSON: pass --format csv too"
+                    .to_owned(),
+            );
+        }
+        self.columns.contradiction()
     }
 
     fn on_error(&self) -> OnError {

@@ -39,6 +39,7 @@ mod store;
 mod telemetry;
 #[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
 mod traces;
+mod usage;
 
 use std::io::Write;
 use std::path::PathBuf;

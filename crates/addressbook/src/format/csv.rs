@@ -1,99 +1,68 @@
+mod header;
 mod records;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::str;
 
-use addressbook_domain::{Address, Faults, ImportEntry, Input};
-use anyhow::{Context, bail};
+use addressbook_domain::{Address, Faults, ImportEntry};
+use anyhow::{Context, anyhow, bail};
 
+use self::header::Header;
+pub(crate) use self::header::is_header;
 use self::records::{Fields, Records};
+use super::columns::{Columns, Delimiter};
+use super::field::Field;
 use super::record::Record;
-use super::{FIELDS, Line, WriteAddress};
+use super::{Line, NOT_UTF_8, WriteAddress};
 
 /// Reads CSV by RFC 4180, with a header. A field without text is null, and a field without
 /// a column absent; empty lines are passed over.
 pub(crate) struct Reader<R> {
     records: Records<R>,
-    header: Vec<String>,
+    header: Header,
+    columns: Columns,
 }
 
 impl<R: Read> Reader<R> {
     /// Reads the header.
-    pub(crate) fn new(input: R) -> anyhow::Result<Self> {
-        let mut records = Records::new(input, b',').context("cannot read the CSV header")?;
-        let header = read_header(&mut records)?;
-        for (index, name) in header.iter().enumerate() {
-            if Record::default().field(name).is_none() {
-                bail!(
-                    "the CSV header names {name:?}: expected some of {}",
-                    FIELDS.join(",")
-                );
-            }
-            if header[..index].contains(name) {
-                bail!("the CSV header names {name} twice");
-            }
+    pub(crate) fn new(input: R, columns: Columns) -> anyhow::Result<Self> {
+        let mut records = Records::new(input).context(NO_HEADER)?;
+        let line = records.peek_line().context(NO_HEADER)?;
+        if line.starts_with(b"{") || line.starts_with(b"[") {
+            bail!("the file is JSON, and is read as CSV: pass --format ndjson");
         }
-        for required in ["customer_id", "region", "city", "country"] {
-            if !header.iter().any(|name| name == required) {
-                bail!(
-                    "the CSV header lacks {required}: expected some of {}",
-                    FIELDS.join(",")
-                );
-            }
+        let text = line.trim_ascii_end();
+        if text.contains(&b'\r') {
+            bail!(
+                "the lines of the file end in CR alone: expected LF or CRLF; convert it: tr '\\r' \
+                 '\\n' < FILE > NEW"
+            );
         }
-        Ok(Self { records, header })
-    }
-}
-
-fn read_header<R: Read>(records: &mut Records<R>) -> anyhow::Result<Vec<String>> {
-    let Some(record) = records.next().context("cannot read the CSV header")? else {
-        bail!("the file is empty: expected a CSV header");
-    };
-    let fields = record
-        .fields
-        .map_err(|broken| broken.faults(&[]))
-        .with_context(|| format!("cannot read the CSV header in {}", record.lines))?;
-    fields
-        .iter()
-        .map(|name| Ok(str::from_utf8(&name)?.to_owned()))
-        .collect::<Result<_, str::Utf8Error>>()
-        .context("cannot read the CSV header: expected text in UTF-8")
-}
-
-fn entry(header: &[String], fields: &Fields<'_>) -> Result<ImportEntry, Faults> {
-    let mut faults = Faults::default();
-    if fields.len() != header.len() {
-        let (expected, found) = (header.len(), fields.len());
-        faults.add(
-            "line",
-            format_args!("expected {expected} fields, got {found}"),
-        );
-        return Err(faults);
-    }
-    let mut record = Record::default();
-    for (name, field) in header.iter().zip(fields.iter()) {
-        let Some(text) = text(field) else {
-            faults.add(name.to_owned(), "expected text in UTF-8");
-            continue;
+        records.delimiter = match columns.delimiter {
+            Some(Delimiter(byte)) => byte,
+            None => header::delimiter(text, &columns),
         };
-        let is_null = text.is_empty() || name == "custom_data" && text == "null";
-        if let Some(field) = record.field(name) {
-            *field = match is_null {
-                true => Input::Null,
-                false => Input::Value(text),
-            };
-        }
+        let Some(record) = records.next().context(NO_HEADER)? else {
+            bail!("the file is empty: expected a CSV header");
+        };
+        let line = record.lines;
+        let fields = record
+            .fields
+            .map_err(|broken| anyhow!("{line}: {NO_HEADER}: {}", broken.faults(&[])))?;
+        let names: Option<Vec<_>> = fields.iter().map(text_of).collect();
+        let names = names.with_context(|| format!("{line}: {NO_HEADER}: {NOT_UTF_8}"))?;
+        let names = names.into_iter().map(Cow::into_owned).collect();
+        let header = Header::new(names, &columns).with_context(|| line.to_string())?;
+        Ok(Self {
+            records,
+            header,
+            columns,
+        })
     }
-    record.validate(faults)
 }
 
-fn text(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
-    Some(match bytes {
-        Cow::Borrowed(bytes) => Cow::Borrowed(str::from_utf8(bytes).ok()?),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
-    })
-}
+const NO_HEADER: &str = "cannot read the CSV header";
 
 impl<R: Read> Iterator for Reader<R> {
     type Item = anyhow::Result<Line>;
@@ -104,14 +73,43 @@ impl<R: Read> Iterator for Reader<R> {
             Err(error) => return Some(Err(error.into())),
         };
         let entry = match record.fields {
-            Ok(fields) => entry(&self.header, &fields),
-            Err(broken) => Err(broken.faults(&self.header)),
+            Ok(fields) => entry(&self.header, &fields, &self.columns),
+            Err(broken) => Err(broken.faults(&self.header.names)),
         };
         Some(Ok(Line {
             numbers: record.lines,
             entry,
         }))
     }
+}
+
+fn entry(header: &Header, fields: &Fields<'_>, columns: &Columns) -> Result<ImportEntry, Faults> {
+    let mut faults = Faults::default();
+    let (expected, found) = (header.names.len(), fields.len());
+    if found != expected {
+        faults.add(
+            "line",
+            format_args!("expected {expected} fields, got {found}"),
+        );
+        return Err(faults);
+    }
+    let mut record = Record::default();
+    for (field, bytes) in header.fields.iter().zip(fields.iter()) {
+        let Some(field) = *field else { continue };
+        match text_of(bytes) {
+            Some(text) => record.set(field, field.in_column(text)),
+            None => faults.add(field.name(), NOT_UTF_8),
+        }
+    }
+    columns.complete(&mut record);
+    record.validate(faults)
+}
+
+fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    Some(match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(str::from_utf8(bytes).ok()?),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
 }
 
 /// Writes CSV by RFC 4180, with a header.
@@ -121,7 +119,9 @@ impl<W: Write> Writer<W> {
     /// Writes the header.
     pub(crate) fn new(output: W) -> io::Result<Self> {
         let mut output = csv::Writer::from_writer(output);
-        output.write_record(FIELDS).map_err(io_error)?;
+        output
+            .write_record(Field::ALL.map(Field::name))
+            .map_err(io_error)?;
         Ok(Self(output))
     }
 }

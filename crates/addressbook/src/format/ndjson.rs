@@ -1,32 +1,64 @@
-use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
-use std::str;
+use std::{mem, str};
 
 use addressbook_domain::{Address, Faults, ImportEntry, Input, json};
+use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::columns::Columns;
+use super::field::Field;
 use super::record::Record;
-use super::{FIELDS, Line, LineNumbers, MAX_LINE_BYTES, WriteAddress};
+use super::{Line, LineNumbers, MAX_LINE_BYTES, NOT_UTF_8, WriteAddress, csv};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads one JSON object a line. Empty lines are passed over.
 pub(crate) struct Reader<R> {
     input: R,
+    columns: Columns,
     line: Vec<u8>,
     number: u64,
+    /// Whether the line was read ahead.
+    is_ahead: bool,
 }
 
 impl<R: BufRead> Reader<R> {
-    pub(crate) fn new(input: R) -> Self {
-        Self {
+    /// Reads the first line, to tell whether it is in another format.
+    pub(crate) fn new(input: R, columns: Columns) -> anyhow::Result<Self> {
+        let mut reader = Self {
             input,
+            columns,
             line: Vec::new(),
             number: 0,
+            is_ahead: false,
+        };
+        reader.is_ahead = reader.read_line().context("cannot read the first line")?;
+        let number = reader.number;
+        if reader.line.starts_with(b"[") {
+            bail!(
+                "line {number}: the file is a JSON array: expected one JSON object a line; convert \
+                 it: jq -c '.[]' FILE > NEW"
+            );
         }
+        if !reader.line.starts_with(b"{") && csv::is_header(&reader.line, &reader.columns) {
+            bail!("line {number}: the file is CSV, and is read as NDJSON: pass --format csv");
+        }
+        Ok(reader)
+    }
+
+    /// Goes to the next line that is not empty. Returns whether there is one.
+    fn read_line(&mut self) -> io::Result<bool> {
+        while self.read_any_line()? {
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads the next line; of one that is too long, only so much that this shows.
-    fn read_line(&mut self) -> io::Result<bool> {
+    fn read_any_line(&mut self) -> io::Result<bool> {
         self.line.clear();
         let bytes = self
             .input
@@ -36,6 +68,9 @@ impl<R: BufRead> Reader<R> {
         self.number += 1;
         if self.is_too_long() {
             self.input.skip_until(b'\n')?;
+        }
+        if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
         }
         Ok(bytes > 0)
     }
@@ -53,14 +88,10 @@ impl<R: BufRead> Reader<R> {
             );
             return Err(faults);
         }
-        let line = match (self.number, self.line.strip_prefix(b"\xef\xbb\xbf")) {
-            (1, Some(after_bom)) => after_bom,
-            _ => &self.line,
-        };
-        match str::from_utf8(line) {
-            Ok(text) => parse(text),
+        match str::from_utf8(&self.line) {
+            Ok(text) => parse(text, &self.columns),
             Err(_) => {
-                faults.add("line", "expected text in UTF-8");
+                faults.add("line", NOT_UTF_8);
                 Err(faults)
             }
         }
@@ -71,56 +102,83 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = anyhow::Result<Line>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        if !mem::take(&mut self.is_ahead) {
             match self.read_line() {
+                Ok(true) => {}
                 Ok(false) => return None,
-                Ok(true) if self.line.trim_ascii().is_empty() => {}
-                Ok(true) => {
-                    return Some(Ok(Line {
-                        numbers: LineNumbers::one(self.number),
-                        entry: self.entry(),
-                    }));
-                }
                 Err(error) => return Some(Err(error.into())),
             }
         }
+        Some(Ok(Line {
+            numbers: LineNumbers::one(self.number),
+            entry: self.entry(),
+        }))
     }
 }
 
 /// Reads one JSON object as an address.
-pub(crate) fn parse(text: &str) -> Result<ImportEntry, Faults> {
+fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, Faults> {
     let mut faults = Faults::default();
-    let members = match json::members(text.trim()) {
+    let text = text.trim();
+    let members = match json::members(text) {
         Ok(members) => members,
         Err(error) => {
-            faults.add("line", format_args!("expected a JSON object: {error}"));
+            let hint = match text.starts_with('{') {
+                true => "",
+                false => " (for CSV, pass --format csv)",
+            };
+            faults.add(
+                "line",
+                format_args!("expected a JSON object{hint}: {error}"),
+            );
             return Err(faults);
         }
     };
     let mut record = Record::default();
     for (name, value) in members {
-        let Some(field) = record.field(&name) else {
-            let expected = format!("expected one of {}", FIELDS.join(", "));
-            faults.add(name.into_owned(), expected);
+        let Some(field) = columns.field(&name) else {
+            if !columns.ignores_unknown() {
+                faults.add(name.clone().into_owned(), unknown(&name));
+            }
             continue;
         };
-        *field = match (&*name, value.get()) {
-            (_, "null") => Input::Null,
-            ("custom_data", json) => Input::Value(json.into()),
-            _ => match json::string(value) {
-                Ok(Some(text)) => Input::Value(Cow::Owned(text)),
-                Ok(None) => {
-                    faults.add(name.into_owned(), "expected a JSON string");
-                    continue;
-                }
-                Err(error) => {
-                    faults.add(name.into_owned(), error);
-                    continue;
-                }
+        if record.has(field) {
+            let message = format_args!("{name:?} is another member for this field");
+            faults.add(field.name(), message);
+            continue;
+        }
+        record.set(
+            field,
+            match (field, value.get()) {
+                (_, "null") => Input::Null,
+                (Field::CustomData, json) => Input::Value(json.into()),
+                _ => match json::string(value) {
+                    Ok(Some(text)) => Input::Value(text.into()),
+                    Ok(None) => {
+                        faults.add(field.name(), "expected a JSON string");
+                        continue;
+                    }
+                    Err(error) => {
+                        faults.add(field.name(), error);
+                        continue;
+                    }
+                },
             },
-        };
+        );
     }
+    columns.complete(&mut record);
     record.validate(faults)
+}
+
+/// What to do about a member that is not a field of an address.
+fn unknown(name: &str) -> String {
+    let suggestion = Field::nearest(name)
+        .map(|field| format!(" (did you mean {}?)", field.name()))
+        .unwrap_or_default();
+    format!(
+        "expected one of {}{suggestion}; see --map and --ignore-unknown-columns",
+        Field::names()
+    )
 }
 
 /// Writes one JSON object a line.

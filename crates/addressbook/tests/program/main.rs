@@ -14,6 +14,7 @@ mod doctor;
 mod durability;
 mod foreign_store;
 mod import_export;
+mod import_files;
 mod jwt;
 mod killed;
 mod metrics;

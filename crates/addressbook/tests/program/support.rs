@@ -97,7 +97,11 @@ impl Place {
         self.program(arguments).output().unwrap().into()
     }
 
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Finished {
+    pub(crate) fn run_with_input(
+        &self,
+        arguments: &[&str],
+        input: &(impl AsRef<[u8]> + ?Sized),
+    ) -> Finished {
         let mut command = self.program(arguments);
         command
             .stdin(Stdio::piped())
@@ -105,16 +109,16 @@ impl Place {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_owned();
+        let input = input.as_ref().to_owned();
         // The program may end before it has read everything.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         output.into()
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+    pub(crate) fn write(&self, name: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> String {
+        std::fs::write(self.folder.path().join(name), content).unwrap();
         name.to_owned()
     }
 

@@ -20,7 +20,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// goes on at the line after the one where that record begins, and no line is lost unseen.
 pub(super) struct Records<R> {
     input: R,
-    delimiter: u8,
+    pub(super) delimiter: u8,
     buffer: Vec<u8>,
     /// Where the next record begins in the buffer.
     start: usize,
@@ -156,11 +156,12 @@ enum Found {
 }
 
 impl<R: Read> Records<R> {
-    /// Passes over a byte order mark.
-    pub(super) fn new(input: R, delimiter: u8) -> io::Result<Self> {
+    /// Passes over a byte order mark and empty lines. The delimiter is a comma, unless it is
+    /// changed.
+    pub(super) fn new(input: R) -> io::Result<Self> {
         let mut records = Self {
             input,
-            delimiter,
+            delimiter: b',',
             buffer: Vec::new(),
             start: 0,
             line: 1,
@@ -171,14 +172,23 @@ impl<R: Read> Records<R> {
         if records.buffer.starts_with(BYTE_ORDER_MARK) {
             records.start = BYTE_ORDER_MARK.len();
         }
+        records.skip_empty_lines()?;
         Ok(records)
+    }
+
+    /// The line where the next record begins, as far as a record may go.
+    pub(super) fn peek_line(&mut self) -> io::Result<&[u8]> {
+        let end = match self.find(0, |byte| byte == b'\n')? {
+            Found::Byte(at, _) => at + 1,
+            Found::EndOfInput(bytes) => bytes,
+            Found::Limit => MAX_LINE_BYTES as usize,
+        };
+        Ok(&self.rest()[..end])
     }
 
     /// The next record, or `None` at the end of the input.
     pub(super) fn next(&mut self) -> io::Result<Option<RawRecord<'_>>> {
-        while self.is_at_empty_line()? {
-            self.skip_line()?;
-        }
+        self.skip_empty_lines()?;
         let first = self.line;
         let bytes = match self.split() {
             Ok(0) => return Ok(None),
@@ -207,6 +217,13 @@ impl<R: Read> Records<R> {
                 cells: &self.cells,
             }),
         }))
+    }
+
+    fn skip_empty_lines(&mut self) -> io::Result<()> {
+        while self.is_at_empty_line()? {
+            self.skip_line()?;
+        }
+        Ok(())
     }
 
     fn is_at_empty_line(&mut self) -> io::Result<bool> {
@@ -389,7 +406,8 @@ mod tests {
     type Outcome = (u64, u64, Result<Row, Broken>);
 
     fn records(input: impl Read, delimiter: u8) -> Vec<Outcome> {
-        let mut records = Records::new(input, delimiter).unwrap();
+        let mut records = Records::new(input).unwrap();
+        records.delimiter = delimiter;
         let mut outcomes = Vec::new();
         while let Some(record) = records.next().unwrap() {
             let LineNumbers { first, last } = record.lines;
@@ -516,7 +534,7 @@ mod tests {
         let group = format!("\"{}\n", "x".repeat(100_000));
         let group = format!("{group}{}", format!("{}\n", "y".repeat(100_000)).repeat(2));
         let input = group.repeat(20);
-        let mut records = Records::new(input.as_bytes(), b',').unwrap();
+        let mut records = Records::new(input.as_bytes()).unwrap();
         while records.next().unwrap().is_some() {
             let bound = 2 * MAX_LINE_BYTES as usize + 2 * CHUNK_BYTES;
             assert!(records.buffer.capacity() <= bound);

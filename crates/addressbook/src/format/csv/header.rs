@@ -1,0 +1,109 @@
+use std::str;
+
+use anyhow::bail;
+
+use crate::format::columns::Columns;
+use crate::format::field::Field;
+
+/// The delimiters that are recognised, the usual one first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// How many unknown names a message lists.
+const MAX_LISTED: usize = 20;
+
+/// The first record of a CSV file.
+pub(super) struct Header {
+    /// What the columns are called in the file.
+    pub(super) names: Vec<String>,
+    /// The field that each column holds; none is passed over.
+    pub(super) fields: Vec<Option<Field>>,
+}
+
+impl Header {
+    pub(super) fn new(names: Vec<String>, columns: &Columns) -> anyhow::Result<Self> {
+        for theirs in columns.renamed() {
+            if !names.iter().any(|name| name == theirs) {
+                bail!("the CSV header lacks the column {theirs:?} that --map names");
+            }
+        }
+        let fields: Vec<_> = names.iter().map(|name| columns.field(name)).collect();
+        let unknown: Vec<&str> = names
+            .iter()
+            .zip(&fields)
+            .filter_map(|(name, field)| field.is_none().then_some(name.as_str()))
+            .collect();
+        if !unknown.is_empty() && !columns.ignores_unknown() {
+            bail!("{}", refusal(&unknown));
+        }
+        for (index, field) in fields.iter().enumerate() {
+            let first = fields[..index].iter().position(|other| other == field);
+            if let (Some(field), Some(first)) = (field, first) {
+                match (&names[first], &names[index]) {
+                    (one, other) if one == other => bail!("the CSV header names {one} twice"),
+                    (one, other) => bail!(
+                        "the CSV header has two columns for {}: {one:?} and {other:?}",
+                        field.name()
+                    ),
+                }
+            }
+        }
+        let is_there = |field: Field| fields.contains(&Some(field)) || columns.has_default(field);
+        let missing: Vec<_> = Field::REQUIRED
+            .into_iter()
+            .filter(|field| !is_there(*field))
+            .map(Field::name)
+            .collect();
+        if let [first, ..] = missing[..] {
+            bail!(
+                "the CSV header lacks {}: expected a column for each, --map THEIRS={first} to read \
+                 another column as such, or --column-default {first}=VALUE for all lines",
+                missing.join(", ")
+            );
+        }
+        Ok(Self { names, fields })
+    }
+}
+
+fn refusal(unknown: &[&str]) -> String {
+    let described: Vec<_> = unknown
+        .iter()
+        .take(MAX_LISTED)
+        .map(|name| match Field::nearest(name) {
+            Some(field) => format!("{name:?} (did you mean {}?)", field.name()),
+            None => format!("{name:?}"),
+        })
+        .collect();
+    let more = match unknown.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "the CSV header names {}{more}: expected some of {}; read a column under another name with \
+         --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns",
+        described.join(", "),
+        Field::names(),
+    )
+}
+
+/// The delimiter with which the first line of a file names the most fields.
+pub(super) fn delimiter(line: &[u8], columns: &Columns) -> u8 {
+    let mut best = DELIMITERS[0];
+    for other in DELIMITERS {
+        if named_fields(line, other, columns) > named_fields(line, best, columns) {
+            best = other;
+        }
+    }
+    best
+}
+
+/// Whether the first line of a file is a CSV header.
+pub(crate) fn is_header(line: &[u8], columns: &Columns) -> bool {
+    named_fields(line, delimiter(line, columns), columns) > 0
+}
+
+fn named_fields(line: &[u8], delimiter: u8, columns: &Columns) -> usize {
+    line.trim_ascii()
+        .split(|byte| *byte == delimiter)
+        .filter_map(|name| columns.field(str::from_utf8(name).ok()?.trim_matches('"')))
+        .count()
+}

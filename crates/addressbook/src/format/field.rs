@@ -1,0 +1,112 @@
+use std::borrow::Cow;
+
+use addressbook_domain::Input;
+
+use super::record::Text;
+
+/// A field of an address in files, in the order in which fields are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    CustomerId,
+    Id,
+    Description,
+    Region,
+    City,
+    Country,
+    CustomData,
+    CreatedAt,
+    UpdatedAt,
+}
+
+/// How alike two names have to be for one to be suggested, from 0 to 1 (Jaro-Winkler).
+const MIN_LIKENESS: f64 = 0.8;
+
+impl Field {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::CustomerId,
+        Self::Id,
+        Self::Description,
+        Self::Region,
+        Self::City,
+        Self::Country,
+        Self::CustomData,
+        Self::CreatedAt,
+        Self::UpdatedAt,
+    ];
+
+    /// Those that a new address cannot do without.
+    pub(crate) const REQUIRED: [Self; 4] =
+        [Self::CustomerId, Self::Region, Self::City, Self::Country];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CustomerId => "customer_id",
+            Self::Id => "id",
+            Self::Description => "description",
+            Self::Region => "region",
+            Self::City => "city",
+            Self::Country => "country",
+            Self::CustomData => "custom_data",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+        }
+    }
+
+    /// The names of all fields, for messages.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
+    /// The field whose name is most like another name, if one is like it.
+    pub(crate) fn nearest(name: &str) -> Option<Self> {
+        let letters = |name: &str| -> String {
+            name.chars()
+                .filter(|char| char.is_alphanumeric())
+                .flat_map(char::to_lowercase)
+                .collect()
+        };
+        let name = letters(name);
+        let likeness = |field: Self| strsim::jaro_winkler(&letters(field.name()), &name);
+        Self::ALL
+            .into_iter()
+            .map(|field| (likeness(field), field))
+            .filter(|(likeness, _)| *likeness >= MIN_LIKENESS)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other))
+            .map(|(_, field)| field)
+    }
+
+    /// What the text of a column says: nothing is null, and so is the JSON text `null`.
+    pub(crate) fn in_column(self, text: Cow<'_, str>) -> Text<'_> {
+        match &*text {
+            "" => Input::Null,
+            "null" if self == Self::CustomData => Input::Null,
+            _ => Input::Value(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_spellings_of_a_name_lead_to_it() {
+        for (name, field) in [
+            ("CustomerId", Field::CustomerId),
+            ("Cust ID", Field::CustomerId),
+            ("City ", Field::City),
+            ("descripton", Field::Description),
+            ("country_code", Field::Country),
+            ("UPDATED", Field::UpdatedAt),
+        ] {
+            assert_eq!(Field::nearest(name), Some(field), "{name}");
+        }
+        for name in ["", "zip", "Ort", "street", "phone"] {
+            assert_eq!(Field::nearest(name), None, "{name}");
+        }
+    }
+}

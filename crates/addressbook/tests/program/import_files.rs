@@ -1,0 +1,321 @@
+//! Files as other systems write them: other delimiters, names and encodings.
+
+use rstest::rstest;
+
+use crate::support::Place;
+
+const CSV: &str = "customer_id,region,city,country\ncus_1,R,Kigali,RW\ncus_1,R,Huye,RW\n";
+
+/// What is exported of each address: description, city, country and custom data.
+fn exported(place: &Place) -> Vec<[String; 4]> {
+    let exported = place.run(&["export"]).succeeds().stdout;
+    let mut addresses: Vec<_> = exported
+        .lines()
+        .map(|line| {
+            let address: serde_json::Value = serde_json::from_str(line).unwrap();
+            ["description", "city", "country", "custom_data"]
+                .map(|name| address[name].to_string().replace('"', ""))
+        })
+        .collect();
+    addresses.sort();
+    addresses
+}
+
+fn address(description: &str, city: &str, country: &str) -> [String; 4] {
+    [description, city, country, "null"].map(str::to_owned)
+}
+
+#[rstest]
+#[case::comma("a.csv", ",", &[])]
+#[case::semicolon("a.csv", ";", &[])]
+#[case::tab("a.tsv", "\t", &[])]
+#[case::pipe("a.CSV", "|", &[])]
+#[case::given_as_a_character("a.csv", "^", &["--delimiter", "^"])]
+#[case::given_as_a_word("a.csv", "\t", &["--delimiter", "tab"])]
+fn csv_is_read_with_the_delimiter_that_it_has(
+    #[case] name: &str,
+    #[case] delimiter: &str,
+    #[case] flags: &[&str],
+) {
+    let place = Place::sqlite();
+    let text = CSV.replace(',', delimiter);
+    // A field that holds every delimiter that is recognised.
+    let text = text.replace("Kigali", "\"A,B;C|D\"");
+    let file = place.write(name, &text);
+    place.run(&[&["import", &file], flags].concat()).succeeds();
+    assert_eq!(
+        exported(&place),
+        ["A,B;C|D", "Huye"].map(|city| address("null", city, "RW"))
+    );
+}
+
+#[test]
+fn the_delimiter_is_the_one_with_which_the_header_names_most_fields() {
+    let place = Place::sqlite();
+    let text = "Kunde;Ort;\"a,id,b\";region;country\ncus_1;Kigali;x;R;RW\n";
+    let file = place.write("a.csv", text);
+    place
+        .run(&[
+            "import",
+            &file,
+            "--map",
+            "Kunde=customer_id",
+            "--map",
+            "Ort=city",
+            "--ignore-unknown-columns",
+        ])
+        .succeeds();
+    assert_eq!(exported(&place), [address("null", "Kigali", "RW")]);
+}
+
+#[rstest]
+#[case::csv(
+    "csv",
+    "Kunde,Ort,Bezeichnung,region,Telefon,\ncus_1,Kigali,Home,R,\"+250 \"\"1\"\"\",\ncus_1,Huye,,R,,\n"
+)]
+#[case::ndjson(
+    "ndjson",
+    r#"{"Kunde":"cus_1","Ort":"Kigali","Bezeichnung":"Home","region":"R","Telefon":[250]}
+       {"Kunde":"cus_1","Ort":"Huye","region":"R"}"#
+)]
+fn other_names_are_mapped_unknown_ones_passed_over_and_absent_ones_filled_in(
+    #[case] format: &str,
+    #[case] text: &str,
+) {
+    let place = Place::sqlite();
+    let file = place.write("a", text);
+    let import = [
+        "import",
+        &file,
+        "--format",
+        format,
+        "--map",
+        "Kunde=customer_id",
+        "--map",
+        "Ort=city",
+        "--map",
+        "Bezeichnung=description",
+        "--column-default",
+        "country=rw",
+        "--column-default",
+        "description=Office",
+        "--column-default",
+        "custom_data={\"source\": \"crm\"}",
+        "--ignore-unknown-columns",
+    ];
+    place.run(&import).succeeds();
+    // In CSV the description of the second line is there, and empty.
+    let second = if format == "csv" { "null" } else { "Office" };
+    let with_source = |description: &str, city: &str| {
+        [description, city, "RW", "{source:crm}"].map(str::to_owned)
+    };
+    let mut expected = [with_source("Home", "Kigali"), with_source(second, "Huye")];
+    expected.sort();
+    assert_eq!(exported(&place), expected);
+}
+
+#[test]
+fn a_default_counts_as_if_the_file_said_it() {
+    let place = Place::sqlite();
+    let id = format!("add_{:026}", 1);
+    let update = |text: &str, flags: &[&str]| {
+        let import = ["import", "-", "--format", "csv", "--on-conflict", "update"];
+        place
+            .run_with_input(&[&import[..], flags].concat(), text)
+            .succeeds();
+        exported(&place)[0][0].clone()
+    };
+    let bare = format!("id,customer_id,region,city,country\n{id},cus_1,R,C,RW\n");
+    assert_eq!(
+        update(&bare, &["--column-default", "description=Home"]),
+        "Home"
+    );
+    assert_eq!(update(&bare, &[]), "Home");
+    assert_eq!(update(&bare, &["--column-default", "description="]), "null");
+}
+
+#[rstest]
+#[case(&["--map", "town=place"], "\"place\" is not a field of an address: expected one of customer_id")]
+#[case(&["--map", "town=City"], "did you mean city?")]
+#[case(&["--map", "town"], "expected THEIRS=OURS")]
+#[case(&["--map", "town=city", "--map", "place=city"], "--map names city twice")]
+#[case(&["--map", "town=city", "--map", "town=region"], "--map names town twice")]
+#[case(&["--column-default", "zip=1"], "\"zip\" is not a field of an address")]
+#[case(&["--column-default", "country"], "expected OURS=VALUE")]
+#[case(&["--column-default", "country=Rwanda"], "country: expected a two-letter")]
+#[case(&["--column-default", "country="], "country: is required")]
+#[case(&["--column-default", "id=add_00000000000000000000000001"], "id cannot have a default")]
+#[case(&["--column-default", "country=RW", "--column-default", "country=KE"], "--column-default names country twice")]
+#[case(&["--delimiter", "a"], "expected comma, semicolon, tab, pipe")]
+#[case(&["--delimiter", ";", "--format", "ndjson"], "pass --format csv")]
+fn flags_that_make_no_sense_are_refused_before_anything_is_read(
+    #[case] flags: &[&str],
+    #[case] error: &str,
+) {
+    let place = Place::sqlite();
+    let refused = place.run(&[&["import", "missing.csv"], flags].concat());
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    refused.fails_saying(&["error: ", error, "--help"]);
+}
+
+#[rstest]
+#[case(
+    "customer_id,region,town,country",
+    &[],
+    "line 1: the CSV header names \"town\": expected some of customer_id, id, description, region, \
+     city, country, custom_data, created_at, updated_at; read a column under another name with \
+     --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns"
+)]
+#[case(
+    "customerId,region,city,country,",
+    &[],
+    "the CSV header names \"customerId\" (did you mean customer_id?), \"\": expected some of"
+)]
+#[case(
+    "customer_id,region,city,country",
+    &["--map", "town=city"],
+    "line 1: the CSV header lacks the column \"town\" that --map names"
+)]
+#[case(
+    "customer_id,region,city,country,town",
+    &["--map", "town=city"],
+    "line 1: the CSV header has two columns for city: \"city\" and \"town\""
+)]
+#[case(
+    "customer_id,region",
+    &["--column-default", "city=Kigali"],
+    "line 1: the CSV header lacks country: expected a column for each, --map THEIRS=country to read \
+     another column as such, or --column-default country=VALUE for all lines"
+)]
+#[case("id,region", &[], "lacks customer_id, city, country")]
+#[case("customer_id,\"region", &[], "line 1: cannot read the CSV header: field 2: the quotation mark at line 1, character 13")]
+#[case("{\"customer_id\":\"cus_1\"}", &[], "the file is JSON, and is read as CSV: pass --format ndjson")]
+#[case("customer_id,region,city,country\rcus_1,R,C,RW\r", &[], "the lines of the file end in CR alone")]
+#[case("", &[], "the file is empty: expected a CSV header")]
+#[case("\n\r\n", &[], "the file is empty: expected a CSV header")]
+fn a_header_that_does_not_fit_says_what_to_do(
+    #[case] header: &str,
+    #[case] flags: &[&str],
+    #[case] error: &str,
+) {
+    let place = Place::sqlite();
+    let file = place.write("a.csv", header);
+    let refused = place.run(&[&["import", &file, "--on-error", "skip"], flags].concat());
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    refused.fails_saying(&[error]);
+}
+
+#[rstest]
+#[case(
+    r#"{"customer_id":"c","region":"R","town":"C","country":"RW"}"#,
+    "line 1: town: expected one of customer_id, id, description, region, city, country, \
+     custom_data, created_at, updated_at; see --map and --ignore-unknown-columns; city: is required"
+)]
+#[case(
+    r#"{"customer_id":"c","region":"R","City":"C","country":"RW"}"#,
+    "line 1: City: expected one of customer_id, id, description, region, city, country, \
+     custom_data, created_at, updated_at (did you mean city?)"
+)]
+#[case(
+    r#"{"customer_id":"c","region":"R","place":"A","city":"B","country":"RW"}"#,
+    "line 1: city: \"city\" is another member for this field"
+)]
+#[case(
+    r#"[{"customer_id":"c"}]"#,
+    "line 1: the file is a JSON array: expected one JSON object a line; convert it: jq -c '.[]'"
+)]
+#[case(
+    CSV,
+    "line 1: the file is CSV, and is read as NDJSON: pass --format csv"
+)]
+#[case(
+    "\u{feff}\n\nPlatz;place;id\n1;2;3",
+    "line 3: the file is CSV, and is read as NDJSON: pass --format csv"
+)]
+#[case(
+    "Kunde;Ort\n",
+    "line 1: line: expected a JSON object (for CSV, pass --format csv): expected value at column 1"
+)]
+fn ndjson_that_does_not_fit_says_what_to_do(#[case] text: &str, #[case] error: &str) {
+    let place = Place::sqlite();
+    let refused = place.run_with_input(&["import", "-", "--map", "place=city"], text);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    refused.fails_saying(&[error]);
+}
+
+#[test]
+fn windows_1252_is_refused_and_the_message_says_how_to_convert() {
+    let place = Place::sqlite();
+    let convert = "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
+    let windows = |text: &str| {
+        text.replace("Kigali", "Zürich")
+            .chars()
+            .map(|char| char as u8)
+            .collect::<Vec<_>>()
+    };
+    let text = windows(CSV);
+    let file = place.write("a.csv", &text);
+    place.run(&["import", &file]).fails_saying(&[
+        "line 2: city: expected text in UTF-8",
+        convert,
+        "no line was imported",
+    ]);
+    let skipped = place.run(&["import", &file, "--on-error", "skip"]);
+    assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+    assert_eq!(exported(&place), [address("null", "Huye", "RW")]);
+
+    let header = windows("customer_id,region,city,country,Größe\n");
+    let file = place.write("b.csv", &header);
+    place
+        .run(&["import", &file, "--ignore-unknown-columns"])
+        .fails_saying(&[
+            "line 1: cannot read the CSV header: expected text in UTF-8",
+            convert,
+        ]);
+
+    let object = windows(r#"{"customer_id":"c","region":"R","city":"Kigali","country":"CH"}"#);
+    place
+        .run_with_input(&["import", "-"], &object)
+        .fails_saying(&["line 1: line: expected text in UTF-8", convert]);
+}
+
+#[test]
+fn null_and_backslash_n_are_text_like_any_other() {
+    let place = Place::sqlite();
+    let header = "customer_id,region,city,country,description,custom_data";
+    let text = format!(
+        "{header}\ncus_1,R,\\N,RW,NULL,\ncus_1,R,null,RW,\\N,null\n\
+         cus_1,R,C,NULL,,\ncus_1,R,C,RW,,NULL\ncus_1,R,C,RW,,\\N\n"
+    );
+    let file = place.write("a.csv", &text);
+    let skipped = place.run(&["import", &file, "--on-error", "skip"]);
+    assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+    for error in [
+        "line 4: country: ",
+        "line 5: custom_data: ",
+        "line 6: custom_data: ",
+    ] {
+        assert!(skipped.stderr.contains(error), "{}", skipped.stderr);
+    }
+    assert_eq!(
+        exported(&place),
+        [
+            address("NULL", "\\\\N", "RW"),
+            address("\\\\N", "null", "RW")
+        ]
+    );
+}
+
+#[test]
+fn a_nul_is_an_error_of_its_field() {
+    let place = Place::sqlite();
+    let file = place.write("a.csv", &CSV.replace("Kigali", "Ki\0gali"));
+    place.run(&["import", &file]).fails_saying(&[
+        "line 2: city: expected text without control characters, got U+0000",
+        "no line was imported",
+    ]);
+    let file = place.write("b.csv", &CSV.replace("city", "city\0"));
+    place
+        .run(&["import", &file])
+        .fails_saying(&["line 1: the CSV header names \"city\\0\" (did you mean city?)"]);
+}
