@@ -2,10 +2,11 @@
 //! or not at all.
 
 mod progress;
+mod source;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -24,10 +25,11 @@ use crate::{ConfigArgument, telemetry, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArguments {
-    /// The file to read, or - for standard input
+    /// The file to read, or - for standard input; it may be compressed with gzip
     file: PathBuf,
 
-    /// How the file is written; by default CSV if its name ends in .csv or .tsv, else NDJSON
+    /// How the file is written; by default CSV if its name ends in .csv or .tsv, also with .gz
+    /// behind it, else NDJSON
     #[arg(long, value_enum)]
     format: Option<Format>,
 
@@ -87,10 +89,8 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
     let _log = telemetry::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
     let progress = Progress::new(bytes);
-    let lines = arguments.format().read(
-        BufReader::new(progress.watch(input)),
-        arguments.columns.clone(),
-    )?;
+    let input = source::decode(progress.watch(input))?;
+    let lines = arguments.format().read(input, arguments.columns.clone())?;
     let store = store::open(&*engine_of(&arguments.database)?, OpenMode::CreateOrMigrate)?;
     let service = crate::service(store.addresses, arguments.limits.limits());
     let mut import = Import {
@@ -150,10 +150,17 @@ fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
 
 impl ImportArguments {
     fn format(&self) -> Format {
-        let extension = self.file.extension().unwrap_or_default();
-        let is_csv = ["csv", "tsv"]
-            .iter()
-            .any(|name| extension.eq_ignore_ascii_case(name));
+        let has_extension = |path: &Path, names: &[&str]| {
+            let extension = path.extension().unwrap_or_default();
+            names
+                .iter()
+                .any(|name| extension.eq_ignore_ascii_case(name))
+        };
+        let unpacked = match has_extension(&self.file, &["gz"]) {
+            true => self.file.with_extension(""),
+            false => self.file.clone(),
+        };
+        let is_csv = has_extension(&unpacked, &["csv", "tsv"]);
         self.format
             .unwrap_or(if is_csv { Format::Csv } else { Format::Ndjson })
     }

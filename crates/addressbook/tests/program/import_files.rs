@@ -1,5 +1,9 @@
-//! Files as other systems write them: other delimiters, names and encodings.
+//! Files as other systems write them: other delimiters, names, compression and encodings.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rstest::rstest;
 
 use crate::support::Place;
@@ -23,6 +27,16 @@ fn exported(place: &Place) -> Vec<[String; 4]> {
 
 fn address(description: &str, city: &str, country: &str) -> [String; 4] {
     [description, city, country, "null"].map(str::to_owned)
+}
+
+fn both() -> [[String; 4]; 2] {
+    ["Huye", "Kigali"].map(|city| address("null", city, "RW"))
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[rstest]
@@ -241,6 +255,109 @@ fn ndjson_that_does_not_fit_says_what_to_do(#[case] text: &str, #[case] error: &
     let refused = place.run_with_input(&["import", "-", "--map", "place=city"], text);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     refused.fails_saying(&[error]);
+}
+
+#[rstest]
+#[case::csv_by_its_name("a.csv.gz", CSV, &[])]
+#[case::tsv_by_its_name("A.TSV.GZ", CSV, &[])]
+#[case::csv_without_a_name_for_gzip("a.csv", CSV, &[])]
+#[case::csv_from_standard_input("-", CSV, &["--format", "csv"])]
+#[case::ndjson(
+    "a.ndjson.gz",
+    "{\"customer_id\":\"cus_1\",\"region\":\"R\",\"city\":\"Kigali\",\"country\":\"RW\"}\n\
+     {\"customer_id\":\"cus_1\",\"region\":\"R\",\"city\":\"Huye\",\"country\":\"RW\"}\n",
+    &[]
+)]
+fn gzip_is_recognised_by_its_content(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] flags: &[&str],
+) {
+    let (start, rest) = text.as_bytes().split_at(40);
+    // As a log rotation appends it: one member after the other.
+    let several = [gzip(start), gzip(b""), gzip(rest)].concat();
+    for packed in [gzip(text.as_bytes()), several] {
+        let place = Place::sqlite();
+        let import = [&["import", name], flags].concat();
+        let imported = match name {
+            "-" => place.run_with_input(&import, &packed),
+            _ => {
+                place.write(name, &packed);
+                place.run(&import)
+            }
+        }
+        .succeeds();
+        assert_eq!(exported(&place), both());
+        // Progress counts the bytes of the file.
+        assert_eq!(
+            imported.stderr.contains("100 % done"),
+            name != "-",
+            "{}",
+            imported.stderr
+        );
+    }
+}
+
+#[test]
+fn gzip_that_is_cut_off_or_damaged_is_an_error() {
+    let place = Place::sqlite();
+    let packed = gzip(CSV.as_bytes());
+    let mut damaged = packed.clone();
+    damaged[packed.len() - 8] ^= 1;
+    let trailing = [&packed[..], &[b'x'; 20]].concat();
+    for bytes in 2..packed.len() {
+        let file = place.write("a.csv.gz", &packed[..bytes]);
+        let refused = place.run(&["import", &file, "--on-error", "skip"]);
+        assert_eq!(refused.code, 1, "{bytes} bytes: {}", refused.stderr);
+        refused.fails_saying(&["the gzip data ends too early: the file is cut off"]);
+    }
+    for content in [damaged, trailing] {
+        let file = place.write("a.csv.gz", &content);
+        place
+            .run(&["import", &file])
+            .fails_saying(&["the gzip data is damaged: ", "no line was imported"]);
+    }
+    assert_eq!(exported(&place), [[""; 4]; 0]);
+}
+
+#[rstest]
+#[case::utf_16le(
+    b"\xff\xfec\0u\0",
+    "text in UTF-16:",
+    "iconv -f UTF-16 -t UTF-8 FILE > NEW"
+)]
+#[case::utf_16be(
+    b"\xfe\xff\0c\0u",
+    "text in UTF-16:",
+    "iconv -f UTF-16 -t UTF-8 FILE > NEW"
+)]
+#[case::utf_16le_bare(b"c\0u\0", "text in UTF-16LE", "iconv -f UTF-16LE -t UTF-8")]
+#[case::utf_16be_bare(b"\0c\0u", "text in UTF-16BE", "iconv -f UTF-16BE -t UTF-8")]
+#[case::utf_32(b"\xff\xfe\0\0c\0\0\0", "text in UTF-32:", "iconv -f UTF-32 -t UTF-8")]
+#[case::workbook(
+    b"PK\x03\x04....",
+    "a workbook of a spreadsheet",
+    "save the sheet as CSV in UTF-8"
+)]
+#[case::zstd(b"\x28\xb5\x2f\xfd....", "compressed with zstd", "zstd -d FILE")]
+#[case::xz(b"\xfd7zXZ\0..", "compressed with xz", "xz -d FILE")]
+#[case::bzip2(b"BZh91AY", "compressed with bzip2", "bzip2 -d FILE")]
+fn a_file_that_is_not_text_in_utf_8_is_refused_with_the_way_out(
+    #[case] content: &[u8],
+    #[case] what: &str,
+    #[case] remedy: &str,
+) {
+    let place = Place::sqlite();
+    for (name, content) in [
+        ("a.csv", content.to_vec()),
+        ("a.ndjson", content.to_vec()),
+        ("a.csv.gz", gzip(content)),
+    ] {
+        let file = place.write(name, &content);
+        let refused = place.run(&["import", &file, "--on-error", "skip"]);
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        refused.fails_saying(&["the file is ", what, "expected text in UTF-8", remedy]);
+    }
 }
 
 #[test]
