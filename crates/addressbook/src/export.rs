@@ -8,9 +8,10 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::format::Format;
+use crate::format::csv::{self, Formulas};
 use crate::settings::{DatabaseSettings, LogSettings};
 use crate::store::{self, EngineOf};
-use crate::{ConfigArgument, telemetry};
+use crate::{ConfigArgument, telemetry, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArguments {
@@ -21,6 +22,12 @@ pub(crate) struct ExportArguments {
     /// How to write them
     #[arg(long, value_enum, default_value = "ndjson")]
     format: Format,
+
+    /// For CSV that a spreadsheet opens: an apostrophe in front of each cell that begins with = + -
+    /// @ tab or CR, which it would compute. Off by default, since an import reads the apostrophe
+    /// back as text
+    #[arg(long)]
+    escape_formulas: bool,
 
     #[command(flatten)]
     config: ConfigArgument,
@@ -34,12 +41,20 @@ pub(crate) struct ExportArguments {
 const STEP: u32 = 1_000;
 
 pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
+    if arguments.escape_formulas && arguments.format != Format::Csv {
+        usage::refuse(
+            "export",
+            "--escape-formulas is for CSV: pass --format csv too",
+        );
+    }
     let _log = telemetry::start(&arguments.log)?;
     let store = store::open(&*engine_of(&arguments.database)?, OpenMode::Existing)?;
     let service = crate::service(store.addresses, ServiceLimits::default());
-    let mut output = arguments
-        .format
-        .write(BufWriter::new(io::stdout().lock()))?;
+    let output = BufWriter::new(io::stdout().lock());
+    let mut output = match arguments.escape_formulas {
+        true => Box::new(csv::Writer::new(output, Formulas::Escaped)?),
+        false => arguments.format.write(output)?,
+    };
     let done = actix_web::rt::System::new().block_on(async {
         let mut scan = Scan {
             customer_id: arguments.customer.clone(),

@@ -81,7 +81,7 @@ impl Format {
     ) -> io::Result<Box<dyn WriteAddress + 'a>> {
         Ok(match self {
             Self::Ndjson => Box::new(ndjson::Writer(output)),
-            Self::Csv => Box::new(csv::Writer::new(output)?),
+            Self::Csv => Box::new(csv::Writer::new(output, csv::Formulas::Exact)?),
         })
     }
 }

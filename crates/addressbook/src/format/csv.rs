@@ -1,20 +1,21 @@
 mod header;
 mod records;
+mod writer;
 
 use std::borrow::Cow;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::str;
 
-use addressbook_domain::{Address, Faults, ImportEntry};
+use addressbook_domain::{Faults, ImportEntry};
 use anyhow::{Context, anyhow, bail};
 
 use self::header::Header;
 pub(crate) use self::header::is_header;
 use self::records::{Fields, Records};
+pub(crate) use self::writer::{Formulas, Writer};
 use super::columns::{Columns, Delimiter};
-use super::field::Field;
 use super::record::Record;
-use super::{Line, NOT_UTF_8, WriteAddress};
+use super::{Line, NOT_UTF_8};
 
 /// Reads CSV by RFC 4180, with a header. A field without text is null, and a field without
 /// a column absent; empty lines are passed over.
@@ -110,54 +111,4 @@ fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
         Cow::Borrowed(bytes) => Cow::Borrowed(str::from_utf8(bytes).ok()?),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
     })
-}
-
-/// Writes CSV by RFC 4180, with a header.
-pub(crate) struct Writer<W: Write>(csv::Writer<W>);
-
-impl<W: Write> Writer<W> {
-    /// Writes the header.
-    pub(crate) fn new(output: W) -> io::Result<Self> {
-        let mut output = csv::Writer::from_writer(output);
-        output
-            .write_record(Field::ALL.map(Field::name))
-            .map_err(io_error)?;
-        Ok(Self(output))
-    }
-}
-
-impl<W: Write> WriteAddress for Writer<W> {
-    fn write(&mut self, address: &Address) -> io::Result<()> {
-        let content = &address.content;
-        let written = self.0.write_record([
-            address.customer_id.as_str(),
-            address.id.as_str(),
-            content
-                .description
-                .as_ref()
-                .map_or("", |text| text.as_str()),
-            content.region.as_str(),
-            content.city.as_str(),
-            content.country.as_str(),
-            content
-                .custom_data
-                .as_ref()
-                .map_or("", |json| json.as_str()),
-            &address.created_at.to_string(),
-            &address.updated_at.to_string(),
-        ]);
-        written.map_err(io_error)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// The error of the output itself, whose kind the usual conversion hides.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
 }

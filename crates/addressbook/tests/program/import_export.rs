@@ -481,3 +481,53 @@ fn custom_data_may_have_line_breaks() {
         "{exported}"
     );
 }
+
+#[test]
+fn formulas_are_escaped_on_demand_and_exact_otherwise() {
+    let place = Place::sqlite();
+    let input = format!(
+        "{HEADER},description,custom_data\n-1,+R,=1+1,RW,\"@SUM(A1),B\",\"{{\"\"a\"\":\"\"=1\"\"}}\"\n"
+    );
+    place
+        .run_with_input(&["import", "-", "--format", "csv"], &input)
+        .succeeds();
+    let export = ["export", "--format", "csv"];
+    let row = |exported: &str| -> Vec<String> {
+        let row = exported.lines().nth(1).unwrap();
+        let (start, rest) = row.split_once(",add_").unwrap();
+        let (_, rest) = rest.split_once(',').unwrap();
+        let (content, _) = rest.rsplit_once("}\",").unwrap();
+        [start, content].map(str::to_owned).to_vec()
+    };
+    let exact = place.run(&export).succeeds().stdout;
+    assert_eq!(
+        row(&exact),
+        ["-1", "\"@SUM(A1),B\",+R,=1+1,RW,\"{\"\"a\"\":\"\"=1\"\""]
+    );
+    let escaped = place
+        .run(&[&export[..], &["--escape-formulas"]].concat())
+        .succeeds()
+        .stdout;
+    assert_eq!(
+        row(&escaped),
+        [
+            "'-1",
+            "\"'@SUM(A1),B\",'+R,'=1+1,RW,\"{\"\"a\"\":\"\"=1\"\""
+        ]
+    );
+
+    // To an import, an apostrophe is a letter like any other.
+    let other = Place::sqlite();
+    let escaped = escaped.replace("'-1", "1");
+    other
+        .run_with_input(&["import", "-", "--format", "csv"], &escaped)
+        .succeeds();
+    assert!(other.run(&export).succeeds().stdout.contains(",'=1+1,"));
+
+    let refused = place.run(&["export", "--escape-formulas"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    refused.fails_saying(&[
+        "--escape-formulas is for CSV: pass --format csv too",
+        "--help",
+    ]);
+}

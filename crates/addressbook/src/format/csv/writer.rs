@@ -1,0 +1,104 @@
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use addressbook_domain::Address;
+
+use crate::format::WriteAddress;
+use crate::format::field::Field;
+
+/// What becomes of cells that a spreadsheet would compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Formulas {
+    /// Every byte is written as it is, so that an import reads the same.
+    Exact,
+    /// A cell that begins like a formula gets an apostrophe in front, which makes it text to a
+    /// spreadsheet. An import reads the apostrophe as text, too.
+    Escaped,
+}
+
+/// How a cell begins that a spreadsheet computes, by the advice of OWASP on CSV injection; the
+/// full-width forms are for those of East Asia.
+const FORMULA_STARTS: [char; 10] = [
+    '=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
+impl Formulas {
+    fn cell(self, text: &str) -> Cow<'_, [u8]> {
+        match self == Self::Escaped && text.starts_with(FORMULA_STARTS) {
+            true => format!("'{text}").into_bytes().into(),
+            false => text.as_bytes().into(),
+        }
+    }
+}
+
+/// Writes CSV by RFC 4180, with a header.
+pub(crate) struct Writer<W: Write> {
+    output: csv::Writer<W>,
+    formulas: Formulas,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header.
+    pub(crate) fn new(output: W, formulas: Formulas) -> io::Result<Self> {
+        let mut output = csv::Writer::from_writer(output);
+        output
+            .write_record(Field::ALL.map(Field::name))
+            .map_err(io_error)?;
+        Ok(Self { output, formulas })
+    }
+}
+
+impl<W: Write> WriteAddress for Writer<W> {
+    fn write(&mut self, address: &Address) -> io::Result<()> {
+        let content = &address.content;
+        let cells = [
+            address.customer_id.as_str(),
+            address.id.as_str(),
+            content
+                .description
+                .as_ref()
+                .map_or("", |text| text.as_str()),
+            content.region.as_str(),
+            content.city.as_str(),
+            content.country.as_str(),
+            content
+                .custom_data
+                .as_ref()
+                .map_or("", |json| json.as_str()),
+            &address.created_at.to_string(),
+            &address.updated_at.to_string(),
+        ];
+        let cells = cells.map(|cell| self.formulas.cell(cell));
+        self.output.write_record(cells).map_err(io_error)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// The error of the output itself, whose kind the usual conversion hides.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_that_begins_like_a_formula_gets_an_apostrophe() {
+        for text in [
+            "=1+1", "+250", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠1",
+        ] {
+            assert_eq!(Formulas::Escaped.cell(text), format!("'{text}").as_bytes());
+            assert_eq!(Formulas::Exact.cell(text), text.as_bytes());
+        }
+        for text in ["", "1-1", " =1", "'=1", "a=b", "{\"a\":\"=1\"}"] {
+            assert_eq!(Formulas::Escaped.cell(text), text.as_bytes());
+        }
+    }
+}
