@@ -1,3 +1,4 @@
+mod broken;
 mod header;
 mod records;
 mod writer;

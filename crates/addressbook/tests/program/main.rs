@@ -13,6 +13,7 @@ mod concurrency;
 mod doctor;
 mod durability;
 mod foreign_store;
+mod import_csv;
 mod import_export;
 mod import_files;
 mod jwt;

@@ -1,0 +1,66 @@
+use addressbook_domain::Faults;
+
+use crate::format::MAX_LINE_BYTES;
+
+/// A record that breaks a rule of RFC 4180.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Which field, from 0.
+    pub(super) field: usize,
+    pub(super) flaw: Flaw,
+    /// The line of the quotation mark, and which character of the line it is, from 1.
+    pub(super) line: u64,
+    pub(super) character: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    QuoteInText,
+    TextAfterQuote,
+    TextAfterBackslashQuote,
+    OpenAtEnd,
+    OpenPastLimit,
+    TooLong,
+}
+
+impl Broken {
+    /// The field error, given the names of the columns.
+    pub(super) fn faults(&self, names: &[String]) -> Faults {
+        let mut faults = Faults::default();
+        let field = match names.get(self.field) {
+            _ if self.flaw == Flaw::TooLong => "line".to_owned(),
+            Some(name) => name.clone(),
+            None => format!("field {}", self.field + 1),
+        };
+        let mark = format!(
+            "the quotation mark at line {}, character {}",
+            self.line, self.character
+        );
+        let message = match self.flaw {
+            Flaw::QuoteInText => format!(
+                "{mark} is inside a field without quotation marks: expected the whole field \
+                 between quotation marks, and each one inside it twice"
+            ),
+            Flaw::TextAfterQuote => format!(
+                "{mark} closes the field, and text follows: expected a delimiter or the end of \
+                 the line; a quotation mark inside a field is written twice"
+            ),
+            Flaw::TextAfterBackslashQuote => format!(
+                "{mark} closes the field, and text follows: expected a delimiter or the end of \
+                 the line; a quotation mark inside a field is written twice, not after a \
+                 backslash"
+            ),
+            Flaw::OpenAtEnd => format!(
+                "{mark} is not closed before the end of the file: expected a closing one; the \
+                 file may be cut off"
+            ),
+            Flaw::OpenPastLimit => format!(
+                "{mark} is not closed within the {MAX_LINE_BYTES} bytes that an address may \
+                 take: expected a closing one"
+            ),
+            Flaw::TooLong => format!("expected at most {MAX_LINE_BYTES} bytes"),
+        };
+        faults.add(field, message);
+        faults
+    }
+}
