@@ -186,6 +186,11 @@ fn flags_that_make_no_sense_are_refused_before_anything_is_read(
     "the CSV header names \"customerId\" (did you mean customer_id?), \"\": expected some of"
 )]
 #[case(
+    "Kunde;Ort",
+    &[],
+    "--ignore-unknown-columns; is this line a header, and is its delimiter recognised (--delimiter)?"
+)]
+#[case(
     "customer_id,region,city,country",
     &["--map", "town=city"],
     "line 1: the CSV header lacks the column \"town\" that --map names"

@@ -33,7 +33,11 @@ impl Header {
             .filter_map(|(name, field)| field.is_none().then_some(name.as_str()))
             .collect();
         if !unknown.is_empty() && !columns.ignores_unknown() {
-            bail!("{}", refusal(&unknown));
+            let hint = match unknown.len() == names.len() {
+                true => "; is this line a header, and is its delimiter recognised (--delimiter)?",
+                false => "",
+            };
+            bail!("{}{hint}", refusal(&unknown));
         }
         for (index, field) in fields.iter().enumerate() {
             let first = fields[..index].iter().position(|other| other == field);
