@@ -148,7 +148,13 @@ impl ApiKeyRepository for DieselAddressRepository {
         .await
     }
 
-    async fn record_uses(&self, uses: Vec<(ApiKeyId, Timestamp)>) -> Result<(), RepositoryError> {
+    async fn record_uses(
+        &self,
+        mut uses: Vec<(ApiKeyId, Timestamp)>,
+    ) -> Result<(), RepositoryError> {
+        // Several instances may note uses of the same keys at once: in the same order, none waits
+        // for one that waits for it.
+        uses.sort_unstable();
         self.run_write(move |store| {
             uses.iter()
                 .try_for_each(|(id, at)| record_use(store, id, *at))

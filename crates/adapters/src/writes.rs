@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use addressbook_domain::{
-    Address, Change, ChangeKind, Commit, CustomerId, Erased, KeptKey, RepositoryError, Revision,
-    Timestamp,
+    Address, Change, ChangeKind, Commit, CustomerId, Erased, IdempotencyRecord, RepositoryError,
+    Revision, Timestamp,
 };
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -70,8 +70,8 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             .map(|(address, one)| (address.id.as_str(), one));
         parts::count(store, customer_id, held, holds, of_book)?;
     }
-    match &commit.idempotency {
-        Some(kept) => keep(store, kept),
+    match commit.record() {
+        Some((record, expired_before)) => store_record(store, &record, expired_before),
         None => Ok(()),
     }
 }
@@ -211,13 +211,17 @@ fn note_removal(
     Ok(on_each!(store, c => prepared!(removal).execute(c))?)
 }
 
-fn keep(store: &mut StoreConnection, kept: &KeptKey) -> Result<(), WorkError> {
-    let record = &kept.record;
+/// Stores an idempotency record, unless there is one of the same key that has not expired.
+fn store_record(
+    store: &mut StoreConnection,
+    record: &IdempotencyRecord,
+    expired_before: Timestamp,
+) -> Result<(), WorkError> {
     let key = (record.customer_id.as_str(), record.key.as_str());
     on_each!(store, c => delete(
             idempotency_records::table
                 .find(key)
-                .filter(idempotency_records::created_at.lt(kept.expired_before.unix_ms())))
+                .filter(idempotency_records::created_at.lt(expired_before.unix_ms())))
         .execute(c))?;
     let record = insert_into(idempotency_records::table)
         .values((
@@ -259,9 +263,13 @@ pub(crate) fn erase(
 ) -> Result<Erased, WorkError> {
     let customer_id = customer_id.as_str();
     // As every change does, so that none slips in between.
-    on_each!(store, c => update(address_books::table.find(customer_id))
+    let locked = on_each!(store, c => update(address_books::table.find(customer_id))
         .set(address_books::revision.eq(address_books::revision + 1))
         .execute(c))?;
+    if locked == 0 {
+        // Without a book there is nothing. A commit that opens one just now comes after this.
+        return Ok(Erased::default());
+    }
     macro_rules! erase_from {
         ($table:ident) => {
             on_each!(store, c => delete($table::table.filter($table::customer_id.eq(customer_id)))

@@ -12,7 +12,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use addressbook_domain::{
-    AddressService, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError, OpenMode,
+    AddressService, Commit, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError, OpenMode,
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -50,7 +50,7 @@ pub(crate) struct ImportArguments {
 
     /// How many lines make a batch, which is imported whole or not at all
     #[arg(long, value_name = "LINES", env = "ADDRESSBOOK_IMPORT_BATCH_LINES")]
-    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(Commit::MAX_CHANGES)))]
     import_batch_lines: u32,
 
     #[command(flatten)]

@@ -2,8 +2,7 @@ use thiserror::Error;
 
 use crate::{
     Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Faults,
-    Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, RepositoryError, Revision,
-    RevisionRange, Timestamp,
+    Fingerprint, IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
 };
 
 /// A creation that the client may repeat.
@@ -79,14 +78,8 @@ impl AddressService {
                 updated_at: at,
                 revision: Revision::FIRST,
             };
-            let idempotency = request.map(|request| KeptKey {
-                record: IdempotencyRecord {
-                    customer_id: customer_id.clone(),
-                    key: request.key.clone(),
-                    fingerprint: request.fingerprint,
-                    address_id: address.id.clone(),
-                    created_at: at,
-                },
+            let idempotency = request.cloned().map(|request| KeptKey {
+                request,
                 expired_before,
             });
             let changes = vec![Change::Create(address.clone())];
@@ -167,7 +160,7 @@ impl AddressService {
 mod tests {
     use super::*;
     use crate::testing::{Frozen, content, customer, entry, kept, reports_each_failure, service};
-    use crate::{AddressRevision, ChangeKind, Clock, MockAddressRepository};
+    use crate::{AddressRevision, ChangeKind, Clock, IdempotencyRecord, MockAddressRepository};
 
     fn request() -> IdempotentRequest {
         IdempotentRequest {

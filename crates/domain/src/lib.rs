@@ -23,6 +23,7 @@ mod api_key_service;
 mod api_token;
 mod change;
 mod clock;
+mod commit;
 mod country;
 mod create;
 mod custom_data;
@@ -61,6 +62,7 @@ pub use api_key_service::{ApiKeyService, CreateKeyError, NewApiKey};
 pub use api_token::{ApiToken, TokenDigest};
 pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
+pub use commit::{Change, Commit, KeptKey};
 pub use country::{Country, CountryError};
 pub use create::{CreateError, Created, IdempotentRequest};
 pub use custom_data::{CustomData, CustomDataError};
@@ -77,8 +79,7 @@ pub use page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, Page
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, Change, Commit, Erased, Inconsistency, KeptKey, Lookup,
-    RepositoryError, RevisionRange, Scan,
+    AddressRepository, Cause, Erased, Inconsistency, Lookup, RepositoryError, RevisionRange, Scan,
 };
 pub use search_text::SearchText;
 pub use secret_source::SecretSource;

@@ -1,11 +1,11 @@
 //! Addresses and API keys to test with.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, ApiKey, ApiKeyId, ApiToken, Change, City, Commit, Country,
-    CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeyName,
-    Limit, Region, Revision, Scope, Timestamp,
+    CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord,
+    IdempotentRequest, KeptKey, KeyName, Limit, Region, Revision, Scope, Timestamp,
 };
 use ulid::Ulid;
 
@@ -25,13 +25,34 @@ pub fn limit(limit: u8) -> Limit {
     Limit::parse(&limit.to_string()).unwrap()
 }
 
-/// An idempotency record of that key, of a request that created [`address`]`(customer, 1)`.
-pub fn record(customer_id: &str, key: &str, created_at: &str) -> IdempotencyRecord {
-    IdempotencyRecord {
-        customer_id: customer(customer_id),
+/// The request of every idempotency key here.
+pub fn request(key: &str) -> IdempotentRequest {
+    IdempotentRequest {
         key: IdempotencyKey::parse(key.as_bytes()).unwrap(),
         fingerprint: Fingerprint([7; 32]),
-        address_id: address_id(1),
+    }
+}
+
+/// A commit at that time that brings that key, of which an earlier record may have expired.
+pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commit {
+    Commit {
+        at: timestamp(at),
+        idempotency: Some(KeptKey {
+            request: request(key),
+            expired_before: timestamp(expired_before),
+        }),
+        ..commit
+    }
+}
+
+/// The record of that key: it created [`address`]`(customer, number)` at that time.
+pub fn record(customer_id: &str, number: u32, key: &str, created_at: &str) -> IdempotencyRecord {
+    let IdempotentRequest { key, fingerprint } = request(key);
+    IdempotencyRecord {
+        customer_id: customer(customer_id),
+        key,
+        fingerprint,
+        address_id: address_id(number),
         created_at: timestamp(created_at),
     }
 }
@@ -39,6 +60,16 @@ pub fn record(customer_id: &str, key: &str, created_at: &str) -> IdempotencyReco
 /// A moment.
 pub fn timestamp(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
+}
+
+/// A text of the domain, such as a city.
+pub fn text<T, E: Debug>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> T {
+    parse(text).unwrap()
+}
+
+/// Custom data.
+pub fn custom_data(json: &str) -> CustomData {
+    CustomData::parse(json).unwrap()
 }
 
 /// What the fixtures below start from: all fields set, all plain.
@@ -93,12 +124,25 @@ pub fn creating(addresses: impl IntoIterator<Item = Address>) -> Commit {
     commit(addresses.into_iter().map(Change::Create))
 }
 
-/// A commit that replaces an address by its next state, in that city.
-pub fn moving(address: &Address, city: &str) -> Commit {
-    commit([Change::Replace {
+/// The change of an address to its next state, in that city.
+pub fn replacing(address: &Address, city: &str) -> Change {
+    Change::Replace {
         address: moved(address, city),
         expected: address.revision,
-    }])
+    }
+}
+
+/// A commit that replaces an address by its next state, in that city.
+pub fn moving(address: &Address, city: &str) -> Commit {
+    commit([replacing(address, city)])
+}
+
+/// A commit of some changes at that time.
+pub fn at(time: &str, changes: impl IntoIterator<Item = Change>) -> Commit {
+    Commit {
+        at: timestamp(time),
+        ..commit(changes)
+    }
 }
 
 /// The token of [`api_key`]`(number)`.

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Listing,
-    Lookup, PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
+    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -95,13 +95,17 @@ impl KeptBook {
         Ok(())
     }
 
-    fn keep(&mut self, kept: KeptKey) -> Result<(), RepositoryError> {
-        match self.records.entry(kept.record.key.as_str().to_owned()) {
-            Entry::Occupied(place) if place.get().created_at >= kept.expired_before => {
+    fn keep(
+        &mut self,
+        record: IdempotencyRecord,
+        expired_before: Timestamp,
+    ) -> Result<(), RepositoryError> {
+        match self.records.entry(record.key.as_str().to_owned()) {
+            Entry::Occupied(place) if place.get().created_at >= expired_before => {
                 return Err(RepositoryError::KeyTaken);
             }
-            Entry::Occupied(mut place) => drop(place.insert(kept.record)),
-            Entry::Vacant(place) => drop(place.insert(kept.record)),
+            Entry::Occupied(mut place) => drop(place.insert(record)),
+            Entry::Vacant(place) => drop(place.insert(record)),
         }
         Ok(())
     }
@@ -181,11 +185,10 @@ impl AddressRepository for InMemoryRepository {
         Ok(lookups.iter().map(find).collect())
     }
 
-    async fn commit(&self, mut commit: Commit) -> Result<(), RepositoryError> {
+    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
         let mut kept = self.kept();
         let mut touched = Books::new();
         let begin = |id: &CustomerId| kept.books.get(id).cloned().unwrap_or_default();
-        let kept_key = commit.idempotency.take();
         for (index, change) in commit.changes.iter().enumerate() {
             let customer_id = change.address().customer_id.clone();
             touched
@@ -193,12 +196,12 @@ impl AddressRepository for InMemoryRepository {
                 .or_insert_with_key(begin)
                 .apply(&commit, index)?;
         }
-        if let Some(kept_key) = kept_key {
-            let customer_id = kept_key.record.customer_id.clone();
+        if let Some((record, expired_before)) = commit.record() {
+            let customer_id = record.customer_id.clone();
             touched
                 .entry(customer_id)
                 .or_insert_with_key(begin)
-                .keep(kept_key)?;
+                .keep(record, expired_before)?;
         }
         for book in touched.values_mut() {
             book.revision = book.revision.max(kept.last_erased_revision) + 1;

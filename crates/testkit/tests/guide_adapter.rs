@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, KeptKey, Listing,
-    Lookup, PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
+    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -137,10 +137,13 @@ impl Log {
     }
 
     /// Keeps the record of a commit, unless its key is taken.
-    fn keep(&mut self, kept: KeptKey) -> Result<(), RepositoryError> {
-        let record = kept.record;
+    fn keep(
+        &mut self,
+        record: IdempotencyRecord,
+        expired_before: Timestamp,
+    ) -> Result<(), RepositoryError> {
         let known = self.record(&record.customer_id, &record.key);
-        if known.is_some_and(|known| known.created_at >= kept.expired_before) {
+        if known.is_some_and(|known| known.created_at >= expired_before) {
             return Err(RepositoryError::KeyTaken);
         }
         self.records
@@ -238,8 +241,8 @@ impl AddressRepository for LogRepository {
         for index in 0..commit.changes.len() {
             changed.make(&commit, index)?; // from here on, later changes see it
         }
-        if let Some(kept) = commit.idempotency {
-            changed.keep(kept)?;
+        if let Some((record, expired_before)) = commit.record() {
+            changed.keep(record, expired_before)?;
         }
         *log = changed;
         Ok(())
@@ -286,7 +289,7 @@ impl AddressRepository for LogRepository {
 
 /// An empty repository for one test, and whatever has to live as long as it does: the folder
 /// of its files, for instance. Nothing here.
-fn subject() -> (Arc<dyn AddressRepository>, ()) {
+async fn subject() -> (Arc<dyn AddressRepository>, ()) {
     (Arc::new(LogRepository::default()), ())
 }
 

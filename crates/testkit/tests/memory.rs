@@ -5,13 +5,13 @@ use std::sync::Arc;
 use addressbook_domain::{AddressRepository, ApiKeyRepository};
 use addressbook_testkit::{InMemoryApiKeys, InMemoryRepository};
 
-fn addresses() -> (Arc<dyn AddressRepository>, ()) {
+async fn addresses() -> (Arc<dyn AddressRepository>, ()) {
     (Arc::new(InMemoryRepository::default()), ())
 }
 
 addressbook_testkit::address_repository_contract!(addresses);
 
-fn api_keys() -> (Arc<dyn ApiKeyRepository>, ()) {
+async fn api_keys() -> (Arc<dyn ApiKeyRepository>, ()) {
     (Arc::new(InMemoryApiKeys::default()), ())
 }
 

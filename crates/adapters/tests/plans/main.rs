@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_adapters::{DieselAddressRepository, StoreOptions};
-use addressbook_testkit::{address_repository_contract, api_key_repository_contract};
+use addressbook_testkit::contract::{ADDRESS_PROMISES, API_KEY_PROMISES};
 use diesel::connection::{
     Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation,
 };
@@ -70,27 +70,31 @@ const POSTGRES: Rules = Rules {
     ],
 };
 
-fn sqlite() -> Subject {
+async fn sqlite() -> Subject {
     Database::sqlite().subject()
 }
 
-fn postgres() -> Subject {
+async fn postgres() -> Subject {
     Database::postgres().subject()
 }
 
-fn sqlite_keys() -> KeySubject {
+async fn sqlite_keys() -> KeySubject {
     Database::sqlite().key_subject()
 }
 
-fn postgres_keys() -> KeySubject {
+async fn postgres_keys() -> KeySubject {
     Database::postgres().key_subject()
 }
 
 #[test]
 fn every_statement_on_sqlite_goes_by_keys() {
     let statements = statements_of(|| {
-        address_repository_contract!(walk sqlite);
-        api_key_repository_contract!(walk sqlite_keys);
+        ADDRESS_PROMISES
+            .iter()
+            .for_each(|promise| promise.run(sqlite));
+        API_KEY_PROMISES
+            .iter()
+            .for_each(|promise| promise.run(sqlite_keys));
     });
     let database = Database::sqlite();
     let RawConnection::Sqlite(mut connection) = filled(&database) else {
@@ -109,8 +113,12 @@ fn every_statement_on_sqlite_goes_by_keys() {
 #[test]
 fn every_statement_on_postgres_goes_by_keys() {
     let statements = statements_of(|| {
-        address_repository_contract!(walk postgres);
-        api_key_repository_contract!(walk postgres_keys);
+        ADDRESS_PROMISES
+            .iter()
+            .for_each(|promise| promise.run(postgres));
+        API_KEY_PROMISES
+            .iter()
+            .for_each(|promise| promise.run(postgres_keys));
     });
     let RawConnection::Postgres(mut connection) = filled(&Database::postgres()) else {
         unreachable!()

@@ -1,11 +1,11 @@
 mod sqlite {
     use crate::support::{Database, KeySubject, Subject};
 
-    fn subject() -> Subject {
+    async fn subject() -> Subject {
         Database::sqlite().subject()
     }
 
-    fn key_subject() -> KeySubject {
+    async fn key_subject() -> KeySubject {
         Database::sqlite().key_subject()
     }
 
@@ -16,11 +16,11 @@ mod sqlite {
 mod postgres {
     use crate::support::{Database, KeySubject, Subject};
 
-    fn subject() -> Subject {
+    async fn subject() -> Subject {
         Database::postgres().subject()
     }
 
-    fn key_subject() -> KeySubject {
+    async fn key_subject() -> KeySubject {
         Database::postgres().key_subject()
     }
 

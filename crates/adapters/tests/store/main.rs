@@ -11,6 +11,7 @@ mod bulk;
 mod contract;
 mod damage;
 mod inline;
+mod instances;
 mod long_history;
 mod migrating;
 mod opening;

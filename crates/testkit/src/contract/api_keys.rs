@@ -1,17 +1,43 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use addressbook_domain::{ApiKey, ApiKeyRepository, RepositoryError, Scope, TokenDigest};
+use addressbook_domain::{ApiKey, ApiKeyId, Scope, Timestamp, TokenDigest};
+use ulid::Ulid;
 
+use super::KeySubject;
+use super::calls::{expect_ok, finished};
+use super::steps::Steps;
 use crate::fixtures::{api_key, api_token, customer, timestamp};
 
-type Keys = Arc<dyn ApiKeyRepository>;
-
-async fn all(keys: &Keys) -> Vec<ApiKey> {
-    keys.list(None, u32::MAX).await.unwrap()
+async fn add(keys: &KeySubject, key: ApiKey, what: &str) {
+    expect_ok(keys.add(key).await, format_args!("add ({what})"));
 }
 
-/// `add`, `find`, `list`: what was added, to the last field.
-pub async fn keeps_a_key_with_all_that_it_has(keys: Keys) {
+async fn list(keys: &KeySubject, after: Option<ApiKeyId>, limit: u32) -> Vec<ApiKey> {
+    let call = format!("list {limit} keys after {after:?}");
+    expect_ok(keys.list(after, limit).await, call)
+}
+
+async fn all(keys: &KeySubject) -> Vec<ApiKey> {
+    list(keys, None, 10_000).await
+}
+
+async fn find(keys: &KeySubject, digest: &TokenDigest) -> Option<ApiKey> {
+    expect_ok(keys.find(digest).await, "find a key by its digest")
+}
+
+async fn revoke(keys: &KeySubject, id: &ApiKeyId, at: Timestamp) -> Option<ApiKey> {
+    let call = format_args!("revoke {id} at {at}").to_string();
+    expect_ok(keys.revoke(id, at).await, call)
+}
+
+async fn record_uses(keys: &KeySubject, uses: Vec<(ApiKeyId, Timestamp)>) {
+    let call = format!("record_uses of {} uses", uses.len());
+    expect_ok(keys.record_uses(uses).await, call);
+}
+
+/// `add`, `find`, `list`: every field as it was given.
+pub async fn stores_a_key_with_all_its_fields(keys: KeySubject) {
     let plain = api_key(1);
     let full = ApiKey {
         scopes: vec![Scope::Write],
@@ -22,126 +48,269 @@ pub async fn keeps_a_key_with_all_that_it_has(keys: Keys) {
         ..api_key(2)
     };
     for key in [&plain, &full] {
-        assert_eq!(keys.find(&key.digest).await.unwrap(), None);
-        keys.add(key.clone()).await.unwrap();
-        assert_eq!(keys.find(&key.digest).await.unwrap().as_ref(), Some(key));
+        assert_eq!(
+            find(&keys, &key.digest).await,
+            None,
+            "find: expected no key before it is added"
+        );
+        add(&keys, key.clone(), "a new key").await;
+        assert_eq!(
+            find(&keys, &key.digest).await.as_ref(),
+            Some(key),
+            "find: expected the key as it was added, to the last field"
+        );
     }
-    assert_eq!(all(&keys).await, [plain, full]);
+    assert_eq!(
+        all(&keys).await,
+        [plain, full],
+        "list: expected both keys as they were added, to the last field"
+    );
 }
 
 /// `find`: digests are compared as a whole.
-pub async fn finds_no_key_of_which_the_digest_differs_in_any_bit(keys: Keys) {
-    keys.add(api_key(1)).await.unwrap();
+pub async fn finds_no_key_whose_digest_differs_in_any_bit(keys: KeySubject) {
+    add(&keys, api_key(1), "a new key").await;
     for bit in 0..256 {
         let mut digest = api_token(1).digest();
         digest.0[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(keys.find(&digest).await.unwrap(), None, "bit {bit}");
+        assert_eq!(
+            find(&keys, &digest).await,
+            None,
+            "find: expected no key by a digest that differs in bit {bit}"
+        );
     }
-    assert_eq!(keys.find(&TokenDigest([0; 32])).await.unwrap(), None);
+    assert_eq!(
+        find(&keys, &TokenDigest([0; 32])).await,
+        None,
+        "find: expected no key by a digest of zeros"
+    );
 }
 
 /// `add`: neither takes the place of another.
-pub async fn refuses_a_key_of_which_there_is_the_id_or_the_digest(keys: Keys) {
-    keys.add(api_key(1)).await.unwrap();
-    let (id, digest) = (api_key(1).id, api_key(1).digest);
-    for key in [
-        ApiKey { id, ..api_key(2) },
-        ApiKey {
-            digest,
-            ..api_key(2)
-        },
-    ] {
+pub async fn refuses_a_key_whose_id_or_digest_exists(keys: KeySubject) {
+    add(&keys, api_key(1), "a new key").await;
+    let revoked_at = timestamp("2024-09-01T00:00:00.000Z");
+    let revoked = revoke(&keys, &api_key(1).id, revoked_at).await;
+    let same_id = ApiKey {
+        id: api_key(1).id,
+        ..api_key(2)
+    };
+    let same_digest = ApiKey {
+        digest: api_key(1).digest,
+        ..api_key(2)
+    };
+    for (key, same) in [(same_id, "id"), (same_digest, "digest")] {
         let refused = keys.add(key).await;
         assert!(
-            matches!(refused, Err(RepositoryError::Conflict { .. })),
-            "{refused:?}"
+            matches!(
+                refused,
+                Err(addressbook_domain::RepositoryError::Conflict { index: 0 })
+            ),
+            "add: expected a conflict at index 0 for a second key with that {same}, got {refused:?}"
         );
-        assert_eq!(all(&keys).await, [api_key(1)]);
+        assert_eq!(
+            all(&keys).await,
+            Vec::from_iter(revoked.clone()),
+            "list: expected the first key as it was, after a second with that {same} was refused"
+        );
     }
+    add(
+        &keys,
+        api_key(2),
+        "a key with an id and a digest of its own",
+    )
+    .await;
 }
 
-/// `add`: of several of one digest at once.
-pub async fn of_concurrent_keys_with_one_digest_exactly_one_is_added(keys: Keys) {
+/// `add`: of several with one digest at once exactly one succeeds.
+pub async fn of_concurrent_keys_with_one_digest_exactly_one_is_added(keys: KeySubject) {
     let tasks: Vec<_> = (1..=8)
         .map(|number| {
             let keys = Arc::clone(&keys);
-            let digest = api_key(1).digest;
-            tokio::spawn(async move {
-                keys.add(ApiKey {
-                    digest,
-                    ..api_key(number)
-                })
-                .await
-            })
+            let key = ApiKey {
+                digest: api_key(1).digest,
+                ..api_key(number)
+            };
+            tokio::spawn(async move { keys.add(key).await })
         })
         .collect();
     let mut added = 0;
     for task in tasks {
-        added += u32::from(task.await.expect("to add does not panic").is_ok());
+        added += usize::from(finished(task).await.is_ok());
     }
-    assert_eq!((added, all(&keys).await.len()), (1, 1));
+    assert_eq!(
+        (added, all(&keys).await.len()),
+        (1, 1),
+        "add: expected exactly one of 8 keys with one digest at once to be added and listed"
+    );
 }
 
-/// `list`: each key once, by steps of every size.
-pub async fn lists_keys_by_ascending_id_in_steps_of_any_size(keys: Keys) {
-    assert_eq!(all(&keys).await, []);
+/// `list`: each key once, by ascending id, in steps of every size.
+pub async fn lists_keys_by_ascending_id_in_steps_of_any_size(keys: KeySubject) {
+    assert_eq!(all(&keys).await, [], "list: expected no keys at first");
     for number in [3, 1, 5, 2, 4] {
-        keys.add(api_key(number)).await.unwrap();
+        add(&keys, api_key(number), "a new key").await;
     }
     let expected: Vec<_> = (1..=5).map(api_key).collect();
-    for step in 1..=6 {
-        let mut listed: Vec<ApiKey> = Vec::new();
-        loop {
-            let after = listed.last().map(|key| key.id.clone());
-            let some = keys.list(after, step).await.unwrap();
-            let is_last = some.len() < step as usize;
-            listed.extend(some);
-            if is_last {
-                break;
-            }
+    for size in 1..=6 {
+        let mut steps = Steps::new("list", size as usize, expected.len());
+        while steps.go_on() {
+            let after = steps.seen.last().map(|key: &ApiKey| key.id.clone());
+            steps.take(list(&keys, after, size).await);
         }
-        assert_eq!(listed, expected, "in steps of {step}");
+        assert_eq!(
+            steps.seen, expected,
+            "list in steps of {size}: expected each key once, by ascending id"
+        );
+    }
+    let no_key = ApiKeyId::from_ulid(Ulid::from_parts(1, 0));
+    assert_eq!(
+        list(&keys, Some(no_key), 2).await,
+        expected[..2],
+        "list: expected the first greater ids after an id without a key"
+    );
+}
+
+/// `list`: as many as are asked for: the service asks for 500 at a time.
+pub async fn lists_as_many_keys_as_are_asked_for(keys: KeySubject) {
+    let number = |number: u16| {
+        let mut key = api_key(1);
+        key.id = ApiKeyId::from_ulid(Ulid::from_parts(1, number.into()));
+        key.digest.0[..2].copy_from_slice(&number.to_be_bytes());
+        key
+    };
+    for added in 0..510 {
+        add(&keys, number(added), "a new key").await;
+    }
+    for (limit, expected) in [(500, 500), (u32::MAX, 510)] {
+        assert_eq!(
+            list(&keys, None, limit).await.len(),
+            expected,
+            "list: expected as many of 510 keys as the limit {limit} allows"
+        );
     }
 }
 
-/// `revoke`: the first one counts, and touches no other key.
-pub async fn revokes_for_good_and_leaves_the_first_time(keys: Keys) {
+/// `revoke`: the first time counts, and no other key is touched.
+pub async fn revokes_for_good_and_leaves_the_first_time(keys: KeySubject) {
     for number in [1, 2] {
-        keys.add(api_key(number)).await.unwrap();
+        add(&keys, api_key(number), "a new key").await;
     }
     let first = timestamp("2024-09-01T00:00:00.001Z");
     let later = timestamp("2024-09-02T00:00:00.000Z");
-    let revoked_at = Some(first);
     let revoked = ApiKey {
-        revoked_at,
+        revoked_at: Some(first),
         ..api_key(1)
     };
     for at in [first, later] {
-        let given = keys.revoke(&revoked.id, at).await.unwrap();
-        assert_eq!(given.as_ref(), Some(&revoked));
+        assert_eq!(
+            revoke(&keys, &revoked.id, at).await.as_ref(),
+            Some(&revoked),
+            "revoke at {at}: expected the key, revoked at the first time"
+        );
     }
-    assert_eq!(keys.revoke(&api_key(3).id, later).await.unwrap(), None);
-    assert_eq!(all(&keys).await, [revoked, api_key(2)]);
+    assert_eq!(
+        revoke(&keys, &api_key(3).id, later).await,
+        None,
+        "revoke: expected nothing for an id without a key"
+    );
+    assert_eq!(
+        find(&keys, &revoked.digest).await.as_ref(),
+        Some(&revoked),
+        "find: expected the revoked key, too"
+    );
+    assert_eq!(
+        all(&keys).await,
+        [revoked, api_key(2)],
+        "list: expected the revoked key, and the other as it was added"
+    );
 }
 
-/// `record_uses`: whatever comes in whichever order; nothing of keys that there are not.
-pub async fn keeps_the_latest_use(keys: Keys) {
-    for number in [1, 2] {
-        keys.add(api_key(number)).await.unwrap();
+/// `revoke`: of several calls at once one time stays, and all return it.
+pub async fn concurrent_revocations_agree_on_one_time(keys: KeySubject) {
+    add(&keys, api_key(1), "a new key").await;
+    let tasks: Vec<_> = (0..8)
+        .map(|ms| {
+            let keys = Arc::clone(&keys);
+            let at = timestamp(&format!("2024-09-01T00:00:00.00{ms}Z"));
+            tokio::spawn(async move { revoke(&keys, &api_key(1).id, at).await })
+        })
+        .collect();
+    let mut times = BTreeSet::new();
+    for task in tasks {
+        times.extend(finished(task).await.map(|key| key.revoked_at));
     }
+    let stored = find(&keys, &api_key(1).digest).await;
+    times.extend(stored.map(|key| key.revoked_at));
+    assert!(
+        matches!(Vec::from_iter(&times)[..], [Some(_)]),
+        "revoke: expected 8 calls at once and the stored key to have one time, got {times:?}"
+    );
+}
+
+/// `record_uses`: the latest time of all, in whichever order they come; nothing of ids without a
+/// key, and nothing else of a key.
+pub async fn stores_the_latest_use(keys: KeySubject) {
     let [early, late] = ["2024-09-01T00:00:00.001Z", "2024-09-02T00:00:00.000Z"].map(timestamp);
+    let revoked_at = Some(early);
+    for number in [1, 2, 4] {
+        add(&keys, api_key(number), "a new key").await;
+    }
+    revoke(&keys, &api_key(2).id, early).await;
     let id = |number| api_key(number).id;
     for uses in [
         vec![(id(1), early), (id(3), late), (id(2), late)],
-        vec![(id(1), late), (id(2), early)],
+        vec![(id(1), late), (id(1), early), (id(2), early)],
         vec![],
     ] {
-        keys.record_uses(uses).await.unwrap();
+        record_uses(&keys, uses).await;
     }
     let last_used_at = Some(late);
-    let expected = [1, 2].map(|number| ApiKey {
-        last_used_at,
-        ..api_key(number)
-    });
-    assert_eq!(all(&keys).await, expected);
+    let expected = [
+        ApiKey {
+            last_used_at,
+            ..api_key(1)
+        },
+        ApiKey {
+            last_used_at,
+            revoked_at,
+            ..api_key(2)
+        },
+        api_key(4),
+    ];
+    assert_eq!(
+        all(&keys).await,
+        expected,
+        "list: expected the latest use of each key that was used, and all else as before"
+    );
+}
+
+/// `record_uses`: of several calls at once, the latest time of all stays.
+pub async fn of_concurrent_uses_the_latest_stays(keys: KeySubject) {
+    for number in [1, 2] {
+        add(&keys, api_key(number), "a new key").await;
+    }
+    for round in 0..8 {
+        let time = |ms: usize| timestamp(&format!("2024-09-01T00:00:0{round}.00{ms}Z"));
+        let tasks: Vec<_> = [3, 7, 1, 5, 0, 6, 2, 4]
+            .into_iter()
+            .map(|ms| {
+                let keys = Arc::clone(&keys);
+                let mut uses = [1, 2].map(|number| (api_key(number).id, time(ms)));
+                if ms % 2 == 0 {
+                    uses.reverse();
+                }
+                tokio::spawn(async move { record_uses(&keys, uses.into()).await })
+            })
+            .collect();
+        for task in tasks {
+            finished(task).await;
+        }
+        let keys = all(&keys).await;
+        assert_eq!(
+            keys.iter().map(|key| key.last_used_at).collect::<Vec<_>>(),
+            [Some(time(7)); 2],
+            "list: expected the latest of 8 uses at once for both keys (round {round})"
+        );
+    }
 }

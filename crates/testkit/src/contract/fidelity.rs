@@ -1,48 +1,74 @@
 use addressbook_domain::{
     Address, AddressContent, City, CustomData, CustomerId, Description, Listing, Region,
-    RevisionRange, Scan, Timestamp,
 };
 
-use super::{Subject, find, head, list};
-use crate::fixtures::{address, content, creating, customer, timestamp};
+use super::Subject;
+use super::calls::{commit_ok, find_one, head, list, page_of, revisions, scan};
+use crate::fixtures::{address, content, creating, custom_data, customer, text, timestamp};
 
-/// Commits an address and expects each way of reading to give the same one back.
-async fn keeps(repository: &Subject, kept: Address) {
-    repository.commit(creating([kept.clone()])).await.unwrap();
-    assert_eq!(find(repository, &kept).await.as_ref(), Some(&kept));
-    let page = list(repository, &kept.customer_id, 200, 0).await;
-    let listed = page
-        .iter()
-        .find(|address| address.id == kept.id.as_str())
-        .unwrap();
-    let content = &kept.content;
-    assert_eq!(
-        listed.description,
-        content.description.as_ref().map(Description::as_str)
-    );
-    assert_eq!(listed.region, content.region.as_str());
-    assert_eq!(listed.city, content.city.as_str());
-    assert_eq!(listed.country, content.country.as_str());
-    assert_eq!(
-        listed.custom_data,
-        content.custom_data.as_ref().map(CustomData::as_str)
-    );
-    assert_eq!(listed.created_at, kept.created_at);
-    assert_eq!(listed.updated_at, kept.updated_at);
+/// Commits an address and expects each way of reading to return the same one.
+async fn stores(repository: &Subject, stored: Address, what: &str) {
+    let created = creating([stored.clone()]);
+    commit_ok(repository, created, &format!("create one with {what}")).await;
+    for (found, how) in [
+        (find_one(repository, &stored).await, "find"),
+        (
+            revisions(repository, &stored.customer_id, &stored.id)
+                .await
+                .pop()
+                .map(|revision| revision.address),
+            "revisions",
+        ),
+        (
+            scan(
+                repository,
+                addressbook_domain::Scan {
+                    customer_id: Some(stored.customer_id.clone()),
+                    ..super::calls::ALL
+                },
+            )
+            .await
+            .into_iter()
+            .find(|found| found.id == stored.id),
+            "scan",
+        ),
+    ] {
+        assert_eq!(
+            found.as_ref(),
+            Some(&stored),
+            "{how}: expected the address as it was given, with {what}"
+        );
+    }
+    let customer_id = stored.customer_id.as_str();
+    let listing = Listing {
+        limit: crate::fixtures::limit(200),
+        ..Listing::default()
+    };
+    for (page, how) in [
+        (list(repository, customer_id, 200, 0).await, "list"),
+        (page_of(repository, customer_id, &listing).await, "page_of"),
+    ] {
+        let found = page.iter().find(|found| found.id == stored.id.as_str());
+        assert_eq!(
+            found,
+            Some((&stored).into()),
+            "{how}: expected the address as it was given, with {what}"
+        );
+    }
 }
 
-/// Expects an address with this content to be kept.
-async fn keeps_content(repository: &Subject, number: u32, content: AddressContent) {
+/// Expects an address with this content to be stored.
+async fn stores_content(repository: &Subject, number: u32, content: AddressContent, what: &str) {
     let address = Address {
         content,
         ..address("cus_1", number)
     };
-    keeps(repository, address).await;
+    stores(repository, address, what).await;
 }
 
 /// Text comes back byte for byte in every script: four-byte characters, right-to-left,
-/// joiners, what looks like SQL, quotes and wildcards.
-pub async fn keeps_every_script_byte_for_byte(repository: Subject) {
+/// joiners, ligatures, what looks like SQL, quotes and wildcards.
+pub async fn stores_every_script_byte_for_byte(repository: Subject) {
     let texts = [
         "京都府 𠮷野家 🏠👨‍👩‍👧‍👦",
         "القاهرة ‏(مصر)",
@@ -53,78 +79,47 @@ pub async fn keeps_every_script_byte_for_byte(repository: Subject) {
         "null",
         "0",
     ];
-    for (number, text) in (1..).zip(texts) {
+    for (number, value) in (1..).zip(texts) {
         let content = AddressContent {
-            description: Some(Description::parse(text).unwrap()),
-            region: Region::parse(text).unwrap(),
-            city: City::parse(text).unwrap(),
+            description: Some(text(value, Description::parse)),
+            region: text(value, Region::parse),
+            city: text(value, City::parse),
             ..content()
         };
-        keeps_content(&repository, number, content).await;
+        stores_content(&repository, number, content, &format!("the text {value:?}")).await;
     }
 }
 
-/// Text that a client may no longer send comes back: it was stored before, and addresses change
-/// around it.
-pub async fn keeps_text_that_earlier_releases_accepted(repository: Subject) {
+/// Text that a client may no longer send comes back: it was stored before.
+pub async fn stores_text_that_earlier_releases_accepted(repository: Subject) {
     let invisible = "\u{200b}\u{2800}";
-    assert!(City::parse(invisible).is_err());
+    assert!(
+        City::parse(invisible).is_err(),
+        "expected text that cities may no longer be"
+    );
     let content = AddressContent {
-        description: Some(Description::parse_stored(invisible).unwrap()),
-        region: Region::parse_stored(invisible).unwrap(),
-        city: City::parse_stored(invisible).unwrap(),
+        description: Some(Description::parse_stored(invisible).expect("stored text")),
+        region: Region::parse_stored(invisible).expect("stored text"),
+        city: City::parse_stored(invisible).expect("stored text"),
         ..content()
     };
-    let kept = Address {
-        content,
-        ..address("cus_1", 1)
-    };
-    keeps(&repository, kept.clone()).await;
-    let scan = Scan {
-        customer_id: None,
-        after: None,
-        limit: 1,
-    };
-    assert_eq!(
-        repository.scan(scan).await.unwrap(),
-        std::slice::from_ref(&kept)
-    );
-    let latest = RevisionRange {
-        before: None,
-        limit: 1,
-    };
-    let revisions = repository.revisions(&kept.customer_id, &kept.id, latest);
-    let revisions = revisions.await.unwrap();
-    let states: Vec<_> = revisions
-        .into_iter()
-        .map(|revision| revision.address)
-        .collect();
-    assert_eq!(states, std::slice::from_ref(&kept));
-    let listing = Listing {
-        as_of: Some(timestamp("9999-12-31T23:59:59.999Z")),
-        ..Listing::default()
-    };
-    let page = repository
-        .page_of(&kept.customer_id, &listing)
-        .await
-        .unwrap();
-    let cities: Vec<_> = page.iter().map(|address| address.city).collect();
-    assert_eq!(cities, [invisible]);
+    stores_content(&repository, 1, content, "text that is refused today").await;
 }
 
 /// A null stays a null.
-pub async fn keeps_nulls(repository: Subject) {
+pub async fn stores_nulls(repository: Subject) {
     let content = AddressContent {
         description: None,
         custom_data: None,
         ..content()
     };
-    keeps_content(&repository, 1, content).await;
+    let what = "no description and no custom data";
+    stores_content(&repository, 1, content, what).await;
 }
 
 /// Custom data keeps its spelling: the order of members, the digits of numbers, escapes,
 /// blanks at the ends of strings, an escaped backslash before `u0000`.
-pub async fn keeps_custom_data_as_it_was_spelled(repository: Subject) {
+pub async fn stores_custom_data_as_it_was_spelled(repository: Subject) {
     let spellings = [
         "{}",
         r#"{"z":1,"a":2,"M":3,"A":4,"a ":5}"#,
@@ -134,53 +129,71 @@ pub async fn keeps_custom_data_as_it_was_spelled(repository: Subject) {
         r#"{"a":{"b":[[],{},null,true,false,""]}}"#,
     ];
     for (number, spelling) in (1..).zip(spellings) {
-        let custom_data = CustomData::parse(spelling).unwrap();
-        assert_eq!(custom_data.as_str(), spelling);
+        let data = custom_data(spelling);
+        assert_eq!(
+            data.as_str(),
+            spelling,
+            "the domain: expected it to leave the spelling of custom data"
+        );
         let content = AddressContent {
-            custom_data: Some(custom_data),
+            custom_data: Some(data),
             ..content()
         };
-        keeps_content(&repository, number, content).await;
+        let what = format!("the custom data {spelling}");
+        stores_content(&repository, number, content, &what).await;
     }
 }
 
-/// The longest values that the domain allows.
-pub async fn keeps_the_longest_values(repository: Subject) {
+/// The longest values that the domain allows, on a page of the greatest size.
+pub async fn stores_the_longest_values(repository: Subject) {
     let frame = r#"{"a":""}"#.len();
-    let custom_data = format!(
+    let house = "🏠";
+    let data = format!(
         r#"{{"a":"{}"}}"#,
-        "🏠".repeat((CustomData::MAX_BYTES - frame) / 4)
+        house.repeat((CustomData::MAX_BYTES - frame) / house.len())
     );
-    assert_eq!(custom_data.len(), CustomData::MAX_BYTES);
+    assert_eq!(
+        data.len(),
+        CustomData::MAX_BYTES,
+        "the suite: expected custom data of the greatest length"
+    );
     let content = AddressContent {
-        description: Some(Description::parse(&"🏠".repeat(Description::MAX_CHARS)).unwrap()),
-        region: Region::parse(&"京".repeat(Region::MAX_CHARS)).unwrap(),
-        city: City::parse(&"é".repeat(City::MAX_CHARS)).unwrap(),
-        custom_data: Some(CustomData::parse(&custom_data).unwrap()),
+        description: Some(text(
+            &house.repeat(Description::MAX_CHARS),
+            Description::parse,
+        )),
+        region: text(&"京".repeat(Region::MAX_CHARS), Region::parse),
+        city: text(&"é".repeat(City::MAX_CHARS), City::parse),
+        custom_data: Some(custom_data(&data)),
         ..content()
     };
     let customer_id = "c".repeat(CustomerId::MAX_LEN);
-    for number in 1..=200 {
-        let content = content.clone();
-        repository
-            .commit(creating([Address {
-                content,
-                ..address(&customer_id, number)
-            }]))
-            .await
-            .unwrap();
+    for number in 1..=199 {
+        let longest = Address {
+            content: content.clone(),
+            ..address(&customer_id, number)
+        };
+        commit_ok(&repository, creating([longest]), "the longest values").await;
     }
-    let page = list(&repository, &customer(&customer_id), 200, 0).await;
-    assert_eq!(page.len(), 200);
-    assert!(
-        page.iter()
-            .all(|address| address.custom_data == Some(&custom_data))
+    let last = Address {
+        content,
+        ..address(&customer_id, 200)
+    };
+    stores(&repository, last, "the longest values").await;
+    let page = list(&repository, &customer_id, 200, 0).await;
+    assert_eq!(
+        page.len(),
+        200,
+        "list: expected a page of 200 addresses with the longest values"
     );
-    keeps_content(&repository, 1, content).await;
+    assert!(
+        page.iter().all(|found| found.custom_data == Some(&data)),
+        "list: expected the custom data of all 200 addresses as it was given"
+    );
 }
 
-/// Times are kept to the millisecond over their whole range.
-pub async fn keeps_times_to_the_millisecond(repository: Subject) {
+/// Times are stored to the millisecond over their whole range.
+pub async fn stores_times_to_the_millisecond(repository: Subject) {
     let times = [
         "0000-01-01T00:00:00.000Z",
         "1969-12-31T23:59:59.999Z",
@@ -189,27 +202,39 @@ pub async fn keeps_times_to_the_millisecond(repository: Subject) {
         "9999-12-31T23:59:59.999Z",
     ];
     for (number, time) in (1..).zip(times) {
-        let (created_at, updated_at): (Timestamp, _) = (timestamp(time), timestamp(time));
-        keeps(
-            &repository,
-            Address {
-                created_at,
-                updated_at,
-                ..address("cus_1", number)
-            },
-        )
-        .await;
+        let at_one_time = Address {
+            created_at: timestamp(time),
+            updated_at: timestamp(time),
+            ..address("cus_1", number)
+        };
+        stores(&repository, at_one_time, &format!("both times {time}")).await;
     }
+    let apart = Address {
+        created_at: timestamp(times[0]),
+        updated_at: timestamp(times[4]),
+        ..address("cus_1", 9)
+    };
+    stores(&repository, apart, "times that lie as far apart as may be").await;
 }
 
 /// Customers whose ids differ only in case have books of their own.
-pub async fn keeps_ids_apart_that_differ_only_in_case(repository: Subject) {
-    let (upper, lower) = (address("CUS_A", 1), address("cus_a", 1));
-    repository
-        .commit(creating([upper.clone(), lower.clone()]))
-        .await
-        .unwrap();
-    assert_eq!(find(&repository, &upper).await, Some(upper));
-    assert_eq!(find(&repository, &lower).await, Some(lower));
-    assert_eq!(head(&repository, &customer("Cus_a")).await.addresses, 0);
+pub async fn tells_ids_apart_that_differ_only_in_case(repository: Subject) {
+    let both = [address("CUS_A", 1), address("cus_a", 1)];
+    let created = creating(both.clone());
+    commit_ok(&repository, created, "create one in each of two books").await;
+    for expected in both {
+        assert_eq!(
+            find_one(&repository, &expected).await.as_ref(),
+            Some(&expected),
+            "find: expected each customer to have an address of its own"
+        );
+    }
+    for (customer_id, expected) in [("CUS_A", 1), ("cus_a", 1), ("Cus_a", 0)] {
+        assert_eq!(
+            head(&repository, customer_id).await.addresses,
+            expected,
+            "head: expected a book of its own for {}",
+            customer(customer_id)
+        );
+    }
 }

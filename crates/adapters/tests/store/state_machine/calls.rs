@@ -2,7 +2,7 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
-    Description, Fingerprint, IdempotencyKey, IdempotencyRecord, KeptKey, Listing, Lookup, Offset,
+    Description, Fingerprint, IdempotencyKey, IdempotentRequest, KeptKey, Listing, Lookup, Offset,
     Order, PageRequest, PageStart, Revision, RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::{fixtures, strategies};
@@ -179,7 +179,7 @@ fn change(standing: Vec<Address>) -> impl Strategy<Value = Change> {
 }
 
 prop_compose! {
-    /// With an idempotency key now and then, of a customer whose book it changes.
+    /// With an idempotency key now and then.
     fn commit(now: u32, standing: Vec<Address>)(
         at in moment(now - CLOCK_BACK..=now),
         changes in prop_oneof![
@@ -188,19 +188,12 @@ prop_compose! {
         ],
         max_addresses in prop_oneof![Just(1_000), 1..5_u32],
         key in option::of(any_key()),
-        address_id in any_id(),
         fingerprint in any::<[u8; 32]>(),
-        created_at in moment(0..=now),
         expired_before in moment(0..=now),
     ) -> Commit {
-        let idempotency = key.zip(changes.first()).map(|(key, change)| KeptKey {
-            record: IdempotencyRecord {
-                customer_id: change.address().customer_id.clone(),
-                key,
-                fingerprint: Fingerprint(fingerprint),
-                address_id,
-                created_at,
-            },
+        let fingerprint = Fingerprint(fingerprint);
+        let idempotency = key.map(|key| KeptKey {
+            request: IdempotentRequest { key, fingerprint },
             expired_before,
         });
         Commit { at, changes, max_addresses, idempotency }

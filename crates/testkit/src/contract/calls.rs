@@ -1,0 +1,267 @@
+//! Calls that have to succeed, and commits that have to be refused. Each says in words what was
+//! expected.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use addressbook_domain::{
+    Address, AddressId, AddressPage, AddressRevision, BookHead, Commit, CustomerId,
+    IdempotencyRecord, Listing, Lookup, Offset, PageRequest, PageStart, RepositoryError,
+    RevisionRange, Scan,
+};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::sleep;
+
+use super::Subject;
+use crate::fixtures::{address_id, customer, limit, request};
+
+/// The value of a call that has to succeed.
+#[track_caller]
+pub(super) fn expect_ok<T>(result: Result<T, RepositoryError>, call: impl Display) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{call}: expected it to succeed, got {error:?}"),
+    }
+}
+
+/// What a task returned, which must not panic.
+pub(super) async fn finished<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) {
+    expect_ok(
+        repository.commit(commit).await,
+        format_args!("commit ({what})"),
+    );
+}
+
+/// Why a commit has to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Conflict(usize),
+    BookFull(usize),
+    KeyTaken,
+}
+
+#[track_caller]
+pub(super) fn expect_refusal(result: Result<(), RepositoryError>, expected: Refusal, what: &str) {
+    let refusal = match &result {
+        Err(RepositoryError::Conflict { index }) => Some(Refusal::Conflict(*index)),
+        Err(RepositoryError::BookFull { index }) => Some(Refusal::BookFull(*index)),
+        Err(RepositoryError::KeyTaken) => Some(Refusal::KeyTaken),
+        Ok(()) | Err(_) => None,
+    };
+    assert!(
+        refusal == Some(expected),
+        "commit ({what}): expected the refusal {expected:?}, got {result:?}"
+    );
+}
+
+pub(super) async fn commit_refused(
+    repository: &Subject,
+    commit: Commit,
+    expected: Refusal,
+    what: &str,
+) {
+    expect_refusal(repository.commit(commit).await, expected, what);
+}
+
+pub(super) async fn list(
+    repository: &Subject,
+    customer_id: &str,
+    size: u8,
+    offset: u64,
+) -> AddressPage {
+    let start = match Offset::parse(&offset.to_string()) {
+        Ok(offset) => PageStart::Offset(offset),
+        Err(error) => panic!("the suite asks for the offset {offset}: {error}"),
+    };
+    let page = PageRequest {
+        limit: limit(size),
+        start,
+    };
+    expect_ok(
+        repository.list(&customer(customer_id), &page).await,
+        format_args!("list {size} addresses of {customer_id} from offset {offset}"),
+    )
+}
+
+pub(super) async fn list_after(
+    repository: &Subject,
+    customer_id: &str,
+    size: u8,
+    after: AddressId,
+) -> AddressPage {
+    let call = format!("list {size} addresses of {customer_id} after {after}");
+    let page = PageRequest {
+        limit: limit(size),
+        start: PageStart::After(after),
+    };
+    expect_ok(repository.list(&customer(customer_id), &page).await, call)
+}
+
+pub(super) async fn page_of(
+    repository: &Subject,
+    customer_id: &str,
+    listing: &Listing,
+) -> AddressPage {
+    expect_ok(
+        repository.page_of(&customer(customer_id), listing).await,
+        format_args!("page_of {customer_id} for {listing:?}"),
+    )
+}
+
+pub(super) async fn head(repository: &Subject, customer_id: &str) -> BookHead {
+    expect_ok(
+        repository.head(&customer(customer_id)).await,
+        format_args!("head of {customer_id}"),
+    )
+}
+
+pub(super) async fn find(repository: &Subject, lookups: Vec<Lookup>) -> Vec<Option<Address>> {
+    let expected = lookups.len();
+    let found = expect_ok(
+        repository.find(lookups).await,
+        format_args!("find by {expected} look-ups"),
+    );
+    assert_eq!(
+        found.len(),
+        expected,
+        "find: expected one result for each look-up"
+    );
+    found
+}
+
+/// The address with the id of this one, as it is now.
+pub(super) async fn find_one(repository: &Subject, address: &Address) -> Option<Address> {
+    find(repository, vec![lookup(address)])
+        .await
+        .into_iter()
+        .flatten()
+        .next()
+}
+
+/// A look-up by the id of an address.
+pub(super) fn lookup(address: &Address) -> Lookup {
+    Lookup::Id(address.customer_id.clone(), address.id.clone())
+}
+
+pub(super) async fn scan(repository: &Subject, scan: Scan) -> Vec<Address> {
+    let call = format!("{scan:?}");
+    expect_ok(repository.scan(scan).await, call)
+}
+
+/// The scan of everything that a test made.
+pub(super) const ALL: Scan = Scan {
+    customer_id: None,
+    after: None,
+    limit: 10_000,
+};
+
+/// All revisions of an address, newest first.
+pub(super) async fn revisions(
+    repository: &Subject,
+    customer_id: &CustomerId,
+    id: &AddressId,
+) -> Vec<AddressRevision> {
+    let all = RevisionRange {
+        before: None,
+        limit: 1_000,
+    };
+    expect_ok(
+        repository.revisions(customer_id, id, all).await,
+        format_args!("all revisions of {id}"),
+    )
+}
+
+pub(super) async fn record(
+    repository: &Subject,
+    customer_id: &str,
+    key: &str,
+) -> Option<IdempotencyRecord> {
+    let found = repository
+        .idempotency_record(&customer(customer_id), &request(key).key)
+        .await;
+    expect_ok(
+        found,
+        format_args!("idempotency_record of {customer_id}, key {key}"),
+    )
+}
+
+/// All that there is to see of a customer.
+#[derive(Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) head: BookHead,
+    addresses: Vec<Address>,
+    revisions: Vec<AddressRevision>,
+    record: Option<IdempotencyRecord>,
+}
+
+/// Looks at a customer: the addresses 1 to 9 with their revisions, and the record of that key.
+pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> Seen {
+    let theirs = Scan {
+        customer_id: Some(customer(customer_id)),
+        ..ALL
+    };
+    let mut seen = Seen {
+        head: head(repository, customer_id).await,
+        addresses: scan(repository, theirs).await,
+        revisions: Vec::new(),
+        record: record(repository, customer_id, key).await,
+    };
+    for number in 1..=9 {
+        let more = revisions(repository, &customer(customer_id), &address_id(number)).await;
+        seen.revisions.extend(more);
+    }
+    seen
+}
+
+/// Makes all commits at the same time, each in a task of its own.
+pub(super) async fn at_once(
+    repository: &Subject,
+    commits: Vec<Commit>,
+) -> Vec<Result<(), RepositoryError>> {
+    let start = |commit| {
+        let repository = Arc::clone(repository);
+        tokio::spawn(async move { repository.commit(commit).await })
+    };
+    let tasks: Vec<_> = commits.into_iter().map(start).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(finished(task).await);
+    }
+    results
+}
+
+/// Makes commits one after the other, in a task of its own, while the test reads.
+pub(super) fn write(repository: &Subject, commits: Vec<Commit>) -> Writer {
+    let repository = Arc::clone(repository);
+    Writer(tokio::spawn(async move {
+        for commit in commits {
+            commit_ok(&repository, commit, "while others read").await;
+            // So that others read between any two commits, also of a store in memory.
+            sleep(Duration::from_millis(1)).await;
+        }
+    }))
+}
+
+/// A task that writes.
+pub(super) struct Writer(JoinHandle<()>);
+
+impl Writer {
+    /// Whether it has written everything. Lets it go on if not.
+    pub(super) async fn is_done(&self) -> bool {
+        yield_now().await;
+        self.0.is_finished()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn end(self) {
+        finished(self.0).await;
+    }
+}

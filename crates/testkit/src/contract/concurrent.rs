@@ -1,0 +1,192 @@
+use std::sync::Arc;
+
+use addressbook_domain::{Commit, RepositoryError};
+use tokio::task::yield_now;
+
+use super::Subject;
+use super::calls::{
+    ALL, Refusal, at_once, commit_ok, expect_ok, expect_refusal, find, find_one, list, lookup,
+    scan, write,
+};
+use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+
+/// How many commits the tests below make at the same time.
+const AT_ONCE: u32 = 16;
+
+#[track_caller]
+fn expect_successes(
+    results: Vec<Result<(), RepositoryError>>,
+    successes: usize,
+    refusal: Refusal,
+    what: &str,
+) {
+    let (done, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!(
+        done.len(),
+        successes,
+        "{what}: expected so many (right) of {AT_ONCE} commits at once to succeed; others: {refused:?}"
+    );
+    for result in refused {
+        expect_refusal(result, refusal, what);
+    }
+}
+
+async fn expect_held(repository: &Subject, customer_id: &str, expected: u32) {
+    let page = list(repository, customer_id, 200, 0).await;
+    assert_eq!(
+        (page.len() as u64, page.head().addresses),
+        (expected.into(), expected.into()),
+        "list: expected this many addresses in the book of {customer_id}, and its head to say so"
+    );
+}
+
+/// `commit`: of several creations of one address at once exactly one succeeds.
+pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
+    let create = |_| creating([address("cus_1", 1)]);
+    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let what = "create one address";
+    expect_successes(results, 1, Refusal::Conflict(0), what);
+    expect_held(&repository, "cus_1", 1).await;
+}
+
+/// `commit`: of several replacements of one revision at once exactly one succeeds.
+pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject) {
+    let first = address("cus_1", 1);
+    commit_ok(&repository, creating([first.clone()]), "create an address").await;
+    let city = |number| format!("City {number}");
+    let replace = |number| moving(&first, &city(number));
+    let results = at_once(&repository, (0..AT_ONCE).map(replace).collect()).await;
+    let winner = results.iter().position(Result::is_ok);
+    let what = "replace one revision";
+    expect_successes(results, 1, Refusal::Conflict(0), what);
+    assert_eq!(
+        find_one(&repository, &first).await,
+        winner.map(|number| moved(&first, &city(number as u32))),
+        "find: expected the state of the commit that succeeded"
+    );
+}
+
+/// `commit`: of several creations at once no more succeed than the book may hold.
+pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repository: Subject) {
+    let create = |number| Commit {
+        max_addresses: 5,
+        ..creating([address("cus_1", number)])
+    };
+    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let what = "create another address in a book with room for 5";
+    expect_successes(results, 5, Refusal::BookFull(0), what);
+    expect_held(&repository, "cus_1", 5).await;
+}
+
+/// `commit`: of several with one key at once exactly one succeeds.
+pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository: Subject) {
+    let time = "2025-06-01T00:00:00.000Z";
+    let create = |number| keyed(creating([address("cus_1", number)]), "key", time, time);
+    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let what = "create another address with one key";
+    expect_successes(results, 1, Refusal::KeyTaken, what);
+    expect_held(&repository, "cus_1", 1).await;
+}
+
+/// `commit`: commits to one book at once all succeed and all count.
+pub async fn concurrent_commits_to_one_book_lose_nothing(repository: Subject) {
+    let create = |number| creating([address("cus_1", number)]);
+    for result in at_once(&repository, (0..AT_ONCE).map(create).collect()).await {
+        expect_ok(result, "commit (another address in one book, at once)");
+    }
+    expect_held(&repository, "cus_1", AT_ONCE).await;
+}
+
+/// `commit`: commits that name the same books in opposite orders all succeed.
+pub async fn concurrent_commits_across_books_all_succeed(repository: Subject) {
+    let create = |number| {
+        let books = match number % 2 {
+            0 => ["cus_1", "cus_2", "cus_3"],
+            _ => ["cus_3", "cus_2", "cus_1"],
+        };
+        creating(books.map(|customer_id| address(customer_id, number)))
+    };
+    for result in at_once(&repository, (0..AT_ONCE).map(create).collect()).await {
+        expect_ok(
+            result,
+            "commit (an address in each of three books, in either order)",
+        );
+    }
+    for customer_id in ["cus_1", "cus_2", "cus_3"] {
+        expect_held(&repository, customer_id, AT_ONCE).await;
+    }
+}
+
+/// `commit`: its changes in several books become visible at once.
+pub async fn a_commit_takes_effect_in_all_books_at_once(repository: Subject) {
+    let mut addresses = ["cus_1", "cus_2", "cus_3"].map(|customer_id| address(customer_id, 1));
+    let created = creating(addresses.clone());
+    commit_ok(&repository, created, "create one in each of three books").await;
+    let lookups = addresses.each_ref().map(lookup);
+    let mut commits = Vec::new();
+    for number in 0..60 {
+        let city = format!("City {number}");
+        commits.push(commit(
+            addresses.each_ref().map(|last| replacing(last, &city)),
+        ));
+        addresses = addresses.map(|last| moved(&last, &city));
+    }
+    let writer = write(&repository, commits);
+    loop {
+        let is_done = writer.is_done().await;
+        let found = find(&repository, lookups.to_vec()).await;
+        let cities: Vec<_> = found.iter().flatten().map(|f| &f.content.city).collect();
+        assert!(
+            matches!(cities[..], [one, two, three] if one == two && two == three),
+            "commit: expected the addresses of three books, which each commit moves together, in \
+             one city at any moment, got {cities:?}"
+        );
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
+}
+
+/// `commit`: when the caller drops it half-way, all of it takes effect, or nothing.
+pub async fn a_dropped_commit_takes_effect_as_a_whole_or_not_at_all(repository: Subject) {
+    for number in 0..32_u32 {
+        let task = tokio::spawn({
+            let repository = Arc::clone(&repository);
+            let both = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, number));
+            async move { repository.commit(creating(both)).await }
+        });
+        for _ in 0..number % 4 {
+            yield_now().await;
+        }
+        task.abort();
+        // Of what goes on in the store after that, the next commits wait for the end.
+        let after = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1_000 + number));
+        commit_ok(
+            &repository,
+            creating(after),
+            "another, which is not dropped",
+        )
+        .await;
+    }
+    let mut numbers = ["cus_1", "cus_2"].map(|_| Vec::new());
+    for found in scan(&repository, ALL).await {
+        let book = usize::from(found.customer_id.as_str() == "cus_2");
+        numbers[book].push(found.id.to_string());
+    }
+    let [first, second] = numbers;
+    assert_eq!(
+        first, second,
+        "scan: expected two books with the same ids, as each commit creates one in both, also the \
+         commits that were dropped"
+    );
+    for customer_id in ["cus_1", "cus_2"] {
+        let page = list(&repository, customer_id, 200, 0).await;
+        assert_eq!(
+            page.head().addresses,
+            page.len() as u64,
+            "list: expected the head of {customer_id} to count what the book holds, after commits \
+             were dropped"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+use addressbook_domain::{Address, AddressContent, City, Country, Description, Lookup, Region};
+
+use super::Subject;
+use super::calls::{commit_ok, find, lookup, write};
+use crate::fixtures::{
+    address, address_id, commit, content, creating, custom_data, customer, moved, replacing, text,
+};
+
+/// `find`: one result for each look-up, in their order, `None` where there is no such address.
+pub async fn finds_by_id_in_the_order_of_the_look_ups(repository: Subject) {
+    let [first, second] = [1, 2].map(|number| address("cus_1", number));
+    let both = creating([first.clone(), second.clone()]);
+    commit_ok(&repository, both, "create 1 and 2").await;
+    let lookups = [2, 3, 1, 2].map(|number| Lookup::Id(customer("cus_1"), address_id(number)));
+    let found = find(&repository, lookups.into()).await;
+    assert_eq!(
+        found,
+        [Some(second.clone()), None, Some(first), Some(second)],
+        "find: expected the results in the order of the look-ups 2, 3, 1 and 2"
+    );
+    assert_eq!(
+        find(&repository, Vec::new()).await,
+        [],
+        "find: expected no result without look-ups"
+    );
+}
+
+/// `find`: as many results as look-ups, however many: an import looks up as many as it commits.
+pub async fn finds_as_many_as_are_looked_up(repository: Subject) {
+    let addresses: Vec<_> = (0..1_000)
+        .map(|number| address(&format!("cus_{}", number % 3), number))
+        .collect();
+    let created = creating(addresses.clone());
+    commit_ok(&repository, created, "create 1,000 addresses").await;
+    let there = addresses.iter().map(|there| (there, true));
+    let not_there = addresses.iter().map(|there| (there, false));
+    let mut expected = Vec::new();
+    let mut lookups = Vec::new();
+    for (address, is_there) in there.chain(not_there) {
+        let customer_id = match is_there {
+            true => address.customer_id.clone(),
+            false => customer("cus_other"),
+        };
+        lookups.push(Lookup::Id(customer_id, address.id.clone()));
+        expected.push(is_there.then(|| address.clone()));
+    }
+    let found = find(&repository, lookups).await;
+    let first_difference = found
+        .iter()
+        .zip(&expected)
+        .position(|(found, expected)| found != expected);
+    assert_eq!(
+        first_difference, None,
+        "find: expected the right result of each of 2,000 look-ups; the one of this index differs"
+    );
+}
+
+/// `find`: nothing in the book of another customer, neither by id nor by content.
+pub async fn finds_nothing_in_another_customers_book(repository: Subject) {
+    let there = creating([address("cus_1", 1)]);
+    commit_ok(&repository, there, "create an address of cus_1").await;
+    let lookups = vec![
+        Lookup::Id(customer("cus_2"), address_id(1)),
+        Lookup::Content(customer("cus_2"), content()),
+    ];
+    assert_eq!(
+        find(&repository, lookups).await,
+        [None, None],
+        "find: expected nothing in the book of cus_2, where only cus_1 has an address"
+    );
+}
+
+/// `find`: by content what is equal, nulls included, and nothing that differs in case,
+/// in a blank, in a null or in the spelling of custom data.
+pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject) {
+    let full = content();
+    let bare = AddressContent {
+        description: None,
+        custom_data: None,
+        ..content()
+    };
+    let there = [(1, &full), (2, &bare)].map(|(number, content)| Address {
+        content: content.clone(),
+        ..address("cus_1", number)
+    });
+    let created = creating(there.clone());
+    commit_ok(&repository, created, "create two with different content").await;
+    let lookup = |content: &AddressContent| Lookup::Content(customer("cus_1"), content.clone());
+    assert_eq!(
+        find(&repository, vec![lookup(&full), lookup(&bare)]).await,
+        there.map(Some),
+        "find: expected by content the address with all fields and the one with nulls"
+    );
+
+    let description = |value| Some(text(value, Description::parse));
+    let data = |value| Some(custom_data(value));
+    for (content, differs) in [
+        (
+            AddressContent {
+                description: description("home"),
+                ..content()
+            },
+            "the case of the description",
+        ),
+        (
+            AddressContent {
+                description: None,
+                ..content()
+            },
+            "a description that is null",
+        ),
+        (
+            AddressContent {
+                region: text("KIGALI", Region::parse),
+                ..content()
+            },
+            "the case of the region",
+        ),
+        (
+            AddressContent {
+                city: text("Kigali X", City::parse),
+                ..content()
+            },
+            "the city",
+        ),
+        (
+            AddressContent {
+                country: text("US", Country::parse),
+                ..content()
+            },
+            "the country",
+        ),
+        (
+            AddressContent {
+                custom_data: None,
+                ..content()
+            },
+            "custom data that is null",
+        ),
+        (
+            AddressContent {
+                custom_data: data(r#"{"floor":"15th "}"#),
+                ..content()
+            },
+            "a blank in custom data",
+        ),
+        (
+            AddressContent {
+                custom_data: data(r#"{"floor":"\u00315th"}"#),
+                ..content()
+            },
+            "the spelling of custom data",
+        ),
+        (
+            AddressContent {
+                description: description("Home"),
+                ..bare.clone()
+            },
+            "a description where there is null",
+        ),
+    ] {
+        assert_eq!(
+            find(&repository, vec![lookup(&content)]).await,
+            [None],
+            "find: expected nothing by a content that differs in {differs}"
+        );
+    }
+    let moved = moved(&address("cus_1", 1), "Huye");
+    let replaced = commit([replacing(&address("cus_1", 1), "Huye")]);
+    commit_ok(&repository, replaced, "move the first").await;
+    assert_eq!(
+        find(&repository, vec![lookup(&full), lookup(&moved.content)]).await,
+        [None, Some(moved)],
+        "find: expected an address by the content that it has now, not by the one that it had"
+    );
+}
+
+/// `find`: all look-ups of one call see the same moment.
+pub async fn finds_all_at_one_moment(repository: Subject) {
+    let mut addresses = [1, 2].map(|number| address("cus_1", number));
+    let created = creating(addresses.clone());
+    commit_ok(&repository, created, "create two addresses").await;
+    let lookups = addresses.each_ref().map(lookup);
+    let mut commits = Vec::new();
+    for number in 0..60 {
+        let city = format!("City {number}");
+        commits.push(commit(
+            addresses.each_ref().map(|last| replacing(last, &city)),
+        ));
+        addresses = addresses.map(|last| moved(&last, &city));
+    }
+    let writer = write(&repository, commits);
+    loop {
+        let is_done = writer.is_done().await;
+        let found = find(&repository, lookups.to_vec()).await;
+        let cities: Vec<_> = found.iter().flatten().map(|f| &f.content.city).collect();
+        assert!(
+            matches!(cities[..], [one, other] if one == other),
+            "find: expected two addresses that always move together in one city, got {cities:?}"
+        );
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
+}

@@ -1,0 +1,210 @@
+use addressbook_domain::{
+    Address, AddressPage, Change, City, Country, Filter, Limit, Listing, Order, OrderKey, Place,
+    SearchText, Start, Timestamp,
+};
+
+use super::Subject;
+use super::calls::{commit_ok, head, page_of, write};
+use crate::fixtures::{
+    address, address_id, at, commit, creating, limit, moved, replacing, timestamp,
+};
+
+/// A page of a listing that all addresses of a test fit on, in descending order.
+fn descending() -> Listing {
+    Listing {
+        limit: limit(Limit::MAX),
+        order: Order {
+            descending: true,
+            ..Order::default()
+        },
+        ..Listing::default()
+    }
+}
+
+fn as_of(time: Timestamp) -> Listing {
+    Listing {
+        as_of: Some(time),
+        ..Listing::default()
+    }
+}
+
+/// The page that the domain makes of these addresses.
+#[track_caller]
+fn made_of(listing: &Listing, page: &AddressPage, addresses: Vec<Address>) -> AddressPage {
+    match listing.page(page.head(), addresses) {
+        Ok(page) => page,
+        Err(error) => panic!("the suite has addresses that fit on a page: {error}"),
+    }
+}
+
+/// `page_of`: what the listing makes of all addresses of the book as it stands, and its head.
+pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
+    let place = Place {
+        time: None,
+        id: address_id(250),
+    };
+    let descending = descending();
+    let rest = Listing {
+        start: Start::After(place),
+        ..descending.clone()
+    };
+    let by_time = Listing {
+        order: Order {
+            key: OrderKey::UpdatedAt,
+            descending: true,
+        },
+        ..Listing::default()
+    };
+    let filtered = |filter| Listing {
+        filter,
+        ..Listing::default()
+    };
+    let listings = [
+        descending,
+        rest,
+        by_time,
+        filtered(Filter {
+            countries: Country::parse("RW").into_iter().collect(),
+            ..Filter::default()
+        }),
+        filtered(Filter {
+            text: SearchText::parse("HUYE").ok(),
+            ..Filter::default()
+        }),
+    ];
+    for listing in &listings {
+        assert_eq!(
+            page_of(&repository, "cus_1", listing).await,
+            AddressPage::default(),
+            "page_of: expected the default page for a customer without a book, for {listing:?}"
+        );
+    }
+    let mut expected: Vec<_> = (0..300).map(|number| address("cus_1", number)).collect();
+    if let Ok(huye) = City::parse("Huye") {
+        expected[299].content.city = huye;
+    }
+    let created = creating(expected.clone());
+    commit_ok(&repository, created, "create 300 addresses").await;
+    let other = creating([address("cus_2", 1)]);
+    commit_ok(&repository, other, "create an address in another book").await;
+    let head = head(&repository, "cus_1").await;
+    for listing in &listings {
+        let page = page_of(&repository, "cus_1", listing).await;
+        assert_eq!(
+            page.head(),
+            head,
+            "page_of: expected the head of the book, for {listing:?}"
+        );
+        assert_eq!(
+            page,
+            made_of(listing, &page, expected.clone()),
+            "page_of: expected what `Listing::page` makes of all 300 addresses, for {listing:?}"
+        );
+    }
+}
+
+/// `page_of`: while addresses come and go, its head counts the addresses that it is made of, now
+/// and as of the latest time.
+pub async fn a_page_of_a_listing_is_of_one_moment(repository: Subject) {
+    let create = (0..60).map(|number| creating([address("cus_1", number)]));
+    let remove = (0..30).map(|number| commit([Change::Remove(address("cus_1", number))]));
+    let writer = write(&repository, create.chain(remove).collect());
+    loop {
+        let is_done = writer.is_done().await;
+        for listing in [descending(), as_of(Timestamp::MAX)] {
+            let page = page_of(&repository, "cus_1", &listing).await;
+            assert_eq!(
+                page.total(),
+                page.head().addresses,
+                "page_of: expected head and addresses of one moment, so that the head counts the \
+                 addresses (left), for {listing:?}"
+            );
+        }
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
+}
+
+const TIMES: [&str; 3] = [
+    "2025-01-01T00:00:00.000Z",
+    "2025-02-01T00:00:00.001Z",
+    "2025-03-01T00:00:00.999Z",
+];
+
+/// Expects the book of `cus_1` to have stood so at that time.
+async fn expect_as_of(repository: &Subject, time: Timestamp, expected: Vec<Address>) {
+    let listing = as_of(time);
+    let page = page_of(repository, "cus_1", &listing).await;
+    assert_eq!(
+        page.head(),
+        head(repository, "cus_1").await,
+        "page_of: expected the head of the book as it is now, also as of {time}"
+    );
+    assert_eq!(
+        page,
+        made_of(&listing, &page, expected),
+        "page_of: expected of each address its latest revision as of {time}, if that is not a \
+         removal"
+    );
+}
+
+/// `page_of`: as the book stood at any moment: exactly the addresses whose latest revision up
+/// to then is not a removal, each as that revision has it.
+pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
+    let created = address("cus_1", 1);
+    let updated = moved(&created, "Huye");
+    let stays = address("cus_1", 2);
+    for commit in [
+        at(TIMES[0], [Change::Create(created.clone())]),
+        at(TIMES[0], [Change::Create(address("cus_2", 3))]),
+        at(TIMES[1], [replacing(&created, "Huye")]),
+        at(TIMES[1], [Change::Create(stays.clone())]),
+        at(TIMES[2], [Change::Remove(updated.clone())]),
+    ] {
+        commit_ok(&repository, commit, "one of a history").await;
+    }
+    let [first, second, third] = TIMES.map(timestamp);
+    let before = |time: Timestamp| time.minus(std::time::Duration::from_millis(1));
+    for (time, expected) in [
+        (before(first), vec![]),
+        (first, vec![created.clone()]),
+        (before(second), vec![created]),
+        (second, vec![updated.clone(), stays.clone()]),
+        (before(third), vec![updated, stays.clone()]),
+        (third, vec![stays.clone()]),
+        (Timestamp::MAX, vec![stays]),
+    ] {
+        expect_as_of(&repository, time, expected).await;
+    }
+}
+
+/// `page_of`: of the revisions up to a time, the one with the greatest number is the latest, not
+/// the one with the latest time: the clock may have been set back.
+pub async fn the_latest_revision_is_the_one_with_the_greatest_number(repository: Subject) {
+    let [moves, leaves] = [1, 2].map(|number| address("cus_1", number));
+    let both = [moves.clone(), leaves.clone()].map(Change::Create);
+    commit_ok(&repository, at(TIMES[2], both), "create two addresses").await;
+    let changes = [replacing(&moves, "Huye"), Change::Remove(leaves.clone())];
+    let earlier = at(TIMES[0], changes);
+    commit_ok(
+        &repository,
+        earlier,
+        "move one and remove the other, earlier",
+    )
+    .await;
+    let again = at(TIMES[1], [replacing(&moved(&moves, "Huye"), "Musanze")]);
+    commit_ok(&repository, again, "move it again, between the two").await;
+    let second = moved(&moves, "Huye");
+    let third = moved(&second, "Musanze");
+    let [first_time, second_time, third_time] = TIMES.map(timestamp);
+    for (time, expected) in [
+        (first_time, second),
+        (second_time, third.clone()),
+        (third_time, third.clone()),
+        (Timestamp::MAX, third),
+    ] {
+        expect_as_of(&repository, time, vec![expected]).await;
+    }
+}

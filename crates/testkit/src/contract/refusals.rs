@@ -1,0 +1,266 @@
+use addressbook_domain::{Address, Change, Commit};
+
+use super::Subject;
+use super::calls::{Refusal, commit_ok, commit_refused, find_one, head, see};
+use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+
+fn removing(address: &Address) -> Commit {
+    commit([Change::Remove(address.clone())])
+}
+
+/// A commit to books that may hold so many addresses.
+fn limited(max_addresses: u32, changes: Vec<Change>) -> Commit {
+    Commit {
+        max_addresses,
+        ..commit(changes)
+    }
+}
+
+fn create(number: u32) -> Change {
+    Change::Create(address("cus_1", number))
+}
+
+/// `commit`: an address to create must not exist.
+pub async fn refuses_to_create_what_exists(repository: Subject) {
+    let there = address("cus_1", 1);
+    commit_ok(&repository, creating([there.clone()]), "create one").await;
+    let other = creating([moved(&there, "Huye")]);
+    let conflict = Refusal::Conflict(0);
+    commit_refused(&repository, other, conflict, "create what exists").await;
+    assert_eq!(
+        find_one(&repository, &there).await.as_ref(),
+        Some(&there),
+        "find: expected the address as it was created first"
+    );
+}
+
+/// `commit`: an address to replace must exist at the expected revision.
+pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository: Subject) {
+    let first = address("cus_1", 1);
+    let second = moved(&first, "Huye");
+    let conflict = Refusal::Conflict(0);
+    let to_huye = moving(&first, "Huye");
+    let what = "replace an address that does not exist";
+    commit_refused(&repository, to_huye.clone(), conflict, what).await;
+    commit_ok(&repository, creating([first.clone()]), "create it").await;
+    let what = "replace a later revision than there is";
+    commit_refused(&repository, moving(&second, "Musanze"), conflict, what).await;
+    let other = moving(&address("cus_2", 1), "Huye");
+    let what = "replace an address of that id in another book";
+    commit_refused(&repository, other, conflict, what).await;
+    commit_ok(&repository, to_huye, "replace the revision that there is").await;
+    let what = "replace an earlier revision than there is";
+    commit_refused(&repository, moving(&first, "Musanze"), conflict, what).await;
+    assert_eq!(
+        find_one(&repository, &first).await.as_ref(),
+        Some(&second),
+        "find: expected the address as the one commit left it that was not refused"
+    );
+    commit_ok(&repository, removing(&second), "remove it").await;
+    let removed = moved(&second, "Kigali");
+    for (revision, name) in [(&second, "last"), (&removed, "removed")] {
+        let what = format!("replace the {name} revision of an address that was removed");
+        commit_refused(&repository, moving(revision, "Musanze"), conflict, &what).await;
+    }
+}
+
+/// `commit`: an address to remove must exist at the expected revision.
+pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: Subject) {
+    let first = address("cus_1", 1);
+    let second = moved(&first, "Huye");
+    let conflict = Refusal::Conflict(0);
+    let what = "remove an address that does not exist";
+    commit_refused(&repository, removing(&first), conflict, what).await;
+    let two = creating([first.clone(), address("cus_1", 2)]);
+    commit_ok(&repository, two, "create it and another").await;
+    let what = "remove a later revision than there is";
+    commit_refused(&repository, removing(&second), conflict, what).await;
+    commit_ok(&repository, moving(&first, "Huye"), "replace it").await;
+    let what = "remove an earlier revision than there is";
+    commit_refused(&repository, removing(&first), conflict, what).await;
+    commit_ok(&repository, removing(&second), "remove it as it is").await;
+    assert_eq!(
+        find_one(&repository, &first).await,
+        None,
+        "find: expected nothing after the removal"
+    );
+    let what = "remove it once more";
+    commit_refused(&repository, removing(&second), conflict, what).await;
+    assert_eq!(
+        head(&repository, "cus_1").await.addresses,
+        1,
+        "head: expected the other address to be left"
+    );
+}
+
+/// `commit`: a book holds no more addresses than the commit allows; the first creation
+/// that is too many is named, and room that is made can be used again.
+pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
+    let first = limited(2, vec![create(1)]);
+    commit_ok(&repository, first, "create the first of two that may be").await;
+    let in_other_book = Change::Create(address("cus_2", 1));
+    let too_many = limited(2, vec![in_other_book, create(2), create(3), create(4)]);
+    let what = "create one in another book and three in a book with room for one";
+    commit_refused(&repository, too_many, Refusal::BookFull(2), what).await;
+    let second = limited(2, vec![create(2)]);
+    commit_ok(&repository, second, "create the second of two that may be").await;
+    let third = limited(1, vec![create(3)]);
+    let what = "create one in a book that holds more than may be";
+    commit_refused(&repository, third, Refusal::BookFull(0), what).await;
+    for (allowed, changes, what) in [
+        (
+            1,
+            vec![replacing(&address("cus_1", 1), "Huye")],
+            "replace one in a book that holds more than may be",
+        ),
+        (
+            1,
+            vec![Change::Remove(address("cus_1", 2))],
+            "remove one from a book that holds more than may be",
+        ),
+        (2, vec![create(3)], "use the room that was made"),
+        (
+            2,
+            vec![Change::Remove(address("cus_1", 3)), create(4)],
+            "make room and use it in one commit",
+        ),
+    ] {
+        commit_ok(&repository, limited(allowed, changes), what).await;
+    }
+    let what = "use room before it is made";
+    let too_early = limited(2, vec![create(5), Change::Remove(address("cus_1", 4))]);
+    commit_refused(&repository, too_early, Refusal::BookFull(0), what).await;
+    assert_eq!(
+        head(&repository, "cus_1").await.addresses,
+        2,
+        "head: expected as many addresses as may be"
+    );
+}
+
+/// `commit`: of several changes that do not fit, the first decides which refusal it is.
+pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
+    let two = creating([address("cus_1", 1), address("cus_2", 1)]);
+    commit_ok(&repository, two, "create one address in each of two books").await;
+    let exists = Change::Create(address("cus_2", 1));
+    let too_many = || create(2);
+    let fits = || replacing(&address("cus_1", 1), "Huye");
+    for (changes, expected, what) in [
+        (
+            vec![fits(), too_many(), exists.clone()],
+            Refusal::BookFull(1),
+            "one that fits, one too many, one that exists",
+        ),
+        (
+            vec![exists.clone(), too_many(), fits()],
+            Refusal::Conflict(0),
+            "one that exists, one too many, one that fits",
+        ),
+        (
+            vec![fits(), fits(), exists],
+            Refusal::Conflict(1),
+            "one revision replaced twice, one that exists",
+        ),
+    ] {
+        commit_refused(&repository, limited(1, changes), expected, what).await;
+    }
+    // The same among many creations, which an adapter may make in another way than few.
+    for (too_many, exists, expected) in [
+        (40, 70, Refusal::BookFull(40)),
+        (70, 40, Refusal::Conflict(40)),
+    ] {
+        let mut changes: Vec<_> = (0..100)
+            .map(|number| Change::Create(address(&format!("cus_new_{number}"), 1)))
+            .collect();
+        changes[too_many] = create(2);
+        changes[exists] = Change::Create(address("cus_2", 1));
+        let what = format!("100 creations: {too_many} is one too many, {exists} exists");
+        commit_refused(&repository, limited(1, changes), expected, &what).await;
+    }
+}
+
+/// `commit`: to create what exists is a conflict in a full book, too: that is how a repeated import
+/// notices it.
+pub async fn a_conflict_goes_before_a_full_book(repository: Subject) {
+    let there = limited(1, vec![create(1)]);
+    commit_ok(&repository, there, "create the only one that may be").await;
+    let again = limited(1, vec![create(1)]);
+    let what = "create what exists in a full book";
+    commit_refused(&repository, again, Refusal::Conflict(0), what).await;
+}
+
+const TIME: &str = "2025-06-01T00:00:00.000Z";
+
+/// `commit`: a key that is taken refuses a commit only when all of its changes fit.
+pub async fn a_taken_key_is_refused_last(repository: Subject) {
+    let with_key = |commit| keyed(commit, "key", TIME, TIME);
+    let first = with_key(creating([address("cus_1", 1)]));
+    commit_ok(&repository, first, "create one with a key").await;
+    for (commit, expected, what) in [
+        (
+            limited(9, vec![create(2), create(1)]),
+            Refusal::Conflict(1),
+            "create what exists, with a key that is taken",
+        ),
+        (
+            limited(1, vec![create(2)]),
+            Refusal::BookFull(0),
+            "create one too many, with a key that is taken",
+        ),
+        (
+            limited(9, vec![create(2)]),
+            Refusal::KeyTaken,
+            "create one that fits, with a key that is taken",
+        ),
+    ] {
+        commit_refused(&repository, with_key(commit), expected, what).await;
+    }
+}
+
+/// `commit`: one that is refused, for whichever reason, leaves everything as it was.
+pub async fn a_refused_commit_changes_nothing(repository: Subject) {
+    let there = address("cus_1", 1);
+    let first = keyed(creating([there.clone()]), "taken", TIME, TIME);
+    commit_ok(&repository, first, "create one with a key").await;
+    let before = see(&repository, "cus_1", "new").await;
+    let others_before = see(&repository, "cus_2", "new").await;
+    let changes = |last| {
+        vec![
+            create(2),
+            Change::Create(address("cus_2", 1)),
+            replacing(&there, "Huye"),
+            Change::Remove(moved(&there, "Huye")),
+            create(3),
+            last,
+        ]
+    };
+    for (commit, key, expected, what) in [
+        (
+            limited(9, changes(create(2))),
+            "new",
+            Refusal::Conflict(5),
+            "five changes that fit, and the creation of what exists",
+        ),
+        (
+            limited(2, changes(create(4))),
+            "new",
+            Refusal::BookFull(5),
+            "five changes that fit, and one address too many",
+        ),
+        (
+            limited(9, changes(create(4))),
+            "taken",
+            Refusal::KeyTaken,
+            "six changes that fit, with a key that is taken",
+        ),
+    ] {
+        let refused = keyed(commit, key, TIME, TIME);
+        commit_refused(&repository, refused, expected, what).await;
+        for (customer_id, before) in [("cus_1", &before), ("cus_2", &others_before)] {
+            assert_eq!(
+                &see(&repository, customer_id, "new").await,
+                before,
+                "expected everything of {customer_id} as before the refused commit: {what}"
+            );
+        }
+    }
+}

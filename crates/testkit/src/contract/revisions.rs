@@ -1,0 +1,257 @@
+use addressbook_domain::{
+    Address, AddressId, AddressRevision, Change, ChangeKind, CustomerId, Revision, RevisionRange,
+};
+
+use super::Subject;
+use super::calls::{
+    Refusal, commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, write,
+};
+use super::steps::Steps;
+use crate::fixtures::{
+    address, address_id, at, commit, creating, customer, moved, replacing, timestamp,
+};
+
+/// All revisions of an address, newest first.
+async fn revisions(repository: &Subject, address: &Address) -> Vec<AddressRevision> {
+    revisions_of(repository, &address.customer_id, &address.id).await
+}
+
+async fn range_of(
+    repository: &Subject,
+    customer_id: &CustomerId,
+    id: &AddressId,
+    range: RevisionRange,
+) -> Vec<AddressRevision> {
+    expect_ok(
+        repository.revisions(customer_id, id, range).await,
+        format_args!("revisions of {id} in {range:?}"),
+    )
+}
+
+fn numbers(revisions: &[AddressRevision]) -> Vec<u32> {
+    let number = |revision: &AddressRevision| revision.address.revision.get();
+    revisions.iter().map(number).collect()
+}
+
+fn revision(address: Address, change: ChangeKind, changed_at: &str) -> AddressRevision {
+    AddressRevision {
+        address,
+        change,
+        changed_at: timestamp(changed_at),
+    }
+}
+
+const TIMES: [&str; 3] = [
+    "2025-01-01T00:00:00.000Z",
+    "2025-02-01T00:00:00.001Z",
+    "2025-03-01T00:00:00.999Z",
+];
+
+/// Creates an address, moves it to Huye and removes it. Returns the three revisions, newest first.
+async fn live_and_die(repository: &Subject, number: u32) -> Vec<AddressRevision> {
+    let first = address("cus_1", number);
+    let second = moved(&first, "Huye");
+    let removed = Address {
+        revision: second.revision.next(),
+        ..second.clone()
+    };
+    for (commit, what) in [
+        (at(TIMES[0], [Change::Create(first.clone())]), "create one"),
+        (at(TIMES[1], [replacing(&first, "Huye")]), "move it"),
+        (at(TIMES[2], [Change::Remove(second.clone())]), "remove it"),
+    ] {
+        commit_ok(repository, commit, what).await;
+    }
+    vec![
+        revision(removed, ChangeKind::Removed, TIMES[2]),
+        revision(second, ChangeKind::Updated, TIMES[1]),
+        revision(first, ChangeKind::Created, TIMES[0]),
+    ]
+}
+
+/// `commit`: writes a revision of each change, with the whole content, what happened and
+/// when; a refused one writes none.
+pub async fn every_change_writes_a_revision(repository: Subject) {
+    let (one, other) = (address("cus_1", 1), address("cus_2", 1));
+    let changes = [
+        Change::Create(one.clone()),
+        replacing(&one, "Huye"),
+        Change::Create(other.clone()),
+    ];
+    let both = at(TIMES[1], changes);
+    let what = "create and move one, create one in another book";
+    commit_ok(&repository, both.clone(), what).await;
+    commit_refused(&repository, both, Refusal::Conflict(0), "the same again").await;
+    let of_one = [
+        revision(moved(&one, "Huye"), ChangeKind::Updated, TIMES[1]),
+        revision(one.clone(), ChangeKind::Created, TIMES[1]),
+    ];
+    assert_eq!(
+        revisions(&repository, &one).await,
+        of_one,
+        "revisions: expected one of each change, with the whole address, what happened and when"
+    );
+    assert_eq!(
+        revisions(&repository, &other).await,
+        [revision(other, ChangeKind::Created, TIMES[1])],
+        "revisions: expected one of the only change of the other address"
+    );
+}
+
+/// `revisions`: by descending number, those before a number, no more than the limit.
+pub async fn revisions_come_newest_first_in_ranges_of_any_size(repository: Subject) {
+    let mut latest = address("cus_1", 1);
+    let created = creating([latest.clone()]);
+    commit_ok(&repository, created, "create an address").await;
+    for number in 2..=7 {
+        let city = format!("City {number}");
+        // The clock is set back each time.
+        let time = format!("2024-01-{:02}T00:00:00.000Z", 9 - number);
+        let changed = at(&time, [replacing(&latest, &city)]);
+        commit_ok(&repository, changed, "move it").await;
+        latest = moved(&latest, &city);
+    }
+    let all = revisions(&repository, &latest).await;
+    assert_eq!(
+        numbers(&all),
+        [7, 6, 5, 4, 3, 2, 1],
+        "revisions: expected all, by descending number, also when the clock was set back"
+    );
+    for limit in 1..=8 {
+        let mut steps = Steps::new("revisions", limit as usize, all.len());
+        while steps.go_on() {
+            let last: Option<&AddressRevision> = steps.seen.last();
+            let before = last.map(|last| last.address.revision);
+            let range = RevisionRange { before, limit };
+            let (customer_id, id) = (&latest.customer_id, &latest.id);
+            steps.take(range_of(&repository, customer_id, id, range).await);
+        }
+        assert_eq!(
+            steps.seen, all,
+            "revisions in steps of {limit}: expected each once, newest first"
+        );
+    }
+}
+
+/// `revisions`: as many as are asked for.
+pub async fn gives_as_many_revisions_as_are_asked_for(repository: Subject) {
+    let mut latest = address("cus_1", 1);
+    let mut changes = vec![Change::Create(latest.clone())];
+    for number in 2..=300 {
+        let city = format!("City {number}");
+        changes.push(replacing(&latest, &city));
+        latest = moved(&latest, &city);
+    }
+    commit_ok(
+        &repository,
+        commit(changes),
+        "create one and move it 299 times",
+    )
+    .await;
+    for (before, limit, expected) in [
+        (None, 250, 51..=300),
+        (None, u32::MAX, 1..=300),
+        (Revision::new(280), 200, 80..=279),
+    ] {
+        let range = RevisionRange { before, limit };
+        let found = range_of(&repository, &latest.customer_id, &latest.id, range).await;
+        assert_eq!(
+            numbers(&found),
+            expected.rev().collect::<Vec<_>>(),
+            "revisions: expected as many as the limit {limit} allows before {before:?}"
+        );
+    }
+}
+
+/// `revisions`: those of a removed address too, its removal among them.
+pub async fn revisions_outlive_the_address(repository: Subject) {
+    let expected = live_and_die(&repository, 1).await;
+    assert_eq!(
+        find_one(&repository, &address("cus_1", 1)).await,
+        None,
+        "find: expected nothing after the removal"
+    );
+    assert_eq!(
+        revisions(&repository, &address("cus_1", 1)).await,
+        expected,
+        "revisions: expected those of the removed address, its removal among them"
+    );
+}
+
+/// `revisions`: while an address changes, all revisions of one call are of one moment.
+pub async fn revisions_are_of_one_moment(repository: Subject) {
+    let mut latest = address("cus_1", 1);
+    let (customer_id, id) = (latest.customer_id.clone(), latest.id.clone());
+    let created = creating([latest.clone()]);
+    commit_ok(&repository, created, "create an address").await;
+    let mut commits = Vec::new();
+    for number in 0..60 {
+        let city = format!("City {number}");
+        commits.push(commit([replacing(&latest, &city)]));
+        latest = moved(&latest, &city);
+    }
+    let writer = write(&repository, commits);
+    loop {
+        let is_done = writer.is_done().await;
+        let found = numbers(&revisions_of(&repository, &customer_id, &id).await);
+        let newest = found.first().copied().unwrap_or_default();
+        assert_eq!(
+            found,
+            (1..=newest).rev().collect::<Vec<_>>(),
+            "revisions: expected all numbers from the newest down to 1, once each"
+        );
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
+}
+
+/// `revisions`: nothing by the id of another customer's address, or of an address that never was.
+pub async fn gives_no_revisions_by_the_id_of_another_customers_address(repository: Subject) {
+    live_and_die(&repository, 1).await;
+    let other = creating([address("cus_2", 2)]);
+    commit_ok(&repository, other, "create one in another book").await;
+    for (customer_id, number, whose) in [
+        ("cus_2", 1, "the id is of another customer's address"),
+        ("cus_3", 1, "the customer has no book"),
+        ("cus_1", 2, "the id is of another customer's address"),
+        ("cus_1", 3, "there never was such an address"),
+    ] {
+        let id = address_id(number);
+        assert_eq!(
+            revisions_of(&repository, &customer(customer_id), &id).await,
+            [],
+            "revisions: expected none of {id} of {customer_id}, as {whose}"
+        );
+    }
+}
+
+/// `commit`: an address that is created again continues its revisions where they ended,
+/// whatever revision the change says.
+pub async fn an_address_that_is_created_again_continues_its_revisions(repository: Subject) {
+    for (number, said) in [(1, 1), (2, 4), (3, 9)] {
+        let mut expected = live_and_die(&repository, number).await;
+        let time = "2025-04-01T00:00:00.000Z";
+        let with_revision = |revision: u32| Address {
+            revision: (1..revision).fold(Revision::FIRST, |last, _| last.next()),
+            ..address("cus_1", number)
+        };
+        let created = at(time, [Change::Create(with_revision(said))]);
+        commit_ok(&repository, created, "create a removed address again").await;
+        let again = with_revision(4);
+        assert_eq!(
+            find_one(&repository, &again).await.as_ref(),
+            Some(&again),
+            "find: expected revision 4 after the removal at 3, though the change said {said}"
+        );
+        expected.insert(0, revision(again.clone(), ChangeKind::Created, time));
+        assert_eq!(
+            revisions(&repository, &again).await,
+            expected,
+            "revisions: expected those from before the removal, and the new creation"
+        );
+        let moved = commit([replacing(&again, "Musanze")]);
+        commit_ok(&repository, moved, "replace revision 4").await;
+    }
+}

@@ -1,0 +1,166 @@
+use addressbook_domain::{Address, Scan};
+
+use super::Subject;
+use super::calls::{ALL, commit_ok, scan, write};
+use super::steps::Steps;
+use crate::fixtures::{address, address_id, commit, creating, customer, moved, replacing};
+
+fn keys(addresses: &[Address]) -> Vec<(String, String)> {
+    let key = |address: &Address| (address.customer_id.to_string(), address.id.to_string());
+    addresses.iter().map(key).collect()
+}
+
+/// Customers whose ids languages order otherwise than bytes do, by bytes.
+const CUSTOMERS: [&str; 7] = ["-x", "B", "Z_1", "_x", "a", "b", "cus_1"];
+
+/// Gives each of them three addresses, and returns these by bytes.
+async fn fill(repository: &Subject) -> Vec<Address> {
+    let of = |customer_id| [1, 2, 3].map(|number| address(customer_id, number));
+    let addresses: Vec<_> = CUSTOMERS.into_iter().flat_map(of).collect();
+    let backwards = creating(addresses.iter().rev().cloned());
+    commit_ok(repository, backwards, "create them in the opposite order").await;
+    addresses
+}
+
+/// `scan`: by ascending customer id and address id, compared by bytes.
+pub async fn scans_in_byte_order(repository: Subject) {
+    let expected = fill(&repository).await;
+    assert_eq!(
+        scan(&repository, ALL).await,
+        expected,
+        "scan: expected all addresses by ascending customer id and address id, compared by bytes"
+    );
+}
+
+/// `scan`: fewer than the limit only at the end, each address once, at any limit.
+pub async fn scans_in_steps_of_any_size(repository: Subject) {
+    let expected = fill(&repository).await;
+    for limit in 1..=expected.len() as u32 + 1 {
+        let mut steps = Steps::new("scan", limit as usize, expected.len());
+        while steps.go_on() {
+            let last: Option<&Address> = steps.seen.last();
+            let after = last.map(|last| (last.customer_id.clone(), last.id.clone()));
+            let step = Scan {
+                after,
+                limit,
+                ..ALL
+            };
+            steps.take(scan(&repository, step).await);
+        }
+        assert_eq!(
+            keys(&steps.seen),
+            keys(&expected),
+            "scan in steps of {limit}: expected each address once, in order"
+        );
+    }
+    // Between two addresses, and between two customers.
+    for (after, rest) in [
+        ((customer("Z_1"), address_id(0)), 6),
+        ((customer("Z_1"), address_id(9)), 9),
+        ((customer("Z_2"), address_id(1)), 9),
+        ((customer("z"), address_id(1)), 21),
+    ] {
+        let step = Scan {
+            after: Some(after.clone()),
+            ..ALL
+        };
+        assert_eq!(
+            keys(&scan(&repository, step).await),
+            keys(&expected[rest..]),
+            "scan: expected what follows {after:?}, where there is no address"
+        );
+    }
+}
+
+/// `scan`: as many as are asked for: an export asks for 1,000 at a time.
+pub async fn scans_as_many_as_are_asked_for(repository: Subject) {
+    let mut expected = Vec::new();
+    for customer_id in ["cus_1", "cus_2"] {
+        expected.extend((0..1_250).map(|number| address(customer_id, number)));
+    }
+    let created = creating(expected.clone());
+    commit_ok(&repository, created, "create 2,500 addresses").await;
+    for (limit, customer_id, count) in [
+        (1_000, None, 1_000),
+        (2_499, None, 2_499),
+        (u32::MAX, None, 2_500),
+        (1_000, Some("cus_1"), 1_000),
+        (u32::MAX, Some("cus_1"), 1_250),
+    ] {
+        let step = Scan {
+            customer_id: customer_id.map(customer),
+            after: None,
+            limit,
+        };
+        let found = scan(&repository, step).await;
+        assert_eq!(
+            found.len(),
+            count,
+            "scan: expected as many addresses as the limit {limit} allows, of {customer_id:?}"
+        );
+        assert!(
+            found == expected[..count],
+            "scan: expected the first {count} addresses of {customer_id:?}, in order"
+        );
+    }
+}
+
+/// `scan`: of one customer, no addresses of others, also after a given one.
+pub async fn scans_one_customer_alone(repository: Subject) {
+    fill(&repository).await;
+    let all = [1, 2, 3].map(|number| address("a", number));
+    for (customer_id, after, expected) in [
+        ("a", None, &all[..]),
+        ("a", Some(("a", 1)), &all[1..]),
+        ("a", Some(("a", 3)), &[]),
+        // After an address of another customer.
+        ("a", Some(("B", 2)), &all[..]),
+        ("a", Some(("b", 1)), &[]),
+        ("unknown", None, &[]),
+    ] {
+        let step = Scan {
+            customer_id: Some(customer(customer_id)),
+            after: after.map(|(customer_id, number)| (customer(customer_id), address_id(number))),
+            limit: 10,
+        };
+        assert_eq!(
+            scan(&repository, step).await,
+            expected,
+            "scan: expected addresses of {customer_id} alone, after {after:?}"
+        );
+    }
+}
+
+/// `scan`: all addresses of one call are of the same moment, across books.
+pub async fn scans_at_one_moment(repository: Subject) {
+    let mut addresses = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1));
+    let created = creating(addresses.clone());
+    commit_ok(
+        &repository,
+        created,
+        "create an address in each of two books",
+    )
+    .await;
+    let mut commits = Vec::new();
+    for number in 0..60 {
+        let city = format!("City {number}");
+        commits.push(commit(
+            addresses.each_ref().map(|last| replacing(last, &city)),
+        ));
+        addresses = addresses.map(|last| moved(&last, &city));
+    }
+    let writer = write(&repository, commits);
+    loop {
+        let is_done = writer.is_done().await;
+        let found = scan(&repository, ALL).await;
+        let cities: Vec<_> = found.iter().map(|found| &found.content.city).collect();
+        assert!(
+            matches!(cities[..], [one, other] if one == other),
+            "scan: expected two addresses that always move together in one city, got {cities:?}"
+        );
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
+}
