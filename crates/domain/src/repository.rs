@@ -110,7 +110,9 @@ pub trait AddressRepository: Send + Sync {
     /// The changes may be of several customers, up to [`Commit::MAX_CHANGES`] of them. A commit
     /// without changes does nothing.
     ///
-    /// * MUST do nothing without changes (`a_commit_without_changes_does_nothing`).
+    /// * MUST make as many changes as a commit may hold, of several customers
+    ///   (`commits_as_many_changes_as_an_import_brings`), and nothing without any
+    ///   (`a_commit_without_changes_does_nothing`).
     /// * Changes MUST be made in their order: each sees the effect of those before it
     ///   (`changes_see_the_effect_of_those_before_them`).
     /// * MUST refuse with [`RepositoryError::Conflict`] when an address to create exists already

@@ -161,6 +161,7 @@ macro_rules! address_repository_contract {
             scans_as_many_as_are_asked_for,
             scans_one_customer_alone,
             scans_at_one_moment,
+            commits_as_many_changes_as_an_import_brings,
             a_commit_without_changes_does_nothing,
             changes_see_the_effect_of_those_before_them,
             accepts_the_same_address_id_in_two_books,

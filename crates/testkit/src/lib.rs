@@ -2,8 +2,8 @@
 //! [API keys](InMemoryApiKeys), [fixtures], a [frozen clock](FrozenClock) and
 //! [foreseeable ids](SequenceIds), the use cases [on them](service), a throwaway PostgreSQL, SQL in SQLite's files and arbitrary
 //! addresses (modules `postgres`, `sqlite` and `strategies`, by the features `postgres`, `sqlite`
-//! and `proptest`), and the [contract suites](contract) that every repository has to pass,
-//! whoever writes it.
+//! and `proptest`), and the [contract suites](contract) that every repository has to
+//! pass.
 
 #![expect(
     clippy::expect_used,

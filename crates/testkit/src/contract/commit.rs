@@ -1,13 +1,40 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Address, Change, Listing};
+use addressbook_domain::{Address, Change, Commit, Listing};
 
 use super::Subject;
 use super::calls::{
-    ALL, Refusal, commit_ok, commit_refused, find_one, finished, head, list, page_of, record,
-    revisions, scan, see,
+    ALL, Refusal, commit_ok, commit_refused, find, find_one, finished, head, list, lookup, page_of,
+    record, revisions, scan, see,
 };
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+
+/// `commit`: as many changes as a commit may hold, of several customers.
+pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
+    let customers = ["cus_1", "cus_2", "cus_3"];
+    let of_number = |number: u32| address(customers[number as usize % 3], number);
+    let created = creating((0..Commit::MAX_CHANGES).map(of_number));
+    let what = format!(
+        "create {} addresses of three customers",
+        created.changes.len()
+    );
+    commit_ok(&repository, created, &what).await;
+    let mut held = 0;
+    for customer_id in customers {
+        held += head(&repository, customer_id).await.addresses;
+    }
+    assert_eq!(
+        held,
+        u64::from(Commit::MAX_CHANGES),
+        "head: expected the books to hold all that one commit created"
+    );
+    let some = [0, 1, 2, 49_999, 99_999].map(of_number);
+    assert_eq!(
+        find(&repository, some.iter().map(lookup).collect()).await,
+        some.map(Some),
+        "find: expected the first and the last of what one commit created, and some between"
+    );
+}
 
 /// `commit`: without changes, nothing happens, also when it brings a key.
 pub async fn a_commit_without_changes_does_nothing(repository: Subject) {

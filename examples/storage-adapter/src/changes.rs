@@ -1,0 +1,159 @@
+use addressbook_domain::{
+    Change, ChangeKind, Commit, Erased, IdempotencyRecord, RepositoryError, Revision, Timestamp,
+};
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::error::Failed;
+use crate::rows::{AddressRow, RecordRow, RevisionRow, address_row, damaged};
+use crate::tables::{ADDRESSES, BOOKS, LAST_COMMIT, RECORDS, RECORDS_BY_AGE, REVISIONS, end_of};
+
+/// The tables that a transaction writes.
+pub(crate) struct Tables<'t> {
+    addresses: Table<'t, (&'static str, &'static str), AddressRow<'static>>,
+    revisions: Table<'t, (&'static str, &'static str, u32), RevisionRow<'static>>,
+    books: Table<'t, &'static str, (u64, u64)>,
+    records: Table<'t, (&'static str, &'static str), RecordRow<'static>>,
+    records_by_age: Table<'t, (i64, &'static str, &'static str), ()>,
+    last_commit: Table<'t, (), u64>,
+}
+
+impl<'t> Tables<'t> {
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, Failed> {
+        Ok(Self {
+            addresses: transaction.open_table(ADDRESSES)?,
+            revisions: transaction.open_table(REVISIONS)?,
+            books: transaction.open_table(BOOKS)?,
+            records: transaction.open_table(RECORDS)?,
+            records_by_age: transaction.open_table(RECORDS_BY_AGE)?,
+            last_commit: transaction.open_table(LAST_COMMIT)?,
+        })
+    }
+
+    pub(crate) fn commit(&mut self, commit: &Commit) -> Result<(), Failed> {
+        let last = self.last_commit.get(())?.map_or(0, |last| last.value());
+        let number = last + 1;
+        for index in 0..commit.changes.len() {
+            self.make(commit, index, number)?; // the next change sees its effect
+        }
+        if let Some((record, expired_before)) = commit.record() {
+            self.store(&record, expired_before)?;
+        }
+        self.last_commit.insert((), number)?;
+        Ok(())
+    }
+
+    /// Makes one change of a commit, if it fits what is stored.
+    fn make(&mut self, commit: &Commit, index: usize, number: u64) -> Result<(), Failed> {
+        let change = &commit.changes[index];
+        let address = change.address();
+        let (customer_id, id) = (address.customer_id.as_str(), address.id.as_str());
+        let (kind, expected) = match change {
+            Change::Create(_) => (ChangeKind::Created, None),
+            Change::Replace { expected, .. } => (ChangeKind::Updated, Some(expected.get())),
+            Change::Remove(address) => (ChangeKind::Removed, Some(address.revision.get())),
+        };
+        let current = self.addresses.get((customer_id, id))?;
+        if current.map(|row| row.value().0) != expected {
+            return Err(RepositoryError::Conflict { index }.into());
+        }
+        let (held, _) = self.books.get(customer_id)?.map_or((0, 0), |b| b.value());
+        if kind == ChangeKind::Created && held >= commit.max_addresses.into() {
+            return Err(RepositoryError::BookFull { index }.into());
+        }
+
+        let revision = self.last_revision(customer_id, id)?;
+        let revision = revision.map_or(Revision::FIRST, Revision::next);
+        let row = address_row(address, revision);
+        let held = match kind {
+            ChangeKind::Created => Some(held + 1),
+            ChangeKind::Updated => Some(held),
+            ChangeKind::Removed => held.checked_sub(1),
+        };
+        let held = held.ok_or_else(|| damaged("address book", "", "addresses"))?;
+        match kind {
+            ChangeKind::Removed => drop(self.addresses.remove((customer_id, id))?),
+            _ => drop(self.addresses.insert((customer_id, id), row)?),
+        }
+        let revision_row = (kind.as_str(), commit.at.unix_ms(), row);
+        let revision_key = (customer_id, id, revision.get());
+        self.revisions.insert(revision_key, revision_row)?;
+        self.books.insert(customer_id, (held, number))?;
+        Ok(())
+    }
+
+    /// The number of the last revision of an address, which may be its removal.
+    fn last_revision(&self, customer_id: &str, id: &str) -> Result<Option<Revision>, Failed> {
+        let all = (customer_id, id, 0)..=(customer_id, id, u32::MAX);
+        let last = self.revisions.range(all)?.next_back().transpose()?;
+        Ok(last.and_then(|(key, _)| Revision::new(key.value().2)))
+    }
+
+    /// Stores a record, unless there is one of the same key that has not expired.
+    fn store(
+        &mut self,
+        record: &IdempotencyRecord,
+        expired_before: Timestamp,
+    ) -> Result<(), Failed> {
+        let (customer_id, key) = (record.customer_id.as_str(), record.key.as_str());
+        let known = self.records.get((customer_id, key))?;
+        if let Some(known_at) = known.map(|row| row.value().2) {
+            if known_at >= expired_before.unix_ms() {
+                return Err(RepositoryError::KeyTaken.into());
+            }
+            self.records_by_age.remove((known_at, customer_id, key))?;
+        }
+        let created_at = record.created_at.unix_ms();
+        let row = (
+            &record.fingerprint.0,
+            record.address_id.as_str(),
+            created_at,
+        );
+        self.records.insert((customer_id, key), row)?;
+        self.records_by_age
+            .insert((created_at, customer_id, key), ())?;
+        Ok(())
+    }
+
+    pub(crate) fn prune(&mut self, before: Timestamp, limit: u32) -> Result<u64, Failed> {
+        let older = ..(before.unix_ms(), "", "");
+        let mut pruned = 0;
+        let oldest = self.records_by_age.extract_from_if(older, |_, ()| true)?;
+        for record in oldest.take(limit as usize) {
+            let (age_key, _) = record?;
+            let (_, customer_id, key) = age_key.value();
+            self.records.remove((customer_id, key))?;
+            pruned += 1;
+        }
+        Ok(pruned)
+    }
+
+    pub(crate) fn erase(&mut self, customer_id: &str) -> Result<Erased, Failed> {
+        let end = end_of(customer_id);
+        let mut erased = Erased::default();
+        self.addresses
+            .retain_in((customer_id, "")..(end.as_str(), ""), |_, _| {
+                erased.addresses += 1;
+                false
+            })?;
+        self.revisions
+            .retain_in((customer_id, "", 0)..(end.as_str(), "", 0), |_, _| {
+                erased.revisions += 1;
+                false
+            })?;
+        let mut ages = Vec::new();
+        self.records.retain_in(
+            (customer_id, "")..(end.as_str(), ""),
+            |(_, key), (_, _, created_at)| {
+                ages.push((created_at, key.to_owned()));
+                false
+            },
+        )?;
+        for (created_at, key) in &ages {
+            self.records_by_age
+                .remove((*created_at, customer_id, key.as_str()))?;
+        }
+        erased.idempotency_records = ages.len() as u64;
+        self.books.remove(customer_id)?;
+        Ok(erased)
+    }
+}

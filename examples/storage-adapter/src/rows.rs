@@ -1,0 +1,174 @@
+//! What is stored of an address, and how it comes back: each field through the `parse` of its type.
+//! What did not come back as it was stored is damaged.
+
+use addressbook_domain::{
+    Address, AddressContent, AddressId, AddressRef, AddressRevision, ApiKey, ApiKeyId, ChangeKind,
+    City, Country, CustomData, CustomerId, Description, Fingerprint, IdempotencyKey,
+    IdempotencyRecord, Inconsistency, KeyName, Region, Revision, Scope, Timestamp, TokenDigest,
+};
+
+/// Revision, description, region, city, country, custom data, created at, updated at.
+pub(crate) type AddressRow<'a> = (
+    u32,
+    Option<&'a str>,
+    &'a str,
+    &'a str,
+    &'a str,
+    Option<&'a str>,
+    i64,
+    i64,
+);
+
+/// What happened, when, and the address as it was then.
+pub(crate) type RevisionRow<'a> = (&'a str, i64, AddressRow<'a>);
+
+/// Fingerprint, address id, created at.
+pub(crate) type RecordRow<'a> = (&'a [u8; 32], &'a str, i64);
+
+/// Digest, name, scopes, customer, created at, expires at, revoked at, last used at.
+pub(crate) type ApiKeyRow<'a> = (
+    &'a [u8; 32],
+    &'a str,
+    &'a str,
+    Option<&'a str>,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
+
+pub(crate) fn address_row(address: &Address, revision: Revision) -> AddressRow<'_> {
+    let content = &address.content;
+    (
+        revision.get(),
+        content.description.as_ref().map(Description::as_str),
+        content.region.as_str(),
+        content.city.as_str(),
+        content.country.as_str(),
+        content.custom_data.as_ref().map(CustomData::as_str),
+        address.created_at.unix_ms(),
+        address.updated_at.unix_ms(),
+    )
+}
+
+/// A row as a page takes it, without a string of its own for each field. The page checks it.
+pub(crate) fn address_ref<'a>(
+    id: &'a str,
+    row: AddressRow<'a>,
+) -> Result<AddressRef<'a>, Inconsistency> {
+    let (_, description, region, city, country, custom_data, created_at, updated_at) = row;
+    Ok(AddressRef {
+        id,
+        description,
+        region,
+        city,
+        country,
+        custom_data,
+        created_at: time(id, created_at)?,
+        updated_at: time(id, updated_at)?,
+    })
+}
+
+pub(crate) fn address(
+    customer_id: &str,
+    id: &str,
+    row: AddressRow<'_>,
+) -> Result<Address, Inconsistency> {
+    let (revision, description, region, city, country, custom_data, created_at, updated_at) = row;
+    let damaged = |field| damaged("address", id, field);
+    let description =
+        description.map(|text| parsed(text, Description::parse_stored, Description::as_str));
+    let custom_data = custom_data.map(|json| parsed(json, CustomData::parse, CustomData::as_str));
+    let content = AddressContent {
+        description: all(description).ok_or_else(|| damaged("description"))?,
+        region: parsed(region, Region::parse_stored, Region::as_str)
+            .ok_or_else(|| damaged("region"))?,
+        city: parsed(city, City::parse_stored, City::as_str).ok_or_else(|| damaged("city"))?,
+        country: parsed(country, Country::parse, Country::as_str)
+            .ok_or_else(|| damaged("country"))?,
+        custom_data: all(custom_data).ok_or_else(|| damaged("custom_data"))?,
+    };
+    Ok(Address {
+        customer_id: CustomerId::parse(customer_id).map_err(|_| damaged("customer_id"))?,
+        id: AddressId::parse(id).map_err(|_| damaged("id"))?,
+        content,
+        created_at: time(id, created_at)?,
+        updated_at: time(id, updated_at)?,
+        revision: Revision::new(revision).ok_or_else(|| damaged("revision"))?,
+    })
+}
+
+pub(crate) fn revision(
+    customer_id: &str,
+    id: &str,
+    (change, changed_at, row): RevisionRow<'_>,
+) -> Result<AddressRevision, Inconsistency> {
+    let mut kinds = ChangeKind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.as_str() == change);
+    Ok(AddressRevision {
+        address: address(customer_id, id, row)?,
+        change: kind.ok_or_else(|| damaged("revision", id, "change"))?,
+        changed_at: time(id, changed_at)?,
+    })
+}
+
+pub(crate) fn record(
+    customer_id: CustomerId,
+    key: IdempotencyKey,
+    (fingerprint, address_id, created_at): RecordRow<'_>,
+) -> Result<IdempotencyRecord, Inconsistency> {
+    let damaged = |_| damaged("idempotency record", address_id, "address_id");
+    Ok(IdempotencyRecord {
+        customer_id,
+        key,
+        fingerprint: Fingerprint(*fingerprint),
+        address_id: AddressId::parse(address_id).map_err(damaged)?,
+        created_at: time(address_id, created_at)?,
+    })
+}
+
+pub(crate) fn api_key(id: &str, row: ApiKeyRow<'_>) -> Result<ApiKey, Inconsistency> {
+    let (digest, name, scopes, customer_id, created_at, expires_at, revoked_at, last_used_at) = row;
+    let damaged = |field| damaged("API key", id, field);
+    let scopes: Result<_, _> = scopes.split(' ').map(Scope::parse).collect();
+    let customer_id = customer_id.map(CustomerId::parse).transpose();
+    let optional_time = |unix_ms: Option<i64>| unix_ms.map(|ms| time(id, ms)).transpose();
+    Ok(ApiKey {
+        id: ApiKeyId::parse(id).map_err(|_| damaged("id"))?,
+        name: KeyName::parse(name).map_err(|_| damaged("name"))?,
+        scopes: scopes.map_err(|_| damaged("scopes"))?,
+        customer_id: customer_id.map_err(|_| damaged("customer_id"))?,
+        digest: TokenDigest(*digest),
+        created_at: time(id, created_at)?,
+        expires_at: optional_time(expires_at)?,
+        revoked_at: optional_time(revoked_at)?,
+        last_used_at: optional_time(last_used_at)?,
+    })
+}
+
+/// The value of a text, if the text is exactly what is stored of that value.
+fn parsed<T, E>(text: &str, parse: fn(&str) -> Result<T, E>, as_str: fn(&T) -> &str) -> Option<T> {
+    parse(text).ok().filter(|value| as_str(value) == text)
+}
+
+/// Nothing where there is nothing; `None` for what is damaged.
+fn all<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        Some(None) => None,
+        Some(value) => Some(value),
+        None => Some(None),
+    }
+}
+
+fn time(key: &str, unix_ms: i64) -> Result<Timestamp, Inconsistency> {
+    Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged("record", key, "time"))
+}
+
+/// What is damaged. A customer's id is personal data and not for the log.
+pub(crate) fn damaged(record: &'static str, key: &str, field: &'static str) -> Inconsistency {
+    Inconsistency {
+        record,
+        key: key.to_owned(),
+        field,
+    }
+}

@@ -1,0 +1,53 @@
+use redb::{TableDefinition, WriteTransaction};
+
+use crate::error::Failed;
+use crate::rows::{AddressRow, ApiKeyRow, RecordRow, RevisionRow};
+
+/// By customer and id: the addresses as they are now, side by side in the order of a page.
+pub(crate) const ADDRESSES: TableDefinition<(&str, &str), AddressRow> =
+    TableDefinition::new("addresses");
+
+/// By customer, id and number: every state that an address ever had.
+pub(crate) const REVISIONS: TableDefinition<(&str, &str, u32), RevisionRow> =
+    TableDefinition::new("revisions");
+
+/// By customer: how many addresses the book holds, and its revision.
+pub(crate) const BOOKS: TableDefinition<&str, (u64, u64)> = TableDefinition::new("books");
+
+/// By customer and key.
+pub(crate) const RECORDS: TableDefinition<(&str, &str), RecordRow> =
+    TableDefinition::new("records");
+
+/// By time, customer and key: which records to prune first.
+pub(crate) const RECORDS_BY_AGE: TableDefinition<(i64, &str, &str), ()> =
+    TableDefinition::new("records_by_age");
+
+/// The number of the last commit, which is the revision of the books that it changed. No number
+/// comes twice, so a book that is erased and opened again goes on from a greater one.
+pub(crate) const LAST_COMMIT: TableDefinition<(), u64> = TableDefinition::new("last_commit");
+
+/// By id.
+pub(crate) const API_KEYS: TableDefinition<&str, ApiKeyRow> = TableDefinition::new("api_keys");
+
+/// By digest: the id of the key.
+pub(crate) const API_KEYS_BY_DIGEST: TableDefinition<&[u8; 32], &str> =
+    TableDefinition::new("api_keys_by_digest");
+
+/// Creates each table that is not there yet.
+pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), Failed> {
+    transaction.open_table(ADDRESSES)?;
+    transaction.open_table(REVISIONS)?;
+    transaction.open_table(BOOKS)?;
+    transaction.open_table(RECORDS)?;
+    transaction.open_table(RECORDS_BY_AGE)?;
+    transaction.open_table(LAST_COMMIT)?;
+    transaction.open_table(API_KEYS)?;
+    transaction.open_table(API_KEYS_BY_DIGEST)?;
+    Ok(())
+}
+
+/// The first customer id after this one: no id holds a NUL. All keys of a customer lie between
+/// their id and this.
+pub(crate) fn end_of(customer_id: &str) -> String {
+    format!("{customer_id}\0")
+}
