@@ -1,0 +1,373 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use addressbook_domain::{
+    Address, AddressRepository, Change, City, Commit, CustomData, CustomerId, Description, Lookup,
+    RepositoryError, Timestamp,
+};
+
+use super::Faulty;
+use crate::addresses::table::Fault::*;
+
+fn internal(cause: &str) -> RepositoryError {
+    RepositoryError::Internal(cause.into())
+}
+
+fn seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_unix_ms(time.unix_ms().div_euclid(1_000) * 1_000).unwrap()
+}
+
+impl Faulty {
+    pub(super) async fn spoilt_commit(&self, mut commit: Commit) -> Result<(), RepositoryError> {
+        for change in &mut commit.changes {
+            let (Change::Create(address)
+            | Change::Replace { address, .. }
+            | Change::Remove(address)) = change;
+            self.spoil_address(address);
+        }
+        self.look_first(&commit).await?;
+        self.spoil_key(&mut commit).await?;
+        self.spoil_changes(&mut commit).await?;
+        let made = self.make(commit.clone()).await;
+        match (self.fault, made) {
+            (_, Ok(())) => {
+                self.remember(&commit);
+                Ok(())
+            }
+            (NamesTheLastChange, Err(RepositoryError::BookFull { .. })) => {
+                let index = commit.changes.len() - 1;
+                Err(RepositoryError::BookFull { index })
+            }
+            (LeavesTheRecordOfARefusedCommit, Err(error)) => {
+                let record = commit.record().map(|(record, _)| record);
+                self.past().left_records.extend(record);
+                Err(error)
+            }
+            (_, Err(error)) => Err(error),
+        }
+    }
+
+    fn spoil_address(&self, address: &mut Address) {
+        let change_text = |change: &dyn Fn(&str) -> String, address: &mut Address| {
+            let content = &mut address.content;
+            if let Some(text) = &mut content.description {
+                *text = Description::parse(&change(text.as_str())).unwrap();
+            }
+            content.city = City::parse(&change(content.city.as_str())).unwrap();
+        };
+        match self.fault {
+            StoresThreeByteCharactersAlone => change_text(
+                &|text| {
+                    let three = |char| if char > '\u{ffff}' { '?' } else { char };
+                    text.chars().map(three).collect()
+                },
+                address,
+            ),
+            ReplacesLigatures => change_text(&|text| text.replace('ﬁ', "fi"), address),
+            Stores255CharactersAlone => {
+                change_text(&|text| text.chars().take(255).collect(), address);
+            }
+            StoresNullAsText => {
+                let null = Description::parse("null").unwrap();
+                address.content.description.get_or_insert(null);
+            }
+            SpellsNumbersAgain => {
+                if let Some(data) = &mut address.content.custom_data {
+                    let spelled = data.as_str().replace("1E3", "1000.0");
+                    *data = CustomData::parse(&spelled).unwrap();
+                }
+            }
+            StoresSeconds => {
+                address.created_at = seconds(address.created_at);
+                address.updated_at = seconds(address.updated_at);
+            }
+            StoresTimesSince1970 => {
+                let epoch = Timestamp::from_unix_ms(0).unwrap();
+                address.created_at = address.created_at.max(epoch);
+                address.updated_at = address.updated_at.max(epoch);
+            }
+            TakesCustomersInEitherCase => {
+                let lower = address.customer_id.as_str().to_lowercase();
+                address.customer_id = CustomerId::parse(&lower).unwrap();
+            }
+            _ => {}
+        }
+    }
+
+    /// The address as it is now.
+    async fn current(&self, address: &Address) -> Option<Address> {
+        let lookup = Lookup::Id(address.customer_id.clone(), address.id.clone());
+        self.store().find(vec![lookup]).await.unwrap().remove(0)
+    }
+
+    /// Refuses what would not be refused, or not yet.
+    async fn look_first(&self, commit: &Commit) -> Result<(), RepositoryError> {
+        let store = self.store();
+        let alone = |change: &Change| Commit {
+            changes: vec![change.clone()],
+            ..commit.clone()
+        };
+        match self.fault {
+            CommitsAtMost500Changes if commit.changes.len() > 500 => {
+                return Err(internal("too many changes"));
+            }
+            FailsWithoutChanges if commit.changes.is_empty() => {
+                return Err(internal("no changes"));
+            }
+            LooksForConflictsFirst => {
+                let roomy = Commit {
+                    max_addresses: u32::MAX,
+                    idempotency: None,
+                    ..commit.clone()
+                };
+                InMemoryCopy::clone(&store).commit(roomy).await?;
+            }
+            LooksForTheKeyFirst => {
+                if let Some((record, expired_before)) = commit.record()
+                    && let Some(known) = store
+                        .idempotency_record(&record.customer_id, &record.key)
+                        .await?
+                    && known.created_at >= expired_before
+                {
+                    return Err(RepositoryError::KeyTaken);
+                }
+            }
+            _ => {}
+        }
+        for (index, change) in commit.changes.iter().enumerate() {
+            let address = change.address();
+            let held = store.head(&address.customer_id).await?.addresses;
+            let is_full = held >= commit.max_addresses.into();
+            let is_creation = matches!(change, Change::Create(_));
+            match self.fault {
+                LooksForRoomFirst if is_full && is_creation => {
+                    return Err(RepositoryError::BookFull { index });
+                }
+                RefusesToChangeFullBooks if is_full && !is_creation => {
+                    return Err(RepositoryError::BookFull { index });
+                }
+                ComparesChangesWithTheStart => {
+                    let copy = InMemoryCopy::clone(&store);
+                    copy.commit(alone(change))
+                        .await
+                        .map_err(|_| RepositoryError::Conflict { index })?;
+                }
+                WantsIdsThatAreUniqueInAllBooks => {
+                    let earlier = commit.changes[..index].iter().map(Change::address);
+                    let past = self.past();
+                    let mut others = past.states.iter().chain(earlier);
+                    let is_other = |other: &Address| {
+                        other.id == address.id && other.customer_id != address.customer_id
+                    };
+                    if others.any(is_other) {
+                        return Err(RepositoryError::Conflict { index });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn spoil_key(&self, commit: &mut Commit) -> Result<(), RepositoryError> {
+        let Some((record, expired_before)) = commit.record() else {
+            return Ok(());
+        };
+        let store = self.store();
+        let known = store
+            .idempotency_record(&record.customer_id, &record.key)
+            .await?;
+        let known_since = known.map(|known| known.created_at);
+        let Some(kept) = &mut commit.idempotency else {
+            return Ok(());
+        };
+        match self.fault {
+            AcceptsTakenKeys => kept.expired_before = Timestamp::MAX,
+            ExpiresKeysAtTheMoment => {
+                kept.expired_before = expired_before.plus(Duration::from_millis(1));
+            }
+            NeverExpiresKeys => kept.expired_before = Timestamp::from_unix_ms(0).unwrap(),
+            LeavesExpiredRecords if known_since.is_some_and(|since| since < expired_before) => {
+                commit.idempotency = None;
+            }
+            LooksForTheKeyBeforeItCommits => {
+                if known_since.is_some_and(|since| since >= expired_before) {
+                    return Err(RepositoryError::KeyTaken);
+                }
+                kept.expired_before = Timestamp::MAX;
+                self.pause().await;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn spoil_changes(&self, commit: &mut Commit) -> Result<(), RepositoryError> {
+        match self.fault {
+            CommitsTheFirst10000Changes => commit.changes.truncate(10_000),
+            FillsBooksWithoutEnd => commit.max_addresses = u32::MAX,
+            LooksForRoomBeforeItCreates => {
+                let book = commit
+                    .changes
+                    .first()
+                    .map(|c| c.address().customer_id.clone());
+                if let Some(book) = book
+                    && self.store().head(&book).await?.addresses < commit.max_addresses.into()
+                {
+                    commit.max_addresses = u32::MAX;
+                    self.pause().await;
+                }
+            }
+            _ => {}
+        }
+        let mut changes = Vec::new();
+        for (index, change) in commit.changes.drain(..).enumerate() {
+            let current = self.current(change.address()).await;
+            let revision = current.as_ref().map(|current| current.revision);
+            changes.extend(match (self.fault, change, revision) {
+                (CreatesOverWhatExists, Change::Create(address), Some(expected))
+                | (ReplacesAnyRevision, Change::Replace { address, .. }, Some(expected)) => {
+                    Some(Change::Replace { address, expected })
+                }
+                (RemovesAnyRevision, Change::Remove(_), Some(_)) => current.map(Change::Remove),
+                (RemovesWhatIsNotThere, Change::Remove(_), None) => None,
+                (LooksForTheIdBeforeItCreates, Change::Create(address), revision) => {
+                    if revision.is_some() {
+                        return Err(RepositoryError::Conflict { index });
+                    }
+                    self.pause().await;
+                    let current = self.current(&address).await;
+                    Some(match current.map(|current| current.revision) {
+                        Some(expected) => Change::Replace { address, expected },
+                        None => Change::Create(address),
+                    })
+                }
+                (
+                    LooksForTheRevisionBeforeItReplaces,
+                    Change::Replace { address, expected },
+                    revision,
+                ) => {
+                    if revision != Some(expected) {
+                        return Err(RepositoryError::Conflict { index });
+                    }
+                    self.pause().await;
+                    let current = self.current(&address).await;
+                    current.map(|current| Change::Replace {
+                        address,
+                        expected: current.revision,
+                    })
+                }
+                (_, change, _) => Some(change),
+            });
+        }
+        commit.changes = changes;
+        Ok(())
+    }
+
+    async fn make(&self, commit: Commit) -> Result<(), RepositoryError> {
+        let store = self.store();
+        let keyless = Commit {
+            idempotency: None,
+            ..commit.clone()
+        };
+        match self.fault {
+            LeavesTheChangesBeforeAConflict => {
+                for (index, change) in commit.changes.iter().enumerate() {
+                    let alone = Commit {
+                        changes: vec![change.clone()],
+                        ..keyless.clone()
+                    };
+                    store.commit(alone).await.map_err(|error| match error {
+                        RepositoryError::BookFull { .. } => RepositoryError::BookFull { index },
+                        _ => RepositoryError::Conflict { index },
+                    })?;
+                }
+                Ok(())
+            }
+            LeavesTheChangesOfATakenKey => {
+                let copy = InMemoryCopy::clone(&store);
+                store.commit(keyless).await?;
+                copy.commit(commit).await
+            }
+            CommitsBookByBook => {
+                let mut rest = keyless.changes.clone();
+                while let Some(first) = rest.first() {
+                    let book = first.address().customer_id.clone();
+                    let (of_book, others) = rest
+                        .into_iter()
+                        .partition(|change| change.address().customer_id == book);
+                    let part = Commit {
+                        changes: of_book,
+                        ..keyless.clone()
+                    };
+                    store.commit(part).await?;
+                    self.pause().await;
+                    rest = others;
+                }
+                Ok(())
+            }
+            WritesTheWholeStoreBack => {
+                let copy = InMemoryCopy::clone(&store);
+                copy.commit(commit).await?;
+                self.pause().await;
+                *self.store.lock().unwrap() = Arc::new(copy);
+                Ok(())
+            }
+            GivesUpWhenOthersCommit => {
+                let Ok(_alone) = self.commits.try_lock() else {
+                    return Err(RepositoryError::Busy("others commit".into()));
+                };
+                self.pause().await;
+                store.commit(commit).await
+            }
+            LocksBooksInTheOrderOfTheChanges => {
+                let mut locked = Vec::new();
+                for change in &commit.changes {
+                    let book = change.address().customer_id.clone();
+                    let lock = Arc::clone(self.books.lock().unwrap().entry(book).or_default());
+                    locked.push(lock.lock_owned().await);
+                    self.pause().await;
+                }
+                store.commit(commit).await
+            }
+            RecordsTheLastChange | RecordsKeysLater => {
+                store.commit(keyless).await?;
+                self.pause().await;
+                if self.has(RecordsTheLastChange) {
+                    let mut backwards = commit;
+                    backwards.changes.reverse();
+                    let record = backwards.record().map(|(record, _)| record);
+                    self.past().left_records.extend(record);
+                } else {
+                    let record = commit.record().map(|(record, _)| record);
+                    self.past().left_records.extend(record);
+                }
+                Ok(())
+            }
+            _ => store.commit(commit).await,
+        }
+    }
+
+    fn remember(&self, commit: &Commit) {
+        let store = self.store();
+        let mut past = self.past();
+        for change in &commit.changes {
+            let address = change.address();
+            let key = (address.customer_id.clone(), address.id.clone());
+            match change {
+                Change::Create(address) => past.said.insert(key, address.revision),
+                Change::Replace { .. } | Change::Remove(_) => past.said.remove(&key),
+            };
+            past.states.push(address.clone());
+            past.last_at.insert(address.customer_id.clone(), commit.at);
+        }
+        past.commits += 1;
+        past.brought
+            .extend(commit.record().map(|(record, _)| record));
+        past.first
+            .get_or_insert_with(|| InMemoryCopy::clone(&store));
+    }
+}
+
+/// A copy of the store that goes its own way.
+type InMemoryCopy = addressbook_testkit::InMemoryRepository;

@@ -1,0 +1,461 @@
+/// What an adapter does wrong, one thing each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    Correct,
+    IsNeverReady,
+
+    // list
+    FailsForUnknownCustomers,
+    ForgetsTheHeadPastTheEnd,
+    ListsInOrderOfCreation,
+    BeginsOneEarlier,
+    BeginsOneLaterFarIn,
+    ListsFarPagesAsTheBookFirstWas,
+    ListsAtMost100,
+    BeginsAgainAtTheEnd,
+    ListsNothingAfterAnIdThatIsNotThere,
+    ListsTheIdItIsToFollow,
+    ListsTheHeadOfAnotherMoment,
+
+    // page_of
+    MakesPagesOf100Addresses,
+    IgnoresFilters,
+    MakesPagesWithTheHeadOfAnotherMoment,
+    IgnoresTheTime,
+    LeavesTheMomentItselfOut,
+    ShowsRemovedAddressesOfThePast,
+    TakesTheLatestTimeForTheLatestRevision,
+
+    // head
+    CountsCreations,
+    TakesTheCountForTheRevision,
+    TakesTheTimeForTheRevision,
+    GrowsWithReads,
+    GrowsWithOtherBooks,
+
+    // find
+    FindsTheFirst25,
+    FindsInTheOrderOfIds,
+    FindsWhatIsThereAlone,
+    FindsAcrossCustomers,
+    FindsContentAcrossCustomers,
+    FindsContentRegardlessOfNulls,
+    FindsNoContentWithNulls,
+    FindsContentRegardlessOfCase,
+    FindsFormerContent,
+    FindsAtSeveralMoments,
+    FindsInACache,
+
+    // scan
+    ScansAtMost100,
+    ScansRegardlessOfCase,
+    ScansTheAddressItIsToFollow,
+    EndsAStepWithACustomer,
+    ScansAllForOneCustomer,
+    ScansOneCustomerFromTheStart,
+    ScansAtSeveralMoments,
+
+    // commit
+    CommitsAtMost500Changes,
+    CommitsTheFirst10000Changes,
+    FailsWithoutChanges,
+    ComparesChangesWithTheStart,
+    WantsIdsThatAreUniqueInAllBooks,
+    CreatesOverWhatExists,
+    ReplacesAnyRevision,
+    RemovesAnyRevision,
+    RemovesWhatIsNotThere,
+    FillsBooksWithoutEnd,
+    NamesTheLastChange,
+    RefusesToChangeFullBooks,
+    LooksForRoomFirst,
+    LooksForConflictsFirst,
+    LooksForTheKeyFirst,
+    LeavesTheChangesBeforeAConflict,
+    LeavesTheChangesOfATakenKey,
+    LeavesTheRecordOfARefusedCommit,
+    CommitsBookByBook,
+    LooksForTheIdBeforeItCreates,
+    LooksForTheRevisionBeforeItReplaces,
+    LooksForRoomBeforeItCreates,
+    LooksForTheKeyBeforeItCommits,
+    WritesTheWholeStoreBack,
+    GivesUpWhenOthersCommit,
+    LocksBooksInTheOrderOfTheChanges,
+
+    // revisions
+    WritesNoRevisionOfCreations,
+    TakesTheUpdateForTheChange,
+    TakesRemovalsForUpdates,
+    GivesTheOldestFirst,
+    GivesRevisionsByTime,
+    GivesTheRevisionItIsToPrecede,
+    GivesAtMost100Revisions,
+    ForgetsRevisionsOfRemovedAddresses,
+    GivesRevisionsOfTwoMoments,
+    GivesRevisionsAcrossCustomers,
+    TakesTheRevisionOfTheChange,
+
+    // idempotency records
+    RecordsTheLastChange,
+    ForgetsTheFingerprint,
+    FindsKeysRegardlessOfCase,
+    FindsRecordsAcrossCustomers,
+    AcceptsTakenKeys,
+    ExpiresKeysAtTheMoment,
+    NeverExpiresKeys,
+    LeavesExpiredRecords,
+    PrunesMoreThanTheLimit,
+    PrunesTheMomentItself,
+    PrunesYoungRecords,
+    CountsTheLimitAsPruned,
+
+    // erase
+    LeavesRevisions,
+    LeavesRecords,
+    ErasesByPrefix,
+    CountsAddressesAlone,
+    BeginsBooksAgain,
+    RecordsKeysLater,
+
+    // fidelity
+    StoresThreeByteCharactersAlone,
+    ReplacesLigatures,
+    StoresNullAsText,
+    SpellsNumbersAgain,
+    Stores255CharactersAlone,
+    StoresSeconds,
+    StoresTimesSince1970,
+    TakesCustomersInEitherCase,
+}
+
+use Fault::*;
+
+/// Which promise each fault breaks.
+pub(super) const TABLE: &[(Fault, &str)] = &[
+    (IsNeverReady, "is_ready"),
+    (
+        FailsForUnknownCustomers,
+        "lists_an_empty_page_for_an_unknown_customer",
+    ),
+    (
+        ForgetsTheHeadPastTheEnd,
+        "lists_an_empty_page_with_the_head_past_the_end",
+    ),
+    (ListsInOrderOfCreation, "lists_by_ascending_id"),
+    (
+        BeginsOneEarlier,
+        "pages_of_every_size_hold_each_address_exactly_once",
+    ),
+    (
+        ListsAtMost100,
+        "pages_of_every_size_hold_each_address_exactly_once",
+    ),
+    (
+        BeginsAgainAtTheEnd,
+        "pages_of_every_size_hold_each_address_exactly_once",
+    ),
+    (
+        BeginsOneLaterFarIn,
+        "pages_far_into_a_large_book_hold_the_same",
+    ),
+    (
+        ListsFarPagesAsTheBookFirstWas,
+        "pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks",
+    ),
+    (
+        ListsNothingAfterAnIdThatIsNotThere,
+        "pages_after_an_id_begin_with_the_next_greater_one",
+    ),
+    (
+        ListsTheIdItIsToFollow,
+        "pages_after_an_id_begin_with_the_next_greater_one",
+    ),
+    (
+        ListsTheHeadOfAnotherMoment,
+        "the_head_of_a_page_is_of_the_moment_of_its_addresses",
+    ),
+    (
+        MakesPagesOf100Addresses,
+        "a_page_of_a_listing_is_made_of_all_addresses",
+    ),
+    (
+        IgnoresFilters,
+        "a_page_of_a_listing_is_made_of_all_addresses",
+    ),
+    (
+        MakesPagesWithTheHeadOfAnotherMoment,
+        "a_page_of_a_listing_is_of_one_moment",
+    ),
+    (
+        IgnoresTheTime,
+        "the_book_is_known_as_it_stood_at_any_moment",
+    ),
+    (
+        LeavesTheMomentItselfOut,
+        "the_book_is_known_as_it_stood_at_any_moment",
+    ),
+    (
+        ShowsRemovedAddressesOfThePast,
+        "the_book_is_known_as_it_stood_at_any_moment",
+    ),
+    (
+        TakesTheLatestTimeForTheLatestRevision,
+        "the_latest_revision_is_the_one_with_the_greatest_number",
+    ),
+    (CountsCreations, "the_head_counts_the_addresses"),
+    (
+        TakesTheCountForTheRevision,
+        "the_revision_of_a_book_grows_with_its_changes_alone",
+    ),
+    (
+        TakesTheTimeForTheRevision,
+        "the_revision_of_a_book_grows_with_its_changes_alone",
+    ),
+    (
+        GrowsWithReads,
+        "the_revision_of_a_book_grows_with_its_changes_alone",
+    ),
+    (
+        GrowsWithOtherBooks,
+        "the_revision_of_a_book_grows_with_its_changes_alone",
+    ),
+    (
+        FindsInTheOrderOfIds,
+        "finds_by_id_in_the_order_of_the_look_ups",
+    ),
+    (
+        FindsWhatIsThereAlone,
+        "finds_by_id_in_the_order_of_the_look_ups",
+    ),
+    (FindsTheFirst25, "finds_as_many_as_are_looked_up"),
+    (
+        FindsAcrossCustomers,
+        "finds_nothing_in_another_customers_book",
+    ),
+    (
+        FindsContentAcrossCustomers,
+        "finds_nothing_in_another_customers_book",
+    ),
+    (
+        FindsContentRegardlessOfNulls,
+        "finds_by_content_what_is_equal_and_nothing_else",
+    ),
+    (
+        FindsNoContentWithNulls,
+        "finds_by_content_what_is_equal_and_nothing_else",
+    ),
+    (
+        FindsContentRegardlessOfCase,
+        "finds_by_content_what_is_equal_and_nothing_else",
+    ),
+    (
+        FindsFormerContent,
+        "finds_by_content_what_is_equal_and_nothing_else",
+    ),
+    (FindsAtSeveralMoments, "finds_all_at_one_moment"),
+    (FindsInACache, "a_call_sees_what_was_written_before_it"),
+    (ScansRegardlessOfCase, "scans_in_byte_order"),
+    (ScansTheAddressItIsToFollow, "scans_in_steps_of_any_size"),
+    (EndsAStepWithACustomer, "scans_in_steps_of_any_size"),
+    (ScansAtMost100, "scans_as_many_as_are_asked_for"),
+    (ScansAllForOneCustomer, "scans_one_customer_alone"),
+    (ScansOneCustomerFromTheStart, "scans_one_customer_alone"),
+    (ScansAtSeveralMoments, "scans_at_one_moment"),
+    (
+        CommitsAtMost500Changes,
+        "commits_as_many_changes_as_an_import_brings",
+    ),
+    (
+        CommitsTheFirst10000Changes,
+        "commits_as_many_changes_as_an_import_brings",
+    ),
+    (FailsWithoutChanges, "a_commit_without_changes_does_nothing"),
+    (
+        ComparesChangesWithTheStart,
+        "changes_see_the_effect_of_those_before_them",
+    ),
+    (
+        WantsIdsThatAreUniqueInAllBooks,
+        "accepts_the_same_address_id_in_two_books",
+    ),
+    (CreatesOverWhatExists, "refuses_to_create_what_exists"),
+    (
+        ReplacesAnyRevision,
+        "refuses_to_replace_what_is_not_at_the_expected_revision",
+    ),
+    (
+        RemovesAnyRevision,
+        "refuses_to_remove_what_is_not_at_the_expected_revision",
+    ),
+    (
+        RemovesWhatIsNotThere,
+        "refuses_to_remove_what_is_not_at_the_expected_revision",
+    ),
+    (
+        FillsBooksWithoutEnd,
+        "refuses_one_address_too_many_and_names_it",
+    ),
+    (
+        NamesTheLastChange,
+        "refuses_one_address_too_many_and_names_it",
+    ),
+    (
+        RefusesToChangeFullBooks,
+        "refuses_one_address_too_many_and_names_it",
+    ),
+    (
+        LooksForConflictsFirst,
+        "the_first_change_that_does_not_fit_decides",
+    ),
+    (LooksForRoomFirst, "a_conflict_goes_before_a_full_book"),
+    (LooksForTheKeyFirst, "a_taken_key_is_refused_last"),
+    (
+        LeavesTheChangesBeforeAConflict,
+        "a_refused_commit_changes_nothing",
+    ),
+    (
+        LeavesTheChangesOfATakenKey,
+        "a_refused_commit_changes_nothing",
+    ),
+    (
+        LeavesTheRecordOfARefusedCommit,
+        "a_refused_commit_changes_nothing",
+    ),
+    (
+        CommitsBookByBook,
+        "a_commit_takes_effect_in_all_books_at_once",
+    ),
+    (
+        CommitsBookByBook,
+        "a_dropped_commit_takes_effect_as_a_whole_or_not_at_all",
+    ),
+    (
+        LooksForTheIdBeforeItCreates,
+        "of_concurrent_creations_exactly_one_succeeds",
+    ),
+    (
+        LooksForTheRevisionBeforeItReplaces,
+        "of_concurrent_replacements_exactly_one_succeeds",
+    ),
+    (
+        LooksForRoomBeforeItCreates,
+        "of_concurrent_creations_no_more_succeed_than_the_book_may_hold",
+    ),
+    (
+        LooksForTheKeyBeforeItCommits,
+        "of_concurrent_commits_with_one_key_exactly_one_succeeds",
+    ),
+    (
+        WritesTheWholeStoreBack,
+        "concurrent_commits_to_one_book_lose_nothing",
+    ),
+    (
+        GivesUpWhenOthersCommit,
+        "concurrent_commits_across_books_all_succeed",
+    ),
+    (
+        LocksBooksInTheOrderOfTheChanges,
+        "concurrent_commits_across_books_all_succeed",
+    ),
+    (
+        WritesNoRevisionOfCreations,
+        "every_change_writes_a_revision",
+    ),
+    (TakesTheUpdateForTheChange, "every_change_writes_a_revision"),
+    (TakesRemovalsForUpdates, "revisions_outlive_the_address"),
+    (
+        ForgetsRevisionsOfRemovedAddresses,
+        "revisions_outlive_the_address",
+    ),
+    (
+        GivesTheOldestFirst,
+        "revisions_come_newest_first_in_ranges_of_any_size",
+    ),
+    (
+        GivesRevisionsByTime,
+        "revisions_come_newest_first_in_ranges_of_any_size",
+    ),
+    (
+        GivesTheRevisionItIsToPrecede,
+        "revisions_come_newest_first_in_ranges_of_any_size",
+    ),
+    (
+        GivesAtMost100Revisions,
+        "gives_as_many_revisions_as_are_asked_for",
+    ),
+    (GivesRevisionsOfTwoMoments, "revisions_are_of_one_moment"),
+    (
+        GivesRevisionsAcrossCustomers,
+        "gives_no_revisions_by_the_id_of_another_customers_address",
+    ),
+    (
+        TakesTheRevisionOfTheChange,
+        "an_address_that_is_created_again_continues_its_revisions",
+    ),
+    (
+        RecordsTheLastChange,
+        "stores_the_record_of_the_first_change",
+    ),
+    (
+        ForgetsTheFingerprint,
+        "stores_the_record_of_the_first_change",
+    ),
+    (
+        FindsKeysRegardlessOfCase,
+        "tells_records_apart_by_customer_and_key",
+    ),
+    (
+        FindsRecordsAcrossCustomers,
+        "tells_records_apart_by_customer_and_key",
+    ),
+    (AcceptsTakenKeys, "refuses_a_key_that_is_taken"),
+    (ExpiresKeysAtTheMoment, "refuses_a_key_that_is_taken"),
+    (
+        NeverExpiresKeys,
+        "replaces_the_record_of_a_key_that_has_expired",
+    ),
+    (
+        LeavesExpiredRecords,
+        "replaces_the_record_of_a_key_that_has_expired",
+    ),
+    (PrunesMoreThanTheLimit, "prunes_old_records_in_steps"),
+    (PrunesTheMomentItself, "prunes_old_records_in_steps"),
+    (PrunesYoungRecords, "prunes_old_records_in_steps"),
+    (CountsTheLimitAsPruned, "prunes_old_records_in_steps"),
+    (
+        LeavesRevisions,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
+    (
+        LeavesRecords,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
+    (
+        ErasesByPrefix,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
+    (
+        CountsAddressesAlone,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
+    (
+        BeginsBooksAgain,
+        "a_book_opened_again_begins_at_a_greater_revision",
+    ),
+    (RecordsKeysLater, "an_erasure_among_commits_leaves_no_half"),
+    (
+        StoresThreeByteCharactersAlone,
+        "stores_every_script_byte_for_byte",
+    ),
+    (ReplacesLigatures, "stores_every_script_byte_for_byte"),
+    (StoresNullAsText, "stores_nulls"),
+    (SpellsNumbersAgain, "stores_custom_data_as_it_was_spelled"),
+    (Stores255CharactersAlone, "stores_the_longest_values"),
+    (StoresSeconds, "stores_times_to_the_millisecond"),
+    (StoresTimesSince1970, "stores_times_to_the_millisecond"),
+    (
+        TakesCustomersInEitherCase,
+        "tells_ids_apart_that_differ_only_in_case",
+    ),
+];
