@@ -98,9 +98,9 @@ pub async fn stores_text_that_earlier_releases_accepted(repository: Subject) {
         "expected text that cities may no longer be"
     );
     let content = AddressContent {
-        description: Some(Description::parse_stored(invisible).expect("stored text")),
-        region: Region::parse_stored(invisible).expect("stored text"),
-        city: City::parse_stored(invisible).expect("stored text"),
+        description: Some(text(invisible, Description::parse_stored)),
+        region: text(invisible, Region::parse_stored),
+        city: text(invisible, City::parse_stored),
         ..content()
     };
     stores_content(&repository, 1, content, "text that is refused today").await;

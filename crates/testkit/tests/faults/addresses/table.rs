@@ -121,6 +121,7 @@ pub(super) enum Fault {
     // fidelity
     StoresThreeByteCharactersAlone,
     ReplacesLigatures,
+    TrimsInvisibleCharacters,
     StoresNullAsText,
     SpellsNumbersAgain,
     Stores255CharactersAlone,
@@ -449,6 +450,10 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "stores_every_script_byte_for_byte",
     ),
     (ReplacesLigatures, "stores_every_script_byte_for_byte"),
+    (
+        TrimsInvisibleCharacters,
+        "stores_text_that_earlier_releases_accepted",
+    ),
     (StoresNullAsText, "stores_nulls"),
     (SpellsNumbersAgain, "stores_custom_data_as_it_was_spelled"),
     (Stores255CharactersAlone, "stores_the_longest_values"),

@@ -51,9 +51,9 @@ impl Faulty {
         let change_text = |change: &dyn Fn(&str) -> String, address: &mut Address| {
             let content = &mut address.content;
             if let Some(text) = &mut content.description {
-                *text = Description::parse(&change(text.as_str())).unwrap();
+                *text = Description::parse_stored(&change(text.as_str())).unwrap();
             }
-            content.city = City::parse(&change(content.city.as_str())).unwrap();
+            content.city = City::parse_stored(&change(content.city.as_str())).unwrap();
         };
         match self.fault {
             StoresThreeByteCharactersAlone => change_text(
@@ -66,6 +66,9 @@ impl Faulty {
             ReplacesLigatures => change_text(&|text| text.replace('ﬁ', "fi"), address),
             Stores255CharactersAlone => {
                 change_text(&|text| text.chars().take(255).collect(), address);
+            }
+            TrimsInvisibleCharacters => {
+                change_text(&|text| text.trim_matches('\u{2800}').to_owned(), address);
             }
             StoresNullAsText => {
                 let null = Description::parse("null").unwrap();
