@@ -2,7 +2,6 @@
 //! request so much time, but not those of later ones, and waits for ever for a client that does
 //! not read its answers.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -32,14 +31,11 @@ impl Drop for Watch {
 /// Bounds a new connection: how long it may be without a whole head, and without taking
 /// anything of its answers.
 pub(crate) fn bound(
-    io: &dyn Any,
+    stream: &TcpStream,
     data: &mut Extensions,
     max_idle: Duration,
     write_timeout: Duration,
 ) {
-    let Some(stream) = io.downcast_ref::<TcpStream>() else {
-        return;
-    };
     let socket = SockRef::from(stream);
     #[cfg(any(target_os = "android", target_os = "linux"))]
     if let Err(error) = socket.set_tcp_user_timeout(Some(write_timeout)) {

@@ -66,6 +66,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod trace_parent;
+mod upgrades;
 mod verb;
 
 pub use app::{Parts, app};

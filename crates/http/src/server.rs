@@ -1,10 +1,15 @@
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::dev::Server;
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::Error;
+use actix_web::dev::{AppConfig, Server};
+use actix_web::rt::net::TcpStream;
+use socket2::{Domain, Socket, Type};
 
+use crate::upgrades::WithoutUpgrades;
 use crate::{Parts, app, connection};
 
 /// What the server may take of the machine, and clients of the server.
@@ -46,6 +51,9 @@ impl Default for ServerOptions {
 /// Listens, and returns where, and a future that answers requests until `stop` is complete and
 /// what was in flight then is finished or cut.
 ///
+/// This is what the framework's own `HttpServer` does, which takes no other connections than
+/// TCP's: here they come [without offers to upgrade](WithoutUpgrades).
+///
 /// # Errors
 /// What the system says to the addresses.
 pub fn listen(
@@ -55,16 +63,74 @@ pub fn listen(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<(Vec<SocketAddr>, Server)> {
     let max_idle = options.keep_alive + options.header_timeout;
-    let server = HttpServer::new(move || app(parts.clone()))
+    let mut server = Server::build()
         .workers(options.workers)
         // The framework counts for each thread.
-        .max_connections(options.max_connections.div_ceil(options.workers))
-        .backlog(options.backlog)
-        .client_request_timeout(options.header_timeout)
-        .keep_alive(options.keep_alive)
-        .on_connect(move |io, data| connection::bound(io, data, max_idle, options.write_timeout))
+        .max_concurrent_connections(options.max_connections.div_ceil(options.workers))
         .shutdown_timeout(options.shutdown_timeout.as_secs())
-        .shutdown_signal(stop)
-        .bind(addresses)?;
-    Ok((server.addrs(), server.run()))
+        .shutdown_signal(stop);
+    let stopping = server.graceful_shutdown_signal();
+    let mut bound = Vec::new();
+    for listener in listeners(addresses, options.backlog)? {
+        let address = listener.local_addr()?;
+        bound.push(address);
+        let (parts, stopping) = (parts.clone(), stopping.clone());
+        server = server.listen(address.to_string(), listener, move || {
+            let stopping = stopping.clone();
+            let answers = app(parts.clone())
+                .into_factory()
+                .map_err(|error: Error| error.error_response());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .client_request_timeout(options.header_timeout)
+                .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+                .keep_alive(options.keep_alive)
+                .local_addr(address)
+                .on_connect_ext(move |io: &WithoutUpgrades<TcpStream>, data| {
+                    connection::bound(io.get_ref(), data, max_idle, options.write_timeout);
+                })
+                .finish(map_config(answers, |()| AppConfig::default()));
+            fn_service(async |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                Ok((WithoutUpgrades::new(stream), Protocol::Http1, peer))
+            })
+            .and_then(http)
+        })?;
+    }
+    Ok((bound, server.run()))
+}
+
+/// How long a client may take to close a connection that the service closes.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Listens on each of the addresses on which that is possible.
+///
+/// # Errors
+/// What the system says, when it is possible on none.
+fn listeners(addresses: impl ToSocketAddrs, backlog: u32) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses.to_socket_addrs()? {
+        match listener(address, backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => failure = error,
+        }
+    }
+    if listeners.is_empty() {
+        return Err(failure);
+    }
+    Ok(listeners)
+}
+
+fn listener(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restart need not wait for the connections of the process before.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
 }

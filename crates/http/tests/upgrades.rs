@@ -1,0 +1,200 @@
+//! Requests that ask for another protocol, such as HTTP/2 over cleartext: the service speaks
+//! HTTP/1.1 alone, ignores that (RFC 9110, section 7.8), and keeps the connection.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::future;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{rt, web};
+use addressbook_http::{Parts, ServerOptions, listen};
+use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
+
+fn serve() -> SocketAddr {
+    let service = service(Arc::new(InMemoryRepository::default()));
+    let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+    let options = ServerOptions::default();
+    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    addresses[0]
+}
+
+/// A response: its status, its header `Connection`, and its body.
+#[derive(Debug, PartialEq)]
+struct Response {
+    status: u16,
+    connection: Option<String>,
+    body: String,
+}
+
+fn read_response(reader: &mut BufReader<TcpStream>) -> std::io::Result<Response> {
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        std::io::Result::Ok(line.trim_end().to_owned())
+    };
+    let status_line = line()?;
+    let (mut connection, mut length) = (None, 0);
+    loop {
+        let header = line()?;
+        match header.split_once(": ") {
+            Some(("connection", value)) => connection = Some(value.to_owned()),
+            Some(("content-length", value)) => length = value.parse().unwrap(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Response {
+        status: status_line
+            .split(' ')
+            .nth(1)
+            .unwrap_or("0")
+            .parse()
+            .unwrap(),
+        connection,
+        body: String::from_utf8(body).unwrap(),
+    })
+}
+
+/// Sends pieces on one connection, each as a segment of its own, and reads so many responses.
+async fn exchange(server: SocketAddr, pieces: Vec<String>, responses: usize) -> Vec<Response> {
+    let exchange = move || {
+        let mut stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        for piece in pieces {
+            stream.write_all(piece.as_bytes())?;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut reader = BufReader::new(stream);
+        (0..responses)
+            .map(|_| read_response(&mut reader))
+            .collect::<std::io::Result<Vec<_>>>()
+    };
+    web::block(exchange).await.unwrap().unwrap()
+}
+
+/// What clients send who would rather speak another protocol.
+const OFFERS: [&str; 6] = [
+    // The default of Java's HttpClient.
+    "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\n\
+     Upgrade: h2c\r\n",
+    "Connection: upgrade\r\n",
+    "connection:UPGRADE\r\nUPGRADE:\twebsocket\r\n",
+    "Upgrade: websocket\r\n",
+    "Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n",
+    "Upgrade: WebSocket \r\nConnection:  x ,upgrade , y\r\n",
+];
+
+const BOOK: &str = "/v1/customers/cus_1/addresses";
+const ADDRESS: &str = r#"{"region":"Kigali","city":"upgrade","country":"RW"}"#;
+
+fn get(offer: &str) -> String {
+    format!("GET /livez HTTP/1.1\r\nHost: a\r\n{offer}\r\n")
+}
+
+fn post(offer: &str) -> String {
+    let length = ADDRESS.len();
+    format!(
+        "POST {BOOK} HTTP/1.1\r\nHost: a\r\n{offer}Content-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{ADDRESS}"
+    )
+}
+
+fn post_in_chunks(offer: &str) -> String {
+    let (first, second) = ADDRESS.split_at(20);
+    format!(
+        "POST {BOOK} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n{offer}\
+         Content-Type: application/json\r\n\r\n\
+         {:x};connection=upgrade\r\n{first}\r\n{:X}\r\n{second}\r\n0\r\nConnection: upgrade\r\n\r\n",
+        first.len(),
+        second.len(),
+    )
+}
+
+fn is_kept(response: &Response, status: u16) {
+    assert_eq!(response.status, status, "{response:?}");
+    assert_eq!(response.connection, None, "{response:?}");
+}
+
+#[actix_web::test]
+async fn an_offer_to_upgrade_is_ignored_and_the_connection_serves_the_next_request() {
+    let server = serve();
+    for offer in OFFERS {
+        let requests = vec![get(offer), get(offer), get("")];
+        let responses = exchange(server, requests, 3).await;
+        for response in &responses {
+            is_kept(response, 200);
+            assert_eq!(response.body, r#"{"status":"ok"}"#, "{offer}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_offer_does_not_take_the_requests_behind_it() {
+    let server = serve();
+    for offer in OFFERS {
+        let all = [get(offer), get(offer), post(offer), get(offer)].concat();
+        let responses = exchange(server, vec![all], 4).await;
+        for (response, status) in responses.iter().zip([200, 200, 201, 200]) {
+            is_kept(response, status);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_body_stays_as_it_was_sent() {
+    let server = serve();
+    for offer in OFFERS {
+        let requests = vec![
+            post(offer),
+            post_in_chunks(offer),
+            post_in_chunks(""),
+            get(offer),
+        ];
+        let responses = exchange(server, requests, 4).await;
+        for response in &responses[..3] {
+            is_kept(response, 201);
+            assert!(
+                response.body.contains(r#""city":"upgrade""#),
+                "{response:?}"
+            );
+        }
+        is_kept(&responses[3], 200);
+    }
+}
+
+#[actix_web::test]
+async fn an_offer_is_ignored_however_it_is_cut_into_segments() {
+    let server = serve();
+    let all = [get(OFFERS[0]), post_in_chunks(OFFERS[2]), get(OFFERS[4])].concat();
+    for size in [1, 2, 3, 5, 7, 11] {
+        let pieces = all.as_bytes().chunks(size);
+        let pieces = pieces.map(|piece| String::from_utf8(piece.to_vec()).unwrap());
+        let responses = exchange(server, pieces.collect(), 3).await;
+        for (response, status) in responses.iter().zip([200, 201, 200]) {
+            is_kept(response, status);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_also_asks_to_close_is_closed() {
+    let server = serve();
+    for offer in [
+        "Connection: close, Upgrade\r\nUpgrade: h2c\r\n",
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nConnection: close\r\n",
+    ] {
+        let responses = exchange(server, vec![get(offer)], 1).await;
+        assert_eq!(responses[0].status, 200, "{offer}");
+        assert_eq!(responses[0].connection.as_deref(), Some("close"), "{offer}");
+    }
+}
