@@ -2,8 +2,9 @@
 //! 13.1). It is strong: its revision tells one state from all others.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use addressbook_domain::{Precondition, Revision, Timestamp, Version};
+use addressbook_domain::{ChangeError, Precondition, Revision, Timestamp, Version};
 
+use crate::etag::without_coding;
 use crate::problem::Problem;
 use crate::problem_kind::PRECONDITION_REQUIRED;
 
@@ -11,22 +12,26 @@ use crate::problem_kind::PRECONDITION_REQUIRED;
 pub(crate) fn of(version: Version) -> HeaderValue {
     // Digits and quotes are a header's value: the default, which matches nothing, is never
     // taken.
-    HeaderValue::try_from(text_of(version)).unwrap_or(HeaderValue::from_static("\"\""))
+    let tag = format!("\"{}\"", opaque(version));
+    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-fn text_of(version: Version) -> String {
+/// What stands between the quotes.
+fn opaque(version: Version) -> String {
     let (revision, updated_at) = (version.revision.get(), version.updated_at.unix_ms());
-    format!("\"{revision}-{updated_at}\"")
+    format!("{revision}-{updated_at}")
 }
 
-/// The state that a strong tag stands for, if it is one of ours.
+/// The state that a strong tag stands for, if it is one of ours. A coding that a proxy appended
+/// does not make it another state: a change is of the address, however it was coded on its way.
 fn strong(tag: &str) -> Option<Version> {
-    let (revision, updated_at) = tag.trim_matches('"').split_once('-')?;
+    let tag = without_coding(tag.strip_prefix('"')?.strip_suffix('"')?);
+    let (revision, updated_at) = tag.split_once('-')?;
     let version = Version {
         revision: Revision::new(revision.parse().ok()?)?,
         updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
     };
-    (text_of(version) == tag).then_some(version)
+    (opaque(version) == tag).then_some(version)
 }
 
 /// As [`strong`], but also for a weak tag.
@@ -93,6 +98,30 @@ pub(crate) fn precondition(
     })
 }
 
+/// What a client is told whose change was not made.
+///
+/// A weak tag in `If-Match` never matches (RFC 9110, section 13.1.1): to read the address again,
+/// as after other conditions that do not hold, would not help.
+pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
+    let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
+    let problem = Problem::from(error);
+    if is_failed && has_weak_tag(headers) {
+        return problem.with_detail(WEAK_TAG);
+    }
+    problem
+}
+
+const WEAK_TAG: &str = "If-Match holds a weak tag (W/\"…\"), which never matches. The service \
+    answers an address with a strong tag; a proxy that compresses probably made it weak. Send the \
+    tag as the service answers it, and let the proxy keep it: see Strong tags in the guide Deploy.";
+
+fn has_weak_tag(headers: &HeaderMap) -> bool {
+    headers.get_all(IF_MATCH).any(|value| {
+        let mut tags = value.as_bytes().split(|byte| *byte == b',');
+        tags.any(|tag| tag.trim_ascii().starts_with(b"W/\""))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,6 +153,13 @@ mod tests {
             (
                 vec![(IF_MATCH, "\"1-0\" ,, \"é,y\",\"2-0\"")],
                 Precondition::OneOf(vec![one, two]),
+            ),
+            (
+                vec![
+                    (IF_MATCH, "\"1-0-gzip\", \"2-0-br\""),
+                    (IF_NONE_MATCH, "\"1-0-zstd\""),
+                ],
+                Precondition::OneOf(vec![two]),
             ),
             (
                 vec![
@@ -166,6 +202,12 @@ mod tests {
             "w/\"1-0\"",
             "\"a,*,b\"",
             "\"a,1-0,b\"",
+            "W/\"1-0-gzip\"",
+            "\"1-0-deflate\"",
+            "\"1-0-gzip-br\"",
+            "\"1-0-gzip",
+            "\"-gzip\"",
+            "\"",
         ] {
             assert_eq!(
                 with(&[(IF_MATCH, value)]),
@@ -182,6 +224,11 @@ mod tests {
             let tag = of(version);
             prop_assert_eq!(strong(tag.to_str().unwrap()), Some(version));
             prop_assert_eq!(weak(&format!("W/{}", tag.to_str().unwrap())), Some(version));
+            for coding in ["gzip", "br", "zstd"] {
+                let coded = tag.to_str().unwrap().trim_end_matches('"').to_owned() + "-" + coding + "\"";
+                prop_assert_eq!(strong(&coded), Some(version));
+                prop_assert_eq!(weak(&format!("W/{coded}")), Some(version));
+            }
         }
     }
 }

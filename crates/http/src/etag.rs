@@ -27,24 +27,38 @@ pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
 /// a tag from the release before is then no longer current. Last: searches ignore accents.
 const SELECTION: &str = "&2&";
 
-/// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly, or
-/// is `*`. What is no entity tag is passed over.
+/// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly and
+/// [without codings](without_coding), or is `*`. What is no entity tag is passed over.
 ///
 /// A list is split at every comma, also within foreign tags that hold one. Their halves
 /// lack a quote, so none of them can be taken for a tag of ours.
 pub(crate) fn is_listed(headers: &HeaderMap, etag: &str) -> bool {
+    let etag = opaque(etag);
+    let is_it = |tag: &str| {
+        opaque(tag).is_some_and(|tag| etag == Some(tag) || etag == Some(without_coding(tag)))
+    };
     headers
         .get_all(IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .any(|value| {
             let mut tags = value.split(',').map(str::trim);
-            value.trim() == "*" || tags.any(|tag| opaque(tag) == opaque(etag))
+            value.trim() == "*" || tags.any(is_it)
         })
 }
 
-/// A tag without the mark of weakness.
-fn opaque(tag: &str) -> &str {
-    tag.strip_prefix("W/").unwrap_or(tag)
+/// What stands between the quotes of a tag, weak or strong.
+fn opaque(tag: &str) -> Option<&str> {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    tag.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// What a tag was before a proxy compressed the answer that it came with. Apache and Caddy append
+/// the coding then, so that the tag still stands for the same state.
+pub(crate) fn without_coding(opaque: &str) -> &str {
+    let mut codings = ["-gzip", "-br", "-zstd"].into_iter();
+    codings
+        .find_map(|coding| opaque.strip_suffix(coding))
+        .unwrap_or(opaque)
 }
 
 #[cfg(test)]
@@ -70,6 +84,9 @@ mod tests {
             "\"7-50-0\"",
             "\"a,b\", W/\"\",,\tW/\"7-50-0\" ,\"z\"",
             "nonsense, W/\"7-50-0\"",
+            "W/\"7-50-0-gzip\"",
+            "W/\"7-50-0-br\", \"z\"",
+            "\"7-50-0-zstd\"",
         ] {
             assert!(is_listed_in(&[value]), "{value}");
         }
@@ -87,6 +104,11 @@ mod tests {
             "\"*\"",
             "\"a,*,b\"",
             "W/ \"7-50-0\"",
+            "\"7-50-0",
+            "\"7-50-0-gzip",
+            "\"7-50-0-deflate\"",
+            "\"7-50-0-gzip-gzip\"",
+            "\"7-50-0;gzip\"",
         ] {
             assert!(!is_listed_in(&[value]), "{value}");
         }

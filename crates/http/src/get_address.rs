@@ -71,6 +71,12 @@ mod tests {
             ("not_modified", "W/\"1-1724942722123\""),
             ("not_modified", "\"a\", \"1-1724942722123\""),
             ("not_modified", "*"),
+            ("not_modified", "\"1-1724942722123-gzip\""),
+            (
+                "not_modified",
+                "\"2-1724942722123\", W/\"1-1724942722123-zstd\"",
+            ),
+            ("found", "\"1-1724942722123-deflate\""),
             ("found", "\"2-1724942722123\", 1-1724942722123"),
         ] {
             let request = get().insert_header((IF_NONE_MATCH, tags));

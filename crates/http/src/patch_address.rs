@@ -50,7 +50,8 @@ pub(crate) async fn patch(
     let patch = address_input::read(&body)?;
     let address = service
         .patch(&customer_id, &address_id, &patch, &precondition)
-        .await?;
+        .await
+        .map_err(|error| address_etag::refusal(request.headers(), error))?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE)
@@ -182,18 +183,33 @@ mod tests {
         for (name, header, tags) in [
             ("patched_city", IF_MATCH, "\"1-1724942722123\""),
             ("patched_city", IF_MATCH, "\"other\", \"1-1724942722123\""),
+            ("patched_city", IF_MATCH, "\"1-1724942722123-gzip\""),
             ("patched_city", IF_MATCH, "*"),
             ("failed", IF_MATCH, "\"2-1724942722123\""),
-            ("failed", IF_MATCH, "W/\"1-1724942722123\""),
+            ("failed", IF_MATCH, "\"2-1724942722123-gzip\""),
+            ("weak", IF_MATCH, "W/\"1-1724942722123\""),
+            ("weak", IF_MATCH, "W/\"1-1724942722123-gzip\""),
+            ("weak", IF_MATCH, "W/\"2-1724942722123\""),
+            ("weak", IF_MATCH, "\"other\" , W/\"other\""),
+            ("patched_city", IF_MATCH, "W/\"other\", \"1-1724942722123\""),
             ("failed", IF_MATCH, "other"),
             ("failed", IF_MATCH, ""),
             ("failed", IF_NONE_MATCH, "*"),
             ("failed", IF_NONE_MATCH, "W/\"1-1724942722123\""),
+            ("failed", IF_NONE_MATCH, "\"1-1724942722123-br\""),
             ("patched_city", IF_NONE_MATCH, "\"other\""),
         ] {
             let request = patching(r#"{"city":"Huye"}"#).insert_header((header, tags));
             assert_snapshot!(name, door().await.answer(request).await);
         }
+    }
+
+    #[actix_web::test]
+    async fn a_weak_tag_in_any_line_is_named() {
+        let request = patching(r#"{"city":"Huye"}"#)
+            .append_header((IF_MATCH, "\"2-1724942722123\""))
+            .append_header((IF_MATCH, "W/\"1-1724942722123\""));
+        assert_snapshot!("weak", door().await.answer(request).await);
     }
 
     #[actix_web::test]

@@ -51,7 +51,8 @@ kinds! {
     BOOK_FULL: CONFLICT, "book-full",
         "Address book full", "The address book holds as many addresses as it may.";
     PRECONDITION_FAILED: PRECONDITION_FAILED, "precondition-failed",
-        "Precondition failed", "The address is in another state, named by the header ETag.";
+        "Precondition failed", "The address is not in a state that If-Match and If-None-Match ask for. \
+         The header ETag names the state that it is in.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "content-too-large",
         "Content too large", "The body is larger than this path takes.";
     UNSUPPORTED: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type",

@@ -30,7 +30,8 @@ pub(crate) async fn remove(
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     service
         .remove(&customer_id, &address_id, &precondition)
-        .await?;
+        .await
+        .map_err(|error| address_etag::refusal(request.headers(), error))?;
     Ok(HttpResponse::NoContent().insert_header(NO_STORE).finish())
 }
 
@@ -67,6 +68,8 @@ mod tests {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
         let stale = delete().insert_header((IF_MATCH, "\"7-1724942722123\""));
         assert_snapshot!("failed", door.answer(stale).await);
+        let weak = delete().insert_header((IF_MATCH, "W/\"1-1724942722123\""));
+        assert_snapshot!("weak", door.answer(weak).await);
         let current = delete().insert_header((IF_MATCH, "\"1-1724942722123\""));
         assert!(door.answer(current).await.starts_with("204"));
     }
