@@ -108,3 +108,25 @@ async fn a_body_that_is_too_large_is_refused_with_and_without_its_length() {
         );
     }
 }
+
+/// Also where the rest of the body never comes: it is not waited for.
+#[actix_web::test]
+async fn a_compressed_body_is_refused_before_it_is_read() {
+    let server = serve().await;
+    for (method, path) in [("POST", ""), ("PATCH", "/add_00000000000000000000000001")] {
+        for length in [4, 4_000] {
+            let head = format!(
+                "{method} /v1/customers/cus_1/addresses{path} HTTP/1.1\r\n\
+                 Content-Type: application/json\r\nContent-Encoding: gzip\r\n\
+                 Content-Length: {length}"
+            );
+            let (head, body) = answer_to(server, &head, "\x1f\x08\0\0").await;
+            assert!(
+                head.starts_with("HTTP/1.1 415 Unsupported Media Type\n"),
+                "{head}"
+            );
+            assert!(head.contains("\naccept-encoding: identity\n"), "{head}");
+            assert!(body.contains("the content coding gzip."), "{body}");
+        }
+    }
+}

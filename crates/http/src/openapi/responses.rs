@@ -78,7 +78,7 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
         let own_headers: &[_] = match status {
             401 | 403 => &["WWW-Authenticate"],
             412 => &["ETag"],
-            415 => &["Accept-Patch"],
+            415 => &["Accept-Encoding", "Accept-Patch"],
             429 | 503 => &["Retry-After"],
             _ => &[],
         };
@@ -304,6 +304,13 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
         header(schema, description, values[0].into())
     };
     let headers = [
+        (
+            "Accept-Encoding",
+            one_of(
+                &["identity"],
+                "Which content codings a body may have. There when the body had another one",
+            ),
+        ),
         (
             "Accept-Patch",
             text(
