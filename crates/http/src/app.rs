@@ -8,8 +8,8 @@ use addressbook_domain::{AddressService, Authenticator, IdSource};
 
 use crate::access::Gate;
 use crate::{
-    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, cors, exchange,
-    health, not_found, openapi, rate_limit, reference, routes,
+    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, compression, cors,
+    exchange, health, not_found, openapi, rate_limit, reference, routes,
 };
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
@@ -101,6 +101,9 @@ pub fn app(
         .configure(openapi::configure)
         .configure(reference::configure)
         .default_service(web::to(not_found::answer))
+        .wrap_fn(move |request, next| {
+            compression::around(request, next, options.compress_min_bytes)
+        })
         .wrap_fn(move |request, next| rate_limit::around(request, Ok(next), rate_limit.as_ref()))
         .wrap(gate)
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))

@@ -16,6 +16,9 @@ pub struct HttpOptions {
     /// The most requests that are answered at the same time, on all threads together; one more
     /// gets 503 at once. Default: 1000.
     pub max_in_flight: usize,
+    /// The shortest answer that is compressed for clients that accept gzip, in bytes. Default:
+    /// none is.
+    pub compress_min_bytes: Option<usize>,
 }
 
 impl Default for HttpOptions {
@@ -26,6 +29,7 @@ impl Default for HttpOptions {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(20),
             max_in_flight: 1_000,
+            compress_min_bytes: None,
         }
     }
 }

@@ -72,6 +72,28 @@ fn a_rate_limit_is_for_all_threads_together_and_not_for_the_probes() {
 }
 
 #[test]
+fn answers_are_compressed_from_the_size_that_is_set() {
+    let place = Place::sqlite();
+    let file = place.write("a.toml", "demo = true\ncompress-min-bytes = 576");
+    let size = EXAMPLE_RESPONSE.trim_end().len();
+    assert_eq!(size, 575);
+    for (arguments, coding, vary) in [
+        (&["--demo"][..], "", ""),
+        (&["--config", &file], "", "Accept-Encoding"),
+        (
+            &["--config", &file, "--compress-min-bytes", "575"],
+            "gzip",
+            "Accept-Encoding",
+        ),
+    ] {
+        let service = place.serve(arguments);
+        let answer = service.send("HEAD", EXAMPLE_PATH, &[("Accept-Encoding", "gzip")], "");
+        assert_eq!(answer.header("content-encoding"), coding, "{arguments:?}");
+        assert_eq!(answer.header("vary"), vary, "{arguments:?}");
+    }
+}
+
+#[test]
 fn bad_settings_are_refused_and_named() {
     let place = Place::sqlite();
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
@@ -79,11 +101,13 @@ fn bad_settings_are_refused_and_named() {
     let broken = place.write("broken.toml", "listen =");
     let value = place.write("value.toml", "pool-size = \"many\"");
     let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
-    let cases: [(&[&str], &[&str]); 11] = [
+    let size: &[&str] = &["serve", "--compress-min-bytes", "0"];
+    let cases: [(&[&str], &[&str]); 12] = [
         (&["serve", "--listn"], &["--listn"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
         (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
         (window, &["--rate-limit-window-s", "1..=3600"]),
+        (size, &["--compress-min-bytes", "1..=16777216"]),
         (&["serve", "--rate-limit", "1/s"], &["--rate-limit", "1/s"]),
         (&["serve", "--log", "=loud="], &["--log"]),
         (&["serve", "--config", "missing.toml"], &["missing.toml"]),
