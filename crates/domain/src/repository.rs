@@ -26,8 +26,8 @@ use crate::{
 ///   the domain allows (`stores_every_script_byte_for_byte`, `stores_nulls`,
 ///   `stores_custom_data_as_it_was_spelled`, `stores_the_longest_values`), and times MUST come
 ///   back to the millisecond (`stores_times_to_the_millisecond`).
-/// * Text that an earlier release accepted MUST come back too, although `parse` refuses it today:
-///   `parse_stored` takes it (`stores_text_that_earlier_releases_accepted`).
+/// * Text that an earlier release accepted MUST come back too, although `parse` refuses it today
+///   (`stores_text_that_earlier_releases_accepted`).
 /// * Ids MUST be compared and ordered by their bytes: not by the rules of a language, nor
 ///   regardless of case (`tells_ids_apart_that_differ_only_in_case`, `lists_by_ascending_id`,
 ///   `scans_in_byte_order`).
