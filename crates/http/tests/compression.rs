@@ -159,6 +159,21 @@ async fn a_compressed_answer_inflates_to_the_same_bytes() {
 }
 
 #[actix_web::test]
+async fn revisions_have_no_strong_tag_and_are_compressed() {
+    let (server, plain) = (serve(Some(1)).await, serve(None).await);
+    for path in ["revisions", "revisions/1"] {
+        let path = format!("{BOOK}/{}/{path}", fixtures::address_id(1));
+        let expected = ask(plain, "GET", &path, &[GZIP]).await;
+        assert_eq!((expected.status, expected.header("etag")), (200, ""));
+        let answer = ask(server, "GET", &path, &[GZIP]).await;
+        assert!(answer.is_gzip(), "{path}: {:?}", answer.headers);
+        assert_eq!(answer.inflated(), expected.body, "{path}");
+        let length = answer.body.len().to_string();
+        assert_eq!(answer.header("content-length"), length, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn only_gzip_is_chosen_and_only_where_it_is_liked_best() {
     let server = serve(Some(MIN_BYTES)).await;
     for (lines, is_gzip) in [

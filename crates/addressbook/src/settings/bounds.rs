@@ -64,11 +64,11 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
 
-    /// Compress answers of at least so many bytes, but for single addresses, for clients that accept
-    /// gzip; by default none is compressed
+    /// Compress responses of at least this many bytes, except single addresses, for clients that
+    /// accept gzip. 0 compresses none
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_COMPRESS_MIN_BYTES")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
-    compress_min_bytes: Option<u32>,
+    #[arg(default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=16_777_216))]
+    compress_min_bytes: u32,
 }
 
 impl BoundSettings {
@@ -78,7 +78,10 @@ impl BoundSettings {
             max_in_flight: self.max_in_flight as usize,
             request_timeout: milliseconds(self.request_timeout_ms),
             body_timeout: milliseconds(self.body_timeout_ms),
-            compress_min_bytes: self.compress_min_bytes.map(|bytes| bytes as usize),
+            compress_min_bytes: match self.compress_min_bytes {
+                0 => None,
+                bytes => Some(bytes as usize),
+            },
             ..options
         }
     }

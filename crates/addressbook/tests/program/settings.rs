@@ -85,6 +85,7 @@ fn answers_are_compressed_from_the_size_that_is_set() {
             "gzip",
             "Accept-Encoding",
         ),
+        (&["--config", &file, "--compress-min-bytes", "0"], "", ""),
     ] {
         let service = place.serve(arguments);
         let answer = service.send("HEAD", EXAMPLE_PATH, &[("Accept-Encoding", "gzip")], "");
@@ -101,13 +102,13 @@ fn bad_settings_are_refused_and_named() {
     let broken = place.write("broken.toml", "listen =");
     let value = place.write("value.toml", "pool-size = \"many\"");
     let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
-    let size: &[&str] = &["serve", "--compress-min-bytes", "0"];
+    let size: &[&str] = &["serve", "--compress-min-bytes", "16777217"];
     let cases: [(&[&str], &[&str]); 12] = [
         (&["serve", "--listn"], &["--listn"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
         (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
         (window, &["--rate-limit-window-s", "1..=3600"]),
-        (size, &["--compress-min-bytes", "1..=16777216"]),
+        (size, &["--compress-min-bytes", "0..=16777216"]),
         (&["serve", "--rate-limit", "1/s"], &["--rate-limit", "1/s"]),
         (&["serve", "--log", "=loud="], &["--log"]),
         (&["serve", "--config", "missing.toml"], &["missing.toml"]),
