@@ -22,21 +22,25 @@ fn opaque(version: Version) -> String {
     format!("{revision}-{updated_at}")
 }
 
-/// The state that a strong tag stands for, if it is one of ours. A coding that a proxy appended
-/// does not make it another state: a change is of the address, however it was coded on its way.
+/// The state that a strong tag stands for, if it is one of ours, character by character.
 fn strong(tag: &str) -> Option<Version> {
-    let tag = without_coding(tag.strip_prefix('"')?.strip_suffix('"')?);
+    read(tag.strip_prefix('"')?.strip_suffix('"')?)
+}
+
+/// As [`strong`], but also for a tag that a proxy made weak, or to which it appended its coding.
+fn weak(tag: &str) -> Option<Version> {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    read(without_coding(tag.strip_prefix('"')?.strip_suffix('"')?))
+}
+
+/// The state that is named by what stands between the quotes.
+fn read(tag: &str) -> Option<Version> {
     let (revision, updated_at) = tag.split_once('-')?;
     let version = Version {
         revision: Revision::new(revision.parse().ok()?)?,
         updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
     };
     (opaque(version) == tag).then_some(version)
-}
-
-/// As [`strong`], but also for a weak tag.
-fn weak(tag: &str) -> Option<Version> {
-    strong(tag.strip_prefix("W/").unwrap_or(tag))
 }
 
 /// What a condition names.
@@ -100,25 +104,35 @@ pub(crate) fn precondition(
 
 /// What a client is told whose change was not made.
 ///
-/// A weak tag in `If-Match` never matches (RFC 9110, section 13.1.1): to read the address again,
-/// as after other conditions that do not hold, would not help.
+/// `If-Match` compares strongly (RFC 9110, section 13.1.1), so a tag that a proxy changed never
+/// matches: to read the address again, as after other conditions that do not hold, would not help.
 pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
     let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
     let problem = Problem::from(error);
-    if is_failed && has_weak_tag(headers) {
-        return problem.with_detail(WEAK_TAG);
+    match changed_tag(headers).filter(|_| is_failed) {
+        Some(detail) => problem.with_detail(detail),
+        None => problem,
     }
-    problem
 }
 
 const WEAK_TAG: &str = "If-Match holds a weak tag (W/\"…\"), which never matches. The service \
     answers an address with a strong tag; a proxy that compresses probably made it weak. Send the \
     tag as the service answers it, and let the proxy keep it: see Strong tags in the guide Deploy.";
 
-fn has_weak_tag(headers: &HeaderMap) -> bool {
-    headers.get_all(IF_MATCH).any(|value| {
-        let mut tags = value.as_bytes().split(|byte| *byte == b',');
-        tags.any(|tag| tag.trim_ascii().starts_with(b"W/\""))
+const CODED_TAG: &str = "If-Match holds a tag that ends in -gzip, -br or -zstd, which never \
+    matches. The service answers an address with a tag without such an ending; a proxy that \
+    compresses probably appended it. Send the tag as the service answers it, and let the proxy \
+    keep it: see Strong tags in the guide Deploy.";
+
+/// What is wrong with the first tag in `If-Match` that a proxy probably changed.
+fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
+    headers.get_all(IF_MATCH).find_map(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        value.split(',').map(str::trim).find_map(|tag| match tag {
+            tag if tag.starts_with("W/\"") => Some(WEAK_TAG),
+            tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
+            _ => None,
+        })
     })
 }
 
@@ -155,8 +169,12 @@ mod tests {
                 Precondition::OneOf(vec![one, two]),
             ),
             (
+                vec![(IF_MATCH, "\"1-0-gzip\", W/\"1-0\", \"2-0\"")],
+                Precondition::OneOf(vec![two]),
+            ),
+            (
                 vec![
-                    (IF_MATCH, "\"1-0-gzip\", \"2-0-br\""),
+                    (IF_MATCH, "\"1-0\", \"2-0\""),
                     (IF_NONE_MATCH, "\"1-0-zstd\""),
                 ],
                 Precondition::OneOf(vec![two]),
@@ -202,6 +220,9 @@ mod tests {
             "w/\"1-0\"",
             "\"a,*,b\"",
             "\"a,1-0,b\"",
+            "\"1-0-gzip\"",
+            "\"1-0-br\"",
+            "\"1-0-zstd\"",
             "W/\"1-0-gzip\"",
             "\"1-0-deflate\"",
             "\"1-0-gzip-br\"",
@@ -226,7 +247,8 @@ mod tests {
             prop_assert_eq!(weak(&format!("W/{}", tag.to_str().unwrap())), Some(version));
             for coding in ["gzip", "br", "zstd"] {
                 let coded = tag.to_str().unwrap().trim_end_matches('"').to_owned() + "-" + coding + "\"";
-                prop_assert_eq!(strong(&coded), Some(version));
+                prop_assert_eq!(strong(&coded), None);
+                prop_assert_eq!(weak(&coded), Some(version));
                 prop_assert_eq!(weak(&format!("W/{coded}")), Some(version));
             }
         }

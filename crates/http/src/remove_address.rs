@@ -70,6 +70,8 @@ mod tests {
         assert_snapshot!("failed", door.answer(stale).await);
         let weak = delete().insert_header((IF_MATCH, "W/\"1-1724942722123\""));
         assert_snapshot!("weak", door.answer(weak).await);
+        let coded = delete().insert_header((IF_MATCH, "\"1-1724942722123-gzip\""));
+        assert_snapshot!("coded", door.answer(coded).await);
         let current = delete().insert_header((IF_MATCH, "\"1-1724942722123\""));
         assert!(door.answer(current).await.starts_with("204"));
     }
