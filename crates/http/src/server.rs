@@ -52,7 +52,7 @@ impl Default for ServerOptions {
 /// what was in flight then is finished or cut.
 ///
 /// This is what the framework's own `HttpServer` does, which takes no other connections than
-/// TCP's: here they come [without offers to upgrade](WithoutUpgrades).
+/// TCP's: here they come without offers to upgrade.
 ///
 /// # Errors
 /// What the system says to the addresses.
