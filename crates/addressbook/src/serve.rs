@@ -56,7 +56,7 @@ pub(crate) struct ServeArguments {
     /// How many threads answer requests; by default three for each processor with SQLite, one with
     /// PostgreSQL
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_WORKERS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS.into()))]
     workers: Option<u16>,
 
     /// How long requests are still taken after SIGTERM, while /readyz says not to send any, in
@@ -86,12 +86,15 @@ pub(crate) struct ServeArguments {
     traces: TraceSettings,
 }
 
+/// The most worker threads that actix-server starts; it panics above.
+const MAX_WORKERS: u16 = 512;
+
 impl ServeArguments {
     /// How many threads answer requests.
     pub(crate) fn workers(&self, engine: &dyn Engine) -> usize {
         let by_default = || {
             let processors = available_parallelism().map_or(1, usize::from);
-            processors * engine.workers_per_processor()
+            (processors * engine.workers_per_processor()).min(MAX_WORKERS.into())
         };
         self.workers.map_or_else(by_default, usize::from)
     }

@@ -62,13 +62,8 @@ impl AddressService {
         let at = self.clock.now();
         let expired_before = at.minus(self.limits.idempotency_retention);
         for _ in 0..ATTEMPTS {
-            if let Some(request) = request
-                && let Some(address) = self.replay(customer_id, request, expired_before).await?
-            {
-                return Ok(Created {
-                    address,
-                    replayed: true,
-                });
+            if let Some(created) = self.replay(customer_id, request, expired_before).await? {
+                return Ok(created);
             }
             let address = Address {
                 customer_id: customer_id.clone(),
@@ -100,8 +95,10 @@ impl AddressService {
                         replayed: false,
                     });
                 }
+                // Perhaps full of what a faster request with this key created.
                 Err(RepositoryError::BookFull { .. }) => {
-                    return Err(CreateError::BookFull { max_addresses });
+                    let replayed = self.replay(customer_id, request, expired_before).await?;
+                    return replayed.ok_or(CreateError::BookFull { max_addresses });
                 }
                 // Another request with this key was faster: answer as it was answered.
                 Err(RepositoryError::KeyTaken) => {}
@@ -115,9 +112,12 @@ impl AddressService {
     async fn replay(
         &self,
         customer_id: &CustomerId,
-        request: &IdempotentRequest,
+        request: Option<&IdempotentRequest>,
         expired_before: Timestamp,
-    ) -> Result<Option<Address>, CreateError> {
+    ) -> Result<Option<Created>, CreateError> {
+        let Some(request) = request else {
+            return Ok(None);
+        };
         let record = self
             .repository
             .idempotency_record(customer_id, &request.key)
@@ -137,10 +137,10 @@ impl AddressService {
             .revisions(customer_id, &record.address_id, first)
             .await?;
         // None is left when the customer was erased a moment ago, and the record with them.
-        Ok(revisions
-            .into_iter()
-            .next()
-            .map(|revision| revision.address))
+        Ok(revisions.into_iter().next().map(|revision| Created {
+            address: revision.address,
+            replayed: true,
+        }))
     }
 
     /// Forgets idempotency keys that are older than they are kept, some at a time, and
@@ -240,40 +240,47 @@ mod tests {
 
     #[tokio::test]
     async fn create_replays_what_a_faster_request_with_the_key_created() {
-        let mut repository = MockAddressRepository::new();
-        let mut sequence = mockall::Sequence::new();
-        repository
-            .expect_idempotency_record()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|_, _| Ok(None));
-        repository
-            .expect_commit()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|commit| {
-                assert!(commit.idempotency.is_some());
-                Err(RepositoryError::KeyTaken)
-            });
-        repository
-            .expect_idempotency_record()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|_, _| Ok(Some(record())));
-        repository
-            .expect_revisions()
-            .times(1)
-            .in_sequence(&mut sequence)
-            .returning(|_, _, _| Ok(vec![first_revision()]));
-        let content = content("Huye");
-        let created = service(repository)
-            .create(&customer(), &content, Some(&request()))
-            .await;
-        let expected = Created {
-            address: first_revision().address,
-            replayed: true,
-        };
-        assert_eq!(created.unwrap(), expected);
+        // The second when it took the last place of the book.
+        let refusals = [
+            || RepositoryError::KeyTaken,
+            || RepositoryError::BookFull { index: 0 },
+        ];
+        for refusal in refusals {
+            let mut repository = MockAddressRepository::new();
+            let mut sequence = mockall::Sequence::new();
+            repository
+                .expect_idempotency_record()
+                .times(1)
+                .in_sequence(&mut sequence)
+                .returning(|_, _| Ok(None));
+            repository
+                .expect_commit()
+                .times(1)
+                .in_sequence(&mut sequence)
+                .returning(move |commit| {
+                    assert!(commit.idempotency.is_some());
+                    Err(refusal())
+                });
+            repository
+                .expect_idempotency_record()
+                .times(1)
+                .in_sequence(&mut sequence)
+                .returning(|_, _| Ok(Some(record())));
+            repository
+                .expect_revisions()
+                .times(1)
+                .in_sequence(&mut sequence)
+                .returning(|_, _, _| Ok(vec![first_revision()]));
+            let content = content("Huye");
+            let created = service(repository)
+                .create(&customer(), &content, Some(&request()))
+                .await;
+            let expected = Created {
+                address: first_revision().address,
+                replayed: true,
+            };
+            assert_eq!(created.unwrap(), expected);
+        }
     }
 
     #[tokio::test]

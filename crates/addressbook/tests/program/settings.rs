@@ -95,6 +95,12 @@ fn answers_are_compressed_from_the_size_that_is_set() {
 }
 
 #[test]
+fn as_many_workers_as_are_allowed_answer() {
+    let service = Place::sqlite().serve(&["--workers", "512"]);
+    assert_eq!(service.get("/readyz").0, 200);
+}
+
+#[test]
 fn bad_settings_are_refused_and_named() {
     let place = Place::sqlite();
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
@@ -103,10 +109,11 @@ fn bad_settings_are_refused_and_named() {
     let value = place.write("value.toml", "pool-size = \"many\"");
     let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
     let size: &[&str] = &["serve", "--compress-min-bytes", "16777217"];
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 13] = [
         (&["serve", "--listn"], &["--listn"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
         (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
+        (&["serve", "--workers", "513"], &["--workers", "1..=512"]),
         (window, &["--rate-limit-window-s", "1..=3600"]),
         (size, &["--compress-min-bytes", "0..=16777216"]),
         (&["serve", "--rate-limit", "1/s"], &["--rate-limit", "1/s"]),
