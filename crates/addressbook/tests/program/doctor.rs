@@ -157,8 +157,9 @@ fn settings_that_cannot_be_used_are_found_beside_all_else() {
 #[test]
 fn a_long_log_is_warned_of() {
     let place = Place::sqlite();
-    // Whoever closes the database last would remove the log.
-    let _service = place.serve(&[]);
+    // Whoever closes the database last would remove the log, and the service cuts it back.
+    let service = place.serve(&[]);
+    service.signal("STOP");
     let log = format!("{}-wal", place.database().display());
     let log = fs::File::options().write(true).open(log).unwrap();
     log.set_len(256 << 20).unwrap();
