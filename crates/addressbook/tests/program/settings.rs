@@ -95,12 +95,6 @@ fn answers_are_compressed_from_the_size_that_is_set() {
 }
 
 #[test]
-fn as_many_workers_as_are_allowed_answer() {
-    let service = Place::sqlite().serve(&["--workers", "512"]);
-    assert_eq!(service.get("/readyz").0, 200);
-}
-
-#[test]
 fn bad_settings_are_refused_and_named() {
     let place = Place::sqlite();
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
