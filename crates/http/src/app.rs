@@ -92,6 +92,7 @@ pub fn app(
     };
     App::new()
         .app_data(metrics.clone())
+        .app_data(Rc::clone(&in_flight))
         .app_data(web::Data::new(service))
         .app_data(web::Data::new(options))
         .app_data(web::Data::new(drain.clone()))

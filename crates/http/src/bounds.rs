@@ -2,16 +2,17 @@ use std::rc::Rc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::rt::time::timeout;
 
 use crate::problem::Problem;
-use crate::problem_kind::BUSY;
 use crate::{HttpOptions, InFlight, health};
 
 /// What bounds every request: how many are in flight, and how long one may take.
 ///
 /// Above the bound nothing waits and nothing is begun. The probes are outside of it: whoever
-/// asks them has to learn that the service lives, above all when it is busy.
+/// asks them has to learn that the service lives, above all when it is busy. A request that brings
+/// a body is in flight once [that is there](crate::request_body::RequestBody).
 pub(crate) fn around<S>(
     request: ServiceRequest,
     next: &S,
@@ -21,12 +22,15 @@ pub(crate) fn around<S>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
-    let place = in_flight.enter(options.max_in_flight);
-    let admitted = if place.is_some() || health::is_probe(request.path()) {
+    let is_later = matches!(*request.method(), Method::POST | Method::PATCH);
+    let place = match is_later {
+        true => None,
+        false => in_flight.enter(options.max_in_flight),
+    };
+    let admitted = if place.is_some() || is_later || health::is_probe(request.path()) {
         Ok(next.call(request))
     } else {
-        in_flight.refuse();
-        Err(request.error_response(Problem::of(BUSY)))
+        Err(request.error_response(in_flight.refuse()))
     };
     async move {
         let answer = match admitted {

@@ -38,7 +38,7 @@ problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_
 pub(crate) async fn create(
     service: web::Data<AddressService>,
     request: HttpRequest,
-    RequestBody(body): RequestBody,
+    RequestBody(body, _place): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, key) =
         parameters::read::<NoQuery, _>(&request, |faults| read(&request, faults))?;

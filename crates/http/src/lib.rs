@@ -27,6 +27,7 @@ mod app;
 mod body;
 mod bounds;
 mod cache_control;
+mod client;
 mod compression;
 mod connection;
 mod cors;

@@ -99,6 +99,10 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+fn gauge(number: usize) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 fn value(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
@@ -166,11 +170,17 @@ impl Collector for HttpMetrics {
             None,
             MetricType::Gauge,
         )?;
-        let taken = u64::try_from(counts.in_flight.taken()).unwrap_or(u64::MAX);
-        ConstGauge::new(taken.cast_signed()).encode(in_flight)?;
+        gauge(counts.in_flight.taken()).encode(in_flight)?;
+        let waiting = encoder.encode_descriptor(
+            "addressbook_http_waiting_bodies",
+            "Request bodies that are waited for.",
+            None,
+            MetricType::Gauge,
+        )?;
+        gauge(counts.in_flight.waiting_bodies()).encode(waiting)?;
         let shed = encoder.encode_descriptor(
             "addressbook_http_requests_shed",
-            "Requests that were turned away because too many were being answered.",
+            "Requests that were turned away because too many were being answered or waited for their bodies.",
             None,
             MetricType::Counter,
         )?;

@@ -16,6 +16,9 @@ pub struct HttpOptions {
     /// The most requests that are answered at the same time, on all threads together; one more
     /// gets 503 at once. Default: 1000.
     pub max_in_flight: usize,
+    /// The most bodies that are waited for at the same time, on all threads together. One client may
+    /// have a quarter of them; one more gets 503 at once. Default: 1000.
+    pub max_waiting_bodies: usize,
     /// The shortest answer that is compressed for clients that accept gzip, in bytes. Default:
     /// none is.
     pub compress_min_bytes: Option<usize>,
@@ -29,6 +32,7 @@ impl Default for HttpOptions {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(20),
             max_in_flight: 1_000,
+            max_waiting_bodies: 1_000,
             compress_min_bytes: None,
         }
     }

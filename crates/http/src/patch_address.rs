@@ -36,7 +36,7 @@ pub(crate) async fn patch(
     service: web::Data<AddressService>,
     options: web::Data<HttpOptions>,
     request: HttpRequest,
-    RequestBody(body): RequestBody,
+    RequestBody(body, _place): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id) =
         parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;

@@ -2,16 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::hash::RandomState;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::{Error, HttpMessage as _};
-use addressbook_domain::CustomerId;
 use futures_util::future::{Either, TryFutureExt as _};
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::StateInformationMiddleware;
@@ -20,7 +18,7 @@ use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
-use crate::access::Caller;
+use crate::client::Client;
 use crate::health;
 use crate::problem::Problem;
 use crate::problem_kind::RATE_LIMITED;
@@ -100,13 +98,6 @@ impl Standing {
     }
 }
 
-/// Who is counted.
-#[derive(Hash)]
-enum Client<'a> {
-    Credential(&'a str, Option<&'a str>),
-    Address(Option<IpAddr>),
-}
-
 struct Limiter<C: Clock> {
     requests: NonZeroU32,
     window_s: u32,
@@ -133,19 +124,10 @@ impl<C: Clock> Limiter<C> {
     }
 
     fn count(&self, request: &ServiceRequest) -> Standing {
-        let extensions = request.extensions();
-        let access = extensions.get::<Caller>().and_then(Caller::access);
-        self.count_client(&match access {
-            Some(access) => {
-                let customer_id = access.customer_id.as_ref().map(CustomerId::as_str);
-                Client::Credential(&access.name, customer_id)
-            }
-            None => Client::Address(request.peer_addr().map(|address| subscriber(address.ip()))),
-        })
+        self.count_client(Client::number(request.request(), &self.hasher))
     }
 
-    fn count_client(&self, client: &Client<'_>) -> Standing {
-        let client = self.hasher.hash_one(client);
+    fn count_client(&self, client: u64) -> Standing {
         let (is_over, left, lasts_s) = match self.buckets.check_key(&client) {
             Ok(bucket) => {
                 let left = bucket.remaining_burst_capacity();
@@ -164,14 +146,6 @@ impl<C: Clock> Limiter<C> {
             left,
             lasts_s,
         }
-    }
-}
-
-/// The part of an address that tells subscribers apart.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
     }
 }
 
@@ -194,7 +168,7 @@ impl StateStore for Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{IpAddr, SocketAddr};
 
     use actix_web::http::Method;
     use actix_web::http::header::AUTHORIZATION;
@@ -206,7 +180,7 @@ mod tests {
     use super::*;
     use crate::testing::{BOOK, Door, header_of, sending};
 
-    const PATRICIA: Client<'_> = Client::Credential("patricia", None);
+    const PATRICIA: u64 = u64::MAX;
 
     /// How many clients the limiter remembers.
     const CLIENTS: usize = 1_000;
@@ -218,7 +192,7 @@ mod tests {
     }
 
     fn after(limiter: &Limiter<FakeRelativeClock>) -> (bool, u32, u64) {
-        let standing = limiter.count_client(&PATRICIA);
+        let standing = limiter.count_client(PATRICIA);
         (standing.is_over, standing.left, standing.lasts_s)
     }
 
@@ -252,7 +226,7 @@ mod tests {
         let (limiter, _) = limiter(1, 60);
         assert!(!after(&limiter).0);
         for address in 0..20 * CLIENTS as u32 {
-            limiter.count_client(&Client::Address(Some(IpAddr::V4(address.into()))));
+            limiter.count_client(address.into());
             // Whoever goes on asking is not forgotten for the sake of those who come once.
             assert!(address % 10 > 0 || after(&limiter).0, "{address}");
         }

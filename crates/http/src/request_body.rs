@@ -1,19 +1,26 @@
 use std::future::ready;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use actix_web::rt::task::yield_now;
 use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpRequest};
+use futures_util::FutureExt as _;
 
-use crate::HttpOptions;
+use crate::in_flight::Place;
 use crate::problem::Problem;
 use crate::problem_kind::{REQUEST_TIMEOUT, UNSUPPORTED};
+use crate::{HttpOptions, InFlight};
 
 /// A request's body. One that is too large, that does not arrive in time, or that is compressed
 /// never gets to the handler. The framework bounds the size, and by itself would wait for ever.
-pub(crate) struct RequestBody(pub(crate) Bytes);
+///
+/// The request is in flight from when its body is there until this is dropped. Before that it
+/// takes no place: clients that announce bodies and send none would hold all of them.
+pub(crate) struct RequestBody(pub(crate) Bytes, pub(crate) Place);
 
 impl FromRequest for RequestBody {
     type Error = Error;
@@ -24,13 +31,25 @@ impl FromRequest for RequestBody {
             return Box::pin(ready(Err(problem.into())));
         }
         let options = request.app_data::<Data<HttpOptions>>();
-        let patience = options.map(|options| options.body_timeout);
-        let body = Bytes::from_request(request, payload);
+        let options = options.map(|options| ***options).unwrap_or_default();
+        let in_flight = request.app_data::<Rc<InFlight>>();
+        let in_flight = in_flight.cloned().unwrap_or_default();
+        let mut body = Box::pin(Bytes::from_request(request, payload));
+        let request = request.clone();
         Box::pin(async move {
-            match timeout(patience.unwrap_or_default(), body).await {
-                Ok(body) => body.map(Self),
-                Err(_) => Err(Problem::of(REQUEST_TIMEOUT).into()),
-            }
+            // The framework looks at the head before it looks at what came with it.
+            yield_now().await;
+            let bytes = match (&mut body).now_or_never() {
+                Some(bytes) => bytes?,
+                None => {
+                    let turn = in_flight.wait(&request, options.max_waiting_bodies);
+                    let _turn = turn.ok_or_else(|| in_flight.refuse())?;
+                    let bytes = timeout(options.body_timeout, body).await;
+                    bytes.map_err(|_| Problem::of(REQUEST_TIMEOUT))??
+                }
+            };
+            let place = in_flight.enter(options.max_in_flight);
+            Ok(Self(bytes, place.ok_or_else(|| in_flight.refuse())?))
         })
     }
 }

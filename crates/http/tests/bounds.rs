@@ -9,12 +9,14 @@ use std::future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressContent, AddressRepository as _, CustomData};
 use addressbook_http::{HttpOptions, Parts, ServerOptions, listen};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
+use socket2::{Domain, Socket, Type};
 use tokio::sync::Semaphore;
 
 /// A bound that is soon reached, but not by chance on a busy machine.
@@ -156,6 +158,79 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
         }
     }
 }
+
+/// A connection from an address of the loopback network.
+fn connect_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    socket.into()
+}
+
+const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+/// What is answered to a creation whose body comes a moment after its head.
+async fn answer_to_a_slow_body(mut stream: TcpStream) -> String {
+    let exchange = move || {
+        let head = head_of_creation(ADDRESS.len());
+        stream.write_all(head.replace("Host", "Connection: close\r\nHost").as_bytes())?;
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(ADDRESS.as_bytes())?;
+        std::io::read_to_string(stream)
+    };
+    web::block(exchange).await.unwrap().unwrap()
+}
+
+fn head_of_creation(length: usize) -> String {
+    format!(
+        "POST /v1/customers/cus_1/addresses HTTP/1.1\r\nHost: a\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+#[cfg(target_os = "linux")] // where each address of 127.0.0.0/8 is there
+#[actix_web::test]
+async fn bodies_that_never_arrive_keep_nobody_else_waiting() {
+    let mut parts = parts(InMemoryRepository::default());
+    let in_flight = parts.in_flight.clone();
+    parts.options = HttpOptions {
+        max_in_flight: 2,
+        max_waiting_bodies: 16,
+        body_timeout: Duration::from_secs(60),
+        ..parts.options
+    };
+    let server = serve(parts, ServerOptions::default());
+    // Of one client four are waited for, and the fifth is refused.
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect_from([127, 0, 0, 1], server);
+        stream.write_all(head_of_creation(9).as_bytes()).unwrap();
+        greedy.push(stream);
+    }
+    while in_flight.waiting_bodies() < 4 {
+        rt::time::sleep(Duration::from_millis(1)).await;
+    }
+    let refused = answer_to_a_slow_body(connect_from([127, 0, 0, 1], server)).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("problem:busy"), "{refused}");
+    // A body that comes with its head is not waited for.
+    let whole = format!("{}{ADDRESS}", head_of_creation(ADDRESS.len()));
+    let created = answers_to(server, whole.replace("Host", "Connection: close\r\nHost")).await;
+    assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
+    for _ in 0..8 {
+        let read = answers_to(server, LIST).await;
+        assert!(read.starts_with("HTTP/1.1 200 "), "{read}");
+        let created = answer_to_a_slow_body(connect_from([127, 0, 0, 2], server)).await;
+        assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
+    }
+    drop(greedy);
+    while in_flight.waiting_bodies() > 0 {
+        rt::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+const LIST: &str =
+    "GET /v1/customers/cus_1/addresses HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 /// The framework answers before any of our code is asked. Here we would see it if these bounds
 /// changed.

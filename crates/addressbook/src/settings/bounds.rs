@@ -17,6 +17,12 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_in_flight: u32,
 
+    /// Most request bodies that are waited for at the same time. One client may have a quarter of
+    /// them; one more gets 503 at once
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_WAITING_BODIES")]
+    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_waiting_bodies: u32,
+
     /// Most requests within the window by one credential, or from one address where none is
     /// shown; one more gets 429. 0 sets no limit
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_RATE_LIMIT")]
@@ -76,6 +82,7 @@ impl BoundSettings {
     pub(crate) fn bound(&self, options: HttpOptions) -> HttpOptions {
         HttpOptions {
             max_in_flight: self.max_in_flight as usize,
+            max_waiting_bodies: self.max_waiting_bodies as usize,
             request_timeout: milliseconds(self.request_timeout_ms),
             body_timeout: milliseconds(self.body_timeout_ms),
             compress_min_bytes: match self.compress_min_bytes {
