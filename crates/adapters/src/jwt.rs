@@ -7,10 +7,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use addressbook_domain::{Access, Authenticator, Clock, CustomerId, RepositoryError, Scope};
+use addressbook_domain::{Access, Authenticator, Clock, CustomerId, RepositoryError, Scope, json};
 use async_trait::async_trait;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -99,8 +100,9 @@ impl<C: Clock> JwtAuthenticator<C> {
             .find(header.kid.as_deref())
             .ok_or("no key has its kid")?;
         let expected = self.expected(key.algorithm);
-        let token = decode::<Map<String, Value>>(token, &key.decoding, &expected);
-        let claims = token.map_err(reason)?.claims;
+        let token = decode::<Box<RawValue>>(token, &key.decoding, &expected);
+        let claims = claims_of(token.map_err(reason)?.claims.get())?;
+        self.check_issuer(&claims)?;
         self.check_time(&claims)?;
         self.access(&claims)
     }
@@ -114,6 +116,15 @@ impl<C: Clock> JwtAuthenticator<C> {
         // That would be by the machine's time instead of the clock's.
         expected.validate_exp = false;
         expected
+    }
+
+    /// RFC 7519, section 4.1.1: the issuer is one string. The library would also find it in an
+    /// array.
+    fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
+        match claims.get("iss") {
+            Some(Value::String(issuer)) if *issuer == self.options.issuer => Ok(()),
+            _ => Err("its issuer is another"),
+        }
     }
 
     fn check_time(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
@@ -169,6 +180,13 @@ impl<C: Clock> Authenticator for JwtAuthenticator<C> {
 
 const MALFORMED: &str = "it is malformed";
 
+/// The claims of a token, each of which there is once: of several, another reader might take
+/// another (RFC 7519, section 4).
+fn claims_of(text: &str) -> Result<Map<String, Value>, &'static str> {
+    let _each_once = json::members(text).map_err(|_| MALFORMED)?;
+    serde_json::from_str(text).map_err(|_| MALFORMED)
+}
+
 /// What RFC 7515, section 4.1.11, and RFC 8725, section 3.11, ask of a header.
 fn check(header: &Header) -> Result<(), &'static str> {
     if header.crit.is_some() {
@@ -176,7 +194,8 @@ fn check(header: &Header) -> Result<(), &'static str> {
     }
     let is_access_token = |kind: &String| {
         let kind = kind.to_ascii_lowercase();
-        matches!(kind.trim_start_matches("application/"), "jwt" | "at+jwt")
+        let short = kind.strip_prefix("application/").unwrap_or(&kind);
+        matches!(short, "jwt" | "at+jwt")
     };
     match &header.typ {
         Some(kind) if !is_access_token(kind) => Err("it is of another type"),

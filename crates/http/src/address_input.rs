@@ -1,3 +1,4 @@
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage as _, HttpRequest};
 use addressbook_domain::{AddressPatch, Faults, json};
 use serde_json::value::RawValue;
@@ -6,8 +7,12 @@ use crate::problem::Problem;
 use crate::problem_kind::{INVALID_ADDRESS, UNREADABLE};
 
 /// Whether a request says that its body is of an accepted media type. JSON is UTF-8 (RFC
-/// 8259, section 8.1): another charset is not accepted; other parameters do not matter.
+/// 8259, section 8.1): another charset is not accepted; other parameters do not matter. What is
+/// said twice is not accepted either: another reader might take the other one.
 pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bool) -> bool {
+    if request.headers().get_all(CONTENT_TYPE).nth(1).is_some() {
+        return false;
+    }
     let Ok(Some(media_type)) = request.mime_type() else {
         return false;
     };

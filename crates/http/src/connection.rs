@@ -41,6 +41,10 @@ pub(crate) fn bound(
     if let Err(error) = socket.set_tcp_user_timeout(Some(write_timeout)) {
         tracing::warn!(%error, "cannot bound how long an answer waits for its client");
     }
+    // The system would hold a small answer back until the client has confirmed the one before.
+    if let Err(error) = socket.set_tcp_nodelay(true) {
+        tracing::warn!(%error, "cannot send small answers at once");
+    }
     let socket = match socket.try_clone() {
         Ok(socket) => socket,
         Err(error) => {
@@ -84,5 +88,22 @@ impl Drop for Busy {
         if let Some(idle_since) = &self.0 {
             idle_since.set(Some(Instant::now()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn small_answers_are_sent_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let soon = Duration::from_secs(1);
+        bound(&stream, &mut Extensions::new(), soon, soon);
+        assert!(stream.nodelay().unwrap());
     }
 }

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::HttpOptions;
     use crate::testing::{
-        BOOK, Door, Failure, answer, body_of, header_of, holding, refusing, sending,
+        BOOK, Door, Failure, answer, body_of, header_of, holding, path_of, refusing, sending,
     };
 
     const FULL: &str = r#" {"description":" Home ","region":"Kigali","city":"Zu\u0308rich",
@@ -208,6 +208,14 @@ mod tests {
                 .set_payload(PLAIN);
             let response = answer(InMemoryRepository::default(), request).await;
             assert!(response.starts_with(status), "{media_type}: {response}");
+        }
+        for (method, path) in [(Method::POST, BOOK), (Method::PATCH, &*path_of(1))] {
+            for second in ["application/json", "text/plain"] {
+                let request =
+                    sending(method.clone(), path, PLAIN).append_header((CONTENT_TYPE, second));
+                let response = answer(InMemoryRepository::default(), request).await;
+                assert!(response.starts_with("415"), "{method} {second}: {response}");
+            }
         }
         let untyped = TestRequest::post().uri(BOOK).set_payload(PLAIN);
         let untyped = answer(InMemoryRepository::default(), untyped).await;

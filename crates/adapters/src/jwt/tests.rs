@@ -267,6 +267,14 @@ fn each_claim_that_is_not_as_expected_is_refused() {
             json!({ "iss": "https://id.example/" }),
             "its issuer is another",
         ),
+        (
+            json!({ "iss": ["https://id.example"] }),
+            "its issuer is another",
+        ),
+        (
+            json!({ "iss": ["https://id.example", "https://evil.example"] }),
+            "its issuer is another",
+        ),
         (json!({ "iss": null }), lacking),
         (json!({ "iss": 1 }), lacking),
         (json!({ "aud": "addressbook2" }), "it is meant for others"),
@@ -302,6 +310,28 @@ fn each_claim_that_is_not_as_expected_is_refused() {
     }
 }
 
+/// A claim as the issuer meant it, and once more.
+#[test]
+fn a_claim_that_stands_twice_is_refused() {
+    let issuer = Issuer::eddsa();
+    let place = Place::with(&issuer.public_pem);
+    let door = place.door();
+    let signed = |claims: String| {
+        let claims: Box<RawValue> = RawValue::from_string(claims).unwrap();
+        encode(&issuer.header(), &claims, &issuer.signing).unwrap()
+    };
+    let once = claims(json!({ "nbf": 0, "client_id": "a", "azp": "b" }));
+    assert!(door.admit(&signed(once.to_string())).is_ok());
+    for (claim, value) in once.as_object().unwrap() {
+        for again in [value.clone(), json!("cus_2"), Value::Null] {
+            let twice = once
+                .to_string()
+                .replacen('{', &format!("{{{claim:?}:{again},"), 1);
+            assert!(door.admit(&signed(twice)).is_err(), "{claim}: {again}");
+        }
+    }
+}
+
 #[test]
 fn headers_of_other_kinds_of_tokens_are_refused() {
     let issuer = Issuer::eddsa();
@@ -320,7 +350,15 @@ fn headers_of_other_kinds_of_tokens_are_refused() {
     ] {
         assert!(of_type(kind).is_ok(), "{kind:?}");
     }
-    for kind in ["logout+jwt", "dpop+jwt", "secevent+jwt", ""] {
+    for kind in [
+        "logout+jwt",
+        "dpop+jwt",
+        "secevent+jwt",
+        "application/application/jwt",
+        " JWT",
+        "application/",
+        "",
+    ] {
         assert_eq!(of_type(Some(kind)), Err("it is of another type"), "{kind}");
     }
     let mut header = issuer.header();
