@@ -4,7 +4,7 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use addressbook_domain::{ChangeError, Precondition, Revision, Timestamp, Version};
 
-use crate::etag::without_coding;
+use crate::etag::{self, Tag, without_coding};
 use crate::problem::Problem;
 use crate::problem_kind::PRECONDITION_REQUIRED;
 
@@ -23,14 +23,13 @@ fn opaque(version: Version) -> String {
 }
 
 /// The state that a strong tag stands for, if it is one of ours, character by character.
-fn strong(tag: &str) -> Option<Version> {
-    read(tag.strip_prefix('"')?.strip_suffix('"')?)
+fn strong(tag: Tag<'_>) -> Option<Version> {
+    read(tag.opaque).filter(|_| !tag.is_weak)
 }
 
 /// As [`strong`], but also for a tag that a proxy made weak, or to which it appended its coding.
-fn weak(tag: &str) -> Option<Version> {
-    let tag = tag.strip_prefix("W/").unwrap_or(tag);
-    read(without_coding(tag.strip_prefix('"')?.strip_suffix('"')?))
+fn weak(tag: Tag<'_>) -> Option<Version> {
+    read(without_coding(tag.opaque))
 }
 
 /// The state that is named by what stands between the quotes.
@@ -50,18 +49,19 @@ enum Tags {
 }
 
 /// The tags in a header, if it is there. Tags that are not ours name nothing.
-///
-/// A list is split at every comma, also within foreign tags that hold one. Their halves
-/// lack a quote, so none of them can be taken for a tag of ours.
-fn tags(headers: &HeaderMap, name: HeaderName, read: fn(&str) -> Option<Version>) -> Option<Tags> {
+fn tags(
+    headers: &HeaderMap,
+    name: HeaderName,
+    read: fn(Tag<'_>) -> Option<Version>,
+) -> Option<Tags> {
     let mut listed = None;
     for value in headers.get_all(name) {
         let value = String::from_utf8_lossy(value.as_bytes());
         if value.trim() == "*" {
             return Some(Tags::Every);
         }
-        let tags = value.split(',').filter_map(|tag| read(tag.trim()));
-        listed.get_or_insert_with(Vec::new).extend(tags);
+        let states = etag::tags(&value).filter_map(read);
+        listed.get_or_insert_with(Vec::new).extend(states);
     }
     listed.map(Tags::Listed)
 }
@@ -128,8 +128,8 @@ const CODED_TAG: &str = "If-Match holds a tag that ends in -gzip, -br or -zstd, 
 fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
     headers.get_all(IF_MATCH).find_map(|value| {
         let value = String::from_utf8_lossy(value.as_bytes());
-        value.split(',').map(str::trim).find_map(|tag| match tag {
-            tag if tag.starts_with("W/\"") => Some(WEAK_TAG),
+        etag::tags(&value).find_map(|tag| match tag {
+            Tag { is_weak: true, .. } => Some(WEAK_TAG),
             tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
             _ => None,
         })
@@ -243,13 +243,18 @@ mod tests {
         fn a_tag_stands_for_its_state(revision in 1_u32.., unix_ms in -62_167_219_200_000..253_402_300_800_000_i64) {
             let version = version(revision, unix_ms);
             let tag = of(version);
-            prop_assert_eq!(strong(tag.to_str().unwrap()), Some(version));
-            prop_assert_eq!(weak(&format!("W/{}", tag.to_str().unwrap())), Some(version));
+            let tag = tag.to_str().unwrap();
+            let read = |text: &str, as_what: fn(Tag<'_>) -> _| {
+                etag::tags(text).next().and_then(as_what)
+            };
+            prop_assert_eq!(read(tag, strong), Some(version));
+            prop_assert_eq!(read(&format!("W/{tag}"), strong), None);
+            prop_assert_eq!(read(&format!("W/{tag}"), weak), Some(version));
             for coding in ["gzip", "br", "zstd"] {
-                let coded = tag.to_str().unwrap().trim_end_matches('"').to_owned() + "-" + coding + "\"";
-                prop_assert_eq!(strong(&coded), None);
-                prop_assert_eq!(weak(&coded), Some(version));
-                prop_assert_eq!(weak(&format!("W/{coded}")), Some(version));
+                let coded = format!("{}-{coding}\"", tag.trim_end_matches('"'));
+                prop_assert_eq!(read(&coded, strong), None);
+                prop_assert_eq!(read(&coded, weak), Some(version));
+                prop_assert_eq!(read(&format!("W/{coded}"), weak), Some(version));
             }
         }
     }

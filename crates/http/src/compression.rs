@@ -9,7 +9,8 @@ use std::io::{self, Write as _};
 use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, HeaderMap, HeaderValue, VARY,
+    AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, HeaderMap, HeaderValue,
+    Preference, Quality, VARY,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
@@ -57,12 +58,21 @@ where
     }
 }
 
-/// Whether gzip is what a client likes best of gzip and no coding.
+/// Whether a client accepts gzip and likes it no less than no coding (RFC 9110, section 12.5.3).
 fn accepts_gzip(request: &ServiceRequest) -> bool {
-    let accepted = request.get_header::<AcceptEncoding>();
-    let codings = [Encoding::identity(), Encoding::gzip()];
-    let best = accepted.and_then(|accepted| accepted.negotiate(codings.iter()));
-    best == Some(Encoding::gzip())
+    let Some(AcceptEncoding(accepted)) = request.get_header() else {
+        return false;
+    };
+    let quality = |wanted: Preference<Encoding>| {
+        let mut accepted = accepted.iter();
+        accepted
+            .find(|coding| coding.item == wanted)
+            .map(|coding| coding.quality)
+    };
+    let named = |coding| quality(Preference::Specific(coding));
+    let gzip = named(Encoding::gzip()).or_else(|| quality(Preference::Any));
+    let identity = named(Encoding::identity());
+    gzip.is_some_and(|gzip| gzip > Quality::ZERO && gzip >= identity.unwrap_or(Quality::ZERO))
 }
 
 /// Whether what is answered may depend on which coding the client accepts; or would, were it not

@@ -1,3 +1,5 @@
+use std::iter;
+
 use actix_web::http::header::{HeaderMap, IF_NONE_MATCH};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -28,28 +30,52 @@ pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
 const SELECTION: &str = "&2&";
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly and
-/// [without codings](without_coding), or is `*`. What is no entity tag is passed over.
-///
-/// A list is split at every comma, also within foreign tags that hold one. Their halves
-/// lack a quote, so none of them can be taken for a tag of ours.
+/// [without codings](without_coding), or is `*`.
 pub(crate) fn is_listed(headers: &HeaderMap, etag: &str) -> bool {
-    let etag = opaque(etag);
-    let is_it = |tag: &str| {
-        opaque(tag).is_some_and(|tag| etag == Some(tag) || etag == Some(without_coding(tag)))
-    };
-    headers
-        .get_all(IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            let mut tags = value.split(',').map(str::trim);
-            value.trim() == "*" || tags.any(is_it)
-        })
+    let etag = Tag::of(etag).map(|(tag, _)| tag.opaque);
+    headers.get_all(IF_NONE_MATCH).any(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let is_it =
+            |tag: Tag<'_>| etag == Some(tag.opaque) || etag == Some(without_coding(tag.opaque));
+        value.trim() == "*" || tags(&value).any(is_it)
+    })
 }
 
-/// What stands between the quotes of a tag, weak or strong.
-fn opaque(tag: &str) -> Option<&str> {
-    let tag = tag.strip_prefix("W/").unwrap_or(tag);
-    tag.strip_prefix('"')?.strip_suffix('"')
+/// An entity tag (RFC 9110, section 8.8.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tag<'a> {
+    pub(crate) is_weak: bool,
+    /// What stands between the quotes.
+    pub(crate) opaque: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    /// The tag with which a text begins, and what follows it.
+    fn of(text: &'a str) -> Option<(Self, &'a str)> {
+        let strong = text.strip_prefix("W/");
+        let is_weak = strong.is_some();
+        let (opaque, rest) = strong.unwrap_or(text).strip_prefix('"')?.split_once('"')?;
+        Some((Self { is_weak, opaque }, rest))
+    }
+}
+
+/// The tags in a line of a header. What is no tag is passed over, up to the next comma.
+pub(crate) fn tags(line: &str) -> impl Iterator<Item = Tag<'_>> {
+    let mut rest = line;
+    iter::from_fn(move || {
+        loop {
+            rest = rest.trim_start_matches([',', ' ', '\t']);
+            if rest.is_empty() {
+                return None;
+            }
+            let (tag, behind) = Tag::of(rest).map_or((None, rest), |(tag, rest)| (Some(tag), rest));
+            let (junk, next) = behind.split_once(',').unwrap_or((behind, ""));
+            rest = next;
+            if tag.is_some() && junk.trim().is_empty() {
+                return tag;
+            }
+        }
+    })
 }
 
 /// What a tag was before a proxy compressed the answer that it came with. Apache and Caddy append
@@ -70,7 +96,10 @@ mod tests {
     fn is_listed_in(values: &[&'static str]) -> bool {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(IF_NONE_MATCH, HeaderValue::from_static(value));
+            headers.append(
+                IF_NONE_MATCH,
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
         }
         is_listed(&headers, "W/\"7-50-0\"")
     }
@@ -87,6 +116,9 @@ mod tests {
             "W/\"7-50-0-gzip\"",
             "W/\"7-50-0-br\", \"z\"",
             "\"7-50-0-zstd\"",
+            "\"é\", \"7-50-0\"",
+            "\"a\"b, \"7-50-0\"",
+            "a\"b, \"7-50-0\"",
         ] {
             assert!(is_listed_in(&[value]), "{value}");
         }
@@ -109,6 +141,8 @@ mod tests {
             "\"7-50-0-deflate\"",
             "\"7-50-0-gzip-gzip\"",
             "\"7-50-0;gzip\"",
+            "\"7-50-0\"x",
+            "\"a, \"7-50-0\"",
         ] {
             assert!(!is_listed_in(&[value]), "{value}");
         }

@@ -2,12 +2,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use addressbook_domain::IdSource;
+use tokio::task::yield_now;
 
 use crate::access::Caller;
 use crate::connection::Busy;
@@ -46,6 +47,7 @@ where
     let (verb, uri) = (Verb::of(request.method()), request.uri().clone());
     let busy = Busy::with(&request);
     let last = drain.has_begun();
+    let has_body = !matches!(request.parts().1, Payload::None);
     let metrics = metrics.cloned();
     let span = tracer.and_then(|tracer| tracer.begin(verb, uri.path(), parent));
     let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
@@ -59,6 +61,11 @@ where
             Ok(Err(error)) => (None, HttpResponse::from_error(error)),
             Err(panic) => (None, HttpResponse::from_error(Problem::internal(panic))),
         };
+        if has_body {
+            // An answer before the framework has read on closes the connection, also where the
+            // whole body came with the head.
+            yield_now().await;
+        }
         let kind = problem::kind_of(&response);
         let mut response = problem::shape(response, &id);
         let pattern = request

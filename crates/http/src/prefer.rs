@@ -27,7 +27,8 @@ impl Handling {
             let line = String::from_utf8_lossy(line.as_bytes());
             for preference in unquoted_parts(&line, ',') {
                 let mut parts = unquoted_parts(preference, ';'); // its own parameters follow
-                let (name, value) = parts.next()?.split_once('=').unwrap_or((preference, ""));
+                let head = parts.next()?;
+                let (name, value) = head.split_once('=').unwrap_or((head, ""));
                 if name.trim().eq_ignore_ascii_case("handling") {
                     return match unquoted(value.trim()).to_ascii_lowercase().as_str() {
                         "strict" => Some(Self::Strict),
@@ -160,6 +161,7 @@ mod tests {
             (&["handling=lenient", "handling=strict"], lenient),
             (&["handling=quick, handling=strict"], None),
             (&["handling, handling=strict"], None),
+            (&["handling; a=b, handling=strict"], None),
             (&["handling=\"\""], None),
             (&["handling=strictly"], None),
             (&["x-handling=strict"], None),

@@ -7,6 +7,11 @@
 //! So one byte of each offer is replaced while it is read: `Connection: Upgrade` becomes
 //! `Connection: Upgrad-`, and `Upgrade: websocket` becomes `Upgrade: -ebsocket`. The length stays,
 //! and no header that says where a request ends is touched.
+//!
+//! Nor does the framework stop at a request with `Connection: close`: it goes on with those that
+//! came in the same segment, which RFC 9112, section 9.6, forbids, and keeps the connection. So
+//! what comes behind such a request, or behind one of HTTP/1.0 that does not ask to keep the
+//! connection, is read and dropped.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection whose requests offer no other protocol.
+/// A connection whose requests offer no other protocol, and end with the last that it is for.
 pub(crate) struct WithoutUpgrades<S> {
     stream: S,
     requests: Requests,
@@ -41,9 +46,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for WithoutUpgrades<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        self.requests.mask(&mut buffer.filled_mut()[before..]);
-        Poll::Ready(Ok(()))
+        loop {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+            let is_end = buffer.filled().len() == before;
+            let kept = self.requests.mask(&mut buffer.filled_mut()[before..]);
+            if is_end || kept > 0 {
+                buffer.set_filled(before + kept);
+                return Poll::Ready(Ok(()));
+            }
+            // Nothing read would be taken for the end of the connection.
+            buffer.set_filled(before);
+        }
     }
 }
 
@@ -84,11 +97,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WithoutUpgrades<S> {
 #[derive(Default)]
 struct Requests {
     at: At,
-    /// The name of the header that is being read, in lower case, as far as it was read.
-    name: [u8; LONGEST_NAME],
+    /// The name of a header, or the element of a list, that is being read, in lower case, as far
+    /// as it was read.
+    word: [u8; LONGEST_WORD],
     /// What the head says about the body, as far as it was read.
     length: u64,
     is_chunked: bool,
+    /// What the head says about the connection, as far as it was read.
+    is_http_1_0: bool,
+    closes: bool,
+    keeps: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -96,12 +114,15 @@ enum At {
     /// Before a request line. Empty lines may come before it.
     #[default]
     Start,
+    /// In a request line.
+    RequestLine,
     /// In a line of the head whose rest does not matter.
     Rest,
     /// In a line of the head, behind so many bytes of a name.
     Name(usize),
-    /// In the value of `Connection`, behind so many letters of an option that may be `upgrade`.
-    Options(Option<usize>),
+    /// In the value of one of two headers, behind so many bytes of an element of the list that it
+    /// is; `None` if that is too long to be a known one.
+    List(List, Option<usize>),
     /// In the value of `Upgrade`.
     Protocols,
     /// In the value of `Content-Length`.
@@ -112,21 +133,37 @@ enum At {
     ChunkSize { size: u64, is_read: bool },
     /// In a chunk that has so many bytes to come.
     Chunk(u64),
-    /// In a line behind the last chunk, empty as far as it was read.
-    Trailer { is_empty: bool },
+    /// Behind the last chunk or a line of the trailer.
+    TrailerStart,
+    /// In a line of the trailer. Only a CR ends it, as for the framework.
+    Trailer,
+    /// Behind the CR of such a line.
+    TrailerLf,
+    /// Behind the CR that ends the trailer.
+    TrailerEnd,
+    /// Behind the last request of the connection.
+    Closed,
 }
 
-const LONGEST_NAME: usize = b"transfer-encoding".len();
-const UPGRADE: &[u8] = b"upgrade";
+/// A header whose elements matter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Connection,
+    TransferEncoding,
+}
+
+const LONGEST_WORD: usize = b"transfer-encoding".len();
 const MASK: u8 = b'-';
 
 impl Requests {
-    /// Masks the offers in the next bytes of a connection.
-    fn mask(&mut self, mut bytes: &mut [u8]) {
-        while !bytes.is_empty() {
-            let read = self.step(bytes);
-            bytes = &mut bytes[read..];
+    /// Masks the offers in the next bytes of a connection, and returns how many of them come
+    /// before the end of its last request.
+    fn mask(&mut self, bytes: &mut [u8]) -> usize {
+        let mut read = 0;
+        while read < bytes.len() && !matches!(self.at, At::Closed) {
+            read += self.step(&mut bytes[read..]);
         }
+        read
     }
 
     /// Reads on, and returns how far.
@@ -134,23 +171,22 @@ impl Requests {
         let byte = bytes[0];
         match self.at {
             At::Start if matches!(byte, b'\r' | b'\n') => {}
-            At::Start => self.at = At::Rest,
+            At::Start => self.at = At::RequestLine,
+            At::RequestLine => {
+                let read = self.skip_line(bytes);
+                // The last byte is the minor version; HTTP/0.9 and 2.0 are refused.
+                let mut line = bytes[..read].iter().rev();
+                if let Some(last) = line.find(|byte| !matches!(byte, b'\r' | b'\n')) {
+                    self.is_http_1_0 = *last == b'0';
+                }
+                return read;
+            }
             At::Rest => return self.skip_line(bytes),
             At::Name(length) => self.read_name(length, byte),
-            At::Options(matched) => {
-                let (matched, is_upgrade) = match (byte, matched) {
-                    (b',', _) => (Some(0), false),
-                    (b' ' | b'\t', Some(0)) => (Some(0), false),
-                    (_, Some(matched)) if byte.to_ascii_lowercase() == UPGRADE[matched] => {
-                        let is_upgrade = matched + 1 == UPGRADE.len();
-                        ((!is_upgrade).then_some(matched + 1), is_upgrade)
-                    }
-                    _ => (None, false),
-                };
-                if is_upgrade {
+            At::List(list, length) => {
+                if self.read_element(list, length, byte) {
                     bytes[0] = MASK;
                 }
-                self.go_on(byte, At::Options(matched));
             }
             At::Protocols if byte > b' ' => {
                 bytes[0] = MASK;
@@ -164,10 +200,10 @@ impl Requests {
                 }
                 self.go_on(byte, At::Length);
             }
-            At::Body(left) => return self.skip(bytes, left, At::Body, At::Start),
+            At::Body(left) => return self.skip(bytes, left, At::Body, self.end()),
             At::ChunkSize { size, is_read } => {
                 self.at = match (byte, (byte as char).to_digit(16)) {
-                    (b'\n', _) if size == 0 => At::Trailer { is_empty: true },
+                    (b'\n', _) if size == 0 => At::TrailerStart,
                     // The chunk, and the end of the line behind it.
                     (b'\n', _) => At::Chunk(size.saturating_add(2)),
                     (_, Some(digit)) if !is_read => At::ChunkSize {
@@ -181,14 +217,13 @@ impl Requests {
                 };
             }
             At::Chunk(left) => return self.skip(bytes, left, At::Chunk, CHUNK_SIZE),
-            At::Trailer { is_empty } => {
-                self.at = match byte {
-                    b'\n' if is_empty => At::Start,
-                    b'\n' => At::Trailer { is_empty: true },
-                    b'\r' => At::Trailer { is_empty },
-                    _ => At::Trailer { is_empty: false },
-                }
-            }
+            At::TrailerStart if byte == b'\r' => self.at = At::TrailerEnd,
+            At::TrailerStart => self.at = At::Trailer,
+            At::Trailer if byte == b'\r' => self.at = At::TrailerLf,
+            At::Trailer => {}
+            At::TrailerLf => self.at = At::TrailerStart,
+            At::TrailerEnd => self.at = self.end(),
+            At::Closed => return bytes.len(),
         }
         1
     }
@@ -201,33 +236,64 @@ impl Requests {
             b'\n' if length == 0 => self.end_of_head(),
             b'\n' => At::Name(0),
             b'\r' if length == 0 => At::Name(0),
-            b':' => match &self.name[..length] {
-                b"connection" => At::Options(Some(0)),
+            b':' => match &self.word[..length] {
+                b"connection" => At::List(List::Connection, Some(0)),
                 b"upgrade" => At::Protocols,
                 b"content-length" => At::Length,
-                b"transfer-encoding" => {
-                    self.is_chunked = true;
-                    At::Rest
-                }
+                b"transfer-encoding" => At::List(List::TransferEncoding, Some(0)),
                 _ => At::Rest,
             },
-            _ if length == LONGEST_NAME => At::Rest,
+            _ if length == LONGEST_WORD => At::Rest,
             _ if length == 0 && !matches!(byte, b'c' | b'u' | b't') => At::Rest,
             _ => {
-                self.name[length] = byte;
+                self.word[length] = byte;
                 At::Name(length + 1)
             }
         };
     }
 
+    /// Reads a byte of an element, and says whether it completes an offer.
+    fn read_element(&mut self, list: List, length: Option<usize>, byte: u8) -> bool {
+        if matches!(byte, b',' | b'\n') {
+            let element = length.map_or(&[][..], |length| self.word[..length].trim_ascii_end());
+            match (list, element) {
+                (List::Connection, b"close") => self.closes = true,
+                (List::Connection, b"keep-alive") => self.keeps = true,
+                (List::TransferEncoding, b"chunked") => self.is_chunked = true,
+                _ => {}
+            }
+            self.go_on(byte, At::List(list, Some(0)));
+            return false;
+        }
+        let length = match (length, byte) {
+            (Some(0), b' ' | b'\t') => Some(0),
+            (Some(length), _) if length < LONGEST_WORD => {
+                self.word[length] = byte.to_ascii_lowercase();
+                Some(length + 1)
+            }
+            _ => None,
+        };
+        self.at = At::List(list, length);
+        let is_upgrade = length.is_some_and(|length| self.word[..length] == *b"upgrade");
+        is_upgrade && list == List::Connection
+    }
+
     fn end_of_head(&mut self) -> At {
-        let (length, is_chunked) = (self.length, self.is_chunked);
-        (self.length, self.is_chunked) = (0, false);
+        self.closes |= self.is_http_1_0 && !self.keeps;
+        // HTTP/1.0 knows no codings: the framework ignores the header there.
+        let is_chunked = self.is_chunked && !self.is_http_1_0;
+        let length = self.length;
+        (self.length, self.is_chunked, self.keeps) = (0, false, false);
         match length {
             _ if is_chunked => CHUNK_SIZE,
-            0 => At::Start,
+            0 => self.end(),
             _ => At::Body(length),
         }
+    }
+
+    /// Behind a request.
+    fn end(&self) -> At {
+        if self.closes { At::Closed } else { At::Start }
     }
 
     /// Stays in the same line unless it ends here.
@@ -330,6 +396,81 @@ mod tests {
         assert_eq!(masked(first_line, &[]), first_line);
     }
 
+    #[test]
+    fn nothing_is_read_behind_the_last_request() {
+        let whole = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+        for (last, is_last) in [
+            ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nCONNECTION: x ,Close\t, y\r\n\r\n", true),
+            (
+                "GET / HTTP/1.1\nConnection: keep-alive\nConnection: close\n\n",
+                true,
+            ),
+            ("GET / HTTP/1.0\r\n\r\n", true),
+            (
+                "GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n",
+                true,
+            ),
+            ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", true),
+            (whole, true),
+            (
+                "POST / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 2\r\nhi\r\n0\r\na: b\r\n\r\n",
+                true,
+            ),
+            (
+                "GET /close HTTP/1.1\r\nConnection: closed, not close\r\n\r\n",
+                false,
+            ),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: close\r\n\r\n0\r\n\r\n",
+                false,
+            ),
+            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\n\r\n", false),
+        ] {
+            let before = "\r\nGET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".repeat(2);
+            let sent = format!("{before}{last}GET / HTTP/1.1\r\n\r\n");
+            let expected = if is_last {
+                before.len() + last.len()
+            } else {
+                sent.len()
+            };
+            for size in [1, 3, sent.len()] {
+                let mut requests = Requests::default();
+                let mut bytes = sent.clone().into_bytes();
+                let read: usize = bytes
+                    .chunks_mut(size)
+                    .map(|piece| requests.mask(piece))
+                    .sum();
+                assert_eq!(read, expected, "{last}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trailer_ends_where_it_ends_for_the_framework() {
+        for (trailer, ends) in [
+            ("\r\n", true),
+            ("a: b\r\n\r\n", true),
+            ("a: b\r\nc: d\r\n\r\n", true),
+            ("a: b\n\n", false),
+            ("a: b\r\n\n", false),
+            ("\n", false),
+        ] {
+            let chunks = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+            let next = |offer| format!("GET / HTTP/1.1\r\nUpgrade: {offer}\r\n\r\n");
+            let read = format!(
+                "{chunks}{trailer}{}",
+                next(if ends { "-2c" } else { "h2c" })
+            );
+            assert_eq!(
+                masked(&format!("{chunks}{trailer}{}", next("h2c")), &[]),
+                read
+            );
+        }
+    }
+
     const TEXT: &str = "\r\n\r\nGET / HTTP/1.1\r\nConnection: upgrade\r\n\r\n";
 
     /// A request, and what is to be read of it.
@@ -385,7 +526,9 @@ mod tests {
         fn no_bytes_are_too_odd(bytes in vec(any::<u8>(), 0..200), size in 1_usize..20) {
             let mut requests = Requests::default();
             let mut read = bytes.clone();
-            read.chunks_mut(size).for_each(|piece| requests.mask(piece));
+            for piece in read.chunks_mut(size) {
+                requests.mask(piece);
+            }
             let masked = bytes.iter().zip(&read).filter(|(before, after)| before != after);
             prop_assert!(masked.into_iter().all(|(_, after)| *after == MASK));
         }

@@ -188,7 +188,10 @@ async fn only_gzip_is_chosen_and_only_where_it_is_liked_best() {
         (&["gzip;q=0, *"], false),
         (&["identity"], false),
         (&["br, zstd, deflate"], false),
-        (&["*"], false),
+        (&["*"], true),
+        (&["identity;q=0, *"], true),
+        (&["*;q=0.5, identity"], false),
+        (&["*;q=0, gzip"], true),
         (&[""], false),
         (&["gzip;q=x"], false),
         // Nothing else is there, and a problem would help nobody.

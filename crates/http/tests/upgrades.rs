@@ -198,3 +198,64 @@ async fn a_client_that_also_asks_to_close_is_closed() {
         assert_eq!(responses[0].connection.as_deref(), Some("close"), "{offer}");
     }
 }
+
+/// All that comes back on a connection until the service closes it.
+async fn all_of(server: SocketAddr, sent: String) -> String {
+    let exchange = move || {
+        let mut stream = TcpStream::connect(server)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(sent.as_bytes())?;
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers)?;
+        std::io::Result::Ok(answers)
+    };
+    web::block(exchange).await.unwrap().unwrap()
+}
+
+#[actix_web::test]
+async fn a_request_with_which_the_connection_ends_is_the_last() {
+    let server = serve();
+    let close = "Connection: close\r\n";
+    for last in [
+        get(close),
+        get("Connection: keep-alive\r\nconnection: x, Close\r\n"),
+        get("").replace("HTTP/1.1", "HTTP/1.0"),
+        post(close),
+        post_in_chunks(close),
+        post(close).replace(BOOK, "/nothing"),
+    ] {
+        let before = get("");
+        let answers = all_of(server, [&*before, &last, &before, &before].concat()).await;
+        assert_eq!(answers.matches("HTTP/1.").count(), 2, "{last}\n{answers}");
+        let closes = answers.matches("connection: close\r\n").count();
+        assert_eq!(
+            closes,
+            usize::from(last.contains("HTTP/1.1")),
+            "{last}\n{answers}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_nobody_reads_keeps_the_connection_if_it_came_with_its_head() {
+    let server = serve();
+    let unknown = |request: String| request.replace(BOOK, "/nothing");
+    let wrong = |request: String| request.replace("application/json", "text/csv");
+    for refused in [
+        unknown(post("")),
+        unknown(post_in_chunks("")),
+        wrong(post("")),
+        wrong(post_in_chunks("")),
+    ] {
+        let all = [&*refused, &get(""), &refused, &get("")].concat();
+        let responses = exchange(server, vec![all], 4).await;
+        let status = if refused.contains("text/csv") {
+            415
+        } else {
+            404
+        };
+        for (response, status) in responses.iter().zip([status, 200, status, 200]) {
+            is_kept(response, status);
+        }
+    }
+}
