@@ -1,14 +1,15 @@
 mod batch;
 mod entry;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
 use self::batch::Batch;
 pub use self::entry::{ImportContent, ImportEntry};
 use crate::{
-    Address, AddressId, AddressService, Change, Commit, CustomerId, RepositoryError, Timestamp,
+    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId,
+    RepositoryError, Scan, Timestamp,
 };
 
 /// What to do with an entry whose id exists with other content.
@@ -83,17 +84,15 @@ impl AddressService {
     ) -> Result<Vec<ImportOutcome>, ImportError> {
         // Most imports are of new addresses: look only once the store says otherwise,
         // or where an entry without id leaves no other way.
-        let mut found = vec![None; entries.len()];
+        let mut found = vec![Vec::new(); entries.len()];
         let mut look = entries.iter().any(|entry| entry.id.is_none());
-        let mut full = FullBooks::new();
-        let mut attempts = 0;
-        while attempts < ATTEMPTS {
+        let mut room = None;
+        for _ in 0..ATTEMPTS {
             if look {
-                let lookups = entries.iter().map(ImportEntry::lookup).collect();
-                found = self.repository.find(lookups).await?;
+                found = self.found(entries).await?;
             }
             let at = self.clock.now();
-            let (outcomes, batch) = self.decide(entries, &found, on_conflict, &full, at);
+            let (outcomes, batch) = self.decide(entries, &found, on_conflict, room.take(), at);
             let conflict = |outcome: &ImportOutcome| *outcome == ImportOutcome::Conflict;
             if on_error == OnError::Stop
                 && let Some(index) = outcomes.iter().position(conflict)
@@ -117,16 +116,12 @@ impl AddressService {
             };
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
-                Err(RepositoryError::Conflict { .. }) => {
+                Err(RepositoryError::Conflict { .. }) => look = true,
+                // Decide anew without what is too much. What exists already is not, and has to be
+                // told apart.
+                Err(RepositoryError::BookFull { .. }) if on_error == OnError::Skip => {
                     look = true;
-                    attempts += 1;
-                }
-                // Decide anew without what is too much of this book; each book fills once.
-                Err(RepositoryError::BookFull { index }) if on_error == OnError::Skip => {
-                    let index = entry_of_change[index];
-                    full.insert(entries[index].customer_id.clone(), index);
-                    // What exists already is not too much, and has to be told apart.
-                    look = true;
+                    room = Some(self.room(entries).await?);
                 }
                 Err(RepositoryError::BookFull { index }) => {
                     let index = entry_of_change[index];
@@ -141,18 +136,92 @@ impl AddressService {
         Err(RepositoryError::Busy("others kept changing the imported addresses".into()).into())
     }
 
+    /// For each entry the addresses that it may speak of: the one of its id, or of its content.
+    ///
+    /// Of several with the same content, the store finds any. Where an entry before changes that
+    /// one, all of them are in question.
+    async fn found(&self, entries: &[ImportEntry]) -> Result<Vec<Vec<Address>>, RepositoryError> {
+        let lookups = entries.iter().map(ImportEntry::lookup).collect();
+        let found = self.repository.find(lookups).await?;
+        let mut found: Vec<_> = found.into_iter().map(Vec::from_iter).collect();
+        let mut named = HashSet::new();
+        for (entry, found) in entries.iter().zip(&mut found) {
+            match (&entry.id, found.first()) {
+                (Some(id), _) => {
+                    named.insert((&entry.customer_id, id));
+                }
+                (None, Some(address)) if named.contains(&(&entry.customer_id, &address.id)) => {
+                    let content = address.content.clone();
+                    *found = self.with_content(&entry.customer_id, &content).await?;
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// All addresses of a customer with that content.
+    async fn with_content(
+        &self,
+        customer_id: &CustomerId,
+        content: &AddressContent,
+    ) -> Result<Vec<Address>, RepositoryError> {
+        let mut found = Vec::new();
+        let mut scan = Scan {
+            customer_id: Some(customer_id.clone()),
+            after: None,
+            limit: SCANNED,
+        };
+        loop {
+            let addresses = self.repository.scan(scan.clone()).await?;
+            let Some(last) = addresses.last() else {
+                return Ok(found);
+            };
+            scan.after = Some((customer_id.clone(), last.id.clone()));
+            found.extend(
+                addresses
+                    .into_iter()
+                    .filter(|address| address.content == *content),
+            );
+        }
+    }
+
+    /// How many addresses each customer of these entries may have besides those of now.
+    async fn room(&self, entries: &[ImportEntry]) -> Result<Room, RepositoryError> {
+        let mut room = Room::new();
+        for entry in entries {
+            if !room.contains_key(&entry.customer_id) {
+                let there = self.repository.head(&entry.customer_id).await?.addresses;
+                let left = u64::from(self.limits.max_addresses).saturating_sub(there);
+                room.insert(entry.customer_id.clone(), left);
+            }
+        }
+        Ok(room)
+    }
+
+    /// Without `room`, there is enough for all.
     fn decide(
         &self,
         entries: &[ImportEntry],
-        found: &[Option<Address>],
+        found: &[Vec<Address>],
         on_conflict: OnConflict,
-        full: &FullBooks,
+        mut room: Option<Room>,
         at: Timestamp,
     ) -> (Vec<ImportOutcome>, Batch) {
         let mut batch = Batch::of(entries);
+        let mut has_room = |entry: &ImportEntry| {
+            let left = room
+                .as_mut()
+                .and_then(|room| room.get_mut(&entry.customer_id));
+            left.is_none_or(|left| {
+                let has_room = *left > 0;
+                *left = left.saturating_sub(1);
+                has_room
+            })
+        };
         let mut decide =
-            |(index, (entry, found)): (usize, (&ImportEntry, &Option<Address>))| match batch
-                .current(entry, found.as_ref())
+            |(index, (entry, found)): (usize, (&ImportEntry, &Vec<Address>))| match batch
+                .current(entry, found)
             {
                 Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
                 Some(current) if on_conflict == OnConflict::Update => {
@@ -161,12 +230,7 @@ impl AddressService {
                     ImportOutcome::Updated
                 }
                 Some(_) => ImportOutcome::Conflict,
-                None if full
-                    .get(&entry.customer_id)
-                    .is_some_and(|first| index >= *first) =>
-                {
-                    ImportOutcome::BookFull
-                }
+                None if !has_room(entry) => ImportOutcome::BookFull,
                 None => {
                     let id = entry.id.clone();
                     let id = id.unwrap_or_else(|| AddressId::from_ulid(self.ids.next()));
@@ -184,14 +248,25 @@ impl AddressService {
     }
 }
 
-/// For each customer whose book is full, the first entry that does not fit in.
-type FullBooks = HashMap<CustomerId, usize>;
+/// How many addresses more each customer may have.
+type Room = HashMap<CustomerId, u64>;
+
+/// How many addresses of a customer are read at a time.
+const SCANNED: u32 = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
-    use crate::{Clock, Lookup, MockAddressRepository, Revision};
+    use crate::{BookHead, Clock, Lookup, MockAddressRepository, Revision};
+
+    /// A book that holds so many fewer than may be.
+    fn all_but(room: u64) -> BookHead {
+        BookHead {
+            addresses: 1_000 - room,
+            revision: 2_000,
+        }
+    }
 
     #[tokio::test]
     async fn import_reports_each_failure_of_the_commit() {
@@ -321,6 +396,10 @@ mod tests {
             .expect_find()
             .returning(|lookups| Ok(vec![None; lookups.len()]));
         repository
+            .expect_head()
+            .times(1)
+            .returning(|_| Ok(all_but(1)));
+        repository
             .expect_commit()
             .times(2)
             .returning(|commit| match commit.changes.len() {
@@ -346,6 +425,10 @@ mod tests {
             .expect_commit()
             .times(1)
             .returning(|_| Err(RepositoryError::BookFull { index: 0 }));
+        repository
+            .expect_head()
+            .times(1)
+            .returning(|_| Ok(all_but(0)));
         repository
             .expect_find()
             .times(1)

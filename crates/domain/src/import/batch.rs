@@ -9,8 +9,9 @@ pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     pub(super) entry_of_change: Vec<usize>,
     by_id: HashMap<(CustomerId, AddressId), usize>,
-    /// Kept only where some entry has no id.
-    by_content: Option<HashMap<(CustomerId, AddressContent), usize>>,
+    /// Where addresses got each content, which they may have lost since. Kept only where some
+    /// entry has no id.
+    by_content: Option<HashMap<(CustomerId, AddressContent), Vec<usize>>>,
 }
 
 impl Batch {
@@ -53,37 +54,33 @@ impl Batch {
         self.by_id
             .insert((customer_id(), address.id.clone()), index);
         if let Some(by_content) = &mut self.by_content {
-            by_content.insert((customer_id(), address.content.clone()), index);
+            let key = (customer_id(), address.content.clone());
+            by_content.entry(key).or_default().push(index);
         }
     }
 
     /// The address that an entry speaks of, as it stands after the changes so far;
-    /// `found` is as the store has it.
+    /// `found` are those in question as the store has them.
     pub(super) fn current<'a>(
         &'a self,
         entry: &ImportEntry,
-        found: Option<&'a Address>,
+        found: &'a [Address],
     ) -> Option<&'a Address> {
         let latest = |customer_id: &CustomerId, id: &AddressId| {
             let index = *self.by_id.get(&(customer_id.clone(), id.clone()))?;
             Some(self.changes[index].address())
         };
         match &entry.id {
-            Some(id) => latest(&entry.customer_id, id).or(found),
+            Some(id) => latest(&entry.customer_id, id).or(found.first()),
             None => {
                 let key = (entry.customer_id.clone(), entry.content.of_new_address());
-                let added = self
-                    .by_content
-                    .as_ref()
-                    .and_then(|by_content| by_content.get(&key))
-                    .map(|index| self.changes[*index].address());
-                let still = |address: &'a Address| {
-                    latest(&address.customer_id, &address.id).unwrap_or(address)
-                };
-                [added, found]
-                    .into_iter()
-                    .flatten()
-                    .map(still)
+                let by_content = self.by_content.as_ref();
+                let changed = by_content.and_then(|by_content| by_content.get(&key));
+                let changed = changed.into_iter().flatten();
+                changed
+                    .map(|index| self.changes[*index].address())
+                    .chain(found)
+                    .map(|address| latest(&address.customer_id, &address.id).unwrap_or(address))
                     .find(|address| address.content == key.1)
             }
         }

@@ -1,0 +1,99 @@
+//! What an import does depends on its entries, not on how they are cut into batches.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is reported"
+)]
+
+use std::sync::Arc;
+
+use addressbook_domain::{
+    AddressContent, AddressService, City, ImportEntry, ImportOutcome, OnConflict, OnError, Scan,
+    ServiceLimits,
+};
+use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tokio::runtime::Runtime;
+
+/// Entries for few customers with few ids and few contents: they meet often.
+fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
+    let entry = (
+        select(vec!["cus_1", "cus_2"]),
+        option::of(1_u32..4),
+        select(vec!["X", "Y"]),
+    );
+    let entry = entry.prop_map(|(customer_id, number, city)| {
+        let content = AddressContent {
+            city: fixtures::text(city, City::parse),
+            ..fixtures::content()
+        };
+        ImportEntry {
+            customer_id: fixtures::customer(customer_id),
+            id: number.map(fixtures::address_id),
+            content: content.into(),
+            created_at: None,
+            updated_at: None,
+        }
+    });
+    vec(entry, 1..12)
+}
+
+/// The outcomes of an import in batches, and what each customer has in the end.
+async fn imported(
+    entries: &[ImportEntry],
+    batches: &[usize],
+    on_conflict: OnConflict,
+) -> (Vec<ImportOutcome>, Vec<(String, AddressContent)>) {
+    let service = AddressService::new(
+        Arc::new(InMemoryRepository::default()),
+        Arc::new(FrozenClock::default()),
+        Arc::new(SequenceIds::default()),
+        ServiceLimits {
+            max_addresses: 4,
+            ..ServiceLimits::default()
+        },
+    );
+    let mut outcomes = Vec::new();
+    let mut rest = entries;
+    for size in batches.iter().chain(&[entries.len()]) {
+        let (batch, behind) = rest.split_at(*size.min(&rest.len()));
+        let imported = service.import(batch, OnError::Skip, on_conflict).await;
+        outcomes.extend(imported.unwrap());
+        rest = behind;
+    }
+    let scan = Scan {
+        customer_id: None,
+        after: None,
+        limit: 100,
+    };
+    let addresses = service.export(scan).await.unwrap().into_iter();
+    let mut contents: Vec<_> = addresses
+        .map(|address| (address.customer_id.as_str().to_owned(), address.content))
+        .collect();
+    contents.sort_by_key(|(customer_id, content)| {
+        (customer_id.clone(), content.city.as_str().to_owned())
+    });
+    (outcomes, contents)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_size_of_batches_makes_no_difference(
+        entries in entries(),
+        batches in vec(1_usize..6, 0..6),
+        on_conflict in select(vec![OnConflict::Refuse, OnConflict::Update]),
+    ) {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let one_by_one = vec![1; entries.len()];
+            let expected = imported(&entries, &one_by_one, on_conflict).await;
+            prop_assert_eq!(imported(&entries, &batches, on_conflict).await, expected);
+            Ok(())
+        })?;
+    }
+}
