@@ -36,6 +36,31 @@ pub enum DatabaseUrlError {
     /// A parameter, which would become part of the file's name.
     #[error("expected sqlite://PATH without parameters: the file's name cannot hold '?'")]
     SqliteParameters,
+    /// An `@` that is not the one before the hosts: probably the user or the password holds a
+    /// character that ends it.
+    #[error(
+        "expected at most one '@', the one before HOST; elsewhere write '@' as %40, and in a \
+         password '/' as %2F and '?' as %3F"
+    )]
+    StrayAt,
+    /// A percent sign that encodes nothing.
+    #[error(
+        "expected two hexadecimal digits other than 00 behind each '%'; write '%' itself as %25, \
+         in a password too"
+    )]
+    PercentEncoding,
+    /// A host or port that is none.
+    #[error(
+        "expected HOST, HOST:PORT or [IPV6]:PORT, with a port from 1 to 65535, or several of \
+         these with commas between them; in a password, write '/' as %2F and '?' as %3F"
+    )]
+    Host,
+    /// A parameter that is none.
+    #[error(
+        "expected ?NAME=VALUE&NAME=VALUE behind the database; write '=' and '&' in a value as %3D \
+         and %26"
+    )]
+    Parameter,
     /// TLS is asked for, and not built in.
     #[error("sslmode asks for TLS, which this build leaves out: build with the feature `tls`")]
     TlsNotBuiltIn,
@@ -56,6 +81,7 @@ impl FromStr for DatabaseUrl {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(DatabaseUrlError::Unrecognised);
         }
+        check(url)?;
         let asks_for_tls = ["require", "verify-ca", "verify-full"]
             .iter()
             .any(|mode| url.contains(&format!("sslmode={mode}")));
@@ -64,6 +90,48 @@ impl FromStr for DatabaseUrl {
         }
         Ok(Self::Postgres(PostgresUrl(url.to_owned())))
     }
+}
+
+/// Refuses what libpq would refuse, whose messages repeat parts of the URL, or would read in
+/// another way than [`PostgresUrl::with_passwords_as`]: both could show a password.
+fn check(url: &str) -> Result<(), DatabaseUrlError> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let hosts = authority
+        .split_once('@')
+        .map_or(authority, |(_, hosts)| hosts);
+    if hosts.contains('@') || behind.contains('@') {
+        return Err(DatabaseUrlError::StrayAt);
+    }
+    if !hosts.split(',').all(is_host) {
+        return Err(DatabaseUrlError::Host);
+    }
+    let parameters = behind
+        .split_once('?')
+        .map_or("", |(_, parameters)| parameters);
+    let mut parameters = parameters.split('&').filter(|text| !text.is_empty());
+    if !parameters.all(|text| text.matches('=').count() == 1) {
+        return Err(DatabaseUrlError::Parameter);
+    }
+    let is_encoded = |text: &str| {
+        let digits = text.get(..2).unwrap_or_default();
+        u8::from_str_radix(digits, 16).is_ok_and(|byte| byte > 0) && !digits.starts_with('+')
+    };
+    if !rest.split('%').skip(1).all(is_encoded) {
+        return Err(DatabaseUrlError::PercentEncoding);
+    }
+    Ok(())
+}
+
+/// Whether that is a host with or without a port. Both may be missing.
+fn is_host(text: &str) -> bool {
+    let port = match text.strip_prefix('[').map(|text| text.split_once(']')) {
+        Some(Some((_, ""))) => Some(""),
+        Some(Some((_, behind))) => behind.strip_prefix(':'),
+        Some(None) => None,
+        None => Some(text.split_once(':').map_or("", |(_, port)| port)),
+    };
+    port.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 impl PostgresUrl {
@@ -203,6 +271,49 @@ mod tests {
     }
 
     #[test]
+    fn refuses_what_libpq_would_read_otherwise_or_repeat() {
+        use DatabaseUrlError::{Host, Parameter, PercentEncoding, StrayAt};
+
+        for (rest, error) in [
+            ("me:s3@cret@h/x", StrayAt),
+            ("me:s3/cret@h/x", StrayAt),
+            ("me:5432/cret@h/x", StrayAt),
+            ("me:s3?cret@h/x", StrayAt),
+            ("h/x?password=s3@cret", StrayAt),
+            ("me:s3/cret", Host),
+            ("h:0/x", Host),
+            ("h:65536", Host),
+            ("a:1,b:2:3/x", Host),
+            ("me:s3cret@[::1/x", Host),
+            ("[::1]5432/x", Host),
+            ("h/x?password=s3&cret", Parameter),
+            ("h/x?password=s3=cret", Parameter),
+            ("me:s3%cret@h/x", PercentEncoding),
+            ("me:s3cret%@h/x", PercentEncoding),
+            ("me:s3cret%00@h/x", PercentEncoding),
+            ("me:s3cret%+1@h/x", PercentEncoding),
+            ("h/x?password=s3%é", PercentEncoding),
+        ] {
+            for scheme in ["postgres", "postgresql"] {
+                let refused = parse(&format!("{scheme}://{rest}"));
+                assert_eq!(refused, Err(error), "{rest}");
+            }
+        }
+        for rest in [
+            "",
+            "/",
+            "h",
+            "me@/x",
+            "me:@h:/x",
+            "me:s3cret%2f%40@[::1]:5432,h,[fe80::1]/x?",
+            "h?application_name=a/b&connect_timeout=3",
+            "%2Frun%2Fpostgresql/x?options=-c%20a%3Db&",
+        ] {
+            assert!(parse(&format!("postgres://{rest}")).is_ok(), "{rest}");
+        }
+    }
+
+    #[test]
     fn a_build_without_tls_refuses_to_require_it() {
         let url = parse("postgres://db/x?sslmode=require");
         assert_eq!(url.is_ok(), cfg!(feature = "tls"));
@@ -217,7 +328,7 @@ mod tests {
                 "postgres://me@h/x",
             ),
             (
-                "postgres://me:p@ss@h/x",
+                "postgres://me:p%40s:[s@h/x",
                 "postgres://me:***@h/x",
                 "postgres://me@h/x",
             ),

@@ -145,17 +145,21 @@ fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
         .ok()
         .filter(|data| data.is_file())
         .map(|data| data.len());
+    if bytes == Some(0) && has_extension(file, &["gz"]) {
+        bail!("{} is empty: expected gzip data", file.display());
+    }
     Ok((Box::new(opened), bytes))
+}
+
+fn has_extension(path: &Path, names: &[&str]) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    names
+        .iter()
+        .any(|name| extension.eq_ignore_ascii_case(name))
 }
 
 impl ImportArguments {
     fn format(&self) -> Format {
-        let has_extension = |path: &Path, names: &[&str]| {
-            let extension = path.extension().unwrap_or_default();
-            names
-                .iter()
-                .any(|name| extension.eq_ignore_ascii_case(name))
-        };
         let unpacked = match has_extension(&self.file, &["gz"]) {
             true => self.file.with_extension(""),
             false => self.file.clone(),

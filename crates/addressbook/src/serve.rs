@@ -110,6 +110,8 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     let traces = Traces::start(&arguments.traces)?;
     let by_jwt = arguments.jwt.authenticator()?;
     let engine = engine_of(&arguments.database)?;
+    let workers = arguments.workers(&*engine);
+    descriptors::suffice_for(workers)?;
     let store = store::open(&*engine, OpenMode::CreateOrMigrate)?;
     let in_flight = InFlight::default();
     let metrics_listen = arguments.metrics.metrics_listen.as_deref();
@@ -146,9 +148,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
         let (metrics_address, observation) = observation.unzip();
         let seconds = |number: u16| Duration::from_secs(number.into());
         let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
-        let options = arguments
-            .bounds
-            .server(arguments.workers(&*engine), shutdown_timeout);
+        let options = arguments.bounds.server(workers, shutdown_timeout);
         let signals = Signals::listen().context("cannot wait for signals")?;
         let drain = parts.drain.clone();
         let (stop, stopped) = oneshot::channel();

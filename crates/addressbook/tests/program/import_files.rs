@@ -316,6 +316,9 @@ fn gzip_that_is_cut_off_or_damaged_is_an_error() {
         assert_eq!(refused.code, 1, "{bytes} bytes: {}", refused.stderr);
         refused.fails_saying(&["the gzip data ends too early: the file is cut off"]);
     }
+    let empty = place.write("a.ndjson.gz", b"");
+    let refused = place.run(&["import", &empty]);
+    refused.fails_saying(&["a.ndjson.gz is empty: expected gzip data"]);
     for content in [damaged, trailing] {
         let file = place.write("a.csv.gz", &content);
         place

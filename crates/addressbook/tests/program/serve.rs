@@ -1,6 +1,8 @@
+use std::process::Stdio;
+
 use rstest::rstest;
 
-use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service, exists};
+use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
 
 #[rstest]
 #[case::sqlite(Place::sqlite())]
@@ -112,4 +114,31 @@ fn it_takes_all_file_descriptors_and_warns_only_where_a_setting_needs_more() {
             None => assert!(!log.contains("WARN"), "{log}"),
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_does_not_start_with_too_few_file_descriptors() {
+    let place = Place::sqlite();
+    for (limits, workers, words) in [
+        (
+            "ulimit -n 20",
+            "1",
+            ["limit of 20 file descriptors", "need 64", "ulimit -n 64"],
+        ),
+        (
+            "ulimit -n 200",
+            "40",
+            ["40 worker threads", "need 220", "--workers lower"],
+        ),
+    ] {
+        let arguments = ["serve", "--listen=127.0.0.1:0", "--workers", workers];
+        let refused = Finished::from(place.program_under(limits, &arguments).output().unwrap());
+        assert_eq!(refused.stdout, "");
+        refused.fails_saying(&words);
+    }
+    let arguments = ["serve", "--listen=127.0.0.1:0", "--workers=40"];
+    let program = place.program_under("ulimit -n 220", &arguments);
+    let service = Service::start_with_log(program, Stdio::null());
+    assert_eq!(service.get("/livez").0, 200);
 }

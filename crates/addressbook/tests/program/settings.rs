@@ -134,6 +134,11 @@ fn bad_database_urls_are_refused_without_their_secrets() {
         ),
         ("sqlite://:memory:", vec!["memory"]),
         (
+            "postgres://me:s3cret%@h/x",
+            vec!["--database-url", "'%' itself as %25"],
+        ),
+        ("postgres://me:s3cret/s3cret@h/x", vec!["'/' as %2F"]),
+        (
             "postgres://me:s3cret@127.0.0.1:1/x",
             vec![
                 "postgres://me:***@127.0.0.1:1/x",
