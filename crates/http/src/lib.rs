@@ -62,13 +62,13 @@ mod request_body;
 mod request_id;
 #[cfg_attr(not(feature = "otlp"), path = "no_request_span.rs")]
 mod request_span;
+mod request_stream;
 mod revisions;
 mod routes;
 mod server;
 #[cfg(test)]
 mod testing;
 mod trace_parent;
-mod upgrades;
 mod verb;
 
 pub use app::{Parts, app};

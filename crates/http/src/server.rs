@@ -9,7 +9,7 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
-use crate::upgrades::WithoutUpgrades;
+use crate::request_stream::RequestStream;
 use crate::{Parts, app, connection};
 
 /// What the server may take of the machine, and clients of the server.
@@ -89,13 +89,13 @@ pub fn listen(
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .keep_alive(options.keep_alive)
                 .local_addr(address)
-                .on_connect_ext(move |io: &WithoutUpgrades<TcpStream>, data| {
+                .on_connect_ext(move |io: &RequestStream<TcpStream>, data| {
                     connection::bound(io.get_ref(), data, max_idle, options.write_timeout);
                 })
                 .finish(map_config(answers, |()| AppConfig::default()));
             fn_service(async |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
-                Ok((WithoutUpgrades::new(stream), Protocol::Http1, peer))
+                Ok((RequestStream::new(stream), Protocol::Http1, peer))
             })
             .and_then(http)
         })?;

@@ -1,5 +1,6 @@
-//! Requests that ask for another protocol, such as HTTP/2 over cleartext: the service speaks
-//! HTTP/1.1 alone, ignores that (RFC 9110, section 7.8), and keeps the connection.
+//! Connections on the wire. Requests may ask for another protocol, such as HTTP/2 over cleartext:
+//! the service speaks HTTP/1.1 alone, ignores that (RFC 9110, section 7.8), and keeps the
+//! connection. Others are the last of theirs (RFC 9112, section 9.6).
 
 #![expect(
     clippy::unwrap_used,

@@ -20,12 +20,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection whose requests offer no other protocol, and end with the last that it is for.
-pub(crate) struct WithoutUpgrades<S> {
+pub(crate) struct RequestStream<S> {
     stream: S,
     requests: Requests,
 }
 
-impl<S> WithoutUpgrades<S> {
+impl<S> RequestStream<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
@@ -39,7 +39,7 @@ impl<S> WithoutUpgrades<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WithoutUpgrades<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -60,7 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WithoutUpgrades<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WithoutUpgrades<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
