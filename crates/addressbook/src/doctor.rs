@@ -1,17 +1,16 @@
 //! `addressbook doctor`: says what is wrong, and what to do. It changes nothing.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::process::ExitCode;
 
 use addressbook_adapters::SystemClock;
 use addressbook_domain::{Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict};
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use crate::serve::ServeArguments;
-use crate::settings::{BoundSettings, JwtSettings, LogSettings};
+use crate::settings::{BoundSettings, JwtSettings, LogSettings, misspelt_variables};
 use crate::store::EngineOf;
-use crate::{Cli, telemetry};
+use crate::telemetry;
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
@@ -84,19 +83,9 @@ fn readiness(engine: &dyn Engine) -> anyhow::Result<Finding> {
 
 /// Settings were read when the program started; what is left are names that nobody reads.
 fn configuration() -> Finding {
-    let unknown: Vec<String> = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("ADDRESSBOOK_") && !variables().contains(name))
-        .collect();
-    match unknown.is_empty() {
-        true => Finding::ok("configuration", "no variable is misspelt"),
-        false => Finding::warning(
-            "configuration",
-            format!(
-                "no setting is called {}: mend the name or take it away",
-                unknown.join(" or ")
-            ),
-        ),
+    match misspelt_variables() {
+        None => Finding::ok("configuration", "no variable is misspelt"),
+        Some(warning) => Finding::warning("configuration", warning),
     }
 }
 
@@ -120,16 +109,6 @@ fn connections(settings: &BoundSettings) -> Finding {
         None => Finding::ok("file descriptors", "are enough for --max-connections"),
         Some(warning) => Finding::warning("file descriptors", warning),
     }
-}
-
-/// The variables of all commands.
-fn variables() -> BTreeSet<String> {
-    let command = Cli::command();
-    let levels = command.get_subcommands().chain([&command]);
-    levels
-        .flat_map(clap::Command::get_arguments)
-        .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
-        .collect()
 }
 
 /// The program cannot be newer than today.

@@ -4,7 +4,7 @@
 mod progress;
 mod source;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,10 +16,11 @@ use addressbook_domain::{
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 
 use self::progress::Progress;
 use crate::format::{Columns, Format, Line, LineNumbers, Lines};
-use crate::settings::{DatabaseSettings, LimitSettings, LogSettings};
+use crate::settings::{DatabaseSettings, LimitSettings, LogSettings, whole_number};
 use crate::store::{self, EngineOf};
 use crate::{ConfigArgument, telemetry, usage};
 
@@ -46,11 +47,12 @@ pub(crate) struct ImportArguments {
 
     /// Pass over the lines before this one
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(value_parser = whole_number(1..=u64::MAX))]
     from_line: u64,
 
     /// How many lines make a batch, which is imported whole or not at all
     #[arg(long, value_name = "LINES", env = "ADDRESSBOOK_IMPORT_BATCH_LINES")]
-    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(Commit::MAX_CHANGES)))]
+    #[arg(default_value_t = 20_000, value_parser = whole_number(1..=Commit::MAX_CHANGES))]
     import_batch_lines: u32,
 
     #[command(flatten)]
@@ -100,7 +102,8 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
         report: Report::default(),
         imported_through: None,
     };
-    let done = actix_web::rt::System::new().block_on(import.run(read_ahead(lines)));
+    let lines = read_ahead(lines, import.progress.read_line());
+    let done = actix_web::rt::System::new().block_on(import.run(lines));
     import.progress.finish();
     println!(
         "{}",
@@ -122,11 +125,17 @@ const STEPS_AHEAD: usize = 4;
 
 /// The same lines, read on a thread of their own while others are imported. The thread ends
 /// with the lines, or with the program: nobody waits for input that nobody wants any more.
-fn read_ahead(mut lines: Lines<'static>) -> impl Iterator<Item = anyhow::Result<Line>> {
+fn read_ahead(
+    mut lines: Lines<'static>,
+    read_line: ProgressBar,
+) -> impl Iterator<Item = anyhow::Result<Line>> {
     let (sender, receiver) = sync_channel(STEPS_AHEAD);
     thread::spawn(move || {
         loop {
             let step: Vec<_> = lines.by_ref().take(LINES_AHEAD).collect();
+            if let Some(Ok(line)) = step.last() {
+                read_line.set_position(line.numbers.last);
+            }
             if step.is_empty() || sender.send(step).is_err() {
                 return;
             }
@@ -140,9 +149,11 @@ fn open(file: &PathBuf) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
         return Ok((Box::new(io::stdin()), None));
     }
     let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let bytes = opened
-        .metadata()
-        .ok()
+    let metadata = opened.metadata().ok();
+    if metadata.as_ref().is_some_and(Metadata::is_dir) {
+        bail!("cannot read {}: it is a directory", file.display());
+    }
+    let bytes = metadata
         .filter(|data| data.is_file())
         .map(|data| data.len());
     if bytes == Some(0) && has_extension(file, &["gz"]) {
@@ -213,8 +224,9 @@ impl Report {
             skipped,
         } = self;
         let lines = created + updated + unchanged + skipped;
+        let noun = if lines == 1 { "line" } else { "lines" };
         format!(
-            "{lines} lines in {seconds:.1} s: {created} created, {updated} updated, \
+            "{lines} {noun} in {seconds:.1} s: {created} created, {updated} updated, \
              {unchanged} unchanged, {skipped} skipped"
         )
     }
@@ -239,8 +251,10 @@ impl Import<'_> {
         lines: impl Iterator<Item = anyhow::Result<Line>>,
     ) -> anyhow::Result<()> {
         let mut batch = Batch::default();
+        let mut last_line = 0;
         for line in lines {
             let line = line.with_context(|| format!("cannot read on; {}", self.stopped(&batch)))?;
+            last_line = line.numbers.last;
             if line.numbers.first < self.arguments.from_line {
                 continue;
             }
@@ -249,7 +263,13 @@ impl Import<'_> {
                 self.import(&mut batch).await?;
             }
         }
-        self.import(&mut batch).await
+        self.import(&mut batch).await?;
+        // Where everything is imported already, the line behind the last one resumes.
+        let from_line = self.arguments.from_line;
+        if from_line > last_line.max(1) + 1 {
+            bail!("--from-line {from_line}: the last address of the file is in line {last_line}");
+        }
+        Ok(())
     }
 
     /// Puts a line into the batch, if it can be read.
@@ -266,10 +286,17 @@ impl Import<'_> {
                 batch.numbers.push(line.numbers);
                 batch.entries.push(entry);
             }
-            Err(faults) if self.arguments.on_error == ErrorChoice::Skip => {
-                self.skip(line.numbers, &faults.to_string());
+            Err(faults) => {
+                let faults = faults.to_string();
+                // What is wrong with the line as a whole.
+                let faults = faults.strip_prefix("line: ").unwrap_or(&faults);
+                match self.arguments.on_error {
+                    ErrorChoice::Skip => self.skip(line.numbers, faults),
+                    ErrorChoice::Stop => {
+                        bail!("{}: {faults}; {}", line.numbers, self.stopped(batch))
+                    }
+                }
             }
-            Err(faults) => bail!("{}: {faults}; {}", line.numbers, self.stopped(batch)),
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ mod keys;
 mod log_writer;
 mod metrics;
 mod migrate;
+mod nearest;
 mod observed;
 mod restore;
 mod serve;

@@ -10,7 +10,6 @@ use addressbook_domain::{AddressService, Authenticator as _, Engine, OpenMode};
 use addressbook_http::{HttpOptions, InFlight, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use tokio::select;
 use tokio::sync::oneshot;
 
@@ -18,7 +17,7 @@ use crate::access::Doorkeeper;
 use crate::metrics::Metrics;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
-    ListenSettings, LogSettings, MetricsSettings,
+    ListenSettings, LogSettings, MetricsSettings, misspelt_variables, true_or_false, whole_number,
 };
 use crate::shutdown::Signals;
 use crate::store::{self, EngineOf};
@@ -29,7 +28,7 @@ use crate::{ConfigArgument, demo, descriptors, observed, telemetry};
 pub(crate) struct ServeArguments {
     /// First load demonstration data: the example of the documentation, and a few hundred
     /// customers all over the world
-    #[arg(long, env = "ADDRESSBOOK_DEMO", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ADDRESSBOOK_DEMO", value_parser = true_or_false)]
     demo: bool,
 
     #[command(flatten)]
@@ -45,29 +44,29 @@ pub(crate) struct ServeArguments {
     pub(crate) jwt: JwtSettings,
 
     /// Refuse changes of an address that do not say by If-Match which state they are for
-    #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = true_or_false)]
     require_if_match: bool,
 
     /// Most bytes that a request's body may have
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_BODY_BYTES")]
-    #[arg(default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1_024..=16_777_216))]
+    #[arg(default_value_t = 65_536, value_parser = whole_number::<u32>(1_024..=16_777_216))]
     max_body_bytes: u32,
 
     /// How many threads answer requests; by default three for each processor with SQLite, one with
     /// PostgreSQL
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_WORKERS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS.into()))]
+    #[arg(value_parser = whole_number(1..=MAX_WORKERS))]
     workers: Option<u16>,
 
     /// How long requests are still taken after SIGTERM, while /readyz says not to send any, in
     /// seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_DELAY_S")]
-    #[arg(default_value_t = 5, value_parser = clap::value_parser!(u16).range(0..=3_600))]
+    #[arg(default_value_t = 5, value_parser = whole_number::<u16>(0..=3_600))]
     shutdown_delay_s: u16,
 
     /// How long requests may go on once no more are taken, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT_S")]
-    #[arg(default_value_t = 30, value_parser = clap::value_parser!(u16).range(0..=3_600))]
+    #[arg(default_value_t = 30, value_parser = whole_number::<u16>(0..=3_600))]
     shutdown_timeout_s: u16,
 
     #[command(flatten)]
@@ -104,7 +103,8 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     let _log = telemetry::start(&arguments.log)?;
     log_panics();
     descriptors::take_all();
-    if let Some(warning) = arguments.bounds.too_few_descriptors() {
+    let warnings = [misspelt_variables(), arguments.bounds.too_few_descriptors()];
+    for warning in warnings.into_iter().flatten() {
         tracing::warn!("{warning}");
     }
     let traces = Traces::start(&arguments.traces)?;

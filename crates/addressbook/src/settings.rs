@@ -21,8 +21,8 @@ pub(crate) use self::bounds::BoundSettings;
 pub(crate) use self::cors::CorsSettings;
 pub(crate) use self::jwt::JwtSettings;
 pub(crate) use self::metrics::MetricsSettings;
-pub(crate) use self::reading::read_command_line;
-use self::values::host_and_port;
+pub(crate) use self::reading::{misspelt_variables, read_command_line};
+pub(crate) use self::values::{host_and_port, true_or_false, whole_number};
 
 /// Which store holds the addresses, and how to work with it.
 #[derive(Args, Clone, Debug)]
@@ -39,22 +39,22 @@ pub struct DatabaseSettings {
 
     /// Most connections in the pool; on PostgreSQL each worker may make one more
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_POOL_SIZE")]
-    #[arg(default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(default_value_t = 16, value_parser = whole_number::<u32>(1..=1_000))]
     pool_size: u32,
 
     /// How long a request waits for a free connection, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_POOL_TIMEOUT_MS")]
-    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=60_000))]
     pool_timeout_ms: u32,
 
     /// How long a write waits for others, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_LOCK_TIMEOUT_MS")]
-    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(1..=600_000))]
     lock_timeout_ms: u32,
 
     /// How long one statement may take on PostgreSQL, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_STATEMENT_TIMEOUT_MS")]
-    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(1..=600_000))]
     statement_timeout_ms: u32,
 
     /// When a write to SQLite counts as done
@@ -64,7 +64,7 @@ pub struct DatabaseSettings {
 
     /// Most writes to SQLite that become durable together
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_SQLITE_GROUP_COMMITS")]
-    #[arg(default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(default_value_t = 100, value_parser = whole_number::<u32>(1..=1_000))]
     sqlite_group_commits: u32,
 }
 
@@ -114,32 +114,32 @@ pub(crate) const DATABASE_URL_SETTINGS: &str =
 pub(crate) struct LimitSettings {
     /// Most addresses that a customer may have
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_ADDRESSES")]
-    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_addresses: u32,
 
     /// How long an idempotency key is remembered, in hours
     #[arg(long, value_name = "H", env = "ADDRESSBOOK_IDEMPOTENCY_RETENTION_H")]
-    #[arg(default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8_760))]
+    #[arg(default_value_t = 24, value_parser = whole_number::<u32>(1..=8_760))]
     idempotency_retention_h: u32,
 
     /// Longest description of an address, in characters
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_DESCRIPTION_CHARS")]
-    #[arg(default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    #[arg(default_value_t = 1_024, value_parser = whole_number::<u16>(1..=1_024))]
     max_description_chars: u16,
 
     /// Longest region and longest city, in characters
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_PLACE_CHARS")]
-    #[arg(default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(default_value_t = 200, value_parser = whole_number::<u16>(1..=200))]
     max_place_chars: u16,
 
     /// Longest custom data, in bytes of compact JSON
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_BYTES")]
-    #[arg(default_value_t = 16_384, value_parser = clap::value_parser!(u16).range(2..=16_384))]
+    #[arg(default_value_t = 16_384, value_parser = whole_number::<u16>(2..=16_384))]
     max_custom_data_bytes: u16,
 
     /// Deepest custom data, in levels of objects and arrays
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_DEPTH")]
-    #[arg(default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=32))]
+    #[arg(default_value_t = 32, value_parser = whole_number::<u16>(1..=32))]
     max_custom_data_depth: u16,
 }
 

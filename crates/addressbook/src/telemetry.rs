@@ -31,9 +31,18 @@ impl Drop for Log {
 /// What `--log` lets through.
 pub(crate) fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
     let filter = &settings.log;
-    EnvFilter::builder()
-        .parse(filter)
-        .with_context(|| format!("--log: {filter:?} is no filter such as info or warn"))
+    // A lone word that is no level would be a module, and turn the log of all others off.
+    let is_level = |word: &str| {
+        word.contains(['=', '[', ']', '{', '}']) || word.parse::<LevelFilter>().is_ok()
+    };
+    let parsed = EnvFilter::builder().parse(filter).ok();
+    let parsed = parsed.filter(|_| filter.split(',').all(|word| is_level(word.trim())));
+    parsed.with_context(|| {
+        format!(
+            "--log {filter:?}: expected a level (error, warn, info, debug, trace or off), or several \
+             of LEVEL and MODULE=LEVEL with commas between them, such as info,actix_server=warn"
+        )
+    })
 }
 
 /// Starts logging.

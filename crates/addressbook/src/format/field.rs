@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use addressbook_domain::Input;
 
 use super::record::Text;
+use crate::nearest::nearest;
 
 /// A field of an address in files, in the order in which fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +18,6 @@ pub(crate) enum Field {
     CreatedAt,
     UpdatedAt,
 }
-
-/// How alike two names have to be for one to be suggested, from 0 to 1 (Jaro-Winkler).
-const MIN_LIKENESS: f64 = 0.8;
 
 impl Field {
     pub(crate) const ALL: [Self; 9] = [
@@ -63,20 +61,7 @@ impl Field {
 
     /// The field whose name is most like another name, if one is like it.
     pub(crate) fn nearest(name: &str) -> Option<Self> {
-        let letters = |name: &str| -> String {
-            name.chars()
-                .filter(|char| char.is_alphanumeric())
-                .flat_map(char::to_lowercase)
-                .collect()
-        };
-        let name = letters(name);
-        let likeness = |field: Self| strsim::jaro_winkler(&letters(field.name()), &name);
-        Self::ALL
-            .into_iter()
-            .map(|field| (likeness(field), field))
-            .filter(|(likeness, _)| *likeness >= MIN_LIKENESS)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, field)| field)
+        nearest(name, Self::ALL.map(Self::name)).and_then(Self::named)
     }
 
     /// What the text of a column says: nothing is null, and so is the JSON text `null`.

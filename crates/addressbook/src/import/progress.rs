@@ -10,6 +10,9 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// terminal, plain lines elsewhere.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// How many bytes were read, and up to which line: more than is imported.
+    read_bytes: ProgressBar,
+    read_line: ProgressBar,
     lines: u64,
     started: Instant,
     last_line: Option<Instant>,
@@ -34,6 +37,8 @@ impl Progress {
         }
         Self {
             bar,
+            read_bytes: ProgressBar::hidden(),
+            read_line: ProgressBar::hidden(),
             lines: 0,
             started: Instant::now(),
             last_line: None,
@@ -43,13 +48,21 @@ impl Progress {
 
     /// The same input, with what is read of it counted.
     pub(crate) fn watch(&self, input: impl Read + Send + 'static) -> impl Read + Send + 'static {
-        self.bar.wrap_read(input)
+        self.read_bytes.wrap_read(input)
+    }
+
+    /// Where to note up to which line the input was read.
+    pub(crate) fn read_line(&self) -> ProgressBar {
+        self.read_line.clone()
     }
 
     /// Notes that so many more lines are done, up to this one. What is shown says where to
     /// resume: should the program be killed, nobody else can.
     pub(crate) fn advance(&mut self, lines: u64, last: u64) {
         self.lines += lines;
+        let (bytes, line) = (self.read_bytes.position(), self.read_line.position());
+        let done = last as f64 / line.max(last).max(1) as f64;
+        self.bar.set_position((bytes as f64 * done) as u64);
         let rate = self.lines as f64 / self.elapsed().as_secs_f64().max(0.001);
         let message = format!(
             "{} lines, {}/s, --from-line {} would resume",

@@ -3,6 +3,7 @@ use std::time::Duration;
 use addressbook_http::{HttpOptions, RateLimit, ServerOptions};
 use clap::Args;
 
+use super::whole_number;
 use crate::descriptors;
 
 /// The most connections at a time, where neither the settings nor the system say otherwise.
@@ -14,66 +15,66 @@ const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 pub(crate) struct BoundSettings {
     /// Most requests that are answered at the same time; one more gets 503 at once
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_IN_FLIGHT")]
-    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_in_flight: u32,
 
     /// Most request bodies that are waited for at the same time. One client may have a quarter of
     /// them; one more gets 503 at once
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_WAITING_BODIES")]
-    #[arg(default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_waiting_bodies: u32,
 
     /// Most requests within the window by one credential, or from one address where none is
     /// shown; one more gets 429. 0 sets no limit
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_RATE_LIMIT")]
-    #[arg(default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(default_value_t = 0, value_parser = whole_number::<u32>(0..=1_000_000))]
     rate_limit: u32,
 
     /// The window of the rate limit, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_RATE_LIMIT_WINDOW_S")]
-    #[arg(default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    #[arg(default_value_t = 60, value_parser = whole_number::<u16>(1..=3_600))]
     rate_limit_window_s: u16,
 
     /// How long a request may take from its head to its answer, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_REQUEST_TIMEOUT_MS")]
-    #[arg(default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    #[arg(default_value_t = 20_000, value_parser = whole_number::<u32>(100..=600_000))]
     request_timeout_ms: u32,
 
     /// How long the head of a request may take to arrive, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_HEADER_TIMEOUT_MS")]
-    #[arg(default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(100..=600_000))]
     header_timeout_ms: u32,
 
     /// How long the body of a request may take to arrive, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_BODY_TIMEOUT_MS")]
-    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    #[arg(default_value_t = 10_000, value_parser = whole_number::<u32>(100..=600_000))]
     body_timeout_ms: u32,
 
     /// How long a client may take nothing of its answers, in milliseconds; on Linux only
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_WRITE_TIMEOUT_MS")]
-    #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    #[arg(default_value_t = 10_000, value_parser = whole_number::<u32>(100..=600_000))]
     write_timeout_ms: u32,
 
     /// How long a connection stays open without a request, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_KEEP_ALIVE_S")]
-    #[arg(default_value_t = 75, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    #[arg(default_value_t = 75, value_parser = whole_number::<u16>(1..=3_600))]
     keep_alive_s: u16,
 
     /// Most connections at a time; more wait in the backlog. Default: 10000, or fewer where the
     /// system's limit of file descriptors (ulimit -Hn) allows fewer
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CONNECTIONS")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = whole_number::<u32>(1..=1_000_000))]
     max_connections: Option<u32>,
 
     /// Most connections that wait to be taken, as far as the system lets them
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_BACKLOG")]
-    #[arg(default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(default_value_t = 1_024, value_parser = whole_number::<u32>(1..=65_535))]
     backlog: u32,
 
     /// Compress responses of at least this many bytes, except single addresses, for clients that
     /// accept gzip. 0 compresses none
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_COMPRESS_MIN_BYTES")]
-    #[arg(default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=16_777_216))]
+    #[arg(default_value_t = 0, value_parser = whole_number::<u32>(0..=16_777_216))]
     compress_min_bytes: u32,
 }
 

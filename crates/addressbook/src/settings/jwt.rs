@@ -6,6 +6,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::whole_number;
+
 /// Which JSON Web Tokens let in.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "JSON Web Tokens")]
@@ -41,7 +43,7 @@ pub(crate) struct JwtSettings {
 
     /// By how much the issuer's clock may differ from this machine's, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_JWT_LEEWAY_S")]
-    #[arg(default_value_t = 30, value_parser = clap::value_parser!(u16).range(0..=300))]
+    #[arg(default_value_t = 30, value_parser = whole_number::<u16>(0..=300))]
     jwt_leeway_s: u16,
 }
 

@@ -1,23 +1,30 @@
 //! Settings from the command line, variables and the configuration file.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Command, CommandFactory};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory};
 
 use crate::Cli;
+use crate::nearest::nearest;
 
 /// Reads the command line, with the configuration file's settings in place of the
 /// defaults. Exits when the arguments are wrong or ask for help.
 pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let mut command = Cli::command();
-    if let Some(path) = config_path(&command, &arguments) {
-        for (key, value) in read_config(&path)? {
-            command = set_default(command, &key, value)
-                .with_context(|| format!("{}: {key} is no setting", path.display()))?;
+    let config = config_path(&command, &arguments);
+    if let Some(path) = &config {
+        for (key, value) in read_config(path)? {
+            let names = names(&command, |argument| Some(argument.get_long()?.to_owned()));
+            command = set_default(command, &key, value).with_context(|| {
+                let hint = hint(&key, &names);
+                format!("{}: {key} is no setting{hint}", path.display())
+            })?;
         }
     }
     if let Some(url) = std::env::var("DATABASE_URL")
@@ -26,8 +33,89 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     {
         command = set_default(command, "database-url", url).context("every command has it")?;
     }
-    let matches = command.get_matches_from(arguments);
+    let matches = command
+        .try_get_matches_from_mut(&arguments)
+        .unwrap_or_else(|error| explained(error, &command, &arguments, config.as_deref()).exit());
     Ok(clap::FromArgMatches::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// The same error, with where the value comes from that is wrong, and what to do with a flag in
+/// front of the command that it is for.
+fn explained(
+    mut error: clap::Error,
+    command: &Command,
+    arguments: &[OsString],
+    config: Option<&Path>,
+) -> clap::Error {
+    if error.kind() == ErrorKind::ArgumentConflict
+        && error.get(ContextKind::InvalidSubcommand).is_some()
+    {
+        let tip = vec!["put flags behind the command".into()];
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
+        return error;
+    }
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let name = argument.trim_start_matches('-').split(' ').next();
+    let name = name.unwrap_or_default().to_owned();
+    let flag = format!("--{name}");
+    let is_flag = |argument: &OsString| {
+        let rest = argument.to_str().and_then(|text| text.strip_prefix(&*flag));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let is_value = matches!(
+        error.kind(),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue
+    );
+    if !is_value || arguments.iter().any(is_flag) {
+        return error;
+    }
+    let variables = names(command, |argument| {
+        let variable = argument.get_env()?.to_str()?.to_owned();
+        (argument.get_long() == Some(&*name)).then_some(variable)
+    });
+    let variable = variables
+        .into_iter()
+        .find(|name| std::env::var_os(name).is_some());
+    let place = match (variable, config) {
+        (Some(variable), _) => variable,
+        (None, Some(path)) => format!("{name} in {}", path.display()),
+        (None, None) => return error,
+    };
+    error.insert(ContextKind::InvalidArg, ContextValue::String(place));
+    error
+}
+
+/// A warning about variables that look like settings and are none.
+pub(crate) fn misspelt_variables() -> Option<String> {
+    let known = names(&Cli::command(), |argument| {
+        Some(argument.get_env()?.to_str()?.to_owned())
+    });
+    let misspelt: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("ADDRESSBOOK_") && !known.contains(name))
+        .map(|name| format!("{name}{}", hint(&name, &known)))
+        .collect();
+    let list = misspelt.join(" or ");
+    (!misspelt.is_empty())
+        .then(|| format!("no setting is called {list}: correct the name or remove the variable"))
+}
+
+/// What `name` gives for the arguments of all commands.
+fn names(command: &Command, name: impl Fn(&Arg) -> Option<String>) -> BTreeSet<String> {
+    let levels = command.get_subcommands().chain([command]);
+    levels
+        .flat_map(Command::get_arguments)
+        .filter_map(name)
+        .collect()
+}
+
+/// A hint at the name that was probably meant, if there is one.
+fn hint(written: &str, known: &BTreeSet<String>) -> String {
+    nearest(written, known.iter().map(String::as_str))
+        .map(|name| format!(" (did you mean {name}?)"))
+        .unwrap_or_default()
 }
 
 /// What `--config` says, on whichever level it stands; other mistakes are reported later.
@@ -58,7 +146,8 @@ fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Boolean(flag) => flag.to_string(),
             _ => bail!(
-                "{}: {key} has to be a text, a number, true or false",
+                "{}: {key}: expected a text, a number, true or false; several values are one text, \
+                 with commas between them",
                 path.display()
             ),
         };

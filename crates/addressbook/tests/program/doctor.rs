@@ -123,7 +123,7 @@ fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
         .unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(
-        told.contains("warning  configuration   no setting is called ADDRESSBOOK_POOLSIZE"),
+        told.contains("warning  configuration   no setting is called ADDRESSBOOK_POOLSIZE (did you mean ADDRESSBOOK_POOL_SIZE?): "),
         "{told}"
     );
     assert!(output.status.success());
@@ -140,7 +140,7 @@ fn settings_that_cannot_be_used_are_found_beside_all_else() {
     let found = finding_in(told, "database");
     assert_says(&found, "failed", "expected sqlite://PATH");
     let found = finding(&place, &["--log=addressbook=loud"], "log filter");
-    assert_says(&found, "failed", "no filter such as info");
+    assert_says(&found, "failed", "expected a level (error, warn");
     let found = finding(&place, &["--log=addressbook=loud"], "database");
     assert_says(&found, "ok", "can be read");
     let found = finding(&place, &["--jwt-keys", "missing.pem"], "token keys");

@@ -31,11 +31,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
             .stderr
             .contains("custom_data: expected a JSON object")
     );
-    assert!(
-        imported
-            .stderr
-            .contains("line 5: line: expected 6 fields, got 3")
-    );
+    assert!(imported.stderr.contains("line 5: expected 6 fields, got 3"));
     let exported = export(&place);
     assert!(
         exported.contains(
@@ -129,12 +125,12 @@ fn a_file_that_is_cut_off_is_not_imported_to_its_end() {
         (
             "a.csv",
             &whole[..whole.len() - 22],
-            "line 2: line: expected 5 fields, got 4",
+            "line 2: expected 5 fields, got 4",
         ),
         (
             "a.ndjson",
             &EXAMPLE[..100],
-            "line 1: line: expected a JSON object: EOF",
+            "line 1: expected a JSON object: EOF",
         ),
     ] {
         let file = place.write(file, cut);

@@ -111,9 +111,7 @@ fn faulty_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
     assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
     assert!(skipped.stdout.contains("2 skipped"), "{}", skipped.stdout);
     assert!(
-        skipped
-            .stderr
-            .contains("line 2: line: expected a JSON object"),
+        skipped.stderr.contains("line 2: expected a JSON object"),
         "{}",
         skipped.stderr
     );
@@ -280,7 +278,7 @@ fn a_line_without_end_is_refused_and_passed_over() {
     let input = format!("{}\n{}", "x".repeat(3_000_000), lines(1, 1));
     let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
     assert!(
-        skipped.stderr.contains("line 1: line: expected at most"),
+        skipped.stderr.contains("line 1: expected at most"),
         "{}",
         skipped.stderr
     );

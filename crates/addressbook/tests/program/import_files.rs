@@ -188,12 +188,17 @@ fn flags_that_make_no_sense_are_refused_before_anything_is_read(
 #[case(
     "Kunde;Ort",
     &[],
-    "--ignore-unknown-columns; is this line a header, and is its delimiter recognised (--delimiter)?"
+    "is read as one column, \"Kunde;Ort\": expected several; pass --delimiter semicolon"
 )]
 #[case(
     "customer_id,region,city,country",
     &["--map", "town=city"],
-    "line 1: the CSV header lacks the column \"town\" that --map names"
+    "line 1: the CSV header lacks the column \"town\" that --map names: its columns are \"customer_id\", "
+)]
+#[case(
+    "customer_id,region,Ort,country",
+    &["--map", "ort=city"],
+    "lacks the column \"ort\" that --map names (did you mean \"Ort\"?)"
 )]
 #[case(
     "customer_id,region,city,country,town",
@@ -253,7 +258,7 @@ fn a_header_that_does_not_fit_says_what_to_do(
 )]
 #[case(
     "Kunde;Ort\n",
-    "line 1: line: expected a JSON object (for CSV, pass --format csv): expected value at column 1"
+    "line 1: expected a JSON object (for CSV, pass --format csv): expected value at column 1"
 )]
 fn ndjson_that_does_not_fit_says_what_to_do(#[case] text: &str, #[case] error: &str) {
     let place = Place::sqlite();
@@ -401,7 +406,7 @@ fn windows_1252_is_refused_and_the_message_says_how_to_convert() {
     let object = windows(r#"{"customer_id":"c","region":"R","city":"Kigali","country":"CH"}"#);
     place
         .run_with_input(&["import", "-"], &object)
-        .fails_saying(&["line 1: line: expected text in UTF-8", convert]);
+        .fails_saying(&["line 1: expected text in UTF-8", convert]);
 }
 
 #[test]

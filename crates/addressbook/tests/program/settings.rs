@@ -1,4 +1,4 @@
-use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service, exists};
+use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
 
 #[test]
 fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
@@ -100,26 +100,61 @@ fn bad_settings_are_refused_and_named() {
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
     let nested = place.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
     let broken = place.write("broken.toml", "listen =");
+    let list = place.write("list.toml", "cors-origin = [\"https://a.example\"]");
     let value = place.write("value.toml", "pool-size = \"many\"");
     let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
     let size: &[&str] = &["serve", "--compress-min-bytes", "16777217"];
-    let cases: [(&[&str], &[&str]); 13] = [
+    let cases: [(&[&str], &[&str]); 17] = [
         (&["serve", "--listn"], &["--listn"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "--listen"]),
-        (&["serve", "--pool-size", "0"], &["--pool-size", "1..=1000"]),
-        (&["serve", "--workers", "513"], &["--workers", "1..=512"]),
-        (window, &["--rate-limit-window-s", "1..=3600"]),
-        (size, &["--compress-min-bytes", "0..=16777216"]),
+        (
+            &["serve", "--pool-size", "0"],
+            &["--pool-size", "1 to 1000"],
+        ),
+        (
+            &["serve", "--pool-size", "x"],
+            &["--pool-size", "1 to 1000"],
+        ),
+        (&["serve", "--workers", "513"], &["--workers", "1 to 512"]),
+        (window, &["--rate-limit-window-s", "1 to 3600"]),
+        (size, &["--compress-min-bytes", "0 to 16777216"]),
         (&["serve", "--rate-limit", "1/s"], &["--rate-limit", "1/s"]),
-        (&["serve", "--log", "=loud="], &["--log"]),
+        (
+            &["serve", "--log", "=loud="],
+            &["--log", "expected a level"],
+        ),
+        (
+            &["serve", "--log", "debugg"],
+            &["\"debugg\": expected a level"],
+        ),
         (&["serve", "--config", "missing.toml"], &["missing.toml"]),
-        (&["serve", "--config", &unknown], &["unknown.toml", "listn"]),
+        (
+            &["serve", "--config", &unknown],
+            &["unknown.toml", "mean listen?"],
+        ),
         (&["serve", "--config", &nested], &["nested.toml", "server"]),
         (&["serve", "--config", &broken], &["broken.toml", "TOML"]),
-        (&["serve", "--config", &value], &["--pool-size", "many"]),
+        (
+            &["serve", "--config", &value],
+            &["pool-size in ", "value.toml", "many"],
+        ),
+        (&["serve", "--config", &list], &["cors-origin", "one text"]),
+        (
+            &["--config", &value, "export"],
+            &["tip: put flags behind the command"],
+        ),
     ];
     for (arguments, words) in cases {
         place.run(arguments).fails_saying(words);
+    }
+    for (variable, value, expected) in [
+        ("ADDRESSBOOK_POOL_SIZE", "x", "from 1 to 1000"),
+        ("ADDRESSBOOK_DEMO", "ja", "expected true or false"),
+        ("ADDRESSBOOK_LOG_FORMAT", "xml", "text, json"),
+    ] {
+        let mut program = place.program(&["serve"]);
+        let refused = Finished::from(program.env(variable, value).output().unwrap());
+        refused.fails_saying(&[&format!("'{value}' for '{variable}'"), expected]);
     }
     assert!(!exists(&place, "data"), "nothing was created");
 }

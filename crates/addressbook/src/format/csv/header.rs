@@ -4,11 +4,12 @@ use anyhow::bail;
 
 use crate::format::columns::Columns;
 use crate::format::field::Field;
+use crate::nearest::nearest;
 
 /// The delimiters that are recognised, the usual one first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// How many unknown names a message lists.
+/// How many names a message lists.
 const MAX_LISTED: usize = 20;
 
 /// The first record of a CSV file.
@@ -21,9 +22,24 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(names: Vec<String>, columns: &Columns) -> anyhow::Result<Self> {
+        if let [name] = &names[..]
+            && let Some(word) = likely_delimiter(name)
+        {
+            bail!(
+                "the CSV header is read as one column, {name:?}: expected several; pass --delimiter \
+                 {word} if that is what separates them"
+            );
+        }
         for theirs in columns.renamed() {
             if !names.iter().any(|name| name == theirs) {
-                bail!("the CSV header lacks the column {theirs:?} that --map names");
+                let hint = nearest(theirs, names.iter().map(String::as_str))
+                    .map(|name| format!(" (did you mean {name:?}?)"))
+                    .unwrap_or_default();
+                bail!(
+                    "the CSV header lacks the column {theirs:?} that --map names{hint}: its columns \
+                     are {}",
+                    list(&names, |name| format!("{name:?}"))
+                );
             }
         }
         let fields: Vec<_> = names.iter().map(|name| columns.field(name)).collect();
@@ -34,7 +50,7 @@ impl Header {
             .collect();
         if !unknown.is_empty() && !columns.ignores_unknown() {
             let hint = match unknown.len() == names.len() {
-                true => "; is this line a header, and is its delimiter recognised (--delimiter)?",
+                true => "; is this line a header?",
                 false => "",
             };
             bail!("{}{hint}", refusal(&unknown));
@@ -69,24 +85,38 @@ impl Header {
 }
 
 fn refusal(unknown: &[&str]) -> String {
-    let described: Vec<_> = unknown
-        .iter()
-        .take(MAX_LISTED)
-        .map(|name| match Field::nearest(name) {
+    format!(
+        "the CSV header names {}: expected some of {}; read a column under another name with \
+         --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns",
+        list(unknown, |name| match Field::nearest(name) {
             Some(field) => format!("{name:?} (did you mean {}?)", field.name()),
             None => format!("{name:?}"),
-        })
-        .collect();
-    let more = match unknown.len().saturating_sub(MAX_LISTED) {
+        }),
+        Field::names(),
+    )
+}
+
+/// The first of some names, described, and how many more there are.
+fn list<T>(names: &[T], describe: impl FnMut(&T) -> String) -> String {
+    let described: Vec<_> = names.iter().take(MAX_LISTED).map(describe).collect();
+    let more = match names.len().saturating_sub(MAX_LISTED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(
-        "the CSV header names {}{more}: expected some of {}; read a column under another name with \
-         --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns",
-        described.join(", "),
-        Field::names(),
-    )
+    format!("{}{more}", described.join(", "))
+}
+
+/// What `--delimiter` calls the character that probably separates the names in a header that was
+/// read as one.
+fn likely_delimiter(name: &str) -> Option<&'static str> {
+    let words = [
+        (';', "semicolon"),
+        (',', "comma"),
+        ('\t', "tab"),
+        ('|', "pipe"),
+    ];
+    let found = words.into_iter().find(|(char, _)| name.contains(*char));
+    found.map(|(_, word)| word)
 }
 
 /// The delimiter with which the first line of a file names the most fields.
