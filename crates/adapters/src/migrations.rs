@@ -128,12 +128,22 @@ fn open_or_create(
     StoreConnection::establish(url, session)
         .or_else(|error| match url {
             DatabaseUrl::Postgres(postgres) if is_missing(&error) => {
-                create_database(postgres, session)?;
-                StoreConnection::establish(url, session)
+                let created = create_database(postgres, session);
+                // Another start may have created it meanwhile: what counts is whether one can
+                // connect to it now.
+                StoreConnection::establish(url, session).map_err(|error| match created {
+                    Err(reason) if is_missing(&error) => {
+                        format!(
+                            "{}, and creating it failed: {reason}",
+                            connection_reason(&error)
+                        )
+                    }
+                    _ => connection_reason(&error),
+                })
             }
-            _ => Err(error),
+            _ => Err(connection_reason(&error)),
         })
-        .map_err(|error| unreachable(url, connection_reason(&error)))
+        .map_err(|reason| unreachable(url, reason))
 }
 
 /// Creates the file and its folder, for this user's eyes only.
@@ -177,16 +187,15 @@ pub(crate) fn is_missing(error: &ConnectionError) -> bool {
     reason.contains("FATAL: database ") && reason.ends_with(" does not exist")
 }
 
-fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), ConnectionError> {
+/// # Errors
+/// Why the server does not create it.
+fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), String> {
     let Some((name, server)) = url.maintenance() else {
         return Ok(());
     };
-    let mut store = StoreConnection::establish(&DatabaseUrl::Postgres(server.clone()), session)?;
+    let mut store = StoreConnection::establish(&DatabaseUrl::Postgres(server), session)
+        .map_err(|error| connection_reason(&error))?;
     let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
-    // Another start may have created it meanwhile: what counts is whether one can
-    // connect to it now, which the caller finds out.
-    if let Err(error) = on_each!(&mut store, c => sql_query(statement).execute(c)) {
-        tracing::warn!(%error, "cannot create the database");
-    }
-    Ok(())
+    let created = on_each!(&mut store, c => sql_query(statement).execute(c));
+    created.map(drop).map_err(|error| error.to_string())
 }

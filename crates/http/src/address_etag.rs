@@ -2,7 +2,7 @@
 //! 13.1). It is strong: its revision tells one state from all others.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use addressbook_domain::{ChangeError, Precondition, Revision, Timestamp, Version};
+use addressbook_domain::{ChangeError, Faults, Precondition, Revision, Timestamp, Version};
 
 use crate::etag::{self, Tag, without_coding};
 use crate::problem::Problem;
@@ -60,7 +60,7 @@ fn tags(
         if value.trim() == "*" {
             return Some(Tags::Every);
         }
-        let states = etag::tags(&value).filter_map(read);
+        let states = etag::tags(&value).flatten().filter_map(read);
         listed.get_or_insert_with(Vec::new).extend(states);
     }
     listed.map(Tags::Listed)
@@ -78,11 +78,21 @@ pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
 /// The states that a change is meant for, by `If-Match` and `If-None-Match` together.
 ///
 /// # Errors
-/// 428 when `If-Match` is required and not there.
+/// 400 when one of them is malformed, since it would not protect from what it is meant to; 428 when
+/// `If-Match` is required and not there.
 pub(crate) fn precondition(
     headers: &HeaderMap,
     require_if_match: bool,
 ) -> Result<Precondition, Problem> {
+    let mut faults = Faults::default();
+    for (name, shown) in [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match")] {
+        if headers.get_all(name).any(|value| !is_condition(value)) {
+            faults.add(shown, EXPECTED);
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid_parameters(faults));
+    }
     let if_match = tags(headers, IF_MATCH, strong);
     if require_if_match && if_match.is_none() {
         return Err(Problem::of(PRECONDITION_REQUIRED));
@@ -100,6 +110,16 @@ pub(crate) fn precondition(
         _ if unwanted.is_empty() => Precondition::Any,
         _ => Precondition::NoneOf(unwanted),
     })
+}
+
+const EXPECTED: &str =
+    "expected *, or the ETag of an address as it was answered, quotation marks included";
+
+/// Whether a header is `*` or a list of tags, as RFC 9110, section 13.1, defines it.
+fn is_condition(value: &HeaderValue) -> bool {
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let mut tags = etag::tags(&value).peekable();
+    value.trim() == "*" || tags.peek().is_some() && tags.all(|tag| tag.is_some())
 }
 
 /// What a client is told whose change was not made.
@@ -128,7 +148,7 @@ const CODED_TAG: &str = "If-Match holds a tag that ends in -gzip, -br or -zstd, 
 fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
     headers.get_all(IF_MATCH).find_map(|value| {
         let value = String::from_utf8_lossy(value.as_bytes());
-        etag::tags(&value).find_map(|tag| match tag {
+        etag::tags(&value).flatten().find_map(|tag| match tag {
             Tag { is_weak: true, .. } => Some(WEAK_TAG),
             tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
             _ => None,
@@ -203,11 +223,7 @@ mod tests {
     #[test]
     fn what_is_no_tag_of_ours_matches_nothing() {
         for value in [
-            "",
             "\"\"",
-            "1-0",
-            "\"1-0",
-            "\"\"1-0\"\"",
             "\"01-0\"",
             "\"+1-0\"",
             "\"0-0\"",
@@ -217,7 +233,6 @@ mod tests {
             "\"4294967296-0\"",
             "\"1-253402300800000\"",
             "W/\"1-0\"",
-            "w/\"1-0\"",
             "\"a,*,b\"",
             "\"a,1-0,b\"",
             "\"1-0-gzip\"",
@@ -226,15 +241,38 @@ mod tests {
             "W/\"1-0-gzip\"",
             "\"1-0-deflate\"",
             "\"1-0-gzip-br\"",
-            "\"1-0-gzip",
             "\"-gzip\"",
-            "\"",
         ] {
             assert_eq!(
                 with(&[(IF_MATCH, value)]),
                 Precondition::OneOf(vec![]),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn a_malformed_condition_is_refused() {
+        for value in [
+            "",
+            ",",
+            "1-0",
+            "\"1-0",
+            "\"\"1-0\"\"",
+            "w/\"1-0\"",
+            "W/1-0",
+            "\"1-0\", 1-0",
+            "\"1-0-gzip",
+            "*, \"1-0\"",
+            "\"",
+        ] {
+            for name in [IF_MATCH, IF_NONE_MATCH] {
+                let mut headers = HeaderMap::new();
+                headers.append(name.clone(), HeaderValue::from_static("\"1-0\""));
+                assert!(precondition(&headers, false).is_ok());
+                headers.append(name, HeaderValue::from_static(value));
+                assert!(precondition(&headers, false).is_err(), "{value}");
+            }
         }
     }
 
@@ -245,7 +283,7 @@ mod tests {
             let tag = of(version);
             let tag = tag.to_str().unwrap();
             let read = |text: &str, as_what: fn(Tag<'_>) -> _| {
-                etag::tags(text).next().and_then(as_what)
+                etag::tags(text).next().flatten().and_then(as_what)
             };
             prop_assert_eq!(read(tag, strong), Some(version));
             prop_assert_eq!(read(&format!("W/{tag}"), strong), None);

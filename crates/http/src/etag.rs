@@ -37,7 +37,7 @@ pub(crate) fn is_listed(headers: &HeaderMap, etag: &str) -> bool {
         let value = String::from_utf8_lossy(value.as_bytes());
         let is_it =
             |tag: Tag<'_>| etag == Some(tag.opaque) || etag == Some(without_coding(tag.opaque));
-        value.trim() == "*" || tags(&value).any(is_it)
+        value.trim() == "*" || tags(&value).flatten().any(is_it)
     })
 }
 
@@ -59,22 +59,18 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The tags in a line of a header. What is no tag is passed over, up to the next comma.
-pub(crate) fn tags(line: &str) -> impl Iterator<Item = Tag<'_>> {
+/// The tags in a line of a header; `None` for what is no tag, up to the next comma.
+pub(crate) fn tags(line: &str) -> impl Iterator<Item = Option<Tag<'_>>> {
     let mut rest = line;
     iter::from_fn(move || {
-        loop {
-            rest = rest.trim_start_matches([',', ' ', '\t']);
-            if rest.is_empty() {
-                return None;
-            }
-            let (tag, behind) = Tag::of(rest).map_or((None, rest), |(tag, rest)| (Some(tag), rest));
-            let (junk, next) = behind.split_once(',').unwrap_or((behind, ""));
-            rest = next;
-            if tag.is_some() && junk.trim().is_empty() {
-                return tag;
-            }
+        rest = rest.trim_start_matches([',', ' ', '\t']);
+        if rest.is_empty() {
+            return None;
         }
+        let (tag, behind) = Tag::of(rest).map_or((None, rest), |(tag, rest)| (Some(tag), rest));
+        let (junk, next) = behind.split_once(',').unwrap_or((behind, ""));
+        rest = next;
+        Some(tag.filter(|_| junk.trim().is_empty()))
     })
 }
 

@@ -7,7 +7,6 @@ use crate::cache_control::REVALIDATE;
 use crate::openapi::responses::{Found, problems};
 use crate::openapi::{AddressPath, NoQuery, ReadCondition, RequestHeaders};
 use crate::problem::Problem;
-use crate::problem_kind::NOT_FOUND;
 use crate::{address_etag, parameters};
 
 problems!(GetProblems: NOT_FOUND);
@@ -29,7 +28,7 @@ pub(crate) async fn get(
     let (customer_id, address_id) =
         parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
     let address = service.find(&customer_id, &address_id).await?;
-    let address = address.ok_or(Problem::of(NOT_FOUND))?;
+    let address = address.ok_or_else(Problem::no_address)?;
     let version = address.version();
     let known = address_etag::is_known(request.headers(), version);
     let mut response = if known {

@@ -15,6 +15,9 @@ pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem
 
 /// Which path was probably meant, by its pattern: the path itself may name a customer.
 fn hint(path: &str) -> Option<String> {
+    if path == "/" {
+        return Some("The documentation is at /docs.".to_owned());
+    }
     let inner = path.trim_matches('/');
     let (pattern, found) = Pattern::ALL[1..]
         .iter()
@@ -84,6 +87,12 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn the_root_points_at_the_documentation() {
+        let expected = format!("{PLAIN} The documentation is at /docs.");
+        assert_eq!(detail("/").await, expected);
+    }
+
+    #[actix_web::test]
     async fn a_path_of_which_little_is_wrong_is_told_what() {
         for (path, hint) in [
             (
@@ -136,7 +145,6 @@ mod tests {
     #[actix_web::test]
     async fn other_paths_are_told_nothing() {
         for path in [
-            "/",
             "//",
             "/unknown",
             "/v1/customers",

@@ -53,6 +53,11 @@ impl Problem {
         }
     }
 
+    /// An address that is not there.
+    pub(crate) fn no_address() -> Self {
+        Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
+    }
+
     fn faulty(kind: Kind, faults: Faults) -> Self {
         Self {
             faults: faults.into_vec(),
@@ -143,7 +148,7 @@ impl From<RepositoryError> for Problem {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::NotFound => Self::of(NOT_FOUND),
+            ChangeError::NotFound => Self::no_address(),
             ChangeError::PreconditionFailed { current } => {
                 Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
             }

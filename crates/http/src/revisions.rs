@@ -51,7 +51,7 @@ pub(crate) async fn list(
     // After a cursor there is something, unless the customer was erased meanwhile.
     let found = found
         .filter(|found| !found.is_empty())
-        .ok_or(Problem::of(NOT_FOUND))?;
+        .ok_or_else(|| missing("The customer has had no address with this id."))?;
     let (page, more) = found.split_at(found.len().min(limit.get().into()));
     let next = page
         .last()
@@ -89,10 +89,14 @@ pub(crate) async fn get(
     let revision = service
         .revision(&customer_id, &address_id, revision)
         .await?
-        .ok_or(Problem::of(NOT_FOUND))?;
+        .ok_or_else(|| missing("No address of the customer with this id has such a revision."))?;
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)
         .json(RevisionJson::from(&revision)))
+}
+
+fn missing(detail: &'static str) -> Problem {
+    Problem::of(NOT_FOUND).with_detail(detail)
 }
 
 type Page = (CustomerId, AddressId, Limit, Option<Revision>);

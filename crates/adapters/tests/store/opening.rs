@@ -81,6 +81,19 @@ fn assert_missing(database: &Database) {
     }
 }
 
+#[test]
+fn a_database_that_cannot_be_created_says_why() {
+    let missing = missing_postgres();
+    // Of a role that may not create databases, which every server has.
+    let url = format!("{}&options=-c%20role%3Dpg_monitor", missing.raw_url);
+    let refused = migrate(&Database::at(url)).unwrap_err().to_string();
+    assert!(
+        refused.contains("does not exist, and creating it failed: permission denied"),
+        "{refused}"
+    );
+    assert_missing(&missing);
+}
+
 fn open_existing(database: &Database) -> Result<Store, OpenError> {
     let engine = SqlEngine {
         url: database.url.clone(),
