@@ -6,9 +6,9 @@ use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::rt::task::yield_now;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use addressbook_domain::IdSource;
-use tokio::task::yield_now;
 
 use crate::access::Caller;
 use crate::connection::Busy;

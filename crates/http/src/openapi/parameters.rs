@@ -101,11 +101,11 @@ parameters! { ReadCondition in Header:
 }
 
 parameters! { ChangeConditions in Header:
-    "If-Match" any_text "The strong tags of the states that the change is meant for, or `*` for \
+    "If-Match" condition "The strong tags of the states that the change is meant for, or `*` for \
         any: 412 where none of them is the current one. A weak tag, or one to which a proxy appended \
         `-gzip`, `-br` or `-zstd`, matches nothing. Without it the last writer wins, unless the \
         service was told to require it (428)";
-    "If-None-Match" any_text "The tags of states that the change is not meant for, or `*` for all: \
+    "If-None-Match" condition "The tags of states that the change is not meant for, or `*` for all: \
         412 where one of them is the current one";
 }
 

@@ -273,6 +273,14 @@ pub(crate) fn idempotency_key() -> Object {
         .build()
 }
 
+/// `*`, or entity tags (RFC 9110, section 8.8.3).
+pub(crate) fn condition() -> Object {
+    let tag = r#"(W/)?"[!#-~]*""#;
+    string()
+        .pattern(Some(format!(r"^(\*|{tag}([ \t]*,[ \t]*{tag})*)$")))
+        .build()
+}
+
 /// Text whose form matters to nobody.
 pub(crate) fn any_text() -> Object {
     string().build()
