@@ -43,6 +43,10 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) jwt: JwtSettings,
 
+    /// Leave out the API reference at /docs
+    #[arg(long, env = "ADDRESSBOOK_NO_DOCS", value_parser = true_or_false)]
+    no_docs: bool,
+
     /// Refuse changes of an address that do not say by If-Match which state they are for
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = true_or_false)]
     require_if_match: bool,
@@ -132,6 +136,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
             cors_origins: arguments.cors.cors_origin.clone(),
             options: arguments.bounds.bound(HttpOptions {
                 require_if_match: arguments.require_if_match,
+                has_docs: !arguments.no_docs,
                 max_body_bytes: arguments.max_body_bytes as usize,
                 ..HttpOptions::default()
             }),
@@ -155,7 +160,8 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
         let until = async { stopped.await.unwrap_or_default() };
         let (addresses, server) = addressbook_http::listen(listen, parts, options, until)
             .with_context(|| cannot_listen(listen, "--listen"))?;
-        let banner = banner(&*engine, &addresses, metrics_address, &doorkeeper)?;
+        let has_docs = !arguments.no_docs;
+        let banner = banner(&*engine, &addresses, has_docs, metrics_address, &doorkeeper)?;
         println!("{banner}");
         let chores = [
             actix_web::rt::spawn(prune(service)),
@@ -204,6 +210,7 @@ async fn prune(service: AddressService) {
 fn banner(
     engine: &dyn Engine,
     addresses: &[SocketAddr],
+    has_docs: bool,
     metrics: Option<SocketAddr>,
     doorkeeper: &Doorkeeper,
 ) -> anyhow::Result<String> {
@@ -216,8 +223,7 @@ fn banner(
     };
     Ok(format!(
         "Addressbook {version}
-  listening on  http://{address}
-  docs          http://{address}/docs{metrics}
+  listening on  http://{address}{docs}{metrics}
   database      {database} ({engine})
   access        {access}
   try           curl -i {credential}'http://{address}/v1/customers/{customer}/addresses?limit=2&offset=0'
@@ -226,6 +232,10 @@ fn banner(
         database = engine.location(),
         engine = engine.name(),
         access = doorkeeper.rule(),
+        docs = match has_docs {
+            true => format!("\n  docs          http://{address}/docs"),
+            false => String::new(),
+        },
         metrics = metrics
             .map(|address| format!("\n  metrics       http://{address}/metrics"))
             .unwrap_or_default(),

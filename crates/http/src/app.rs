@@ -100,7 +100,11 @@ pub fn app(
         .configure(|config| routes::configure(config, authenticator.as_ref()))
         .configure(health::configure)
         .configure(openapi::configure)
-        .configure(reference::configure)
+        .configure(move |config| {
+            if options.has_docs {
+                reference::configure(config);
+            }
+        })
         .default_service(web::to(not_found::answer))
         .wrap_fn(move |request, next| {
             compression::around(request, next, options.compress_min_bytes)

@@ -6,9 +6,10 @@ use actix_web::http::Method;
 use actix_web::rt::time::timeout;
 
 use crate::problem::Problem;
-use crate::{HttpOptions, InFlight, health};
+use crate::{HttpOptions, InFlight, health, unsent};
 
-/// What bounds every request: how many are in flight, and how long one may take.
+/// What bounds every request: how many are in flight, how long one may take, and how much of the
+/// answers waits for clients that do not take it.
 ///
 /// Above the bound nothing waits and nothing is begun. The probes are outside of it: whoever
 /// asks them has to learn that the service lives, above all when it is busy. A request that brings
@@ -32,6 +33,7 @@ where
     } else {
         Err(request.error_response(in_flight.refuse()))
     };
+    let in_flight = Rc::clone(in_flight);
     async move {
         let answer = match admitted {
             // Usually the answer is there at once, and the clock is never asked.
@@ -39,7 +41,12 @@ where
             Err(refusal) => return Ok(refusal),
         };
         drop(place);
-        answer.unwrap_or_else(|elapsed| Err(Problem::timed_out(elapsed).into()))
+        let answer = answer.unwrap_or_else(|elapsed| Err(Problem::timed_out(elapsed).into()))?;
+        Ok(unsent::bounded(
+            answer,
+            &in_flight,
+            options.max_unsent_bytes,
+        ))
     }
 }
 

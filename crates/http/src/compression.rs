@@ -14,7 +14,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::Either;
@@ -59,7 +59,7 @@ where
 }
 
 /// Whether a client accepts gzip and likes it no less than no coding (RFC 9110, section 12.5.3).
-fn accepts_gzip(request: &ServiceRequest) -> bool {
+pub(crate) fn accepts_gzip(request: &impl HttpMessage) -> bool {
     let Some(AcceptEncoding(accepted)) = request.get_header() else {
         return false;
     };
@@ -103,10 +103,10 @@ async fn compressed(response: HttpResponse, min_bytes: usize) -> Result<HttpResp
         Err(body) => return Ok(response.set_body(body)),
     };
     let compressed = if body.len() <= MAX_INLINE_BYTES {
-        gzip(&body)
+        gzip(&body, LEVEL)
     } else {
         let body = Bytes::clone(&body);
-        web::block(move || gzip(&body)).await?
+        web::block(move || gzip(&body, LEVEL)).await?
     };
     let compressed = compressed.map_err(Problem::internal)?;
     if compressed.len() >= body.len() {
@@ -117,11 +117,13 @@ async fn compressed(response: HttpResponse, min_bytes: usize) -> Result<HttpResp
     Ok(response.set_body(BoxBody::new(compressed)))
 }
 
-/// At the fastest level: for pages of addresses the default one takes two to three times as long,
-/// for 55 instead of 65 of 100 bytes.
-fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
+/// The fastest level: for pages of addresses the default one takes two to three times as long, for
+/// 55 instead of 65 of 100 bytes.
+const LEVEL: Compression = Compression::fast();
+
+pub(crate) fn gzip(body: &[u8], level: Compression) -> io::Result<Vec<u8>> {
     let buffer = Vec::with_capacity(body.len() / 2);
-    let mut encoder = GzEncoder::new(buffer, Compression::fast());
+    let mut encoder = GzEncoder::new(buffer, level);
     encoder.write_all(body)?;
     encoder.finish()
 }

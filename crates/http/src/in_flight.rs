@@ -1,18 +1,18 @@
-use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::RandomState;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::HttpRequest;
 
 use crate::client::Client;
 use crate::problem::Problem;
 use crate::problem_kind::BUSY;
+use crate::shares::Shares;
 
 /// How many requests are being answered at the moment, how many wait for their bodies before
-/// that, and how many were refused because of either. Clones count together, so that all threads
-/// share one bound.
+/// that, how many bytes of answers wait for their clients after it, and how many requests were
+/// refused because of one of these. Clones count together, so that all threads share one bound.
 #[derive(Clone, Debug, Default)]
 pub struct InFlight(Arc<Counts>);
 
@@ -20,16 +20,9 @@ pub struct InFlight(Arc<Counts>);
 struct Counts {
     taken: AtomicUsize,
     refused: AtomicU64,
-    waiting: Mutex<Waiting>,
+    waiting_bodies: Shares,
+    unsent_bytes: Shares,
     hasher: RandomState,
-}
-
-/// The bodies that are waited for.
-#[derive(Debug, Default)]
-struct Waiting {
-    bodies: usize,
-    /// Of each client that has any.
-    by_client: HashMap<u64, usize>,
 }
 
 /// A request's place among those in flight, given back when this is dropped: when the answer is
@@ -42,8 +35,12 @@ pub(crate) struct Turn {
     client: u64,
 }
 
-/// Of the bodies that may be waited for, a client may have one in so many.
-const CLIENT_SHARE: usize = 4;
+/// The bytes of an answer that wait for its client, until this is dropped.
+pub(crate) struct Unsent {
+    in_flight: Rc<InFlight>,
+    client: u64,
+    bytes: usize,
+}
 
 impl InFlight {
     /// A place, unless `max` are taken.
@@ -59,29 +56,34 @@ impl InFlight {
         entered.ok().map(|_| Place(Rc::clone(self)))
     }
 
-    /// A turn to wait for the body of a request, unless `max` have one or the client has its share
+    /// A turn to wait for the body of a request, unless `max` have one or the client has its part
     /// of those.
     pub(crate) fn wait(self: &Rc<Self>, request: &HttpRequest, max: usize) -> Option<Turn> {
         let client = Client::number(request, &self.0.hasher);
-        let mut waiting = self.waiting();
-        let Waiting { bodies, by_client } = &mut *waiting;
-        let of_client = by_client.get(&client).copied().unwrap_or_default();
-        if *bodies >= max || of_client >= max.div_ceil(CLIENT_SHARE) {
-            return None;
-        }
-        *bodies += 1;
-        by_client.insert(client, of_client + 1);
+        let taken = self.0.waiting_bodies.take(client, 1, max);
         let in_flight = Rc::clone(self);
-        Some(Turn { in_flight, client })
+        taken.then(|| Turn { in_flight, client })
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // The counts are right even if a thread panicked meanwhile.
-        let waiting = self.0.waiting.lock();
-        waiting.unwrap_or_else(PoisonError::into_inner)
+    /// Holds bytes of the answer to a request, unless there would be more than `max`, or the client
+    /// has its part of those.
+    pub(crate) fn hold(
+        self: &Rc<Self>,
+        request: &HttpRequest,
+        bytes: usize,
+        max: usize,
+    ) -> Option<Unsent> {
+        let client = Client::number(request, &self.0.hasher);
+        let taken = self.0.unsent_bytes.take(client, bytes, max);
+        let in_flight = Rc::clone(self);
+        taken.then(|| Unsent {
+            in_flight,
+            client,
+            bytes,
+        })
     }
 
-    /// Refuses a request for want of a place or a turn.
+    /// Refuses a request for want of one of these.
     pub(crate) fn refuse(&self) -> Problem {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
         Problem::of(BUSY)
@@ -94,7 +96,12 @@ impl InFlight {
 
     /// How many bodies are waited for.
     pub fn waiting_bodies(&self) -> usize {
-        self.waiting().bodies
+        self.0.waiting_bodies.total()
+    }
+
+    /// How many bytes of long answers wait for their clients.
+    pub fn unsent_bytes(&self) -> usize {
+        self.0.unsent_bytes.total()
     }
 
     /// How many requests were turned away.
@@ -111,45 +118,20 @@ impl Drop for Place {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut waiting = self.in_flight.waiting();
-        waiting.bodies -= 1;
-        if let Entry::Occupied(mut of_client) = waiting.by_client.entry(self.client) {
-            *of_client.get_mut() -= 1;
-            if *of_client.get() == 0 {
-                of_client.remove();
-            }
-        }
+        self.in_flight.0.waiting_bodies.give_back(self.client, 1);
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        let unsent_bytes = &self.in_flight.0.unsent_bytes;
+        unsent_bytes.give_back(self.client, self.bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-
     use super::*;
-
-    #[test]
-    fn each_client_has_its_share_of_the_turns() {
-        let from = |address: &str| {
-            let peer = format!("{address}:1").parse().unwrap();
-            TestRequest::default().peer_addr(peer).to_http_request()
-        };
-        let (greedy, other) = (from("192.0.2.1"), from("192.0.2.2"));
-        let in_flight = Rc::new(InFlight::default());
-        let first = in_flight.wait(&greedy, 8);
-        let second = in_flight.wait(&greedy, 8);
-        assert!(first.is_some() && second.is_some());
-        assert!(in_flight.wait(&greedy, 8).is_none());
-        let of_other = in_flight.wait(&other, 8);
-        assert!(of_other.is_some());
-        assert!(in_flight.wait(&other, 3).is_none());
-        assert_eq!(in_flight.waiting_bodies(), 3);
-        drop(first);
-        assert!(in_flight.wait(&greedy, 8).is_some());
-        drop((second, of_other));
-        assert_eq!(in_flight.waiting_bodies(), 0);
-        assert!(in_flight.waiting().by_client.is_empty());
-    }
 
     #[test]
     fn there_are_so_many_places_and_no_more() {

@@ -66,9 +66,12 @@ mod request_stream;
 mod revisions;
 mod routes;
 mod server;
+mod shares;
+mod static_file;
 #[cfg(test)]
 mod testing;
 mod trace_parent;
+mod unsent;
 mod verb;
 
 pub use app::{Parts, app};

@@ -178,9 +178,16 @@ impl Collector for HttpMetrics {
             MetricType::Gauge,
         )?;
         gauge(counts.in_flight.waiting_bodies()).encode(waiting)?;
+        let unsent = encoder.encode_descriptor(
+            "addressbook_http_unsent_bytes",
+            "Bytes of long answers that wait until their clients take them.",
+            None,
+            MetricType::Gauge,
+        )?;
+        gauge(counts.in_flight.unsent_bytes()).encode(unsent)?;
         let shed = encoder.encode_descriptor(
             "addressbook_http_requests_shed",
-            "Requests that were turned away because too many were being answered or waited for their bodies.",
+            "Requests that were turned away because too many were being answered, waited for their bodies or had unsent answers.",
             None,
             MetricType::Counter,
         )?;

@@ -1,5 +1,6 @@
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::HttpOptions;
 use crate::pattern::Pattern;
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
@@ -7,7 +8,13 @@ use crate::problem_kind::NOT_FOUND;
 /// The answer on every path that is not ours. Where little is wrong with the path, it says what.
 pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let problem = Problem::of(NOT_FOUND);
-    Err(match hint(request.path()) {
+    let options = request.app_data::<web::Data<HttpOptions>>();
+    let has_docs = options.is_some_and(|options| options.has_docs);
+    let hint = match request.path() {
+        "/" if has_docs => Some("The documentation is at /docs.".to_owned()),
+        path => hint(path),
+    };
+    Err(match hint {
         Some(hint) => problem.with_detail(format!("{} {hint}", NOT_FOUND.detail)),
         None => problem,
     })
@@ -15,9 +22,6 @@ pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem
 
 /// Which path was probably meant, by its pattern: the path itself may name a customer.
 fn hint(path: &str) -> Option<String> {
-    if path == "/" {
-        return Some("The documentation is at /docs.".to_owned());
-    }
     let inner = path.trim_matches('/');
     let (pattern, found) = Pattern::ALL[1..]
         .iter()

@@ -6,11 +6,12 @@ mod parameters;
 pub(crate) mod responses;
 mod values;
 
-use std::sync::OnceLock;
+use std::io;
+use std::sync::{LazyLock, OnceLock};
 
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpResponse, web};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
@@ -22,6 +23,8 @@ pub(crate) use self::parameters::{
     Parameters, ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
 use crate::pattern::resource;
+use crate::problem::Problem;
+use crate::static_file::StaticFile;
 use crate::{problem_kind, routes};
 
 #[derive(OpenApi)]
@@ -142,9 +145,15 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.service(resource("/openapi.json").get(get).head(get));
 }
 
-async fn get() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")))
-        .body(openapi_json())
+async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static FILE: LazyLock<io::Result<StaticFile>> = LazyLock::new(|| {
+        StaticFile::new(
+            "application/json",
+            Bytes::from_static(openapi_json().as_bytes()),
+        )
+    });
+    let file = FILE
+        .as_ref()
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(file.answer(&request))
 }

@@ -19,6 +19,12 @@ pub struct HttpOptions {
     /// The most bodies that are waited for at the same time, on all threads together. One client may
     /// have a quarter of them; one more gets 503 at once. Default: 1000.
     pub max_waiting_bodies: usize,
+    /// The most bytes of long answers that wait until their clients take them, on all threads
+    /// together. One client may have a quarter of them; one more answer becomes 503. Default:
+    /// 256 MiB.
+    pub max_unsent_bytes: usize,
+    /// Whether `/docs` is there. Default: yes.
+    pub has_docs: bool,
     /// The shortest answer that is compressed for clients that accept gzip, in bytes. Default:
     /// none is.
     pub compress_min_bytes: Option<usize>,
@@ -33,6 +39,8 @@ impl Default for HttpOptions {
             request_timeout: Duration::from_secs(20),
             max_in_flight: 1_000,
             max_waiting_bodies: 1_000,
+            max_unsent_bytes: 256 * 1024 * 1024,
+            has_docs: true,
             compress_min_bytes: None,
         }
     }

@@ -1,17 +1,19 @@
 //! The API reference for people: Swagger UI out of the program itself. Nothing comes from
 //! elsewhere, and the page's policy forbids the browser to fetch it.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::io;
+use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-};
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
 use crate::pattern::resource;
 use crate::problem::Problem;
 use crate::problem_kind::NOT_FOUND;
+use crate::static_file::StaticFile;
 
 /// Where everything is, relative to `/docs`, so that it is found behind a gateway that
 /// rewrites paths.
@@ -32,33 +34,59 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/docs/{file}").get(file).head(file));
 }
 
-async fn page() -> HttpResponse {
-    found("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
-        .body(PAGE)
+async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut page = files()?.page.answer(&request);
+    let headers = page.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(page)
 }
 
-async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (media_type, name) = match name.as_str() {
-        "start.js" => return Ok(found("text/javascript; charset=utf-8").body(START)),
-        "swagger-ui.css" => ("text/css; charset=utf-8", "swagger-ui.css"),
-        "swagger-ui-bundle.js" => ("text/javascript; charset=utf-8", "swagger-ui-bundle.js"),
+async fn file(name: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let files = files()?;
+    let file = match name.as_str() {
+        "start.js" => &files.start,
+        "swagger-ui.css" => &files.style,
+        "swagger-ui-bundle.js" => &files.script,
         _ => return Err(Problem::of(NOT_FOUND)),
     };
-    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::from("")));
-    match file {
-        Ok(Some(file)) => Ok(found(media_type).body(file.bytes.into_owned())),
-        _ => Err(Problem::internal(format!("{name} is not in the program"))),
-    }
+    Ok(file.answer(&request))
 }
 
-fn found(media_type: &'static str) -> HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type)))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
-    response
+/// The page, and what it needs.
+struct Files {
+    page: StaticFile,
+    start: StaticFile,
+    style: StaticFile,
+    script: StaticFile,
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+fn files() -> Result<&'static Files, Problem> {
+    static FILES: LazyLock<io::Result<Files>> = LazyLock::new(|| {
+        Ok(Files {
+            page: StaticFile::new("text/html; charset=utf-8", PAGE.into())?,
+            start: StaticFile::new(SCRIPT, START.into())?,
+            style: StaticFile::new("text/css; charset=utf-8", vendored("swagger-ui.css")?)?,
+            script: StaticFile::new(SCRIPT, vendored("swagger-ui-bundle.js")?)?,
+        })
+    });
+    FILES
+        .as_ref()
+        .map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// A file of Swagger UI.
+fn vendored(name: &str) -> io::Result<Bytes> {
+    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::from("")));
+    match file.map_err(|error| io::Error::other(error.to_string()))? {
+        Some(file) => Ok(match file.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        }),
+        None => Err(io::Error::other(format!("{name} is not in the program"))),
+    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@
 //! what comes behind such a request, or behind one of HTTP/1.0 that does not ask to keep the
 //! connection, is read and dropped.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct RequestStream<S> {
     stream: S,
     requests: Requests,
+    answers: Rc<Answers>,
 }
 
 impl<S> RequestStream<S> {
@@ -30,7 +33,13 @@ impl<S> RequestStream<S> {
         Self {
             stream,
             requests: Requests::default(),
+            answers: Rc::default(),
         }
+    }
+
+    /// What the client takes of its answers.
+    pub(crate) fn answers(&self) -> Rc<Answers> {
+        Rc::clone(&self.answers)
     }
 
     /// The connection itself.
@@ -66,7 +75,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.answers.note(&written, bytes.len());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -82,11 +93,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        self.answers.note(&written, length);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+/// What the client of a connection takes of its answers.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// How many bytes the system took to send.
+    written: Cell<u64>,
+    /// Whether it did not take all that there was.
+    is_blocked: Cell<bool>,
+}
+
+impl Answers {
+    fn note(&self, written: &Poll<io::Result<usize>>, length: usize) {
+        let bytes = match written {
+            Poll::Ready(Ok(bytes)) => *bytes,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        self.written.set(self.written.get() + bytes as u64);
+        self.is_blocked.set(bytes < length);
+    }
+
+    /// How many bytes were written, if more wait.
+    pub(crate) fn blocked_at(&self) -> Option<u64> {
+        self.is_blocked.get().then_some(self.written.get())
     }
 }
 

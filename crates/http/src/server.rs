@@ -9,7 +9,9 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
+use crate::connection::Patience;
 use crate::request_stream::RequestStream;
+use crate::unsent::CHUNK_BYTES;
 use crate::{Parts, app, connection};
 
 /// What the server may take of the machine, and clients of the server.
@@ -29,6 +31,9 @@ pub struct ServerOptions {
     /// How long a client may take nothing of its answers before its connection is closed; on
     /// Linux only. Default: 10 s.
     pub write_timeout: Duration,
+    /// How many bytes of its answers a client has to take per second while it has them before it,
+    /// measured over the write timeout; a slower one's connection is closed. Default: 4096.
+    pub min_read_rate: u32,
     /// How long requests may go on once the server stops; what outlasts it is cut. Whole
     /// seconds. Default: 30 s.
     pub shutdown_timeout: Duration,
@@ -43,6 +48,7 @@ impl Default for ServerOptions {
             header_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_secs(10),
+            min_read_rate: 4_096,
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -62,7 +68,12 @@ pub fn listen(
     options: ServerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<(Vec<SocketAddr>, Server)> {
-    let max_idle = options.keep_alive + options.header_timeout;
+    let write_ms = options.write_timeout.as_millis() as u64;
+    let patience = Patience {
+        max_idle: options.keep_alive + options.header_timeout,
+        write_timeout: options.write_timeout,
+        min_written: (u64::from(options.min_read_rate) * write_ms).div_ceil(1_000),
+    };
     let mut server = Server::build()
         .workers(options.workers)
         // The framework counts for each thread.
@@ -88,9 +99,10 @@ pub fn listen(
                 .client_request_timeout(options.header_timeout)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .keep_alive(options.keep_alive)
+                .h1_write_buffer_size(CHUNK_BYTES)
                 .local_addr(address)
                 .on_connect_ext(move |io: &RequestStream<TcpStream>, data| {
-                    connection::bound(io.get_ref(), data, max_idle, options.write_timeout);
+                    connection::bound(io.get_ref(), io.answers(), data, patience);
                 })
                 .finish(map_config(answers, |()| AppConfig::default()));
             fn_service(async |stream: TcpStream| {

@@ -260,9 +260,8 @@ async fn heads_that_are_too_large_get_a_bare_answer() {
     }
 }
 
-/// With room for one connection, another is answered only once the first is closed.
-#[actix_web::test]
-async fn a_client_that_does_not_read_its_answers_is_let_go() {
+/// A book whose whole page takes 3.2 MB.
+async fn heavy_book() -> InMemoryRepository {
     let repository = InMemoryRepository::default();
     let heavy = CustomData::parse(&format!("{{\"a\":\"{}\"}}", "x".repeat(16_000))).unwrap();
     let addresses = (1..=200).map(|number| {
@@ -275,15 +274,22 @@ async fn a_client_that_does_not_read_its_answers_is_let_go() {
     });
     let commit = fixtures::creating(addresses);
     repository.commit(commit).await.unwrap();
+    repository
+}
+
+const WHOLE_PAGE: &str = "GET /v1/customers/cus_1/addresses?limit=200 HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// With room for one connection, another is answered only once the first is closed.
+#[actix_web::test]
+async fn a_client_that_does_not_read_its_answers_is_let_go() {
     let options = ServerOptions {
         max_connections: 1,
         write_timeout: SOON,
         ..ServerOptions::default()
     };
-    let server = serve(parts(repository), options);
+    let server = serve(parts(heavy_book().await), options);
     let mut stream = TcpStream::connect(server).unwrap();
-    let request = "GET /v1/customers/cus_1/addresses?limit=200 HTTP/1.1\r\nHost: a\r\n\r\n";
-    stream.write_all(request.repeat(8).as_bytes()).unwrap();
+    stream.write_all(WHOLE_PAGE.repeat(8).as_bytes()).unwrap();
     let started = Instant::now();
     let answers = answers_to(
         server,
@@ -293,4 +299,79 @@ async fn a_client_that_does_not_read_its_answers_is_let_go() {
     assert!(answers.starts_with("HTTP/1.1 200 "), "{answers}");
     assert!(started.elapsed() >= SOON / 2);
     drop(stream);
+}
+
+/// How many bytes a client gets that reads a thousand at a time with pauses between, until the
+/// connection is closed or all is there.
+#[cfg(target_os = "linux")]
+async fn bytes_for_a_reader_with(pause: Duration, server: SocketAddr) -> usize {
+    let exchange = move || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // The system reads ahead of the client, but not much.
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        socket.connect(&server.into()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        let request = WHOLE_PAGE.replace("Host", "Connection: close\r\nHost");
+        stream.write_all(request.as_bytes()).unwrap();
+        let (mut buffer, mut got) = ([0; 1_000], 0);
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return got,
+                Ok(bytes) => got += bytes,
+            }
+            thread::sleep(pause);
+        }
+    };
+    web::block(exchange).await.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[actix_web::test]
+async fn a_client_that_hardly_reads_its_answers_is_let_go() {
+    let options = ServerOptions {
+        write_timeout: SOON,
+        min_read_rate: 50_000,
+        ..ServerOptions::default()
+    };
+    let server = serve(parts(heavy_book().await), options);
+    let slow = bytes_for_a_reader_with(Duration::from_millis(100), server).await;
+    assert!(slow < 500_000, "{slow}");
+    let fast = bytes_for_a_reader_with(Duration::from_micros(10), server).await;
+    assert!(fast > 3_200_000, "{fast}");
+}
+
+#[cfg(target_os = "linux")] // where each address of 127.0.0.0/8 is there
+#[actix_web::test]
+async fn answers_that_are_not_read_keep_nobody_else_waiting() {
+    let mut parts = parts(heavy_book().await);
+    let in_flight = parts.in_flight.clone();
+    // A quarter is one page.
+    parts.options.max_unsent_bytes = 16 * 1024 * 1024;
+    let server = serve(parts, ServerOptions::default());
+    let mut greedy = connect_from([127, 0, 0, 1], server);
+    greedy.write_all(WHOLE_PAGE.as_bytes()).unwrap();
+    while in_flight.unsent_bytes() < 3_200_000 {
+        rt::time::sleep(Duration::from_millis(1)).await;
+    }
+    let page = WHOLE_PAGE.replace("Host", "Connection: close\r\nHost");
+    let refused = answers_to(server, page.clone()).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("problem:busy"), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    let short = answers_to(server, LIST.replace("addresses", "addresses?limit=1")).await;
+    assert!(short.starts_with("HTTP/1.1 200 "), "{short}");
+    for _ in 0..4 {
+        let mut other = connect_from([127, 0, 0, 2], server);
+        let page = page.clone();
+        let length = web::block(move || {
+            other.write_all(page.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            other.read_to_end(&mut answer).unwrap()
+        });
+        assert!(length.await.unwrap() > 3_200_000);
+    }
+    drop(greedy);
+    while in_flight.unsent_bytes() > 0 {
+        rt::time::sleep(Duration::from_millis(1)).await;
+    }
 }

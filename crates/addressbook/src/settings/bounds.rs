@@ -24,6 +24,12 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_waiting_bodies: u32,
 
+    /// Most bytes of long answers (over 16 KiB) that wait until their clients take them. One client
+    /// may have a quarter of them; one more answer becomes 503
+    #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_UNSENT_BYTES")]
+    #[arg(default_value_t = 268_435_456, value_parser = whole_number::<u64>(16_777_216..=1_099_511_627_776))]
+    max_unsent_bytes: u64,
+
     /// Most requests within the window by one credential, or from one address where none is
     /// shown; one more gets 429. 0 sets no limit
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_RATE_LIMIT")]
@@ -55,6 +61,12 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 10_000, value_parser = whole_number::<u32>(100..=600_000))]
     write_timeout_ms: u32,
 
+    /// How many bytes of a long answer a client has to take per second, measured over the write
+    /// timeout; a slower one's connection is closed. 0 sets no minimum
+    #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MIN_READ_RATE")]
+    #[arg(default_value_t = 4_096, value_parser = whole_number::<u32>(0..=1_048_576))]
+    min_read_rate: u32,
+
     /// How long a connection stays open without a request, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_KEEP_ALIVE_S")]
     #[arg(default_value_t = 75, value_parser = whole_number::<u16>(1..=3_600))]
@@ -84,6 +96,7 @@ impl BoundSettings {
         HttpOptions {
             max_in_flight: self.max_in_flight as usize,
             max_waiting_bodies: self.max_waiting_bodies as usize,
+            max_unsent_bytes: self.max_unsent_bytes as usize,
             request_timeout: milliseconds(self.request_timeout_ms),
             body_timeout: milliseconds(self.body_timeout_ms),
             compress_min_bytes: match self.compress_min_bytes {
@@ -130,6 +143,7 @@ impl BoundSettings {
             header_timeout: milliseconds(self.header_timeout_ms),
             keep_alive: Duration::from_secs(self.keep_alive_s.into()),
             write_timeout: milliseconds(self.write_timeout_ms),
+            min_read_rate: self.min_read_rate,
             shutdown_timeout,
         }
     }

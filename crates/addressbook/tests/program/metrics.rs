@@ -51,6 +51,7 @@ fn metrics_have_an_address_of_their_own(#[case] place: Place) {
         "addressbook_http_requests_in_flight gauge",
         "addressbook_http_requests_shed_total counter",
         "addressbook_http_requests_total counter",
+        "addressbook_http_unsent_bytes gauge",
         "addressbook_http_waiting_bodies gauge",
         "addressbook_idempotent_replays_total counter",
         "addressbook_store_errors_total counter",
