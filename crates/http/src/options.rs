@@ -21,7 +21,7 @@ pub struct HttpOptions {
     pub max_waiting_bodies: usize,
     /// The most bytes of long answers that wait until their clients take them, on all threads
     /// together. One client may have a quarter of them; one more answer becomes 503. Default:
-    /// 256 MiB.
+    /// 128 MiB.
     pub max_unsent_bytes: usize,
     /// Whether `/docs` is there. Default: yes.
     pub has_docs: bool,
@@ -39,7 +39,7 @@ impl Default for HttpOptions {
             request_timeout: Duration::from_secs(20),
             max_in_flight: 1_000,
             max_waiting_bodies: 1_000,
-            max_unsent_bytes: 256 * 1024 * 1024,
+            max_unsent_bytes: 128 * 1024 * 1024,
             has_docs: true,
             compress_min_bytes: None,
         }

@@ -27,7 +27,7 @@ pub(crate) struct BoundSettings {
     /// Most bytes of long answers (over 16 KiB) that wait until their clients take them. One client
     /// may have a quarter of them; one more answer becomes 503
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_UNSENT_BYTES")]
-    #[arg(default_value_t = 268_435_456, value_parser = whole_number::<u64>(16_777_216..=1_099_511_627_776))]
+    #[arg(default_value_t = 134_217_728, value_parser = whole_number::<u64>(16_777_216..=1_099_511_627_776))]
     max_unsent_bytes: u64,
 
     /// Most requests within the window by one credential, or from one address where none is
