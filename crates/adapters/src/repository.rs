@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
@@ -7,6 +8,8 @@ use addressbook_domain::{
 };
 use async_trait::async_trait;
 use diesel::prelude::*;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::dialect::{StoreConnection, on_each};
 use crate::error::WorkError;
@@ -26,6 +29,38 @@ pub struct DieselAddressRepository {
     short_reads: ShortReads,
     /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
     writer: Option<Arc<Writer>>,
+    computed_lists: ComputedLists,
+}
+
+/// The turns of lists that are computed from a whole book. There are fewer than the pool has
+/// connections, so that some are left for what is soon done, above all for writes.
+#[derive(Clone)]
+struct ComputedLists {
+    turns: Arc<Semaphore>,
+    patience: Duration,
+}
+
+/// Of the pool's connections, computed lists may have one in so many.
+const COMPUTED_LISTS_PART: u32 = 4;
+
+impl ComputedLists {
+    fn of(options: &StoreOptions) -> Self {
+        let turns = (options.pool_size / COMPUTED_LISTS_PART).max(1);
+        Self {
+            turns: Arc::new(Semaphore::new(turns as usize)),
+            patience: options.pool_timeout,
+        }
+    }
+
+    /// A turn, until this is dropped.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, RepositoryError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        match timeout(self.patience, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(closed)) => Err(RepositoryError::Internal(closed.into())),
+            Err(elapsed) => Err(RepositoryError::Busy(elapsed.into())),
+        }
+    }
 }
 
 /// How often a transaction is run when PostgreSQL asks for it to be run again.
@@ -57,6 +92,7 @@ impl DieselAddressRepository {
             pool: options.pool(url.clone()),
             short_reads: ShortReads::of(url, options)?,
             writer,
+            computed_lists: ComputedLists::of(options),
         })
     }
 
@@ -127,8 +163,11 @@ impl AddressRepository for DieselAddressRepository {
         customer_id: &CustomerId,
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
+        let turn = self.computed_lists.turn().await?;
         let (customer_id, listing) = (customer_id.clone(), listing.clone());
         self.run(move |store| {
+            // As long as this works, whether or not somebody still waits for it.
+            let _turn = &turn;
             let as_of = listing.as_of;
             let (head, book) = store.read(|store| reads::book(store, &customer_id, as_of))?;
             Ok(listing.page(head, book)?)
@@ -229,5 +268,45 @@ impl AddressRepository for DieselAddressRepository {
             Ok(())
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use addressbook_testkit::fixtures;
+    use addressbook_testkit::postgres::PostgresServer;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn computed_lists_leave_connections_to_others() {
+        let folder = TempDir::new().unwrap();
+        let sqlite = format!("sqlite://{}/a.db", folder.path().display());
+        for url in [sqlite, PostgresServer::shared().create_database()] {
+            let options = StoreOptions {
+                pool_size: 8,
+                pool_timeout: Duration::from_millis(100),
+                ..StoreOptions::default()
+            };
+            let (url, mode) = (url.parse().unwrap(), OpenMode::CreateOrMigrate);
+            let repository = DieselAddressRepository::open(&url, &options, mode).unwrap();
+            let turns = Arc::clone(&repository.computed_lists.turns);
+            let list = async || {
+                let customer_id = fixtures::customer("cus_1");
+                repository.page_of(&customer_id, &Listing::default()).await
+            };
+            let all = turns.acquire_many(2).await.unwrap();
+            let refused = list().await;
+            assert!(
+                matches!(refused, Err(RepositoryError::Busy(_))),
+                "{refused:?}"
+            );
+            let created = fixtures::creating([fixtures::address("cus_1", 1)]);
+            repository.commit(created).await.unwrap();
+            drop(all);
+            assert_eq!(list().await.unwrap().total(), 1);
+            assert_eq!(turns.available_permits(), 2);
+        }
     }
 }
