@@ -9,7 +9,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ const STEP_PAGES: i32 = 250;
 /// written over, which takes the disk half the time of appending.
 const RESTART_PAGES: i32 = 16_384;
 
+/// How long after an attempt to empty the log the next one comes, if readers or writers were in the
+/// way.
+const EMPTY_INTERVAL: Duration = Duration::from_millis(100);
+
 /// How long the writer waits for those who still read what is in the log.
 const RESTART_PATIENCE: Duration = Duration::from_millis(10);
 
@@ -43,6 +47,7 @@ pub(crate) const LAST_RESORT_PAGES: i32 = 32_768;
 pub(crate) struct Checkpointer {
     written: SyncSender<()>,
     restart: Arc<AtomicBool>,
+    empty: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,9 +56,11 @@ impl Checkpointer {
     pub(crate) fn start(manager: StoreManager) -> std::io::Result<Self> {
         let (written, writes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
+        let empty = Arc::new(AtomicBool::new(false));
         let checkpointing = Checkpointing {
             manager,
             restart: restart.clone(),
+            empty: empty.clone(),
         };
         let thread = thread::Builder::new()
             .name("sqlite-checkpoint".into())
@@ -61,8 +68,15 @@ impl Checkpointer {
         Ok(Self {
             written,
             restart,
+            empty,
             thread: Some(thread),
         })
+    }
+
+    /// What a transaction sets that erases: once it is written, the log is emptied, in which the
+    /// erased would lie on until it is written over.
+    pub(crate) fn empty(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.empty)
     }
 
     /// Is called by the writer after each of its transactions.
@@ -96,12 +110,13 @@ fn start_over(store: &mut StoreConnection) -> QueryResult<()> {
 struct Checkpointing {
     manager: StoreManager,
     restart: Arc<AtomicBool>,
+    empty: Arc<AtomicBool>,
 }
 
 impl Checkpointing {
     fn until_closed(self, writes: &Receiver<()>) {
         let mut store = None;
-        while writes.recv().is_ok() {
+        while self.is_needed(writes) {
             thread::sleep(INTERVAL);
             if store.is_none() {
                 store = self.manager.establish().ok();
@@ -115,8 +130,19 @@ impl Checkpointing {
         }
     }
 
+    /// Waits until there is something to do. False when there never will be.
+    fn is_needed(&self, writes: &Receiver<()>) -> bool {
+        match self.empty.load(Ordering::Relaxed) {
+            true => writes.recv_timeout(EMPTY_INTERVAL) != Err(RecvTimeoutError::Disconnected),
+            false => writes.recv().is_ok(),
+        }
+    }
+
     /// Copies what is worth it, or lets the writer do the rest of a long log.
     fn checkpoint(&self, store: &mut StoreConnection) -> QueryResult<()> {
+        if self.empty.swap(false, Ordering::Relaxed) && !empty(store)? {
+            self.empty.store(true, Ordering::Relaxed);
+        }
         let log = look(store)?;
         if log.log - log.checkpointed >= STEP_PAGES {
             return copy(store);
@@ -148,6 +174,25 @@ fn begin(store: &mut StoreConnection) -> QueryResult<()> {
         on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))?;
     }
     Ok(())
+}
+
+/// Empties the log, unless others read or write it for too long.
+fn empty(store: &mut StoreConnection) -> QueryResult<bool> {
+    copy(store)?;
+    store.set_lock_timeout(RESTART_PATIENCE)?;
+    let truncate = sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
+    let emptied: Emptied = on_each!(store, c => truncate.get_result(c))?;
+    if emptied.busy == 0 {
+        let _ = begin(store);
+    }
+    Ok(emptied.busy == 0)
+}
+
+/// Whether others were in the way.
+#[derive(QueryableByName)]
+struct Emptied {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
 }
 
 /// Beside the writes: what is written meanwhile is left.

@@ -227,6 +227,7 @@ fn sqlite_session(options: &SessionOptions) -> String {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
          {SQLITE_MMAP}
          PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES};
          PRAGMA journal_size_limit = 67108864;",

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use addressbook_domain::{
@@ -251,8 +252,15 @@ impl AddressRepository for DieselAddressRepository {
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let customer_id = customer_id.clone();
-        self.run_write(move |store| writes::erase(store, &customer_id))
-            .await
+        let empty_log = self.writer.as_ref().map(|writer| writer.empty_log());
+        self.run_write(move |store| {
+            let erased = writes::erase(store, &customer_id)?;
+            if let Some(empty_log) = &empty_log {
+                empty_log.store(true, Ordering::Relaxed);
+            }
+            Ok(erased)
+        })
+        .await
     }
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {

@@ -7,6 +7,8 @@
 //! that transaction is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -27,6 +29,7 @@ const QUEUE: usize = 1_000;
 /// The thread that writes. When this is dropped, it ends what is waiting, and then itself.
 pub(crate) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
+    empty_log: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,6 +39,7 @@ impl Writer {
     pub(crate) fn start(manager: StoreManager, group_commits: u32) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let checkpointer = Checkpointer::start(manager.clone())?;
+        let empty_log = checkpointer.empty();
         let writing = Writing {
             lock_timeout: manager.lock_timeout(),
             group_commits: group_commits.max(1) as usize,
@@ -48,8 +52,14 @@ impl Writer {
             .spawn(move || writing.until_closed(&waiting))?;
         Ok(Self {
             jobs,
+            empty_log,
             thread: Some(thread),
         })
+    }
+
+    /// What a [unit of work](Self::run) sets so that the write-ahead log is emptied after it.
+    pub(crate) fn empty_log(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.empty_log)
     }
 
     /// Runs a unit of work, and returns when what it wrote is durable.

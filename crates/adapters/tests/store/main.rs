@@ -10,6 +10,7 @@ mod backup;
 mod bulk;
 mod contract;
 mod damage;
+mod erasing;
 mod inline;
 mod instances;
 mod long_history;
