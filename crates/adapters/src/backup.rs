@@ -46,6 +46,17 @@ pub enum BackupError {
         /// Which one.
         path: String,
     },
+    /// Somebody else put something into its schema, which a restored service would run.
+    #[error(
+        "{path} holds {object}, which is not as Addressbook makes it: restore a backup without \
+         it, or drop it from a copy of this one"
+    )]
+    Unexpected {
+        /// Which one.
+        path: String,
+        /// Such as `the trigger "x"`.
+        object: String,
+    },
     /// It was written by a newer release.
     #[error(
         "{path} has the migration {version}, which this release does not know: take the release \
@@ -96,7 +107,7 @@ pub fn backup(
     file: &Path,
     progress: impl FnMut(CopyStep),
 ) -> Result<CopySummary, BackupError> {
-    copy(database, file, progress)
+    copy(database, file, Purpose::Backup, progress)
 }
 
 /// Makes a database of a [backup] where there is none, in the same way, and returns what it
@@ -109,10 +120,15 @@ pub fn restore(
     database: &Path,
     progress: impl FnMut(CopyStep),
 ) -> Result<CopySummary, BackupError> {
-    if let Some(folder) = folder_of(database) {
-        create_folder(folder).map_err(|reason| write_error(folder, reason))?;
-    }
-    copy(file, database, progress)
+    copy(file, database, Purpose::Restore, progress)
+}
+
+/// What a copy is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Backup,
+    /// Its folder is made, and its schema must hold nothing but ours: it will be worked with.
+    Restore,
 }
 
 /// How much is copied between two looks at the progress: 1 MiB with SQLite's usual pages.
@@ -121,6 +137,7 @@ const STEP_PAGES: i32 = 256;
 fn copy(
     from: &Path,
     to: &Path,
+    purpose: Purpose,
     mut progress: impl FnMut(CopyStep),
 ) -> Result<CopySummary, BackupError> {
     if !from.exists() {
@@ -142,15 +159,31 @@ fn copy(
     // One transaction is one moment: whatever is written from here on, the copy is without it,
     // and never has to begin anew.
     source.execute_batch("BEGIN").map_err(copy_error)?;
-    match SchemaState::of_sqlite(&source).map_err(copy_error)? {
+    let schema = SchemaState::of_sqlite(&source).map_err(copy_error)?;
+    match &schema {
         SchemaState::Foreign => return Err(BackupError::Foreign { path: text(from) }),
         SchemaState::Newer(version) => {
-            let path = text(from);
+            let (path, version) = (text(from), version.clone());
             return Err(BackupError::NewerSchema { path, version });
         }
         SchemaState::Current | SchemaState::Older(_) => {}
     }
+    if purpose == Purpose::Restore {
+        let unexpected = schema
+            .unexpected(&source)
+            .map_err(|fault| BackupError::Damaged {
+                path: text(from),
+                fault: fault.to_string(),
+            })?;
+        if let Some(object) = unexpected {
+            let path = text(from);
+            return Err(BackupError::Unexpected { path, object });
+        }
+    }
     let rows = Rows::count(&source).map_err(copy_error)?;
+    if let (Purpose::Restore, Some(folder)) = (purpose, folder_of(to)) {
+        create_folder(folder).map_err(|reason| write_error(folder, reason))?;
+    }
     let partial = partial_of(to).map_err(|reason| write_error(to, reason))?;
     copy_pages(&source, partial.path(), &mut progress).map_err(copy_error)?;
     drop(source);

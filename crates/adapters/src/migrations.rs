@@ -3,12 +3,12 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use addressbook_domain::OpenError;
+use addressbook_domain::{Cause, OpenError};
 use diesel::backend::Backend;
 use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -67,6 +67,33 @@ pub(crate) fn known_versions() -> Vec<String> {
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect()
+}
+
+/// An object of a SQLite schema: a table, an index, a view or a trigger.
+#[derive(Debug, PartialEq, Eq, QueryableByName)]
+pub(crate) struct SchemaObject {
+    #[diesel(sql_type = Text)]
+    pub(crate) kind: String,
+    #[diesel(sql_type = Text)]
+    pub(crate) name: String,
+    /// How it was created; `None` for what SQLite makes by itself.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) sql: Option<String>,
+}
+
+/// All objects of a SQLite schema, but SQLite's statistics and the tables that Litestream makes in
+/// a database that it copies.
+pub(crate) const SCHEMA_OBJECTS: &str = r"SELECT type AS kind, name, sql FROM sqlite_schema
+     WHERE name NOT LIKE 'sqlite\_stat%' ESCAPE '\'
+       AND NOT (type IN ('table', 'index') AND tbl_name LIKE '\_litestream\_%' ESCAPE '\')";
+
+/// What the first so many migrations make in an empty SQLite database.
+pub(crate) fn sqlite_objects(migrations: usize) -> Result<Vec<SchemaObject>, Cause> {
+    let mut fresh = SqliteConnection::establish(":memory:")?;
+    for _ in 0..migrations {
+        fresh.run_next_migration(SQLITE)?;
+    }
+    Ok(sql_query(SCHEMA_OBJECTS).load(&mut fresh)?)
 }
 
 /// What can go wrong inside the migrating transaction.

@@ -1,6 +1,6 @@
 //! Which release's schema a database has. Nothing here creates, migrates or changes one.
 
-use addressbook_domain::OpenError;
+use addressbook_domain::{Cause, OpenError};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::select;
@@ -9,7 +9,9 @@ use rusqlite::Connection;
 
 use crate::dialect::StoreConnection;
 use crate::error::{connection_reason, one_line};
-use crate::migrations::{is_missing, known_versions, unreachable};
+use crate::migrations::{
+    SCHEMA_OBJECTS, SchemaObject, is_missing, known_versions, sqlite_objects, unreachable,
+};
 use crate::sqlite_file::{open_to_read, strings};
 use crate::{DatabaseUrl, StoreOptions};
 
@@ -61,6 +63,32 @@ impl SchemaState {
         }
         let applied = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
         Ok(Self::of(&select(applied).load::<String>(connection)?))
+    }
+
+    /// What a SQLite database of this state has in its schema, or has otherwise than its migrations
+    /// make it: a trigger, for example, which may change what is stored. `None` is as it should be.
+    pub(crate) fn unexpected(&self, connection: &Connection) -> Result<Option<String>, Cause> {
+        let migrations = match self {
+            Self::Current => known_versions().len(),
+            Self::Older(missing) => known_versions().len() - missing,
+            Self::Foreign | Self::Newer(_) => return Ok(None),
+        };
+        let expected = sqlite_objects(migrations)?;
+        let mut statement = connection.prepare(SCHEMA_OBJECTS)?;
+        let objects = statement.query_map([], |row| {
+            Ok(SchemaObject {
+                kind: row.get(0)?,
+                name: row.get(1)?,
+                sql: row.get(2)?,
+            })
+        })?;
+        for object in objects {
+            let object = object?;
+            if !expected.contains(&object) {
+                return Ok(Some(format!("the {} {:?}", object.kind, object.name)));
+            }
+        }
+        Ok(None)
     }
 
     fn at(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {

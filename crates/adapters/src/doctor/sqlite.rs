@@ -50,7 +50,21 @@ fn look_at_rows(
         "database",
         format!("{} can be read", path.display()),
     ));
-    findings.push(schema(&found));
+    let unexpected = match found {
+        SchemaState::Current => found.unexpected(&connection),
+        _ => Ok(None),
+    };
+    findings.push(match unexpected {
+        Ok(None) => schema(&found),
+        Ok(Some(object)) => Finding::failed(
+            "schema",
+            format!(
+                "holds {object}, which is not as Addressbook makes it: drop it, or ask whoever \
+                 made it; it may change what is stored"
+            ),
+        ),
+        Err(error) => Finding::failed("schema", format!("cannot be compared: {error}")),
+    });
     let care = if how.full { Care::Full } else { Care::Quick };
     findings.push(match fault(&connection, care)? {
         None => Finding::ok("integrity", "SQLite finds no fault"),

@@ -142,6 +142,38 @@ async fn a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_not_ours_in_the_schema_is_refused() {
+    for (sql, object) in [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON addresses BEGIN DELETE FROM api_keys; END",
+            "the trigger \"t\"",
+        ),
+        ("CREATE VIEW v AS SELECT * FROM addresses", "the view \"v\""),
+        ("CREATE INDEX i ON addresses (city)", "the index \"i\""),
+        ("CREATE TABLE other (a INTEGER)", "the table \"other\""),
+        (
+            "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY);
+             CREATE TRIGGER t AFTER INSERT ON _litestream_seq BEGIN SELECT 1; END",
+            "the trigger \"t\"",
+        ),
+        (
+            "ALTER TABLE api_keys ADD COLUMN a TEXT",
+            "the table \"api_keys\"",
+        ),
+    ] {
+        let kept = Kept::new().await;
+        kept.execute(sql);
+        kept.is_refused(&["kept.db holds", object]);
+    }
+    // What a program leaves that copies the database, and what SQLite makes by itself.
+    let kept = Kept::new().await;
+    kept.execute(
+        "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER UNIQUE); ANALYZE",
+    );
+    assert_eq!(kept.restore().unwrap().addresses, 500);
+}
+
+#[tokio::test]
 async fn what_is_no_database_of_ours_is_refused() {
     let kept = Kept::new().await;
     fs::write(&kept.file, "").unwrap();

@@ -111,6 +111,16 @@ fn a_damaged_file_is_found() {
 }
 
 #[test]
+fn what_is_not_ours_in_the_schema_is_named() {
+    let place = Place::sqlite();
+    place.run(&["migrate"]).succeeds();
+    assert_says(&finding(&place, &[], "schema"), "ok", "");
+    place.query("CREATE VIEW mine AS SELECT * FROM addresses");
+    let found = finding(&place, &[], "schema");
+    assert_says(&found, "failed", "holds the view \"mine\"");
+}
+
+#[test]
 fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
