@@ -14,7 +14,7 @@ use std::sync::Arc;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{Error, HttpMessage as _, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
 use addressbook_domain::{Access, Authenticator, Scope};
 use futures_util::future::Either;
 
@@ -43,6 +43,14 @@ impl Caller {
     /// What their credential opens.
     pub(crate) fn access(&self) -> Option<&Access> {
         self.0.get()
+    }
+
+    /// Whether the caller of a request may read what it writes. A credential that may only write
+    /// learns nothing by it, such as by a patch that changes nothing.
+    pub(crate) fn may_read(request: &HttpRequest) -> bool {
+        let extensions = request.extensions();
+        let access = extensions.get::<Self>().and_then(Self::access);
+        access.is_none_or(|access| access.scopes.contains(&Scope::Read))
     }
 
     /// The first answer counts.

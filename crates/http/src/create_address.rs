@@ -8,6 +8,7 @@ use addressbook_domain::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::access::Caller;
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Created, problems};
@@ -66,7 +67,10 @@ pub(crate) async fn create(
         }
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
-    Ok(response.json(AddressJson::from(address)))
+    Ok(match Caller::may_read(&request) {
+        true => response.json(AddressJson::from(address)),
+        false => response.finish(),
+    })
 }
 
 /// JSON, also by a name of its own (RFC 6839, section 3.1).

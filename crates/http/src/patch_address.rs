@@ -2,6 +2,7 @@ use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::AddressService;
 
+use crate::access::Caller;
 use crate::address_json::AddressJson;
 use crate::cache_control::NO_STORE;
 use crate::openapi::responses::{Patched, problems};
@@ -52,10 +53,18 @@ pub(crate) async fn patch(
         .patch(&customer_id, &address_id, &patch, &precondition)
         .await
         .map_err(|error| address_etag::refusal(request.headers(), error))?;
-    Ok(HttpResponse::Ok()
+    let may_read = Caller::may_read(&request);
+    let mut response = match may_read {
+        true => HttpResponse::Ok(),
+        false => HttpResponse::NoContent(),
+    };
+    response
         .insert_header((ETAG, address_etag::of(address.version())))
-        .insert_header(NO_STORE)
-        .json(AddressJson::from(&address)))
+        .insert_header(NO_STORE);
+    Ok(match may_read {
+        true => response.json(AddressJson::from(&address)),
+        false => response.finish(),
+    })
 }
 
 #[cfg(test)]

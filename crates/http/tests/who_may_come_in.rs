@@ -198,6 +198,37 @@ async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (St
     (response.status(), challenge.to_owned())
 }
 
+#[actix_web::test]
+async fn a_credential_that_may_only_write_reads_nothing_by_it() {
+    let app = init_service(app(parts().await)).await;
+    let book = BOOK.replace("{customer_id}", "cus_1");
+    let address = format!("{book}/{}", fixtures::address_id(1));
+    let creation = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
+    for (method, path, body, statuses) in [
+        (Method::POST, &book, creation, [201, 201]),
+        (Method::PATCH, &address, "{}", [200, 204]),
+    ] {
+        for (key, status) in [FULL, WRITE_ONLY].into_iter().zip(statuses) {
+            let token = format!("Bearer {}", fixtures::api_token(key).expose());
+            let request = TestRequest::with_uri(path)
+                .method(method.clone())
+                .insert_header((CONTENT_TYPE, "application/json"))
+                .insert_header((AUTHORIZATION, token))
+                .insert_header(("Idempotency-Key", "same"))
+                .set_payload(body);
+            let response = call_service(&app, request.to_request()).await;
+            assert_eq!(response.status(), status, "{method} {key}");
+            assert!(response.headers().contains_key("etag"), "{method} {key}");
+            let body = actix_web::test::read_body(response).await;
+            assert_eq!(
+                body.is_empty(),
+                key == WRITE_ONLY,
+                "{method} {key}: {body:?}"
+            );
+        }
+    }
+}
+
 /// The operations of the document: path, method, and the scopes that it says they need.
 fn operations() -> BTreeMap<(String, String), Value> {
     let document: Value = serde_json::from_str(openapi_json()).unwrap();

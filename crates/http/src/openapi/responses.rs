@@ -161,7 +161,8 @@ impl IntoResponses for Created {
     fn responses() -> Responses {
         let headers = &["Cache-Control", "ETag", "Idempotent-Replayed", "Location"];
         let mut response = response(
-            "The address was created, now or by an earlier request with the same key",
+            "The address was created, now or by an earlier request with the same key. A credential \
+             without the scope `addresses:read` gets no body",
             headers,
         );
         for operation in [
@@ -191,8 +192,18 @@ impl IntoResponses for Patched {
             "The address as it is now. A patch that changes nothing leaves no trace",
             &["Cache-Control", "ETag"],
         );
-        [ok(response, "Address", values::address())].into()
+        let unread = response_204();
+        [ok(response, "Address", values::address()), unread].into()
     }
+}
+
+fn response_204() -> (String, RefOr<Response>) {
+    let response = response(
+        "The address was changed. So it is answered to a credential without the scope \
+         `addresses:read`",
+        &["Cache-Control", "ETag"],
+    );
+    ("204".to_owned(), response.into())
 }
 
 /// Nothing more to say.
