@@ -49,8 +49,10 @@ use std::sync::Arc;
 
 use addressbook_adapters::{OsSecrets, SystemClock, UlidSource};
 use addressbook_domain::{
-    AddressRepository, AddressService, ApiKeyRepository, ApiKeyService, ServiceLimits,
+    AddressRepository, AddressService, ApiKeyRepository, ApiKeyService, Clock, ServiceLimits,
+    Timestamp,
 };
+use anyhow::bail;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -111,6 +113,7 @@ struct ConfigArgument {
 /// Returns the exit code.
 pub fn run(engine_of: EngineOf) -> ExitCode {
     let done = settings::read_command_line().and_then(|cli| {
+        check_clock(SystemClock.now())?;
         match cli
             .command
             .unwrap_or_else(|| Task::Serve(Box::new(cli.serve)))
@@ -142,6 +145,15 @@ pub fn run(engine_of: EngineOf) -> ExitCode {
     })
 }
 
+/// Refuses a clock that was never set: ids and records count from 1970, and so do libraries, which
+/// panic before it.
+fn check_clock(now: Timestamp) -> anyhow::Result<()> {
+    if now.unix_ms() < 0 {
+        bail!("the machine's clock says {now}: expected a time after 1970; set it (NTP)");
+    }
+    Ok(())
+}
+
 /// The use cases on the addresses of a repository.
 fn service(repository: Arc<dyn AddressRepository>, limits: ServiceLimits) -> AddressService {
     AddressService::new(repository, Arc::new(SystemClock), ids(), limits)
@@ -160,4 +172,17 @@ fn api_keys(repository: Arc<dyn ApiKeyRepository>) -> ApiKeyService {
 /// New identifiers, of addresses and of requests.
 fn ids() -> Arc<UlidSource<SystemClock>> {
     Arc::new(UlidSource::new(SystemClock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_is_refused() {
+        let at = |unix_ms| check_clock(Timestamp::from_unix_ms(unix_ms).unwrap());
+        assert!(at(0).is_ok());
+        let refused = at(-1).unwrap_err().to_string();
+        assert!(refused.contains("1969-12-31T23:59:59.999Z"), "{refused}");
+    }
 }

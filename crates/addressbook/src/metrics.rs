@@ -5,23 +5,21 @@ mod pool;
 mod process;
 mod store;
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use actix_web::dev::Server;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use addressbook_domain::Store;
 use addressbook_http::{HttpMetrics, InFlight};
-use anyhow::Context;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use self::pool::PoolMetrics;
 pub(crate) use self::store::StoreMetrics;
-use crate::serve::cannot_listen;
 
 /// All that is counted.
 pub(crate) struct Metrics {
@@ -55,8 +53,8 @@ impl Metrics {
         }
     }
 
-    /// Listens, and returns where, and what answers `GET /metrics` there and nothing else.
-    pub(crate) fn listen(self, listen: &str) -> anyhow::Result<(SocketAddr, Server)> {
+    /// What answers `GET /metrics` there and nothing else.
+    pub(crate) fn answer(self, listener: TcpListener) -> io::Result<Server> {
         let registry = web::Data::from(Arc::new(self.registry));
         let app = move || {
             App::new()
@@ -66,10 +64,8 @@ impl Metrics {
         let server = HttpServer::new(app)
             .workers(1)
             .disable_signals()
-            .bind(listen)
-            .with_context(|| cannot_listen(listen, "--metrics-listen"))?;
-        let address = *server.addrs().first().context("the metrics are nowhere")?;
-        Ok((address, server.run()))
+            .listen(listener)?;
+        Ok(server.run())
     }
 }
 

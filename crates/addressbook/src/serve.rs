@@ -1,13 +1,13 @@
 //! `addressbook serve`: answers requests until told to stop.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use addressbook_domain::{AddressService, Authenticator as _, Engine, OpenMode};
-use addressbook_http::{HttpOptions, InFlight, Parts, log_panics};
+use addressbook_http::{Bound, HttpOptions, InFlight, Parts, log_panics};
 use anyhow::Context;
 use clap::Args;
 use tokio::select;
@@ -116,16 +116,20 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     let engine = engine_of(&arguments.database)?;
     let workers = arguments.workers(&*engine);
     descriptors::suffice_for(workers)?;
+    // Before anything is changed.
+    let listen = &arguments.listen.listen;
+    let bound = Bound::to(listen).with_context(|| cannot_listen(listen, "--listen"))?;
+    let metrics_listener = arguments.metrics.listener()?;
     let store = store::open(&*engine, OpenMode::CreateOrMigrate)?;
     let in_flight = InFlight::default();
-    let metrics_listen = arguments.metrics.metrics_listen.as_deref();
-    let metrics = metrics_listen.map(|_| Metrics::of(&store, engine.name(), &in_flight));
+    let metrics = metrics_listener
+        .as_ref()
+        .map(|_| Metrics::of(&store, engine.name(), &in_flight));
     let counted = metrics.as_ref().map(|metrics| metrics.store.clone());
     let traced = traces.as_ref().map(|traces| traces.of_store(engine.name()));
     let store = observed::observe(store, counted, traced);
     let service = crate::service(store.addresses, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
-        let listen = &arguments.listen.listen;
         let doorkeeper = Arc::new(Doorkeeper::of(store.api_keys, by_jwt).await?);
         doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
@@ -146,11 +150,14 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
             tracer: traces.as_ref().map(Traces::of_requests),
             ..Parts::new(service.clone(), crate::ids())
         };
-        let observation = metrics_listen
-            .zip(metrics)
-            .map(|(listen, metrics)| metrics.listen(listen))
+        let metrics_address = metrics_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
             .transpose()?;
-        let (metrics_address, observation) = observation.unzip();
+        let observation = metrics_listener
+            .zip(metrics)
+            .map(|(listener, metrics)| metrics.answer(listener))
+            .transpose()?;
         let seconds = |number: u16| Duration::from_secs(number.into());
         let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
         let options = arguments.bounds.server(workers, shutdown_timeout);
@@ -158,7 +165,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
         let drain = parts.drain.clone();
         let (stop, stopped) = oneshot::channel();
         let until = async { stopped.await.unwrap_or_default() };
-        let (addresses, server) = addressbook_http::listen(listen, parts, options, until)
+        let (addresses, server) = addressbook_http::listen(bound, parts, options, until)
             .with_context(|| cannot_listen(listen, "--listen"))?;
         let has_docs = !arguments.no_docs;
         let banner = banner(&*engine, &addresses, has_docs, metrics_address, &doorkeeper)?;

@@ -84,4 +84,4 @@ pub use panics::log_panics;
 pub use rate_limit::RateLimit;
 pub use request_id::RequestId;
 pub use request_span::RequestTracer;
-pub use server::{ServerOptions, listen};
+pub use server::{Bound, ServerOptions, listen};

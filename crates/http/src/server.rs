@@ -54,6 +54,50 @@ impl Default for ServerOptions {
     }
 }
 
+/// Addresses that are taken, on which nobody listens yet: so a program finds out that it cannot
+/// have them before it does anything else.
+#[derive(Debug)]
+pub struct Bound(Vec<Socket>);
+
+impl Bound {
+    /// Takes each of the addresses that can be taken.
+    ///
+    /// # Errors
+    /// What the system says, when none can.
+    pub fn to(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut sockets = Vec::new();
+        let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses.to_socket_addrs()? {
+            match bind(address) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) => failure = error,
+            }
+        }
+        if sockets.is_empty() {
+            return Err(failure);
+        }
+        Ok(Self(sockets))
+    }
+
+    fn listen(self, backlog: u32) -> io::Result<Vec<TcpListener>> {
+        let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+        let listening = self.0.into_iter().map(|socket| {
+            socket.listen(backlog)?;
+            Ok(socket.into())
+        });
+        listening.collect()
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restart need not wait for the connections of the process before.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
 /// Listens, and returns where, and a future that answers requests until `stop` is complete and
 /// what was in flight then is finished or cut.
 ///
@@ -63,7 +107,7 @@ impl Default for ServerOptions {
 /// # Errors
 /// What the system says to the addresses.
 pub fn listen(
-    addresses: impl ToSocketAddrs,
+    bound: Bound,
     parts: Parts,
     options: ServerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -81,10 +125,10 @@ pub fn listen(
         .shutdown_timeout(options.shutdown_timeout.as_secs())
         .shutdown_signal(stop);
     let stopping = server.graceful_shutdown_signal();
-    let mut bound = Vec::new();
-    for listener in listeners(addresses, options.backlog)? {
+    let mut addresses = Vec::new();
+    for listener in bound.listen(options.backlog)? {
         let address = listener.local_addr()?;
-        bound.push(address);
+        addresses.push(address);
         let (parts, stopping) = (parts.clone(), stopping.clone());
         server = server.listen(address.to_string(), listener, move || {
             let stopping = stopping.clone();
@@ -112,37 +156,8 @@ pub fn listen(
             .and_then(http)
         })?;
     }
-    Ok((bound, server.run()))
+    Ok((addresses, server.run()))
 }
 
 /// How long a client may take to close a connection that the service closes.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Listens on each of the addresses on which that is possible.
-///
-/// # Errors
-/// What the system says, when it is possible on none.
-fn listeners(addresses: impl ToSocketAddrs, backlog: u32) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses.to_socket_addrs()? {
-        match listener(address, backlog) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failure = error,
-        }
-    }
-    if listeners.is_empty() {
-        return Err(failure);
-    }
-    Ok(listeners)
-}
-
-fn listener(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // A restart need not wait for the connections of the process before.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
-}

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressContent, AddressRepository as _, CustomData};
-use addressbook_http::{HttpOptions, Parts, ServerOptions, listen};
+use addressbook_http::{Bound, HttpOptions, Parts, ServerOptions, listen};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::Semaphore;
@@ -28,7 +28,8 @@ fn parts(repository: InMemoryRepository) -> Parts {
 }
 
 fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
-    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     addresses[0]
 }

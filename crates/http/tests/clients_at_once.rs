@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use actix_web::{rt, web};
-use addressbook_http::{Parts, ServerOptions, listen};
+use addressbook_http::{Bound, Parts, ServerOptions, listen};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 use serde_json::Value;
 use ureq::http::{Request, Response};
@@ -28,7 +28,8 @@ async fn serve() -> String {
         workers: 4,
         ..ServerOptions::default()
     };
-    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     let address = addresses[0];
     format!("http://{address}/v1/customers/cus_1/addresses")

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use actix_web::{rt, web};
 use addressbook_domain::AddressRepository as _;
-use addressbook_http::{HttpOptions, Parts, ServerOptions, listen};
+use addressbook_http::{Bound, HttpOptions, Parts, ServerOptions, listen};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use flate2::read::GzDecoder;
 
@@ -38,7 +38,8 @@ async fn serve(compress_min_bytes: Option<usize>) -> SocketAddr {
         ..Parts::new(service, Arc::new(SequenceIds::default()))
     };
     let options = ServerOptions::default();
-    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     addresses[0]
 }

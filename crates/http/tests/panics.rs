@@ -11,7 +11,7 @@ use std::{future, panic, thread};
 
 use actix_web::{rt, web};
 use addressbook_domain::{MockAddressRepository, RepositoryError};
-use addressbook_http::{Parts, ServerOptions, listen, log_panics};
+use addressbook_http::{Bound, Parts, ServerOptions, listen, log_panics};
 use addressbook_testkit::{SequenceIds, service};
 use serde_json::Value;
 
@@ -75,7 +75,8 @@ async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
         workers: 1,
         ..ServerOptions::default()
     };
-    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     let url = |path| format!("http://{}{path}", addresses[0]);
 

@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{rt, web};
-use addressbook_http::{Parts, ServerOptions, listen};
+use addressbook_http::{Bound, Parts, ServerOptions, listen};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 
 fn serve() -> SocketAddr {
     let service = service(Arc::new(InMemoryRepository::default()));
     let parts = Parts::new(service, Arc::new(SequenceIds::default()));
     let options = ServerOptions::default();
-    let (addresses, server) = listen("127.0.0.1:0", parts, options, future::pending()).unwrap();
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     addresses[0]
 }

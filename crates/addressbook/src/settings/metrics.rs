@@ -1,6 +1,10 @@
+use std::net::TcpListener;
+
+use anyhow::Context;
 use clap::Args;
 
 use super::host_and_port;
+use crate::serve::cannot_listen;
 
 /// Where the metrics are.
 #[derive(Args, Clone, Debug)]
@@ -9,5 +13,16 @@ pub(crate) struct MetricsSettings {
     /// Where Prometheus finds /metrics, for the operator alone; without, there are no metrics
     #[arg(long, value_name = "HOST:PORT", env = "ADDRESSBOOK_METRICS_LISTEN")]
     #[arg(value_parser = host_and_port)]
-    pub(crate) metrics_listen: Option<String>,
+    metrics_listen: Option<String>,
+}
+
+impl MetricsSettings {
+    /// Listens there.
+    pub(crate) fn listener(&self) -> anyhow::Result<Option<TcpListener>> {
+        let listen = |address: &String| {
+            let listener = TcpListener::bind(address);
+            listener.with_context(|| cannot_listen(address, "--metrics-listen"))
+        };
+        self.metrics_listen.as_ref().map(listen).transpose()
+    }
 }

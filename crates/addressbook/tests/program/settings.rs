@@ -1,3 +1,5 @@
+use std::net::TcpListener;
+
 use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
 
 #[test]
@@ -157,6 +159,24 @@ fn bad_settings_are_refused_and_named() {
         refused.fails_saying(&[&format!("'{value}' for '{variable}'"), expected]);
     }
     assert!(!exists(&place, "data"), "nothing was created");
+}
+
+#[test]
+fn a_port_that_is_taken_is_found_before_anything_is_made() {
+    let place = Place::sqlite();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let free = ["serve", "--listen", "127.0.0.1:0"];
+    for arguments in [
+        &["serve", "--listen", &address][..],
+        &[&free[..], &["--metrics-listen", &address]].concat(),
+    ] {
+        let refused = place
+            .run(arguments)
+            .fails_saying(&[&address, "cannot listen"]);
+        assert_eq!(refused.stdout, "");
+        assert!(!exists(&place, "data") && !place.database().exists());
+    }
 }
 
 #[test]

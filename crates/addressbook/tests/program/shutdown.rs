@@ -20,14 +20,28 @@ fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 #[rstest]
 #[case::sigterm("TERM")]
 #[case::sigint("INT")]
+#[case::sighup("HUP")]
 fn it_stops_when_told_to_with_success(#[case] signal: &str) {
     let place = Place::sqlite();
-    let delay = if signal == "TERM" { "0" } else { LONG };
+    let delay = if signal == "INT" { LONG } else { "0" };
     let mut service = place.serve(&["--shutdown-delay-s", delay]);
     service.get("/livez");
     service.signal(signal);
     let status = service.child.wait().unwrap();
     assert!(status.success(), "{status}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn started_by_nohup_it_outlives_its_terminal() {
+    let place = Place::sqlite();
+    let program = place.program_under("trap '' HUP", &["serve", "--listen=127.0.0.1:0"]);
+    let mut service = Service::start(program);
+    service.signal("HUP");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(service.get("/readyz").0, 200);
+    service.signal("INT");
+    assert!(service.child.wait().unwrap().success());
 }
 
 #[test]
