@@ -13,6 +13,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, Progres
 use sha2::{Digest, Sha256};
 
 use crate::ConfigArgument;
+use crate::output::print;
 use crate::settings::DatabaseSettings;
 use crate::store::EngineOf;
 
@@ -37,8 +38,8 @@ pub(crate) fn run(arguments: &BackupArguments, engine_of: EngineOf) -> anyhow::R
     let Some(summary) = copied.context("nothing was backed up")? else {
         return Ok(ExitCode::from(EXIT_OTHER_TOOLS));
     };
-    println!("{}", description(file.display(), &summary));
-    println!("SHA-256 {}", sha256(file)?);
+    let description = description(file.display(), &summary);
+    print(format_args!("{description}\nSHA-256 {}\n", sha256(file)?))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use addressbook_adapters::SystemClock;
 use addressbook_domain::{Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict};
 use clap::Args;
 
+use crate::output::print;
 use crate::serve::ServeArguments;
 use crate::settings::{BoundSettings, JwtSettings, LogSettings, misspelt_variables};
 use crate::store::EngineOf;
@@ -42,7 +43,8 @@ pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::R
             Verdict::Warning => "warning",
             Verdict::Failed => "failed",
         };
-        println!("{verdict:<8} {:<15} {}", finding.what, finding.says);
+        let (what, says) = (finding.what, &finding.says);
+        print(format_args!("{verdict:<8} {what:<15} {says}\n"))?;
     }
     let failed = findings
         .iter()

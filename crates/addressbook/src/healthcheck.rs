@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::ConfigArgument;
+use crate::output::print;
 use crate::settings::ListenSettings;
 
 #[derive(Args, Debug)]
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &HealthcheckArguments) -> anyhow::Result<ExitCode> 
         .into();
     match agent.get(&url).call() {
         Ok(response) if response.status() == 200 => {
-            println!("{url} is ready");
+            print(format_args!("{url} is ready\n"))?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(response) => bail!("{url} answers {}", response.status()),

@@ -20,6 +20,7 @@ use indicatif::ProgressBar;
 
 use self::progress::Progress;
 use crate::format::{Columns, Format, Line, LineNumbers, Lines};
+use crate::output::print;
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings, whole_number};
 use crate::store::{self, EngineOf};
 use crate::{ConfigArgument, telemetry, usage};
@@ -105,12 +106,8 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
     let lines = read_ahead(lines, import.progress.read_line());
     let done = actix_web::rt::System::new().block_on(import.run(lines));
     import.progress.finish();
-    println!(
-        "{}",
-        import
-            .report
-            .summary(import.progress.elapsed().as_secs_f64())
-    );
+    let seconds = import.progress.elapsed().as_secs_f64();
+    print(format_args!("{}\n", import.report.summary(seconds)))?;
     done?;
     Ok(match import.report.skipped {
         0 => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::ConfigArgument;
+use crate::output::print;
 use crate::settings::DatabaseSettings;
 use crate::store::{self, EngineOf};
 
@@ -177,8 +178,7 @@ async fn list(arguments: &ListArguments, engine_of: EngineOf) -> anyhow::Result<
     } else {
         table(&rows)?
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 async fn revoke(arguments: &RevokeArguments, engine_of: EngineOf) -> anyhow::Result<()> {

@@ -17,6 +17,11 @@
 //! }
 //! ```
 
+#![deny(
+    clippy::print_stdout,
+    reason = "it panics when nobody reads: see `output`"
+)]
+
 mod access;
 mod backup;
 mod demo;
@@ -32,6 +37,7 @@ mod metrics;
 mod migrate;
 mod nearest;
 mod observed;
+mod output;
 mod restore;
 mod serve;
 mod settings;
@@ -42,7 +48,6 @@ mod telemetry;
 mod traces;
 mod usage;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,6 +61,7 @@ use anyhow::bail;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::output::print;
 pub use crate::settings::DatabaseSettings;
 pub use crate::store::{EngineOf, sql_engine};
 
@@ -128,13 +134,13 @@ pub fn run(engine_of: EngineOf) -> ExitCode {
             Task::Doctor(arguments) => doctor::run(&arguments, engine_of),
             Task::Healthcheck(arguments) => healthcheck::run(&arguments),
             Task::Openapi => {
-                std::io::stdout().write_all(addressbook_http::openapi_json().as_bytes())?;
+                print(addressbook_http::openapi_json())?;
                 Ok(ExitCode::SUCCESS)
             }
             Task::Completions { shell } => {
                 let (mut command, mut script) = (Cli::command(), Vec::new());
                 clap_complete::generate(shell, &mut command, env!("CARGO_PKG_NAME"), &mut script);
-                std::io::stdout().write_all(&script)?;
+                print(String::from_utf8_lossy(&script))?;
                 Ok(ExitCode::SUCCESS)
             }
         }

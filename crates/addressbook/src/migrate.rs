@@ -6,6 +6,7 @@ use addressbook_domain::OpenMode;
 use clap::Args;
 
 use crate::ConfigArgument;
+use crate::output::print;
 use crate::settings::DatabaseSettings;
 use crate::store::{self, EngineOf};
 
@@ -22,13 +23,18 @@ pub(crate) fn run(arguments: &MigrateArguments, engine_of: EngineOf) -> anyhow::
     let location = engine.location();
     let Some(maintenance) = engine.maintenance() else {
         store::open(&*engine, OpenMode::CreateOrMigrate)?;
-        println!("{location}: {} has no migrations", engine.name());
+        print(format_args!(
+            "{location}: {} has no migrations\n",
+            engine.name()
+        ))?;
         return Ok(ExitCode::SUCCESS);
     };
     match maintenance.migrate().map_err(store::with_remedy)? {
-        0 => println!("{location} has this release's schema already"),
-        1 => println!("{location}: 1 migration made"),
-        count => println!("{location}: {count} migrations made"),
-    }
+        0 => print(format_args!(
+            "{location} has this release's schema already\n"
+        )),
+        1 => print(format_args!("{location}: 1 migration made\n")),
+        count => print(format_args!("{location}: {count} migrations made\n")),
+    }?;
     Ok(ExitCode::SUCCESS)
 }

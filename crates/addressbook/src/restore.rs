@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::ConfigArgument;
 use crate::backup::{EXIT_OTHER_TOOLS, copy, description};
+use crate::output::print;
 use crate::settings::DatabaseSettings;
 use crate::store::EngineOf;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: &RestoreArguments, engine_of: EngineOf) -> anyhow::
     let Some(summary) = copied.context("nothing was restored")? else {
         return Ok(ExitCode::from(EXIT_OTHER_TOOLS));
     };
-    println!("{}", description(engine.location(), &summary));
+    let description = description(engine.location(), &summary);
+    print(format_args!("{description}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

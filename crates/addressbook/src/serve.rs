@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::access::Doorkeeper;
 use crate::metrics::Metrics;
+use crate::output::print;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
     ListenSettings, LogSettings, MetricsSettings, misspelt_variables, true_or_false, whole_number,
@@ -169,7 +170,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
             .with_context(|| cannot_listen(listen, "--listen"))?;
         let has_docs = !arguments.no_docs;
         let banner = banner(&*engine, &addresses, has_docs, metrics_address, &doorkeeper)?;
-        println!("{banner}");
+        print(format_args!("{banner}\n"))?;
         let chores = [
             actix_web::rt::spawn(prune(service)),
             actix_web::rt::spawn(doorkeeper.clone().close_with_the_first_key()),

@@ -354,3 +354,33 @@ fn formulas_are_escaped_on_demand_and_exact_otherwise() {
         "--help",
     ]);
 }
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let place = Place::sqlite();
+    let file = place.write("example.ndjson", EXAMPLE);
+    for arguments in [
+        &["migrate"][..],
+        &["import", &file],
+        &["export"],
+        &["keys", "list"],
+        &["doctor"],
+        &["openapi"],
+        &["completions", "bash"],
+        &["backup", "copy.db"],
+    ] {
+        // The pipe has no reader from the beginning.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.program(arguments).stdout(writer).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
+    }
+    // Nobody would know the key otherwise.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];
+    let output = place.program(&create).stdout(writer).output().unwrap();
+    assert!(!output.status.success());
+}
