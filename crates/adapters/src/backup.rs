@@ -1,6 +1,5 @@
 //! Copies of a whole SQLite database: to keep one, and to go back to it.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -215,14 +214,33 @@ fn refuse_what_is_there(to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// The file in which the copy grows, beside its place; it goes away if it does not get there.
+/// What the file is called in which a copy grows.
+const PARTIAL_PREFIX: &str = ".addressbook-";
+const PARTIAL_SUFFIX: &str = ".partial";
+
+/// The file in which the copy grows, beside its place. It goes away if it does not get there, and
+/// at the next copy into this folder if the program was killed: who works at one holds its lock.
 fn partial_of(to: &Path) -> io::Result<NamedTempFile> {
-    let mut prefix = OsString::from(to.file_name().unwrap_or_default());
-    prefix.push(".");
-    tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".partial")
-        .tempfile_in(folder_of(to).unwrap_or(Path::new(".")))
+    let folder = folder_of(to).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_partial = name.starts_with(PARTIAL_PREFIX) && name.ends_with(PARTIAL_SUFFIX);
+        if is_partial && is_abandoned(&entry.path()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    let partial = tempfile::Builder::new()
+        .prefix(PARTIAL_PREFIX)
+        .suffix(PARTIAL_SUFFIX)
+        .tempfile_in(folder)?;
+    partial.as_file().lock()?;
+    Ok(partial)
+}
+
+fn is_abandoned(partial: &Path) -> bool {
+    File::open(partial).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 fn copy_pages(

@@ -110,6 +110,36 @@ async fn nothing_is_overwritten_and_no_log_of_another_database_is_taken_over() {
 }
 
 #[tokio::test]
+async fn what_a_killed_program_left_goes_away_and_nothing_else() {
+    let kept = Kept::new().await;
+    let path = |name: &str| kept.folder.path().join(name);
+    let names_before = names(kept.folder.path());
+    fs::write(path(".addressbook-killed.partial"), "half").unwrap();
+    for name in [
+        ".addressbook-works.partial",
+        "other.partial",
+        ".addressbook-notes",
+    ] {
+        fs::write(path(name), "").unwrap();
+    }
+    let works = fs::File::open(path(".addressbook-works.partial")).unwrap();
+    works.lock().unwrap();
+    kept.restore().unwrap();
+    let mut expected = names_before;
+    expected.extend(
+        [
+            "new.db",
+            ".addressbook-works.partial",
+            "other.partial",
+            ".addressbook-notes",
+        ]
+        .map(str::to_owned),
+    );
+    expected.sort();
+    assert_eq!(names(kept.folder.path()), expected);
+}
+
+#[tokio::test]
 async fn a_damaged_page_is_found() {
     let kept = Kept::new().await;
     let mut bytes = fs::read(&kept.file).unwrap();
