@@ -261,3 +261,22 @@ async fn a_body_that_nobody_reads_keeps_the_connection_if_it_came_with_its_head(
         }
     }
 }
+
+/// The framework decides these. Here we would see it if they changed: see the page HTTP quirks.
+#[actix_web::test]
+async fn what_the_framework_does_otherwise_than_expected() {
+    let server = serve();
+    let head = "POST /nothing HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\
+                Content-Length: 9\r\n\r\n";
+    let answers = all_of(server, head.to_owned()).await;
+    assert!(
+        answers.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 "),
+        "{answers}"
+    );
+    for broken in ["zz\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX\r\n0\r\n\r\n"] {
+        let head = post_in_chunks("");
+        let (head, _) = head.split_once("\r\n\r\n").unwrap();
+        let answers = all_of(server, format!("{head}\r\n\r\n{broken}")).await;
+        assert_eq!(answers, "", "{broken}");
+    }
+}
