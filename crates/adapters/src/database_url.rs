@@ -49,6 +49,9 @@ pub enum DatabaseUrlError {
          in a password too"
     )]
     PercentEncoding,
+    /// A blank, or another invisible character.
+    #[error("expected no blanks; write a blank as %20, in a password too")]
+    Blank,
     /// A host or port that is none.
     #[error(
         "expected HOST, HOST:PORT or [IPV6]:PORT, with a port from 1 to 65535, or several of \
@@ -96,6 +99,9 @@ impl FromStr for DatabaseUrl {
 /// another way than [`PostgresUrl::with_passwords_as`]: both could show a password.
 fn check(url: &str) -> Result<(), DatabaseUrlError> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if rest.contains(|char: char| char.is_whitespace() || char.is_control()) {
+        return Err(DatabaseUrlError::Blank);
+    }
     let (authority, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let hosts = authority
         .split_once('@')
@@ -272,7 +278,7 @@ mod tests {
 
     #[test]
     fn refuses_what_libpq_would_read_otherwise_or_repeat() {
-        use DatabaseUrlError::{Host, Parameter, PercentEncoding, StrayAt};
+        use DatabaseUrlError::{Blank, Host, Parameter, PercentEncoding, StrayAt};
 
         for (rest, error) in [
             ("me:s3@cret@h/x", StrayAt),
@@ -280,6 +286,8 @@ mod tests {
             ("me:5432/cret@h/x", StrayAt),
             ("me:s3?cret@h/x", StrayAt),
             ("h/x?password=s3@cret", StrayAt),
+            ("me:s3 cret@h/x", Blank),
+            ("me:s3\tcret@h/x", Blank),
             ("me:s3/cret", Host),
             ("h:0/x", Host),
             ("h:65536", Host),
