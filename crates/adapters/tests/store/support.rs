@@ -71,7 +71,13 @@ impl Database {
     /// A connection of the test's own, past the repository.
     pub(crate) fn connect(&self) -> RawConnection {
         match self.raw_url.strip_prefix("sqlite://") {
-            Some(path) => RawConnection::Sqlite(SqliteConnection::establish(path).unwrap()),
+            Some(path) => {
+                let mut connection = SqliteConnection::establish(path).unwrap();
+                // The service writes too, and empties its log after an erasure.
+                let patience = "PRAGMA busy_timeout = 5000";
+                connection.batch_execute(patience).unwrap();
+                RawConnection::Sqlite(connection)
+            }
             None => RawConnection::Postgres(PgConnection::establish(&self.raw_url).unwrap()),
         }
     }
