@@ -52,6 +52,11 @@ where
     let span = tracer.and_then(|tracer| tracer.begin(verb, uri.path(), parent));
     let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
     async move {
+        if has_body {
+            // The framework looks at the head before it looks at what came with it. An answer
+            // before that closes the connection, even where the whole body came with the head.
+            yield_now().await;
+        }
         // Where a request was given up, it is gone: only its answer is there.
         let (request, response) = match answer.await {
             Ok(Ok(response)) => {
@@ -61,11 +66,6 @@ where
             Ok(Err(error)) => (None, HttpResponse::from_error(error)),
             Err(panic) => (None, HttpResponse::from_error(Problem::internal(panic))),
         };
-        if has_body {
-            // An answer before the framework has read on closes the connection, also where the
-            // whole body came with the head.
-            yield_now().await;
-        }
         let kind = problem::kind_of(&response);
         let mut response = problem::shape(response, &id);
         let pattern = request

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::error::JsonPayloadError;
+use actix_web::error::{JsonPayloadError, PayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
@@ -114,6 +114,12 @@ impl Problem {
             _ => status,
         };
         let kind = Kind::of_status(status);
+        if let Some(PayloadError::Incomplete(_)) = error.and_then(Error::as_error) {
+            return Self::of(kind).with_detail(
+                "The body cannot be read: it ends before the length that was announced, or its \
+                 chunks are malformed.",
+            );
+        }
         match error.map(Error::to_string) {
             Some(text) if status.is_server_error() => Self::caused(kind, text),
             Some(text) if status == StatusCode::BAD_REQUEST => Self::of(kind).with_detail(text),

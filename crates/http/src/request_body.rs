@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
-use actix_web::rt::task::yield_now;
 use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpRequest};
@@ -37,8 +36,6 @@ impl FromRequest for RequestBody {
         let mut body = Box::pin(Bytes::from_request(request, payload));
         let request = request.clone();
         Box::pin(async move {
-            // The framework looks at the head before it looks at what came with it.
-            yield_now().await;
             let bytes = match (&mut body).now_or_never() {
                 Some(bytes) => bytes?,
                 None => {

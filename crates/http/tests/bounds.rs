@@ -5,7 +5,8 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
-use std::future;
+mod support;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressContent, AddressRepository as _, CustomData};
-use addressbook_http::{Bound, HttpOptions, Parts, ServerOptions, listen};
+use addressbook_http::{HttpOptions, Parts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::Semaphore;
+
+use crate::support::serve;
 
 /// A bound that is soon reached, but not by chance on a busy machine.
 const SOON: Duration = Duration::from_secs(1);
@@ -25,13 +28,6 @@ const SOON: Duration = Duration::from_secs(1);
 fn parts(repository: InMemoryRepository) -> Parts {
     let service = service(Arc::new(repository));
     Parts::new(service, Arc::new(SequenceIds::default()))
-}
-
-fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
-    let bound = Bound::to("127.0.0.1:0").unwrap();
-    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
-    rt::spawn(server);
-    addresses[0]
 }
 
 /// All that comes after some bytes were sent, until the server closes the connection.

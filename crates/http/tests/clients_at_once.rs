@@ -6,12 +6,13 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
-use std::future;
+mod support;
+
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use actix_web::{rt, web};
-use addressbook_http::{Bound, Parts, ServerOptions, listen};
+use actix_web::web;
+use addressbook_http::{Parts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 use serde_json::Value;
 use ureq::http::{Request, Response};
@@ -28,10 +29,7 @@ async fn serve() -> String {
         workers: 4,
         ..ServerOptions::default()
     };
-    let bound = Bound::to("127.0.0.1:0").unwrap();
-    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
-    rt::spawn(server);
-    let address = addresses[0];
+    let address = support::serve(parts, options);
     format!("http://{address}/v1/customers/cus_1/addresses")
 }
 

@@ -5,15 +5,16 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use actix_web::{rt, web};
+use actix_web::web;
 use addressbook_domain::AddressRepository as _;
-use addressbook_http::{Bound, HttpOptions, Parts, ServerOptions, listen};
+use addressbook_http::{HttpOptions, Parts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use flate2::read::GzDecoder;
 
@@ -38,10 +39,7 @@ async fn serve(compress_min_bytes: Option<usize>) -> SocketAddr {
         ..Parts::new(service, Arc::new(SequenceIds::default()))
     };
     let options = ServerOptions::default();
-    let bound = Bound::to("127.0.0.1:0").unwrap();
-    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
-    rt::spawn(server);
-    addresses[0]
+    support::serve(parts, options)
 }
 
 #[derive(Debug, PartialEq)]

@@ -5,23 +5,21 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
-use std::future;
+mod support;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use actix_web::{rt, web};
-use addressbook_http::{Bound, Parts, ServerOptions, listen};
+use actix_web::web;
+use addressbook_http::{Parts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 
 async fn serve() -> SocketAddr {
     let service = service(Arc::new(InMemoryRepository::default()));
     let parts = Parts::new(service, Arc::new(SequenceIds::default()));
     let options = ServerOptions::default();
-    let bound = Bound::to("127.0.0.1:0").unwrap();
-    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
-    rt::spawn(server);
-    addresses[0]
+    support::serve(parts, options)
 }
 
 /// The head, without the date, and the body of the response to a request.

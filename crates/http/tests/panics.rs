@@ -5,13 +5,15 @@
     reason = "in a test, a panic is how a failure is reported"
 )]
 
+mod support;
+
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::{future, panic, thread};
+use std::{panic, thread};
 
-use actix_web::{rt, web};
+use actix_web::web;
 use addressbook_domain::{MockAddressRepository, RepositoryError};
-use addressbook_http::{Bound, Parts, ServerOptions, listen, log_panics};
+use addressbook_http::{Parts, ServerOptions, log_panics};
 use addressbook_testkit::{SequenceIds, service};
 use serde_json::Value;
 
@@ -75,10 +77,8 @@ async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
         workers: 1,
         ..ServerOptions::default()
     };
-    let bound = Bound::to("127.0.0.1:0").unwrap();
-    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
-    rt::spawn(server);
-    let url = |path| format!("http://{}{path}", addresses[0]);
+    let address = support::serve(parts, options);
+    let url = |path| format!("http://{address}{path}");
 
     // On a thread that answers requests, on one that waits for databases, and on any other.
     let ready = url("/readyz");

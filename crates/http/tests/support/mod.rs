@@ -1,0 +1,15 @@
+//! A server for tests, on a free port of the loopback interface.
+
+use std::future;
+use std::net::SocketAddr;
+
+use actix_web::rt;
+use addressbook_http::{Bound, Parts, ServerOptions, listen};
+
+/// Serves until the test ends. Returns where.
+pub(crate) fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
+    let bound = Bound::to("127.0.0.1:0").unwrap();
+    let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
+    rt::spawn(server);
+    addresses[0]
+}
