@@ -11,7 +11,7 @@ use crate::output::print;
 use crate::serve::ServeArguments;
 use crate::settings::{BoundSettings, JwtSettings, LogSettings, misspelt_variables};
 use crate::store::EngineOf;
-use crate::telemetry;
+use crate::{descriptors, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
@@ -34,7 +34,12 @@ pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::R
         connections(&serve.bounds),
     ];
     match engine_of(&serve.database) {
-        Ok(engine) => findings.extend(store(&*engine, arguments)?),
+        Ok(engine) => {
+            let suffice = descriptors::suffice_for(serve.workers(&*engine));
+            let too_few = |error| Finding::failed("file descriptors", format!("{error}"));
+            findings.extend(suffice.err().map(too_few));
+            findings.extend(store(&*engine, arguments)?);
+        }
         Err(error) => findings.push(Finding::failed("database", format!("{error:#}"))),
     }
     for finding in &findings {

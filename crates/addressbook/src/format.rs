@@ -6,6 +6,7 @@ mod field;
 pub(crate) mod ndjson;
 mod record;
 
+use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, BufRead, Write};
 
@@ -31,7 +32,33 @@ pub(crate) enum Format {
 /// The address of one line of input, or what is wrong with it.
 pub(crate) struct Line {
     pub(crate) numbers: LineNumbers,
-    pub(crate) entry: Result<ImportEntry, Faults>,
+    pub(crate) entry: Result<ImportEntry, LineError>,
+}
+
+/// Why there is no address in a line.
+#[derive(Debug)]
+pub(crate) enum LineError {
+    /// The line as a whole is wrong.
+    Line(String),
+    /// Fields of it are.
+    Fields(Faults),
+}
+
+impl From<Faults> for LineError {
+    fn from(faults: Faults) -> Self {
+        Self::Fields(faults)
+    }
+}
+
+impl Error for LineError {}
+
+impl Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(message) => f.write_str(message),
+            Self::Fields(faults) => faults.fmt(f),
+        }
+    }
 }
 
 /// Where an address is in a file, counted from 1. In CSV, one with line breaks between quotation

@@ -274,26 +274,18 @@ impl Import<'_> {
         batch.first_line.get_or_insert(line.numbers.first);
         let limits = self.service.limits().content;
         let entry = line.entry.and_then(|entry| {
-            limits
-                .check(&entry.content.of_new_address())
-                .map(|()| entry)
+            limits.check(&entry.content.of_new_address())?;
+            Ok(entry)
         });
         match entry {
             Ok(entry) => {
                 batch.numbers.push(line.numbers);
                 batch.entries.push(entry);
             }
-            Err(faults) => {
-                let faults = faults.to_string();
-                // What is wrong with the line as a whole.
-                let faults = faults.strip_prefix("line: ").unwrap_or(&faults);
-                match self.arguments.on_error {
-                    ErrorChoice::Skip => self.skip(line.numbers, faults),
-                    ErrorChoice::Stop => {
-                        bail!("{}: {faults}; {}", line.numbers, self.stopped(batch))
-                    }
-                }
+            Err(error) if self.arguments.on_error == ErrorChoice::Skip => {
+                self.skip(line.numbers, &error.to_string());
             }
+            Err(error) => bail!("{}: {error}; {}", line.numbers, self.stopped(batch)),
         }
         Ok(())
     }

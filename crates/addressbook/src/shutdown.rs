@@ -62,7 +62,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the program wants it to outlive their terminal; known on Linux only.
+/// Whether SIGHUP was ignored when the program started, as by `nohup`; known on Linux only.
 fn is_hangup_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status

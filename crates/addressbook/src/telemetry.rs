@@ -31,7 +31,7 @@ impl Drop for Log {
 /// What `--log` lets through.
 pub(crate) fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
     let filter = &settings.log;
-    // A lone word that is no level would be a module, and turn the log of all others off.
+    // A word alone that is not a level would be a module, and turn off the log of all others.
     let is_level = |word: &str| {
         word.contains(['=', '[', ']', '{', '}']) || word.parse::<LevelFilter>().is_ok()
     };

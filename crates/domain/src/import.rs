@@ -117,7 +117,7 @@ impl AddressService {
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
                 Err(RepositoryError::Conflict { .. }) => look = true,
-                // Decide anew without what is too much. What exists already is not, and has to be
+                // Decide again without what is too much. What exists already is not, and has to be
                 // told apart.
                 Err(RepositoryError::BookFull { .. }) if on_error == OnError::Skip => {
                     look = true;

@@ -59,7 +59,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The tags in a line of a header; `None` for what is no tag, up to the next comma.
+/// The tags in a line of a header; `None` for text that is not a tag, up to the next comma.
 pub(crate) fn tags(line: &str) -> impl Iterator<Item = Option<Tag<'_>>> {
     let mut rest = line;
     iter::from_fn(move || {

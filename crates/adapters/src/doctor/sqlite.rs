@@ -59,7 +59,7 @@ fn look_at_rows(
         Ok(Some(object)) => Finding::failed(
             "schema",
             format!(
-                "holds {object}, which is not as Addressbook makes it: drop it, or ask whoever \
+                "holds {object}, which is not as Addressbook makes it: drop it, or ask who \
                  made it; it may change what is stored"
             ),
         ),

@@ -16,7 +16,7 @@ use self::records::{Fields, Records};
 pub(crate) use self::writer::{Formulas, Writer};
 use super::columns::{Columns, Delimiter};
 use super::record::Record;
-use super::{Line, NOT_UTF_8};
+use super::{Line, LineError, NOT_UTF_8};
 
 /// Reads CSV by RFC 4180, with a header. A field without text is null, and a field without
 /// a column absent; empty lines are passed over.
@@ -51,7 +51,7 @@ impl<R: Read> Reader<R> {
         let line = record.lines;
         let fields = record
             .fields
-            .map_err(|broken| anyhow!("{line}: {NO_HEADER}: {}", broken.faults(&[])))?;
+            .map_err(|broken| anyhow!("{line}: {NO_HEADER}: {}", broken.error(&[])))?;
         let names: Option<Vec<_>> = fields.iter().map(text_of).collect();
         let names = names.with_context(|| format!("{line}: {NO_HEADER}: {NOT_UTF_8}"))?;
         let names = names.into_iter().map(Cow::into_owned).collect();
@@ -76,7 +76,7 @@ impl<R: Read> Iterator for Reader<R> {
         };
         let entry = match record.fields {
             Ok(fields) => entry(&self.header, &fields, &self.columns),
-            Err(broken) => Err(broken.faults(&self.header.names)),
+            Err(broken) => Err(broken.error(&self.header.names)),
         };
         Some(Ok(Line {
             numbers: record.lines,
@@ -85,16 +85,17 @@ impl<R: Read> Iterator for Reader<R> {
     }
 }
 
-fn entry(header: &Header, fields: &Fields<'_>, columns: &Columns) -> Result<ImportEntry, Faults> {
-    let mut faults = Faults::default();
+fn entry(
+    header: &Header,
+    fields: &Fields<'_>,
+    columns: &Columns,
+) -> Result<ImportEntry, LineError> {
     let (expected, found) = (header.names.len(), fields.len());
     if found != expected {
-        faults.add(
-            "line",
-            format_args!("expected {expected} fields, got {found}"),
-        );
-        return Err(faults);
+        let message = format!("expected {expected} fields, got {found}");
+        return Err(LineError::Line(message));
     }
+    let mut faults = Faults::default();
     let mut record = Record::default();
     for (field, bytes) in header.fields.iter().zip(fields.iter()) {
         let Some(field) = *field else { continue };
@@ -104,7 +105,7 @@ fn entry(header: &Header, fields: &Fields<'_>, columns: &Columns) -> Result<Impo
         }
     }
     columns.complete(&mut record);
-    record.validate(faults)
+    Ok(record.validate(faults)?)
 }
 
 fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::columns::Columns;
 use super::field::Field;
 use super::record::Record;
-use super::{Line, LineNumbers, MAX_LINE_BYTES, NOT_UTF_8, WriteAddress, csv};
+use super::{Line, LineError, LineNumbers, MAX_LINE_BYTES, NOT_UTF_8, WriteAddress, csv};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -79,21 +79,14 @@ impl<R: BufRead> Reader<R> {
         self.line.len() as u64 > MAX_LINE_BYTES && !self.line.ends_with(b"\n")
     }
 
-    fn entry(&self) -> Result<ImportEntry, Faults> {
-        let mut faults = Faults::default();
+    fn entry(&self) -> Result<ImportEntry, LineError> {
         if self.is_too_long() {
-            faults.add(
-                "line",
-                format_args!("expected at most {MAX_LINE_BYTES} bytes"),
-            );
-            return Err(faults);
+            let message = format!("expected at most {MAX_LINE_BYTES} bytes");
+            return Err(LineError::Line(message));
         }
         match str::from_utf8(&self.line) {
             Ok(text) => parse(text, &self.columns),
-            Err(_) => {
-                faults.add("line", NOT_UTF_8);
-                Err(faults)
-            }
+            Err(_) => Err(LineError::Line(NOT_UTF_8.to_owned())),
         }
     }
 }
@@ -117,8 +110,7 @@ impl<R: BufRead> Iterator for Reader<R> {
 }
 
 /// Reads one JSON object as an address.
-fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, Faults> {
-    let mut faults = Faults::default();
+fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
     let text = text.trim();
     let members = match json::members(text) {
         Ok(members) => members,
@@ -127,13 +119,11 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, Faults> {
                 true => "",
                 false => " (for CSV, pass --format csv)",
             };
-            faults.add(
-                "line",
-                format_args!("expected a JSON object{hint}: {error}"),
-            );
-            return Err(faults);
+            let message = format!("expected a JSON object{hint}: {error}");
+            return Err(LineError::Line(message));
         }
     };
+    let mut faults = Faults::default();
     let mut record = Record::default();
     for (name, value) in members {
         let Some(field) = columns.field(&name) else {
@@ -167,7 +157,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, Faults> {
         );
     }
     columns.complete(&mut record);
-    record.validate(faults)
+    Ok(record.validate(faults)?)
 }
 
 /// What to do about a member that is not a field of an address.

@@ -65,8 +65,9 @@ impl Progress {
         self.bar.set_position((bytes as f64 * done) as u64);
         let rate = self.lines as f64 / self.elapsed().as_secs_f64().max(0.001);
         let message = format!(
-            "{} lines, {}/s, --from-line {} would resume",
+            "{} {}, {}/s, --from-line {} would resume",
             HumanCount(self.lines),
+            if self.lines == 1 { "line" } else { "lines" },
             HumanCount(rate as u64),
             last + 1,
         );

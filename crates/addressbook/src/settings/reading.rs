@@ -20,10 +20,13 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     let config = config_path(&command, &arguments);
     if let Some(path) = &config {
         for (key, value) in read_config(path)? {
-            let names = names(&command, |argument| Some(argument.get_long()?.to_owned()));
             command = set_default(command, &key, value).with_context(|| {
-                let hint = hint(&key, &names);
-                format!("{}: {key} is no setting{hint}", path.display())
+                let known = names(&Cli::command(), |argument| {
+                    argument.get_env()?;
+                    Some(argument.get_long()?.to_owned())
+                });
+                let hint = hint(&key, &known);
+                format!("{}: {key} is not a setting{hint}", path.display())
             })?;
         }
     }
@@ -39,8 +42,8 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     Ok(clap::FromArgMatches::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
-/// The same error, with where the value comes from that is wrong, and what to do with a flag in
-/// front of the command that it is for.
+/// The same error, with where a wrong value comes from, or what to do with a flag in front of its
+/// command.
 fn explained(
     mut error: clap::Error,
     command: &Command,
@@ -52,39 +55,43 @@ fn explained(
     {
         let tip = vec!["put flags behind the command".into()];
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
-        return error;
-    }
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return error;
-    };
-    let name = argument.trim_start_matches('-').split(' ').next();
-    let name = name.unwrap_or_default().to_owned();
-    let flag = format!("--{name}");
-    let is_flag = |argument: &OsString| {
-        let rest = argument.to_str().and_then(|text| text.strip_prefix(&*flag));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-    };
-    let is_value = matches!(
+    } else if matches!(
         error.kind(),
         ErrorKind::ValueValidation | ErrorKind::InvalidValue
-    );
-    if !is_value || arguments.iter().any(is_flag) {
-        return error;
+    ) && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(origin) = origin(flag, command, arguments, config)
+    {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(origin));
     }
+    error
+}
+
+/// The variable, or the key in the configuration file, that holds the value of a setting; `None` if
+/// the command line does. The flag is as in usage texts, such as `--pool-size <COUNT>`.
+fn origin(
+    flag: &str,
+    command: &Command,
+    arguments: &[OsString],
+    config: Option<&Path>,
+) -> Option<String> {
+    let flag = flag.split(' ').next().unwrap_or(flag);
+    let is_flag = |argument: &OsString| {
+        let rest = argument.to_str().and_then(|text| text.strip_prefix(flag));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    if arguments.iter().any(is_flag) {
+        return None;
+    }
+    let name = flag.trim_start_matches('-');
     let variables = names(command, |argument| {
         let variable = argument.get_env()?.to_str()?.to_owned();
-        (argument.get_long() == Some(&*name)).then_some(variable)
+        (argument.get_long() == Some(name)).then_some(variable)
     });
-    let variable = variables
+    let is_set = |variable: &String| std::env::var_os(variable).is_some();
+    variables
         .into_iter()
-        .find(|name| std::env::var_os(name).is_some());
-    let place = match (variable, config) {
-        (Some(variable), _) => variable,
-        (None, Some(path)) => format!("{name} in {}", path.display()),
-        (None, None) => return error,
-    };
-    error.insert(ContextKind::InvalidArg, ContextValue::String(place));
-    error
+        .find(is_set)
+        .or_else(|| config.map(|path| format!("{name} in {}", path.display())))
 }
 
 /// A warning about variables that look like settings and are none.

@@ -120,6 +120,19 @@ fn what_is_not_ours_in_the_schema_is_named() {
     assert_says(&found, "failed", "holds the view \"mine\"");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_file_descriptors_for_the_workers_are_a_failure() {
+    let place = Place::sqlite();
+    place.run(&["migrate"]).succeeds();
+    let doctor = place
+        .program_under("ulimit -n 100", &["doctor", "--workers=20"])
+        .output();
+    let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+    let failed = "failed   file descriptors the system's limit of 100 file descriptors is too low";
+    assert!(told.contains(failed), "{told}");
+}
+
 #[test]
 fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
     let place = Place::sqlite();

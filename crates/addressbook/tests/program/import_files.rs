@@ -236,6 +236,10 @@ fn a_header_that_does_not_fit_says_what_to_do(
      custom_data, created_at, updated_at; see --map and --ignore-unknown-columns; city: is required"
 )]
 #[case(
+    r#"{"customer_id":"c","region":"R","city":"C","country":"RW","line":"x"}"#,
+    "line 1: line: expected one of customer_id, "
+)]
+#[case(
     r#"{"customer_id":"c","region":"R","City":"C","country":"RW"}"#,
     "line 1: City: expected one of customer_id, id, description, region, city, country, \
      custom_data, created_at, updated_at (did you mean city?)"

@@ -1,6 +1,6 @@
 use addressbook_domain::Faults;
 
-use crate::format::MAX_LINE_BYTES;
+use crate::format::{LineError, MAX_LINE_BYTES};
 
 /// A record that breaks a rule of RFC 4180.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +24,10 @@ pub(super) enum Flaw {
 }
 
 impl Broken {
-    /// The field error, given the names of the columns.
-    pub(super) fn faults(&self, names: &[String]) -> Faults {
+    /// The error, given the names of the columns.
+    pub(super) fn error(&self, names: &[String]) -> LineError {
         let mut faults = Faults::default();
         let field = match names.get(self.field) {
-            _ if self.flaw == Flaw::TooLong => "line".to_owned(),
             Some(name) => name.clone(),
             None => format!("field {}", self.field + 1),
         };
@@ -58,9 +57,12 @@ impl Broken {
                 "{mark} is not closed within the {MAX_LINE_BYTES} bytes that an address may \
                  take: expected a closing one"
             ),
-            Flaw::TooLong => format!("expected at most {MAX_LINE_BYTES} bytes"),
+            Flaw::TooLong => {
+                let message = format!("expected at most {MAX_LINE_BYTES} bytes");
+                return LineError::Line(message);
+            }
         };
         faults.add(field, message);
-        faults
+        faults.into()
     }
 }
