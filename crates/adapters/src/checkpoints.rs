@@ -73,8 +73,8 @@ impl Checkpointer {
         })
     }
 
-    /// What a transaction sets that erases: once it is written, the log is emptied, in which the
-    /// erased would lie on until it is written over.
+    /// A transaction that erases sets this. Once it is written, the WAL is emptied, which would hold
+    /// what was erased until it is overwritten.
     pub(crate) fn empty(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.empty)
     }
@@ -140,8 +140,13 @@ impl Checkpointing {
 
     /// Copies what is worth it, or lets the writer do the rest of a long log.
     fn checkpoint(&self, store: &mut StoreConnection) -> QueryResult<()> {
-        if self.empty.swap(false, Ordering::Relaxed) && !empty(store)? {
-            self.empty.store(true, Ordering::Relaxed);
+        // Taken back first: what is erased meanwhile asks for it again.
+        if self.empty.swap(false, Ordering::Relaxed) {
+            let emptied = empty(store);
+            if !matches!(emptied, Ok(true)) {
+                self.empty.store(true, Ordering::Relaxed);
+            }
+            emptied?;
         }
         let log = look(store)?;
         if log.log - log.checkpointed >= STEP_PAGES {
