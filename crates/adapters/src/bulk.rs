@@ -15,7 +15,7 @@ use crate::error::WorkError;
 use crate::parts;
 use crate::row::NewAddressRow;
 use crate::schema::addresses;
-use crate::writes::{insert, open_book};
+use crate::writes::{BookSize, insert, open_book};
 
 /// From so many creations on, what a commit costs by itself no longer counts.
 const MANY: usize = 32;
@@ -49,7 +49,9 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         StoreConnection::Sqlite(_) => open_one_by_one(store, &of_customers, commit.at)?,
     };
     let most = i64::from(commit.max_addresses);
-    let fits = books.iter().all(|book| book.addresses <= most)
+    let most_past = i64::from(commit.max_past_revisions);
+    let has_room = |book: &Book| book.addresses <= most && book.past_revisions < most_past;
+    let fits = books.iter().all(has_room)
         && match store {
             StoreConnection::Postgres(connection) => copy(connection, &rows)?,
             StoreConnection::Sqlite(_) => write_one_by_one(store, &rows)?,
@@ -73,6 +75,8 @@ struct Book {
     customer_id: String,
     #[diesel(sql_type = BigInt)]
     addresses: i64,
+    #[diesel(sql_type = BigInt)]
+    past_revisions: i64,
 }
 
 /// Does what [`open_book`] does for the books of the customers, which come in the order of their
@@ -93,7 +97,7 @@ fn open_books(
          ON CONFLICT (customer_id) DO UPDATE SET
              addresses = address_books.addresses + excluded.addresses,
              revision = address_books.revision + 1
-         RETURNING customer_id, addresses",
+         RETURNING customer_id, addresses, past_revisions",
     )
     .bind::<Array<Text>, _>(customers)
     .bind::<Array<BigInt>, _>(created)
@@ -110,9 +114,15 @@ fn open_one_by_one(
     of_customers
         .iter()
         .map(|(customer_id, rows)| {
+            let growth = BookSize {
+                addresses: rows.len() as i64,
+                past_revisions: 0,
+            };
+            let grown = open_book(store, customer_id, growth, at)?;
             Ok(Book {
                 customer_id: (*customer_id).to_owned(),
-                addresses: open_book(store, customer_id, rows.len() as i64, at)?,
+                addresses: grown.addresses,
+                past_revisions: grown.past_revisions,
             })
         })
         .collect()

@@ -5,6 +5,7 @@ diesel::table! {
         customer_id -> Text,
         addresses -> BigInt,
         revision -> BigInt,
+        past_revisions -> BigInt,
     }
 }
 

@@ -20,18 +20,23 @@ use crate::schema::{
 };
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
-    let mut created = BTreeMap::<&str, i64>::new();
+    let mut growth = BTreeMap::<&str, BookSize>::new();
     for change in &commit.changes {
-        let created = created
+        let book = growth
             .entry(change.address().customer_id.as_str())
             .or_default();
-        *created += i64::from(matches!(change, Change::Create(_)));
+        book.addresses += i64::from(matches!(change, Change::Create(_)));
+        book.past_revisions += past_revisions_of(change);
     }
     // Whoever changes a book locks it first, in the order of the customers' ids: commits
     // to one book come one after the other, and none waits for one that waits for it.
     let mut sizes = BTreeMap::new();
-    for (customer_id, created) in created {
-        let size = open_book(store, customer_id, created, commit.at)? - created;
+    for (customer_id, growth) in growth {
+        let grown = open_book(store, customer_id, growth, commit.at)?;
+        let size = BookSize {
+            addresses: grown.addresses - growth.addresses,
+            past_revisions: grown.past_revisions - growth.past_revisions,
+        };
         sizes.insert(customer_id, size);
     }
     let sizes_before = sizes.clone();
@@ -43,13 +48,18 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             return Err(RepositoryError::Conflict { index }.into());
         }
         match change {
-            Change::Create(_) if *size >= commit.max_addresses.into() => {
+            Change::Create(_) if size.addresses >= commit.max_addresses.into() => {
                 return Err(RepositoryError::BookFull { index }.into());
             }
-            Change::Create(_) => *size += 1,
+            Change::Create(_) | Change::Replace { .. }
+                if size.past_revisions >= commit.max_past_revisions.into() =>
+            {
+                return Err(RepositoryError::HistoryFull { index }.into());
+            }
+            Change::Create(_) => size.addresses += 1,
             Change::Replace { .. } => {}
             Change::Remove(_) => {
-                *size -= 1;
+                size.addresses -= 1;
                 on_each!(store, c => prepared!(Sql(
                     "UPDATE address_books SET addresses = addresses - 1 WHERE customer_id = ?",
                     vec![customer_id.into()],
@@ -57,9 +67,11 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
                 .execute(c))?;
             }
         }
+        size.past_revisions += past_revisions_of(change);
     }
-    for (customer_id, held) in sizes_before {
-        let holds = sizes.get(customer_id).copied().unwrap_or(held);
+    for (customer_id, before) in sizes_before {
+        let held = before.addresses;
+        let holds = sizes.get(customer_id).map_or(held, |size| size.addresses);
         let came_and_left = commit.changes.iter().filter_map(|change| match change {
             Change::Create(address) => Some((address, 1)),
             Change::Replace { .. } => None,
@@ -76,29 +88,52 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     }
 }
 
-/// Opens the book if need be, adds to its count and takes it to its next revision; returns
-/// the count. The first revision is the time in milliseconds: should a book be erased and
+/// How much is in a book, or comes into it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BookSize {
+    pub(crate) addresses: i64,
+    /// Rows of `address_revisions`.
+    pub(crate) past_revisions: i64,
+}
+
+/// How many rows of `address_revisions` a change adds: the state that it ends, and the removal.
+fn past_revisions_of(change: &Change) -> i64 {
+    match change {
+        Change::Create(_) => 0,
+        Change::Replace { .. } => 1,
+        Change::Remove(_) => 2,
+    }
+}
+
+/// Opens the book if need be, adds to its counts and takes it to its next revision; returns
+/// the counts. The first revision is the time in milliseconds: should a book be erased and
 /// opened again, its revisions still tell the two apart.
 pub(crate) fn open_book(
     store: &mut StoreConnection,
     customer_id: &str,
-    created: i64,
+    growth: BookSize,
     at: Timestamp,
-) -> Result<i64, WorkError> {
+) -> Result<BookSize, WorkError> {
     let opening = insert_into(address_books::table)
         .values((
             address_books::customer_id.eq(customer_id),
-            address_books::addresses.eq(created),
+            address_books::addresses.eq(growth.addresses),
+            address_books::past_revisions.eq(growth.past_revisions),
             address_books::revision.eq(at.unix_ms().max(1)),
         ))
         .on_conflict(address_books::customer_id)
         .do_update()
         .set((
-            address_books::addresses.eq(address_books::addresses + created),
+            address_books::addresses.eq(address_books::addresses + growth.addresses),
+            address_books::past_revisions.eq(address_books::past_revisions + growth.past_revisions),
             address_books::revision.eq(address_books::revision + 1),
         ))
-        .returning(address_books::addresses);
-    Ok(on_each!(store, c => prepared!(opening).get_result(c))?)
+        .returning((address_books::addresses, address_books::past_revisions));
+    let (addresses, past_revisions) = on_each!(store, c => prepared!(opening).get_result(c))?;
+    Ok(BookSize {
+        addresses,
+        past_revisions,
+    })
 }
 
 /// Makes a change, and keeps what the address was until then; `false` when the change does not

@@ -241,6 +241,8 @@ struct Import<'a> {
 
 const CONFLICT: &str = "id: exists with other content; --on-conflict update replaces it";
 const BOOK_FULL: &str = "customer_id: has as many addresses as a customer may have";
+const TOO_MANY_REVISIONS: &str = "id: has as many revisions as an address may have";
+const HISTORY_FULL: &str = "customer_id: the addresses have as many past revisions as may be";
 
 impl Import<'_> {
     async fn run(
@@ -316,7 +318,25 @@ impl Import<'_> {
                 batch.numbers[index],
                 self.stopped(batch)
             ),
-            Err(error) => return Err(error).with_context(|| self.stopped(batch)),
+            Err(ImportError::TooManyRevisions {
+                index,
+                max_revisions,
+            }) => bail!(
+                "{}: {TOO_MANY_REVISIONS} ({max_revisions}, --max-revisions); {}",
+                batch.numbers[index],
+                self.stopped(batch)
+            ),
+            Err(ImportError::HistoryFull {
+                index,
+                max_past_revisions,
+            }) => bail!(
+                "{}: {HISTORY_FULL} ({max_past_revisions}, --max-past-revisions); {}",
+                batch.numbers[index],
+                self.stopped(batch)
+            ),
+            Err(ImportError::Repository(error)) => {
+                return Err(error).with_context(|| self.stopped(batch));
+            }
         };
         for (number, outcome) in batch.numbers.iter().zip(outcomes) {
             match outcome {
@@ -325,6 +345,8 @@ impl Import<'_> {
                 ImportOutcome::Unchanged => self.report.unchanged += 1,
                 ImportOutcome::Conflict => self.skip(*number, CONFLICT),
                 ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
+                ImportOutcome::TooManyRevisions => self.skip(*number, TOO_MANY_REVISIONS),
+                ImportOutcome::HistoryFull => self.skip(*number, HISTORY_FULL),
             }
         }
         if let Some(last) = batch.numbers.last().map(|numbers| numbers.last) {

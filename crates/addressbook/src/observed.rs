@@ -46,9 +46,10 @@ operations! {
 }
 
 /// How a store fails.
-pub(crate) const KINDS: [&str; 7] = [
+pub(crate) const KINDS: [&str; 8] = [
     "conflict",
     "book_full",
+    "history_full",
     "key_taken",
     "busy",
     "unavailable",
@@ -122,11 +123,12 @@ fn kind_of(error: &RepositoryError) -> usize {
     match error {
         RepositoryError::Conflict { .. } => 0,
         RepositoryError::BookFull { .. } => 1,
-        RepositoryError::KeyTaken => 2,
-        RepositoryError::Busy(_) => 3,
-        RepositoryError::Unavailable(_) => 4,
-        RepositoryError::Corrupt(_) => 5,
-        RepositoryError::Internal(_) => 6,
+        RepositoryError::HistoryFull { .. } => 2,
+        RepositoryError::KeyTaken => 3,
+        RepositoryError::Busy(_) => 4,
+        RepositoryError::Unavailable(_) => 5,
+        RepositoryError::Corrupt(_) => 6,
+        RepositoryError::Internal(_) => 7,
     }
 }
 

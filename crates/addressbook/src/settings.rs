@@ -117,6 +117,17 @@ pub(crate) struct LimitSettings {
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_addresses: u32,
 
+    /// Most revisions of an address; one that has as many can be removed, but no longer changed
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_REVISIONS")]
+    #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
+    max_revisions: u32,
+
+    /// Most past revisions of a customer's addresses, those of removed ones included; a customer
+    /// who has as many can remove addresses, but neither change nor add any
+    #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_PAST_REVISIONS")]
+    #[arg(default_value_t = 20_000, value_parser = whole_number::<u32>(1..=1_000_000_000))]
+    max_past_revisions: u32,
+
     /// How long an idempotency key is remembered, in hours
     #[arg(long, value_name = "H", env = "ADDRESSBOOK_IDEMPOTENCY_RETENTION_H")]
     #[arg(default_value_t = 24, value_parser = whole_number::<u32>(1..=8_760))]
@@ -148,6 +159,8 @@ impl LimitSettings {
         let hours = u64::from(self.idempotency_retention_h);
         ServiceLimits {
             max_addresses: self.max_addresses,
+            max_revisions: self.max_revisions,
+            max_past_revisions: self.max_past_revisions,
             idempotency_retention: Duration::from_secs(hours * 60 * 60),
             content: ContentLimits {
                 max_description_chars: self.max_description_chars.into(),

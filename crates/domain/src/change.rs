@@ -1,8 +1,8 @@
 use thiserror::Error;
 
 use crate::{
-    Address, AddressId, AddressPatch, AddressService, Change, Commit, CustomerId, Faults,
-    RepositoryError, Timestamp, Version,
+    Address, AddressId, AddressPatch, AddressService, Change, CustomerId, Faults, RepositoryError,
+    Timestamp, Version,
 };
 
 /// Which state of an address a change is meant for.
@@ -44,6 +44,18 @@ pub enum ChangeError {
     /// The address would not be acceptable.
     #[error(transparent)]
     Invalid(#[from] Faults),
+    /// The address has had as many revisions as it may.
+    #[error("the address has {max_revisions} revisions, which is the most")]
+    TooManyRevisions {
+        /// How many.
+        max_revisions: u32,
+    },
+    /// The addresses of the customer have had as many revisions as they may.
+    #[error("the addresses have had {max_past_revisions} revisions, which is the most")]
+    HistoryFull {
+        /// How many.
+        max_past_revisions: u32,
+    },
     /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -73,6 +85,10 @@ impl AddressService {
             self.limits
                 .content
                 .check_change(&current.content, &content)?;
+            let max_revisions = self.limits.max_revisions;
+            if current.revision.get() >= max_revisions {
+                return Err(ChangeError::TooManyRevisions { max_revisions });
+            }
             let at = self.clock.now();
             let updated_at = at.max(current.updated_at);
             let expected = current.revision;
@@ -130,18 +146,16 @@ impl AddressService {
     }
 
     /// Commits a change, unless somebody else was faster.
-    async fn try_change(&self, change: Change, at: Timestamp) -> Result<bool, RepositoryError> {
-        let max_addresses = self.limits.max_addresses;
-        let commit = Commit {
-            at,
-            changes: vec![change],
-            max_addresses,
-            idempotency: None,
-        };
+    async fn try_change(&self, change: Change, at: Timestamp) -> Result<bool, ChangeError> {
+        let commit = self.commit_of(at, vec![change], None);
         match self.repository.commit(commit).await {
             Ok(()) => Ok(true),
             Err(RepositoryError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error),
+            Err(RepositoryError::HistoryFull { .. }) => {
+                let max_past_revisions = self.limits.max_past_revisions;
+                Err(ChangeError::HistoryFull { max_past_revisions })
+            }
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -225,6 +239,58 @@ mod tests {
             .unwrap();
         assert_eq!(patched.revision.get(), 3);
         assert_eq!(patched.content.city.as_str(), "Huye");
+    }
+
+    #[tokio::test]
+    async fn an_address_with_as_many_revisions_as_may_be_can_be_removed_alone() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_find().returning(|_| {
+            Ok(vec![Some(Address {
+                revision: Revision::new(1_000).unwrap(),
+                ..kept(&entry("Kigali"))
+            })])
+        });
+        repository
+            .expect_commit()
+            .times(1)
+            .returning(|commit| match &commit.changes[..] {
+                [Change::Remove(_)] => Ok(()),
+                others => panic!("{others:?}"),
+            });
+        let service = service(repository);
+        let any = Precondition::Any;
+        let patched = service.patch(&customer(), &id(), &to_huye(), &any).await;
+        let too_many = matches!(
+            patched,
+            Err(ChangeError::TooManyRevisions {
+                max_revisions: 1_000
+            })
+        );
+        assert!(too_many, "{patched:?}");
+        let removed = service.remove(&customer(), &id(), &any).await;
+        assert!(removed.is_ok(), "{removed:?}");
+    }
+
+    #[tokio::test]
+    async fn patch_says_when_the_history_is_full() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_find()
+            .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+        repository.expect_commit().returning(|commit| {
+            assert_eq!(commit.max_past_revisions, 20_000);
+            Err(RepositoryError::HistoryFull { index: 0 })
+        });
+        let patched = service(repository)
+            .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
+            .await;
+        let is_full = matches!(
+            patched,
+            Err(ChangeError::HistoryFull {
+                max_past_revisions: 20_000
+            })
+        );
+        assert!(is_full, "{patched:?}");
     }
 
     #[tokio::test]

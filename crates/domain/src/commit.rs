@@ -12,6 +12,10 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// The most addresses that each book may hold to which a change adds one.
     pub max_addresses: u32,
+    /// The most past revisions that each book may have in which a change creates or replaces an
+    /// address: all revisions of its addresses, but for those that are their current states.
+    /// Removals are always made.
+    pub max_past_revisions: u32,
     /// The idempotency key to remember, if the request had one.
     pub idempotency: Option<KeptKey>,
 }
@@ -91,6 +95,7 @@ mod tests {
             at: Frozen.now(),
             changes,
             max_addresses: 1_000,
+            max_past_revisions: 20_000,
             idempotency: Some(KeptKey {
                 request,
                 expired_before: Timestamp::MAX,

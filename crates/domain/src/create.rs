@@ -1,8 +1,8 @@
 use thiserror::Error;
 
 use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId, Faults,
-    Fingerprint, IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
+    Address, AddressContent, AddressId, AddressService, Change, CustomerId, Faults, Fingerprint,
+    IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
 };
 
 /// A creation that the client may repeat.
@@ -37,6 +37,12 @@ pub enum CreateError {
     BookFull {
         /// How many.
         max_addresses: u32,
+    },
+    /// The addresses of the customer have had as many revisions as they may.
+    #[error("the addresses have had {max_past_revisions} revisions, which is the most")]
+    HistoryFull {
+        /// How many.
+        max_past_revisions: u32,
     },
     /// The repository failed.
     #[error(transparent)]
@@ -78,27 +84,25 @@ impl AddressService {
                 expired_before,
             });
             let changes = vec![Change::Create(address.clone())];
-            let max_addresses = self.limits.max_addresses;
-            match self
-                .repository
-                .commit(Commit {
-                    at,
-                    changes,
-                    max_addresses,
-                    idempotency,
-                })
-                .await
-            {
+            let commit = self.commit_of(at, changes, idempotency);
+            match self.repository.commit(commit).await {
                 Ok(()) => {
                     return Ok(Created {
                         address,
                         replayed: false,
                     });
                 }
-                // Perhaps full of what a faster request with this key created.
+                // Perhaps a faster request with this key took the last place.
                 Err(RepositoryError::BookFull { .. }) => {
                     let replayed = self.replay(customer_id, request, expired_before).await?;
-                    return replayed.ok_or(CreateError::BookFull { max_addresses });
+                    return replayed.ok_or(CreateError::BookFull {
+                        max_addresses: self.limits.max_addresses,
+                    });
+                }
+                Err(RepositoryError::HistoryFull { .. }) => {
+                    return Err(CreateError::HistoryFull {
+                        max_past_revisions: self.limits.max_past_revisions,
+                    });
                 }
                 // Another request with this key was faster: answer as it was answered.
                 Err(RepositoryError::KeyTaken) => {}
@@ -236,6 +240,25 @@ mod tests {
                 max_addresses: 1_000
             })
         ));
+    }
+
+    #[tokio::test]
+    async fn create_says_when_the_history_is_full() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().returning(|commit| {
+            assert_eq!(commit.max_past_revisions, 20_000);
+            Err(RepositoryError::HistoryFull { index: 0 })
+        });
+        let error = service(repository)
+            .create(&customer(), &content("Kigali"), None)
+            .await;
+        let is_full = matches!(
+            error,
+            Err(CreateError::HistoryFull {
+                max_past_revisions: 20_000
+            })
+        );
+        assert!(is_full, "{error:?}");
     }
 
     #[tokio::test]

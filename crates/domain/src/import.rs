@@ -8,8 +8,8 @@ use thiserror::Error;
 use self::batch::Batch;
 pub use self::entry::{ImportContent, ImportEntry};
 use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, Commit, CustomerId,
-    RepositoryError, Scan, Timestamp,
+    Address, AddressContent, AddressId, AddressService, Change, CustomerId, RepositoryError, Scan,
+    Timestamp,
 };
 
 /// What to do with an entry whose id exists with other content.
@@ -43,6 +43,10 @@ pub enum ImportOutcome {
     Conflict,
     /// The customer has as many addresses as may be ([`OnError::Skip`]).
     BookFull,
+    /// The address has as many revisions as may be ([`OnError::Skip`]).
+    TooManyRevisions,
+    /// The customer's addresses have had as many revisions as may be ([`OnError::Skip`]).
+    HistoryFull,
 }
 
 /// Why a batch was not imported. Nothing of it was.
@@ -61,6 +65,23 @@ pub enum ImportError {
         index: usize,
         /// How many a customer may have.
         max_addresses: u32,
+    },
+    /// The address of an entry has as many revisions as may be ([`OnError::Stop`]).
+    #[error("entry {index} changes an address that has {max_revisions} revisions, the most")]
+    TooManyRevisions {
+        /// Which of the entries, from 0.
+        index: usize,
+        /// How many an address may have.
+        max_revisions: u32,
+    },
+    /// The addresses of an entry's customer have had as many revisions as may be
+    /// ([`OnError::Stop`]).
+    #[error("entry {index} is one past revision more than the {max_past_revisions} of a customer")]
+    HistoryFull {
+        /// Which of the entries, from 0.
+        index: usize,
+        /// How many the addresses of a customer may have had.
+        max_past_revisions: u32,
     },
     /// The repository failed.
     #[error(transparent)]
@@ -87,33 +108,29 @@ impl AddressService {
         let mut found = vec![Vec::new(); entries.len()];
         let mut look = entries.iter().any(|entry| entry.id.is_none());
         let mut room = None;
-        for _ in 0..ATTEMPTS {
+        let mut full = FullHistories::new();
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
+            attempts += 1;
             if look {
                 found = self.found(entries).await?;
             }
             let at = self.clock.now();
-            let (outcomes, batch) = self.decide(entries, &found, on_conflict, room.take(), at);
-            let conflict = |outcome: &ImportOutcome| *outcome == ImportOutcome::Conflict;
-            if on_error == OnError::Stop
-                && let Some(index) = outcomes.iter().position(conflict)
-            {
-                return Err(ImportError::Conflict { index });
+            let room_now: Option<Room> = room.take();
+            let (outcomes, batch) =
+                self.decide(entries, &found, on_conflict, room_now.clone(), &full, at);
+            if on_error == OnError::Stop {
+                self.refuse_any(&outcomes)?;
             }
             if batch.changes.is_empty() {
                 return Ok(outcomes);
             }
-            let max_addresses = self.limits.max_addresses;
             let Batch {
                 changes,
                 entry_of_change,
                 ..
             } = batch;
-            let commit = Commit {
-                at,
-                changes,
-                max_addresses,
-                idempotency: None,
-            };
+            let commit = self.commit_of(at, changes, None);
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
                 Err(RepositoryError::Conflict { .. }) => look = true,
@@ -124,16 +141,45 @@ impl AddressService {
                     room = Some(self.room(entries).await?);
                 }
                 Err(RepositoryError::BookFull { index }) => {
-                    let index = entry_of_change[index];
                     return Err(ImportError::BookFull {
-                        index,
-                        max_addresses,
+                        index: entry_of_change[index],
+                        max_addresses: self.limits.max_addresses,
+                    });
+                }
+                // Of one customer at a time, so this is none of the attempts.
+                Err(RepositoryError::HistoryFull { index }) if on_error == OnError::Skip => {
+                    let entry = entry_of_change[index];
+                    full.insert(entries[entry].customer_id.clone(), entry);
+                    room = room_now;
+                    attempts -= 1;
+                }
+                Err(RepositoryError::HistoryFull { index }) => {
+                    return Err(ImportError::HistoryFull {
+                        index: entry_of_change[index],
+                        max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         Err(RepositoryError::Busy("others kept changing the imported addresses".into()).into())
+    }
+
+    /// Refuses a batch with an entry that cannot be imported.
+    fn refuse_any(&self, outcomes: &[ImportOutcome]) -> Result<(), ImportError> {
+        for (index, outcome) in outcomes.iter().enumerate() {
+            match outcome {
+                ImportOutcome::Conflict => return Err(ImportError::Conflict { index }),
+                ImportOutcome::TooManyRevisions => {
+                    return Err(ImportError::TooManyRevisions {
+                        index,
+                        max_revisions: self.limits.max_revisions,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// For each entry the addresses that it may speak of: the one of its id, or of its content.
@@ -206,6 +252,7 @@ impl AddressService {
         found: &[Vec<Address>],
         on_conflict: OnConflict,
         mut room: Option<Room>,
+        full: &FullHistories,
         at: Timestamp,
     ) -> (Vec<ImportOutcome>, Batch) {
         let mut batch = Batch::of(entries);
@@ -219,17 +266,25 @@ impl AddressService {
                 has_room
             })
         };
+        let is_full = |index: usize, entry: &ImportEntry| {
+            let from = full.get(&entry.customer_id);
+            from.is_some_and(|from| index >= *from)
+        };
         let mut decide =
             |(index, (entry, found)): (usize, (&ImportEntry, &Vec<Address>))| match batch
                 .current(entry, found)
             {
                 Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
-                Some(current) if on_conflict == OnConflict::Update => {
+                Some(_) if on_conflict == OnConflict::Refuse => ImportOutcome::Conflict,
+                _ if is_full(index, entry) => ImportOutcome::HistoryFull,
+                Some(current) if current.revision.get() >= self.limits.max_revisions => {
+                    ImportOutcome::TooManyRevisions
+                }
+                Some(current) => {
                     let (address, expected) = (entry.replacing(current, at), current.revision);
                     batch.replace(index, address, expected);
                     ImportOutcome::Updated
                 }
-                Some(_) => ImportOutcome::Conflict,
                 None if !has_room(entry) => ImportOutcome::BookFull,
                 None => {
                     let id = entry.id.clone();
@@ -250,6 +305,9 @@ impl AddressService {
 
 /// How many addresses more each customer may have.
 type Room = HashMap<CustomerId, u64>;
+
+/// The customers whose addresses have had as many revisions as may be, and from which entry on.
+type FullHistories = HashMap<CustomerId, usize>;
 
 /// How many addresses of a customer are read at a time.
 const SCANNED: u32 = 1_000;
@@ -412,6 +470,102 @@ mod tests {
             .unwrap();
         let full = ImportOutcome::BookFull;
         assert_eq!(outcomes, [ImportOutcome::Created, full, full]);
+    }
+
+    #[tokio::test]
+    async fn import_skips_what_is_too_much_of_full_histories() {
+        let of = |customer: &str, city| ImportEntry {
+            customer_id: CustomerId::parse(customer).unwrap(),
+            id: None,
+            ..entry(city)
+        };
+        let customers: Vec<_> = (0..10).map(|number| format!("cus_{number}")).collect();
+        let mut entries = vec![entry("Kigali")];
+        for customer in &customers {
+            entries.extend([of(customer, "Huye"), of(customer, "Musanze")]);
+        }
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_find()
+            .returning(|lookups| Ok(vec![None; lookups.len()]));
+        // Each of them has room for one change more.
+        repository.expect_commit().returning(|commit| {
+            let mut made = HashSet::new();
+            for (index, change) in commit.changes.iter().enumerate().skip(1) {
+                if !made.insert(change.address().customer_id.clone()) {
+                    return Err(RepositoryError::HistoryFull { index });
+                }
+            }
+            Ok(())
+        });
+        let outcomes = service(repository)
+            .import(&entries, OnError::Skip, OnConflict::Refuse)
+            .await
+            .unwrap();
+        let mut expected = vec![ImportOutcome::Created];
+        for _ in customers {
+            expected.extend([ImportOutcome::Created, ImportOutcome::HistoryFull]);
+        }
+        assert_eq!(outcomes, expected);
+    }
+
+    #[tokio::test]
+    async fn import_names_the_entry_that_is_one_revision_too_many() {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_commit().return_once(|commit| {
+            assert_eq!(commit.max_past_revisions, 20_000);
+            Err(RepositoryError::HistoryFull { index: 0 })
+        });
+        let error = service(repository)
+            .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+            .await;
+        let history_full = matches!(
+            error,
+            Err(ImportError::HistoryFull {
+                index: 0,
+                max_past_revisions: 20_000
+            })
+        );
+        assert!(history_full, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn import_changes_no_address_that_has_as_many_revisions_as_may_be() {
+        let with_revision = |number| {
+            let mut repository = MockAddressRepository::new();
+            repository.expect_find().returning(move |_| {
+                Ok(vec![Some(Address {
+                    revision: Revision::new(number).unwrap(),
+                    ..kept(&entry("Huye"))
+                })])
+            });
+            repository
+                .expect_commit()
+                .times(..=2)
+                .returning(|commit| match commit.changes[0] {
+                    Change::Create(_) => Err(RepositoryError::Conflict { index: 0 }),
+                    _ => Ok(()),
+                });
+            service(repository)
+        };
+        let import = async |number, on_error| {
+            with_revision(number)
+                .import(&[entry("Kigali")], on_error, OnConflict::Update)
+                .await
+        };
+        let outcomes = import(999, OnError::Stop).await.unwrap();
+        assert_eq!(outcomes, [ImportOutcome::Updated]);
+        let outcomes = import(1_000, OnError::Skip).await.unwrap();
+        assert_eq!(outcomes, [ImportOutcome::TooManyRevisions]);
+        let error = import(1_000, OnError::Stop).await;
+        let too_many = matches!(
+            error,
+            Err(ImportError::TooManyRevisions {
+                index: 0,
+                max_revisions: 1_000
+            })
+        );
+        assert!(too_many, "{error:?}");
     }
 
     #[tokio::test]

@@ -7,6 +7,13 @@ use crate::{AddressContent, City, CustomData, Description, Faults, Region};
 pub struct ServiceLimits {
     /// The most addresses that a customer may have. Default: 1,000.
     pub max_addresses: u32,
+    /// The most revisions that an address may have. One that has as many can be removed, but no
+    /// longer changed. Default: 1,000.
+    pub max_revisions: u32,
+    /// The most past revisions that the addresses of a customer may have, removed ones included.
+    /// A customer who has as many can remove addresses, but neither change nor add any. Default:
+    /// 20,000.
+    pub max_past_revisions: u32,
     /// How long an idempotency key is remembered. Default: 24 hours.
     pub idempotency_retention: Duration,
     /// How much an address may hold.
@@ -31,6 +38,8 @@ impl Default for ServiceLimits {
     fn default() -> Self {
         Self {
             max_addresses: 1_000,
+            max_revisions: 1_000,
+            max_past_revisions: 20_000,
             idempotency_retention: Duration::from_secs(24 * 60 * 60),
             content: ContentLimits::default(),
         }

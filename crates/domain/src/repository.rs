@@ -123,13 +123,19 @@ pub trait AddressRepository: Send + Sync {
     ///   `refuses_to_remove_what_is_not_at_the_expected_revision`).
     /// * MUST refuse with [`RepositoryError::BookFull`] when a book would hold more addresses than
     ///   the commit allows (`refuses_one_address_too_many_and_names_it`).
+    /// * MUST refuse with [`RepositoryError::HistoryFull`] when a change would create or replace an
+    ///   address of a book that has as many past revisions as the commit allows, or more
+    ///   (`refuses_one_past_revision_too_many_and_names_it`). Past are all revisions of its
+    ///   addresses but for their current states: a replacement adds one, a removal two, and a
+    ///   removal MUST NOT be refused for them (`removes_addresses_whatever_the_history_holds`).
     /// * MUST refuse with [`RepositoryError::KeyTaken`] when there is a record of the same customer
     ///   and key already (`refuses_a_key_that_is_taken`), unless that has expired: then the new
     ///   record MUST take its place (`replaces_the_record_of_a_key_that_has_expired`).
     /// * Of several reasons to refuse, the first MUST win: the index is that of the first change
-    ///   that does not fit (`the_first_change_that_does_not_fit_decides`), `Conflict` goes before
-    ///   `BookFull` at the same change (`a_conflict_goes_before_a_full_book`), and `KeyTaken` is
-    ///   for a commit whose changes all fit (`a_taken_key_is_refused_last`).
+    ///   that does not fit (`the_first_change_that_does_not_fit_decides`), at the same change
+    ///   `Conflict` goes before `BookFull` (`a_conflict_goes_before_a_full_book`) and that before
+    ///   `HistoryFull` (`a_full_book_goes_before_a_full_history`), and `KeyTaken` is for a commit
+    ///   whose changes all fit (`a_taken_key_is_refused_last`).
     /// * A refused commit MUST change nothing: no address, no revision, no record, no head
     ///   (`a_refused_commit_changes_nothing`).
     /// * MUST accept the same address id in the books of two customers
@@ -144,7 +150,8 @@ pub trait AddressRepository: Send + Sync {
     ///   (`of_concurrent_creations_exactly_one_succeeds`,
     ///   `of_concurrent_replacements_exactly_one_succeeds`,
     ///   `of_concurrent_commits_with_one_key_exactly_one_succeeds`). A book MUST NOT outgrow its
-    ///   limit by them (`of_concurrent_creations_no_more_succeed_than_the_book_may_hold`).
+    ///   limits by them (`of_concurrent_creations_no_more_succeed_than_the_book_may_hold`,
+    ///   `of_concurrent_replacements_no_more_succeed_than_the_history_may_hold`).
     /// * Commits at once that do not exclude each other MUST all succeed, in whichever order they
     ///   name the books (`concurrent_commits_to_one_book_lose_nothing`,
     ///   `concurrent_commits_across_books_all_succeed`).
@@ -269,6 +276,12 @@ pub enum RepositoryError {
     /// A book would hold more addresses than it may: make room.
     #[error("change {index} is one address too many")]
     BookFull {
+        /// Which of the commit's changes, from 0.
+        index: usize,
+    },
+    /// The addresses of a book have had as many revisions as they may: change no more of them.
+    #[error("change {index} is one past revision too many")]
+    HistoryFull {
         /// Which of the commit's changes, from 0.
         index: usize,
     },

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use crate::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Clock,
-    CustomerId, Erased, IdSource, Listing, Lookup, RepositoryError, Revision, RevisionRange, Scan,
-    ServiceLimits,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change, Clock,
+    Commit, CustomerId, Erased, IdSource, KeptKey, Listing, Lookup, RepositoryError, Revision,
+    RevisionRange, Scan, ServiceLimits, Timestamp,
 };
 
 /// What can be done with customers' addresses. Every door (HTTP, import, export) comes
@@ -35,6 +35,22 @@ impl AddressService {
     /// How much the service takes.
     pub fn limits(&self) -> &ServiceLimits {
         &self.limits
+    }
+
+    /// Changes that the repository makes together, within the limits.
+    pub(crate) fn commit_of(
+        &self,
+        at: Timestamp,
+        changes: Vec<Change>,
+        idempotency: Option<KeptKey>,
+    ) -> Commit {
+        Commit {
+            at,
+            changes,
+            max_addresses: self.limits.max_addresses,
+            max_past_revisions: self.limits.max_past_revisions,
+            idempotency,
+        }
     }
 
     /// A page of a customer's addresses, by default all of them by ascending id. The
@@ -146,7 +162,7 @@ impl AddressService {
 mod tests {
     use super::*;
     use crate::testing::{FAILURES, customer, entry, kept, reports_each_failure, service};
-    use crate::{ChangeKind, MockAddressRepository, Timestamp};
+    use crate::{ChangeKind, MockAddressRepository};
 
     #[tokio::test]
     async fn list_reports_each_failure() {

@@ -21,7 +21,7 @@ use crate::{HttpMetrics, address_etag, address_input, parameters};
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_MANY_REVISIONS, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
 
 /// `POST …/addresses`: a new address. With an `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header-07) the client may repeat the request.
@@ -119,6 +119,9 @@ impl From<CreateError> for Problem {
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "An address book holds at most {max_addresses} addresses, and this one does."
             )),
+            CreateError::HistoryFull { max_past_revisions } => {
+                Self::history_full(max_past_revisions)
+            }
             CreateError::Repository(error) => error.into(),
         }
     }
@@ -290,6 +293,22 @@ mod tests {
         let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
         let door = Door::with(repository, limits, HttpOptions::default());
         assert_snapshot!("book_full", door.answer(post(PLAIN)).await);
+    }
+
+    #[actix_web::test]
+    async fn a_history_that_is_full_takes_no_more() {
+        let limits = ServiceLimits {
+            max_past_revisions: 3,
+            ..ServiceLimits::default()
+        };
+        let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
+        let door = Door::with(repository, limits, HttpOptions::default());
+        for number in 1..=2 {
+            let remove = TestRequest::delete().uri(&path_of(number));
+            let removed = door.answer(remove).await;
+            assert!(removed.starts_with("204"), "{removed}");
+        }
+        assert_snapshot!("history_full", door.answer(post(PLAIN)).await);
     }
 
     #[actix_web::test]

@@ -16,7 +16,7 @@ use crate::{HttpOptions, address_etag, address_input, parameters};
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
 
-problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
+problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISIONS, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
 
 /// `PATCH …/addresses/{address_id}`: changes an address by a JSON merge patch (RFC 7396).
 #[utoipa::path(
@@ -262,6 +262,38 @@ mod tests {
             .uri(&path_of(1))
             .insert_header((IF_MATCH, etag));
         assert!(door.answer(remove).await.starts_with("204"));
+    }
+
+    #[actix_web::test]
+    async fn revisions_are_bounded_and_an_address_can_be_removed_all_the_same() {
+        for (name, limits) in [
+            (
+                "too_many_revisions",
+                ServiceLimits {
+                    max_revisions: 2,
+                    ..ServiceLimits::default()
+                },
+            ),
+            (
+                "history_full",
+                ServiceLimits {
+                    max_past_revisions: 1,
+                    ..ServiceLimits::default()
+                },
+            ),
+        ] {
+            let repository = holding([fixtures::address("cus_1", 1)]).await;
+            let door = Door::with(repository, limits, HttpOptions::default());
+            let first = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            assert!(first.starts_with("200"), "{first}");
+            let same = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            assert!(same.starts_with("200"), "no change is no revision: {same}");
+            let second = door.answer(patching(r#"{"city":"Musanze"}"#)).await;
+            assert_snapshot!(name, second);
+            let remove = TestRequest::delete().uri(&path_of(1));
+            let removed = door.answer(remove).await;
+            assert!(removed.starts_with("204"), "{removed}");
+        }
     }
 
     #[actix_web::test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::problem_kind::{
     INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, TIMED_OUT,
-    UNAVAILABLE,
+    TOO_MANY_REVISIONS, UNAVAILABLE,
 };
 use crate::{RequestId, address_etag};
 
@@ -51,6 +51,14 @@ impl Problem {
             cause: Some(cause.into()),
             ..Self::of(kind)
         }
+    }
+
+    /// A customer whose addresses have had as many revisions as may be.
+    pub(crate) fn history_full(max_past_revisions: u32) -> Self {
+        Self::of(TOO_MANY_REVISIONS).with_detail(format!(
+            "The addresses of a customer may have {max_past_revisions} past revisions, and these \
+             do. Addresses can be removed, but neither changed nor added."
+        ))
     }
 
     /// An address that is not there.
@@ -159,6 +167,14 @@ impl From<ChangeError> for Problem {
                 Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
             }
             ChangeError::Invalid(faults) => Self::invalid_address(faults),
+            ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
+                .with_detail(format!(
+                    "An address may have {max_revisions} revisions, and this one does. It can be \
+                     removed, but no longer changed: create another one in its place."
+                )),
+            ChangeError::HistoryFull { max_past_revisions } => {
+                Self::history_full(max_past_revisions)
+            }
             ChangeError::Repository(error) => error.into(),
         }
     }

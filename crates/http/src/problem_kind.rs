@@ -50,6 +50,8 @@ kinds! {
         "Conflict", "What is kept has changed in the meantime. Read it again.";
     BOOK_FULL: CONFLICT, "book-full",
         "Address book full", "The address book holds as many addresses as it may.";
+    TOO_MANY_REVISIONS: CONFLICT, "too-many-revisions",
+        "Too many revisions", "The address, or its customer, has as many revisions as may be stored.";
     PRECONDITION_FAILED: PRECONDITION_FAILED, "precondition-failed",
         "Precondition failed", "The address is not in a state that If-Match and If-None-Match ask for. \
          The header ETag names the state that it is in.";
@@ -107,6 +109,7 @@ impl Kind {
         match error {
             RepositoryError::Conflict { .. }
             | RepositoryError::BookFull { .. }
+            | RepositoryError::HistoryFull { .. }
             | RepositoryError::KeyTaken => CONFLICT,
             RepositoryError::Busy(_) => BUSY,
             RepositoryError::Unavailable(_) => UNAVAILABLE,

@@ -115,6 +115,7 @@ pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
         at: timestamp("2024-09-01T00:00:00.001Z"),
         changes: changes.into_iter().collect(),
         max_addresses: u32::MAX,
+        max_past_revisions: u32::MAX,
         idempotency: None,
     }
 }

@@ -38,6 +38,8 @@ struct KeptBook {
     revision: u64,
     addresses: BTreeMap<AddressId, Address>,
     revisions: BTreeMap<AddressId, Vec<AddressRevision>>,
+    /// How many of them are not the current state of an address.
+    past_revisions: u64,
     records: BTreeMap<String, IdempotencyRecord>,
 }
 
@@ -78,10 +80,18 @@ impl KeptBook {
             Change::Remove(address) if current == Some(address.revision) => ChangeKind::Removed,
             _ => return Err(conflict),
         };
+        if self.past_revisions >= commit.max_past_revisions.into() && kind != ChangeKind::Removed {
+            return Err(RepositoryError::HistoryFull { index });
+        }
         // Counted here, whatever the change says.
         let address = Address {
             revision: next,
             ..change.address().clone()
+        };
+        self.past_revisions += match kind {
+            ChangeKind::Created => 0,
+            ChangeKind::Updated => 1,
+            ChangeKind::Removed => 2,
         };
         match kind {
             ChangeKind::Removed => self.addresses.remove(id),

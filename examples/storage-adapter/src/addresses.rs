@@ -16,7 +16,7 @@ use crate::tables::{ADDRESSES, BOOKS, RECORDS, REVISIONS, end_of};
 
 fn head(transaction: &ReadTransaction, customer_id: &str) -> Result<BookHead, Failed> {
     let book = transaction.open_table(BOOKS)?.get(customer_id)?;
-    let (addresses, revision) = book.map_or((0, 0), |book| book.value());
+    let (addresses, revision, _) = book.map_or((0, 0, 0), |book| book.value());
     Ok(BookHead {
         addresses,
         revision,

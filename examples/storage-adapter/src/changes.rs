@@ -11,7 +11,7 @@ use crate::tables::{ADDRESSES, BOOKS, LAST_COMMIT, RECORDS, RECORDS_BY_AGE, REVI
 pub(crate) struct Tables<'t> {
     addresses: Table<'t, (&'static str, &'static str), AddressRow<'static>>,
     revisions: Table<'t, (&'static str, &'static str, u32), RevisionRow<'static>>,
-    books: Table<'t, &'static str, (u64, u64)>,
+    books: Table<'t, &'static str, (u64, u64, u64)>,
     records: Table<'t, (&'static str, &'static str), RecordRow<'static>>,
     records_by_age: Table<'t, (i64, &'static str, &'static str), ()>,
     last_commit: Table<'t, (), u64>,
@@ -56,18 +56,24 @@ impl<'t> Tables<'t> {
         if current.map(|row| row.value().0) != expected {
             return Err(RepositoryError::Conflict { index }.into());
         }
-        let (held, _) = self.books.get(customer_id)?.map_or((0, 0), |b| b.value());
+        let (held, past) = self.books.get(customer_id)?.map_or((0, 0), |book| {
+            let (held, _, past) = book.value();
+            (held, past)
+        });
         if kind == ChangeKind::Created && held >= commit.max_addresses.into() {
             return Err(RepositoryError::BookFull { index }.into());
+        }
+        if kind != ChangeKind::Removed && past >= commit.max_past_revisions.into() {
+            return Err(RepositoryError::HistoryFull { index }.into());
         }
 
         let revision = self.last_revision(customer_id, id)?;
         let revision = revision.map_or(Revision::FIRST, Revision::next);
         let row = address_row(address, revision);
-        let held = match kind {
-            ChangeKind::Created => Some(held + 1),
-            ChangeKind::Updated => Some(held),
-            ChangeKind::Removed => held.checked_sub(1),
+        let (held, past) = match kind {
+            ChangeKind::Created => (Some(held + 1), past),
+            ChangeKind::Updated => (Some(held), past + 1),
+            ChangeKind::Removed => (held.checked_sub(1), past + 2),
         };
         let held = held.ok_or_else(|| damaged("address book", "", "addresses"))?;
         match kind {
@@ -77,7 +83,7 @@ impl<'t> Tables<'t> {
         let revision_row = (kind.as_str(), commit.at.unix_ms(), row);
         let revision_key = (customer_id, id, revision.get());
         self.revisions.insert(revision_key, revision_row)?;
-        self.books.insert(customer_id, (held, number))?;
+        self.books.insert(customer_id, (held, number, past))?;
         Ok(())
     }
 

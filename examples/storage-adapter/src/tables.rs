@@ -11,8 +11,8 @@ pub(crate) const ADDRESSES: TableDefinition<(&str, &str), AddressRow> =
 pub(crate) const REVISIONS: TableDefinition<(&str, &str, u32), RevisionRow> =
     TableDefinition::new("revisions");
 
-/// By customer: how many addresses the book holds, and its revision.
-pub(crate) const BOOKS: TableDefinition<&str, (u64, u64)> = TableDefinition::new("books");
+/// By customer: how many addresses the book holds, its revision, and how many past revisions.
+pub(crate) const BOOKS: TableDefinition<&str, (u64, u64, u64)> = TableDefinition::new("books");
 
 /// By customer and key.
 pub(crate) const RECORDS: TableDefinition<(&str, &str), RecordRow> =

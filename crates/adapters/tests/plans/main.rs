@@ -212,7 +212,7 @@ impl Instrumentation for Recorder {
 /// states, an idempotency key and, as if the books were large, a part. An API key for each book.
 const FILL: &str = "
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
-    INSERT INTO address_books SELECT 'cus_' || n, 10, 1 FROM numbers;
+    INSERT INTO address_books SELECT 'cus_' || n, 10, 1, 20 FROM numbers;
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 24999)
     INSERT INTO addresses
     SELECT 'cus_' || CASE WHEN n < 20000 THEN n % 2000 ELSE 2000 END,

@@ -33,6 +33,7 @@ struct Case {
     removed: usize,
     created: Vec<Key>,
     max_addresses: u32,
+    max_past_revisions: u32,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -51,17 +52,21 @@ fn case() -> impl Strategy<Value = Case> {
         0..3_usize,
         created,
         select(vec![u32::MAX, u32::MAX, 200, 40, 12]),
+        select(vec![u32::MAX, u32::MAX, u32::MAX, 1, 4]),
     )
-        .prop_map(|(mut there, removed, created, max_addresses)| {
-            there.sort();
-            there.dedup();
-            Case {
-                there,
-                removed,
-                created,
-                max_addresses,
-            }
-        })
+        .prop_map(
+            |(mut there, removed, created, max_addresses, max_past_revisions)| {
+                there.sort();
+                there.dedup();
+                Case {
+                    there,
+                    removed,
+                    created,
+                    max_addresses,
+                    max_past_revisions,
+                }
+            },
+        )
 }
 
 /// What a commit answers, and what is known of each customer then.
@@ -85,6 +90,7 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
     }
     let creations = Commit {
         max_addresses: case.max_addresses,
+        max_past_revisions: case.max_past_revisions,
         ..creating(case.created.iter().map(made).map(|new| Address {
             revision: new.revision,
             ..moved(&new, "Huye")

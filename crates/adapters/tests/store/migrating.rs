@@ -2,9 +2,10 @@
 
 use addressbook_adapters::StoreOptions;
 use addressbook_domain::{
-    AddressRepository, ChangeKind, Limit, Offset, PageRequest, PageStart, RevisionRange,
+    AddressRepository, ChangeKind, Commit, Limit, Offset, PageRequest, PageStart, RepositoryError,
+    RevisionRange,
 };
-use addressbook_testkit::fixtures::{address_id, customer};
+use addressbook_testkit::fixtures::{address, address_id, creating, customer};
 use rstest::rstest;
 
 use crate::support::Database;
@@ -127,6 +128,15 @@ async fn no_revision_and_no_address_is_lost(#[case] (database, schema): (Databas
             .collect();
         assert_eq!(found, expected, "address {id}");
     }
+    // Of cus_1, five revisions are past: one of address 2, two of 3, and two of 4.
+    let create = |max_past_revisions| Commit {
+        max_past_revisions,
+        ..creating([address("cus_1", 9)])
+    };
+    let refused = repository.commit(create(5)).await;
+    let is_full = matches!(refused, Err(RepositoryError::HistoryFull { index: 0 }));
+    assert!(is_full, "{refused:?}");
+    repository.commit(create(6)).await.unwrap();
     for offset in [0, 999, 1_001, 1_198] {
         let page = PageRequest {
             limit: Limit::parse("3").unwrap(),

@@ -130,12 +130,12 @@ fn opening_what_exists_changes_no_schema(#[case] database: Database) {
     }
     migrate(&database).unwrap();
     open_existing(&database).unwrap();
-    connection.execute("DELETE FROM __diesel_schema_migrations WHERE version = '0006'");
+    connection.execute("DELETE FROM __diesel_schema_migrations WHERE version = '0007'");
     match open_existing(&database).err() {
         Some(OpenError::OlderSchema { missing, .. }) => assert_eq!(missing, 1),
         other => panic!("expected OlderSchema, got {other:?}"),
     }
-    connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('0006')");
+    connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('0007')");
     connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
     match open_existing(&database).err() {
         Some(OpenError::NewerSchema { version }) => assert_eq!(version, "9999"),

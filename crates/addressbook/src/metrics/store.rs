@@ -110,6 +110,7 @@ mod tests {
         let failures: [fn() -> RepositoryError; KINDS.len()] = [
             || RepositoryError::Conflict { index: 0 },
             || RepositoryError::BookFull { index: 0 },
+            || RepositoryError::HistoryFull { index: 0 },
             || RepositoryError::KeyTaken,
             || RepositoryError::Busy("busy".into()),
             || RepositoryError::Unavailable("away".into()),

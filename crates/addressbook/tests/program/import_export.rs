@@ -232,6 +232,38 @@ fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
+fn no_address_and_no_customer_gets_more_revisions_than_allowed(#[case] place: Place) {
+    place
+        .run_with_input(&["import", "-"], &lines(1, 3))
+        .succeeds();
+    let changed = |city| {
+        let changed: Vec<_> = (1..=3).map(|number| line("cus_1", number, city)).collect();
+        changed.join("\n") + "\n"
+    };
+    let import = ["import", "-", "--on-conflict", "update"];
+    for (setting, most, reason) in [
+        ("--max-revisions", "1", "id: has as many revisions"),
+        (
+            "--max-past-revisions",
+            "2",
+            "customer_id: the addresses have as many past revisions",
+        ),
+    ] {
+        let limited = [&import[..], &[setting, most]].concat();
+        let refused = place.run_with_input(&limited, &changed("Nyanza"));
+        refused.fails_saying(&[reason, setting, "no line was imported"]);
+        assert_eq!(export(&place), lines(1, 3));
+        let skipping = [&limited[..], &["--on-error", "skip"]].concat();
+        let skipped = place.run_with_input(&skipping, &changed("Nyanza"));
+        assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+        assert!(skipped.stderr.contains(reason), "{}", skipped.stderr);
+        place.run_with_input(&import, &lines(1, 3)).succeeds();
+    }
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite())]
+#[case::postgres(Place::postgres())]
 fn one_customer_is_exported_alone(#[case] place: Place) {
     let input = format!("{}{}\n", lines(1, 2), line("cus_2", 1, "Huye"));
     place.run_with_input(&["import", "-"], &input).succeeds();

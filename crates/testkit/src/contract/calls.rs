@@ -45,6 +45,7 @@ pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) 
 pub(super) enum Refusal {
     Conflict(usize),
     BookFull(usize),
+    HistoryFull(usize),
     KeyTaken,
 }
 
@@ -53,6 +54,7 @@ pub(super) fn expect_refusal(result: Result<(), RepositoryError>, expected: Refu
     let refusal = match &result {
         Err(RepositoryError::Conflict { index }) => Some(Refusal::Conflict(*index)),
         Err(RepositoryError::BookFull { index }) => Some(Refusal::BookFull(*index)),
+        Err(RepositoryError::HistoryFull { index }) => Some(Refusal::HistoryFull(*index)),
         Err(RepositoryError::KeyTaken) => Some(Refusal::KeyTaken),
         Ok(()) | Err(_) => None,
     };

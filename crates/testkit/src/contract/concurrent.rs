@@ -78,6 +78,23 @@ pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repo
     expect_held(&repository, "cus_1", 5).await;
 }
 
+/// `commit`: of several replacements at once no more succeed than the history may hold.
+pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hold(
+    repository: Subject,
+) {
+    let addresses: Vec<_> = (0..AT_ONCE)
+        .map(|number| address("cus_1", number))
+        .collect();
+    commit_ok(&repository, creating(addresses.clone()), "create some").await;
+    let replace = |address| Commit {
+        max_past_revisions: 5,
+        ..moving(address, "Huye")
+    };
+    let results = at_once(&repository, addresses.iter().map(replace).collect()).await;
+    let what = "replace another address where 5 past revisions may be";
+    expect_successes(results, 5, Refusal::HistoryFull(0), what);
+}
+
 /// `commit`: of several with one key at once exactly one succeeds.
 pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository: Subject) {
     let time = "2025-06-01T00:00:00.000Z";

@@ -137,6 +137,114 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
     );
 }
 
+/// A commit to books that may have so many past revisions.
+fn with_history(max_past_revisions: u32, changes: Vec<Change>) -> Commit {
+    Commit {
+        max_past_revisions,
+        ..commit(changes)
+    }
+}
+
+/// `commit`: an address is neither created nor replaced where the addresses of its book have as
+/// many past revisions as the commit allows; the first change that is too much is named.
+pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject) {
+    let (first, other) = (address("cus_1", 1), address("cus_2", 1));
+    let second = moved(&first, "Huye");
+    let third = moved(&second, "Musanze");
+    let creations = with_history(1, vec![create(1), create(2), Change::Create(other.clone())]);
+    commit_ok(
+        &repository,
+        creations,
+        "create three: none adds to the past",
+    )
+    .await;
+    let too_many = vec![
+        replacing(&other, "Huye"),
+        replacing(&first, "Huye"),
+        replacing(&second, "Musanze"),
+        replacing(&third, "Nyanza"),
+    ];
+    let what = "replace one in another book, and one three times where two past revisions may be";
+    let refused = with_history(2, too_many);
+    commit_refused(&repository, refused, Refusal::HistoryFull(3), what).await;
+    let two = vec![replacing(&first, "Huye"), replacing(&second, "Musanze")];
+    let what = "replace one twice where two past revisions may be";
+    commit_ok(&repository, with_history(2, two), what).await;
+    for (allowed, change, what) in [
+        (
+            2,
+            replacing(&third, "Nyanza"),
+            "replace one in a full history",
+        ),
+        (2, create(3), "create one in a full history"),
+        (
+            1,
+            create(3),
+            "create one in a history with more than may be",
+        ),
+    ] {
+        let refused = with_history(allowed, vec![change]);
+        commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
+    }
+    let fourth = with_history(3, vec![replacing(&third, "Nyanza")]);
+    commit_ok(&repository, fourth, "replace one where a third may be").await;
+    // Many creations, which an adapter may make in another way than few.
+    let many = (0..100).map(|number| {
+        let customer_id = format!("cus_new_{number}");
+        let customer_id = if number == 70 { "cus_1" } else { &customer_id };
+        Change::Create(address(customer_id, 9))
+    });
+    let many = with_history(3, many.collect());
+    let what = "create 100, of which one is in a full history";
+    commit_refused(&repository, many, Refusal::HistoryFull(70), what).await;
+}
+
+/// `commit`: an address is removed whatever the history holds, and its revisions count from then
+/// on: the last state, and the removal.
+pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
+    let three = with_history(1, vec![create(1), create(2), create(3)]);
+    commit_ok(&repository, three, "create three").await;
+    let remove = |number| Change::Remove(address("cus_1", number));
+    let first = with_history(3, vec![remove(1)]);
+    commit_ok(&repository, first, "remove one").await;
+    let first_change = vec![replacing(&address("cus_1", 2), "Huye"), create(4)];
+    let refused = with_history(3, first_change);
+    let what = "replace one after a removal that left two, and create one, where three may be";
+    commit_refused(&repository, refused, Refusal::HistoryFull(1), what).await;
+    let (second, third) = (vec![remove(2)], vec![remove(3)]);
+    let what = "remove one where one past revision more may be";
+    commit_ok(&repository, with_history(3, second), what).await;
+    let what = "remove one in a history with more than may be";
+    commit_ok(&repository, with_history(3, third), what).await;
+    assert_eq!(
+        head(&repository, "cus_1").await.addresses,
+        0,
+        "head: expected no address after all were removed"
+    );
+    let refused = with_history(6, vec![create(1)]);
+    let what = "create one again after three removals, which left six past revisions";
+    commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
+    let again = with_history(7, vec![create(1)]);
+    commit_ok(&repository, again, "create one again where seven may be").await;
+}
+
+/// `commit`: a change that is too much for the book and for its history is too much for the book.
+pub async fn a_full_book_goes_before_a_full_history(repository: Subject) {
+    let first = commit([create(1), replacing(&address("cus_1", 1), "Huye")]);
+    commit_ok(&repository, first, "create one and replace it").await;
+    for (change, expected, what) in [
+        (create(2), Refusal::BookFull(0), "create another"),
+        (create(1), Refusal::Conflict(0), "create what exists"),
+    ] {
+        let refused = Commit {
+            max_addresses: 1,
+            ..with_history(1, vec![change])
+        };
+        let what = format!("{what} where book and history are full");
+        commit_refused(&repository, refused, expected, &what).await;
+    }
+}
+
 /// `commit`: of several changes that do not fit, the first decides which refusal it is.
 pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     let two = creating([address("cus_1", 1), address("cus_2", 1)]);
@@ -207,6 +315,11 @@ pub async fn a_taken_key_is_refused_last(repository: Subject) {
             "create one too many, with a key that is taken",
         ),
         (
+            with_history(0, vec![create(2)]),
+            Refusal::HistoryFull(0),
+            "create one in a full history, with a key that is taken",
+        ),
+        (
             limited(9, vec![create(2)]),
             Refusal::KeyTaken,
             "create one that fits, with a key that is taken",
@@ -245,6 +358,12 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
             "new",
             Refusal::BookFull(5),
             "five changes that fit, and one address too many",
+        ),
+        (
+            with_history(3, changes(create(4))),
+            "new",
+            Refusal::HistoryFull(4),
+            "four changes that fit, and a creation in a full history",
         ),
         (
             limited(9, changes(create(4))),

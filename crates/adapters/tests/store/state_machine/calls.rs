@@ -187,6 +187,7 @@ prop_compose! {
             collection::vec(change(standing), 0..5),
         ],
         max_addresses in prop_oneof![Just(1_000), 1..5_u32],
+        max_past_revisions in prop_oneof![3 => Just(1_000), 1 => 1..20_u32],
         key in option::of(any_key()),
         fingerprint in any::<[u8; 32]>(),
         expired_before in moment(0..=now),
@@ -196,6 +197,6 @@ prop_compose! {
             request: IdempotentRequest { key, fingerprint },
             expired_before,
         });
-        Commit { at, changes, max_addresses, idempotency }
+        Commit { at, changes, max_addresses, max_past_revisions, idempotency }
     }
 }

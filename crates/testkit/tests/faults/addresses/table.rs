@@ -69,6 +69,11 @@ pub(super) enum Fault {
     NamesTheLastChange,
     RefusesToChangeFullBooks,
     LooksForRoomFirst,
+    FillsHistoriesWithoutEnd,
+    CountsRemovalsOnce,
+    RefusesRemovalsInFullHistories,
+    LooksForTheHistoryFirst,
+    LooksForTheHistoryBeforeItReplaces,
     LooksForConflictsFirst,
     LooksForTheKeyFirst,
     LeavesTheChangesBeforeAConflict,
@@ -310,6 +315,26 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "the_first_change_that_does_not_fit_decides",
     ),
     (LooksForRoomFirst, "a_conflict_goes_before_a_full_book"),
+    (
+        FillsHistoriesWithoutEnd,
+        "refuses_one_past_revision_too_many_and_names_it",
+    ),
+    (
+        CountsRemovalsOnce,
+        "removes_addresses_whatever_the_history_holds",
+    ),
+    (
+        RefusesRemovalsInFullHistories,
+        "removes_addresses_whatever_the_history_holds",
+    ),
+    (
+        LooksForTheHistoryFirst,
+        "a_full_book_goes_before_a_full_history",
+    ),
+    (
+        LooksForTheHistoryBeforeItReplaces,
+        "of_concurrent_replacements_no_more_succeed_than_the_history_may_hold",
+    ),
     (LooksForTheKeyFirst, "a_taken_key_is_refused_last"),
     (
         LeavesTheChangesBeforeAConflict,

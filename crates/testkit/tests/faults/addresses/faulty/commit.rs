@@ -103,6 +103,16 @@ impl Faulty {
         self.store().find(vec![lookup]).await.unwrap().remove(0)
     }
 
+    /// How many revisions of a customer's addresses are not their current states.
+    async fn past_revisions(&self, customer_id: &CustomerId) -> u64 {
+        let mut past = 0;
+        let created = self.past().created(customer_id);
+        for id in created {
+            past += self.revisions_of(customer_id, &id).await.len();
+        }
+        (past - self.all(Some(customer_id)).await.len()) as u64
+    }
+
     /// Refuses what would not be refused, or not yet.
     async fn look_first(&self, commit: &Commit) -> Result<(), RepositoryError> {
         let store = self.store();
@@ -148,6 +158,18 @@ impl Faulty {
                 }
                 RefusesToChangeFullBooks if is_full && !is_creation => {
                     return Err(RepositoryError::BookFull { index });
+                }
+                RefusesRemovalsInFullHistories if matches!(change, Change::Remove(_)) => {
+                    let past = self.past_revisions(&address.customer_id).await;
+                    if past >= commit.max_past_revisions.into() {
+                        return Err(RepositoryError::HistoryFull { index });
+                    }
+                }
+                LooksForTheHistoryFirst if is_creation => {
+                    let past = self.past_revisions(&address.customer_id).await;
+                    if past >= commit.max_past_revisions.into() {
+                        return Err(RepositoryError::HistoryFull { index });
+                    }
                 }
                 ComparesChangesWithTheStart => {
                     let copy = InMemoryCopy::clone(&store);
@@ -206,14 +228,31 @@ impl Faulty {
     }
 
     async fn spoil_changes(&self, commit: &mut Commit) -> Result<(), RepositoryError> {
+        let book = commit
+            .changes
+            .first()
+            .map(|change| change.address().customer_id.clone());
         match self.fault {
             CommitsTheFirst10000Changes => commit.changes.truncate(10_000),
             FillsBooksWithoutEnd => commit.max_addresses = u32::MAX,
+            FillsHistoriesWithoutEnd => commit.max_past_revisions = u32::MAX,
+            CountsRemovalsOnce => {
+                if let Some(book) = book {
+                    let created = self.past().created(&book).len();
+                    let removed = created - self.all(Some(&book)).await.len();
+                    let most = commit.max_past_revisions;
+                    commit.max_past_revisions = most.saturating_add(removed as u32);
+                }
+            }
+            LooksForTheHistoryBeforeItReplaces => {
+                if let Some(book) = book
+                    && self.past_revisions(&book).await < commit.max_past_revisions.into()
+                {
+                    commit.max_past_revisions = u32::MAX;
+                    self.pause().await;
+                }
+            }
             LooksForRoomBeforeItCreates => {
-                let book = commit
-                    .changes
-                    .first()
-                    .map(|c| c.address().customer_id.clone());
                 if let Some(book) = book
                     && self.store().head(&book).await?.addresses < commit.max_addresses.into()
                 {
@@ -282,6 +321,9 @@ impl Faulty {
                     };
                     store.commit(alone).await.map_err(|error| match error {
                         RepositoryError::BookFull { .. } => RepositoryError::BookFull { index },
+                        RepositoryError::HistoryFull { .. } => {
+                            RepositoryError::HistoryFull { index }
+                        }
                         _ => RepositoryError::Conflict { index },
                     })?;
                 }

@@ -1,0 +1,8 @@
+-- How many rows of address_revisions a customer has is counted with the book, as its addresses are,
+-- so that there can be a most of them.
+ALTER TABLE address_books
+    ADD COLUMN past_revisions bigint NOT NULL DEFAULT 0 CHECK (past_revisions >= 0);
+
+UPDATE address_books SET past_revisions = (
+    SELECT count(*) FROM address_revisions AS r WHERE r.customer_id = address_books.customer_id)
+WHERE customer_id IN (SELECT customer_id FROM address_revisions);

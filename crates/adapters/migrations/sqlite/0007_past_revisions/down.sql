@@ -1,0 +1,1 @@
+ALTER TABLE address_books DROP COLUMN past_revisions;
