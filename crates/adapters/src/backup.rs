@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use crate::error::file_reason;
 use crate::migrations::{create_folder, folder_of};
 use crate::schema_state::SchemaState;
 use crate::sqlite_file::{Care, Rows, fault, open_to_read};
@@ -76,7 +77,7 @@ pub enum BackupError {
         fault: String,
     },
     /// SQLite could not do it.
-    #[error("cannot copy {from} to {to}: {reason}")]
+    #[error("cannot copy {from} to {to}: {}", file_reason(.reason))]
     Copy {
         /// What was read.
         from: String,

@@ -165,6 +165,19 @@ pub(crate) fn connection_reason(error: &ConnectionError) -> String {
     }
 }
 
+/// What SQLite says of a file that it cannot use, and what it needs.
+pub(crate) fn file_reason(error: &impl ToString) -> String {
+    let reason = one_line(&error.to_string());
+    match reason.as_str() {
+        "attempt to write a readonly database" | "unable to open database file" => {
+            format!(
+                "{reason}: also to read, SQLite has to be able to write the file and its folder"
+            )
+        }
+        _ => reason,
+    }
+}
+
 pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -15,7 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::database_url::PostgresUrl;
 use crate::dialect::{SessionOptions, StoreConnection, on_each};
-use crate::error::connection_reason;
+use crate::error::{connection_reason, file_reason};
 use crate::{DatabaseUrl, StoreOptions, sqlite_build};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -142,6 +142,10 @@ pub(crate) fn no_thread(reason: io::Error) -> OpenError {
 /// The error of a database that cannot be opened.
 pub(crate) fn unreachable(url: &DatabaseUrl, reason: String) -> OpenError {
     let location = url.to_string();
+    let reason = match url {
+        DatabaseUrl::Sqlite(_) => file_reason(&reason),
+        DatabaseUrl::Postgres(_) => reason,
+    };
     OpenError::Unreachable { location, reason }
 }
 

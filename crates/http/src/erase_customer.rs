@@ -1,6 +1,6 @@
 use actix_web::http::header::IF_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressService, RepositoryError};
 use serde::Serialize;
 
 use crate::cache_control::NO_STORE;
@@ -43,7 +43,7 @@ pub(crate) async fn erase(
         return Err(Problem::of(PRECONDITION_FAILED)
             .with_detail("The tags of an address book are weak: If-Match finds none of them."));
     }
-    let erased = service.erase(&customer_id).await?;
+    let erased = service.erase(&customer_id).await.map_err(refusal)?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(Receipt {
         addresses: erased.addresses,
         revisions: erased.revisions,
@@ -51,11 +51,24 @@ pub(crate) async fn erase(
     }))
 }
 
+/// Nobody may take an erasure for done that was not, or wait for one that needs an operator.
+fn refusal(error: RepositoryError) -> Problem {
+    let is_unavailable = matches!(error, RepositoryError::Unavailable(_));
+    let problem = Problem::from(error);
+    match is_unavailable {
+        true => problem.with_detail(
+            "It is not known that anything was erased: the database takes no writes. If that goes \
+             on, its disk may be full. Have room made on it, then send the request again.",
+        ),
+        false => problem,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::Method;
     use actix_web::test::TestRequest;
-    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_domain::MockAddressRepository;
     use addressbook_testkit::fixtures;
     use insta::assert_snapshot;
 
@@ -102,6 +115,12 @@ mod tests {
     async fn failures() {
         let failing = refusing(|| RepositoryError::Busy("secret".into()));
         assert!(answer(failing, erase()).await.starts_with("503"));
+        let full = answer(
+            refusing(|| RepositoryError::Unavailable("secret".into())),
+            erase(),
+        )
+        .await;
+        assert_snapshot!("disk_full", full);
         let malformed = TestRequest::delete().uri("/v1/customers/add_1/addresses");
         let malformed = answer(MockAddressRepository::new(), malformed).await;
         assert!(malformed.starts_with("400"), "{malformed}");

@@ -28,6 +28,7 @@ mod body;
 mod bounds;
 mod cache_control;
 mod client;
+mod closing;
 mod compression;
 mod connection;
 mod cors;

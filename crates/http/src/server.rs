@@ -9,6 +9,7 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
+use crate::closing::Closing;
 use crate::connection::Patience;
 use crate::request_stream::RequestStream;
 use crate::unsent::CHUNK_BYTES;
@@ -118,15 +119,21 @@ pub fn listen(
         write_timeout: options.write_timeout,
         min_written: (u64::from(options.min_read_rate) * write_ms).div_ceil(1_000),
     };
+    let listeners = bound.listen(options.backlog)?;
+    let ours: io::Result<_> = listeners.iter().map(TcpListener::try_clone).collect();
+    let closing = Closing::of(ours?);
     let mut server = Server::build()
         .workers(options.workers)
         // The framework counts for each thread.
         .max_concurrent_connections(options.max_connections.div_ceil(options.workers))
         .shutdown_timeout(options.shutdown_timeout.as_secs())
-        .shutdown_signal(stop);
+        .shutdown_signal(async move {
+            stop.await;
+            closing.run().await;
+        });
     let stopping = server.graceful_shutdown_signal();
     let mut addresses = Vec::new();
-    for listener in bound.listen(options.backlog)? {
+    for listener in listeners {
         let address = listener.local_addr()?;
         addresses.push(address);
         let (parts, stopping) = (parts.clone(), stopping.clone());

@@ -97,6 +97,7 @@ fn look_at(
            AND attname IN ('customer_id', 'id') AND collname <> 'C'",
     )?;
     findings.push(collation(foreign));
+    findings.push(additions(&text(connection, ADDITIONS)?));
     let wrong = number(connection, &wrong_books(how.full, &found))?;
     findings.push(books(wrong, how.full));
     findings.push(clock(number(connection, NEWEST_BOOK)?, how.now));
@@ -106,6 +107,32 @@ fn look_at(
     )?;
     findings.push(servers_clock(theirs_ms, how.now));
     Ok(())
+}
+
+/// What may change what is written to our tables, and was not made by the migrations.
+const ADDITIONS: &str = "
+    SELECT coalesce(string_agg(format('the %s %I on %I', kind, name, relname), ', '), '')
+    FROM pg_class
+    JOIN (SELECT tgrelid AS oid, 'trigger' AS kind, tgname AS name
+          FROM pg_trigger WHERE NOT tgisinternal
+          UNION ALL SELECT ev_class, 'rule', rulename FROM pg_rewrite
+          UNION ALL SELECT polrelid, 'policy', polname FROM pg_policy) AS addition USING (oid)
+    WHERE relname IN ('address_books', 'address_book_parts', 'addresses', 'address_revisions',
+                      'idempotency_records', 'api_keys')
+      AND relnamespace = (
+          SELECT relnamespace FROM pg_class WHERE oid = 'address_books'::regclass)";
+
+fn additions(found: &str) -> Finding {
+    match found.is_empty() {
+        true => Finding::ok("additions", "no trigger, rule or policy is on the tables"),
+        false => Finding::warning(
+            "additions",
+            format!(
+                "{found} was not made by Addressbook, and may change what is stored: ask who made \
+                 it, or drop it"
+            ),
+        ),
+    }
 }
 
 fn version(version: i64) -> Finding {

@@ -5,6 +5,7 @@ use addressbook_domain::{Examination, Finding};
 use rusqlite::Connection;
 
 use super::{NEWEST_BOOK, books, clock, schema, wrong_books};
+use crate::error::file_reason;
 use crate::migrations::folder_of;
 use crate::schema_state::SchemaState;
 use crate::sqlite_file::{Care, fault, open_to_read};
@@ -30,7 +31,7 @@ fn look_inside(path: &Path, how: &Examination) -> Vec<Finding> {
     if let Err(error) = look_at_rows(path, how, &mut findings) {
         findings.push(Finding::failed(
             "database",
-            format!("{} cannot be read: {error}", path.display()),
+            format!("{} cannot be read: {}", path.display(), file_reason(&error)),
         ));
     }
     findings.push(log_size(path));
@@ -105,7 +106,15 @@ fn log_size(path: &Path) -> Finding {
 fn permissions(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt;
     let open = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o077);
+    let may_write = fs::OpenOptions::new().append(true).open(path);
     match open {
+        _ if path.exists() && may_write.is_err() => Finding::failed(
+            "permissions",
+            format!(
+                "this user may not write {}: reads are answered, and writes are refused with 503",
+                path.display()
+            ),
+        ),
         0 => Finding::ok("permissions", "the file is its owner's alone"),
         _ => Finding::warning(
             "permissions",

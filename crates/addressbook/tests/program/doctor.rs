@@ -111,6 +111,31 @@ fn a_damaged_file_is_found() {
 }
 
 #[test]
+fn what_is_not_ours_on_the_tables_of_postgres_is_named() {
+    let place = Place::postgres();
+    place.run(&["migrate"]).succeeds();
+    assert_says(&finding(&place, &[], "additions"), "ok", "no trigger");
+    for (added, name) in [
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER mine BEFORE INSERT ON addresses FOR EACH ROW EXECUTE FUNCTION f()",
+            "the trigger mine on addresses",
+        ),
+        (
+            "CREATE RULE \"My rule\" AS ON DELETE TO address_revisions DO INSTEAD NOTHING",
+            "the rule \"My rule\" on address_revisions",
+        ),
+        (
+            "CREATE POLICY own ON address_books USING (true)",
+            "the policy own on address_books",
+        ),
+    ] {
+        place.query(added);
+        assert_says(&finding(&place, &[], "additions"), "warning", name);
+    }
+}
+
+#[test]
 fn what_is_not_ours_in_the_schema_is_named() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();

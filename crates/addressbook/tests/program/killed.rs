@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -188,6 +189,26 @@ fn make_first_schema(place: &Place, store: &str) {
     ));
 }
 
+/// Adds addresses to the first schema, as the release does that knows no other, until it is over.
+/// Gives how many were added.
+fn add_until(place: &Place, over: &AtomicBool) -> u32 {
+    let mut added = 0;
+    while !over.load(Ordering::Relaxed) {
+        let id = format!("add_{added:026}");
+        let insert = format!(
+            "BEGIN;
+             INSERT INTO address_books (customer_id, addresses, revision) VALUES ('new_{added}', 1, 1);
+             INSERT INTO addresses (customer_id, id, description, region, city, country,
+                 custom_data, created_at, updated_at, revision)
+             VALUES ('new_{added}', '{id}', NULL, 'R', 'Kigali', 'RW', NULL, 1, 1, 1);
+             COMMIT;"
+        );
+        // Not while the migration has the database to itself.
+        added += u32::from(place.try_query(&insert).is_ok());
+    }
+    added
+}
+
 /// Another place with the same database.
 fn copied(template: &Place) -> Place {
     if !template.database_url.starts_with("sqlite://") {
@@ -218,21 +239,29 @@ fn an_interrupted_migration_is_completed(#[case] template: Place, #[case] store:
     let duration = started.elapsed();
     let all = undisturbed.query(versions);
     let mut moments = Moments::new("migration");
-    let mut interrupted = 0;
+    let (mut interrupted, mut added_meanwhile) = (0, 0);
     for _ in 0..ROUNDS {
         let place = copied(&template);
-        place.run_and_kill(&["migrate"], moments.within(duration));
-        let there = place.query(versions);
-        assert!(there == "1" || there == all, "{there} of {all} migrations");
-        interrupted += u32::from(there == "1");
-        place.run(&["migrate"]).succeeds();
+        let over = AtomicBool::new(false);
+        let added = thread::scope(|scope| {
+            let writer = scope.spawn(|| add_until(&place, &over));
+            place.run_and_kill(&["migrate"], moments.within(duration));
+            let there = place.query(versions);
+            assert!(there == "1" || there == all, "{there} of {all} migrations");
+            interrupted += u32::from(there == "1");
+            place.run(&["migrate"]).succeeds();
+            over.store(true, Ordering::Relaxed);
+            writer.join().unwrap()
+        });
+        added_meanwhile += added;
         assert_eq!(place.query(versions), all);
         let addresses = place.query("SELECT count(*) FROM addresses");
-        assert_eq!(addresses, OLD_ROWS.to_string());
+        assert_eq!(addresses, (OLD_ROWS + added).to_string());
         place.assert_consistent();
     }
     say(&format!(
-        "{interrupted} of {ROUNDS} migrations were interrupted, all are complete"
+        "{interrupted} of {ROUNDS} migrations were interrupted while {added_meanwhile} addresses \
+         were added, all are complete"
     ));
 }
 

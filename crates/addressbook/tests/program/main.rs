@@ -10,6 +10,7 @@ mod access;
 mod backup;
 mod canaries;
 mod concurrency;
+mod crowds;
 mod doctor;
 mod durability;
 mod foreign_store;

@@ -1,3 +1,5 @@
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,6 +44,92 @@ fn started_by_nohup_it_outlives_its_terminal() {
     assert_eq!(service.get("/readyz").0, 200);
     service.signal("INT");
     assert!(service.child.wait().unwrap().success());
+}
+
+/// What became of the requests of a client that asks one after the other until it is let in no more.
+#[derive(Debug, Default)]
+struct Asked {
+    answered: u32,
+    /// Sent, and not answered in full.
+    failed: u32,
+}
+
+impl Asked {
+    fn until_refused(service: &Service, keep_alive: bool) -> Self {
+        let mut asked = Self::default();
+        let connection = if keep_alive { "keep-alive" } else { "close" };
+        let request =
+            format!("GET {EXAMPLE_PATH} HTTP/1.1\r\nhost: a\r\nconnection: {connection}\r\n\r\n");
+        while let Ok(stream) = TcpStream::connect(&service.address) {
+            let mut stream = BufReader::new(stream);
+            // A connection is used again as long as no answer says that it ends.
+            loop {
+                let sent = stream.get_mut().write_all(request.as_bytes());
+                match sent.and_then(|()| answer_ends_connection(&mut stream)) {
+                    Ok(ends) => {
+                        asked.answered += 1;
+                        if ends {
+                            break;
+                        }
+                    }
+                    Err(_) => {
+                        asked.failed += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        asked
+    }
+}
+
+/// Reads an answer, and whether it is the connection's last.
+fn answer_ends_connection(stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
+    let (mut length, mut ends) = (None, false);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.trim_end().to_lowercase();
+        match line.split_once(": ") {
+            Some(("content-length", value)) => length = value.parse().ok(),
+            Some(("connection", value)) => ends = value == "close",
+            _ if line.is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
+    stream.read_exact(&mut body)?;
+    Ok(ends)
+}
+
+#[rstest]
+#[case::sigterm("TERM")]
+#[case::sigint("INT")]
+fn one_signal_under_load_fails_no_request(#[case] signal: &str) {
+    let place = Place::sqlite();
+    let mut service = place.serve(&["--shutdown-delay-s", "1", "--demo"]);
+    let asked: Vec<_> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..16)
+            .map(|number| {
+                scope.spawn({
+                    let service = &service;
+                    move || Asked::until_refused(service, number % 2 == 0)
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(500));
+        service.signal(signal);
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
+    });
+    assert!(service.child.wait().unwrap().success());
+    for asked in &asked {
+        assert!(asked.answered > 0 && asked.failed == 0, "{asked:?}");
+    }
 }
 
 #[test]

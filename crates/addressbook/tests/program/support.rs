@@ -129,11 +129,15 @@ impl Place {
 
     /// Runs SQL past the program. Gives the rows as lines, columns separated by `|`.
     pub(crate) fn query(&self, sql: &str) -> String {
+        self.try_query(sql).unwrap()
+    }
+
+    /// The same, of a database that may refuse it.
+    pub(crate) fn try_query(&self, sql: &str) -> Result<String, String> {
         match self.database_url.starts_with("sqlite://") {
             true => sqlite::query(self.database(), sql),
             false => PostgresServer::shared().query(&self.database_url, sql),
         }
-        .unwrap()
     }
 
     /// Expects that whatever is kept agrees with itself.
@@ -144,6 +148,11 @@ impl Place {
                 "books that count other addresses than there are",
                 "SELECT count(*) FROM address_books b WHERE addresses <> (
                      SELECT count(*) FROM addresses a WHERE a.customer_id = b.customer_id)",
+            ),
+            (
+                "books that count other past revisions than there are",
+                "SELECT count(*) FROM address_books b WHERE past_revisions <> (
+                     SELECT count(*) FROM address_revisions r WHERE r.customer_id = b.customer_id)",
             ),
             (
                 "revisions that skip one",
@@ -299,13 +308,7 @@ impl Service {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Answer, ureq::Error> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .allow_non_standard_methods(true)
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .proxy(None)
-            .build()
-            .into();
+        let agent = agent();
         let url = format!("http://{}{path}", self.address);
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
@@ -325,11 +328,20 @@ impl Service {
     }
 }
 
+/// A client that takes every answer, and uses its connections again.
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .allow_non_standard_methods(true)
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(120)))
+        .proxy(None)
+        .build()
+        .into()
+}
+
 /// The status and body of a GET, wherever it goes.
 pub(crate) fn get(url: &str) -> (u16, String) {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent: ureq::Agent = config.proxy(None).build().into();
-    let mut answer = agent.get(url).call().unwrap();
+    let mut answer = agent().get(url).call().unwrap();
     let status = answer.status().as_u16();
     (status, answer.body_mut().read_to_string().unwrap())
 }

@@ -38,6 +38,11 @@ fn create(service: &Service, customer_id: &str) -> Answer {
 }
 
 #[track_caller]
+fn erase(service: &Service, customer_id: &str) -> Answer {
+    ask(service, "DELETE", &book(customer_id), "", "")
+}
+
+#[track_caller]
 fn list(service: &Service, customer_id: &str) -> Answer {
     ask(service, "GET", &book(customer_id), "", "")
 }

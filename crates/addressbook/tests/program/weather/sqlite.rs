@@ -1,8 +1,9 @@
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::load::under_load;
-use super::{create, is_refused, list, until_readiness_is};
+use super::{create, erase, is_refused, list, until_readiness_is};
 use crate::support::{Place, Service};
 
 #[cfg(target_os = "linux")]
@@ -18,17 +19,78 @@ fn a_small_file_system_that_fills_up() {
         service.child.id(),
         data.display()
     );
+    assert_eq!(create(&service, "cus_9").status, 201);
     under_load(&service, |load| {
         // Fails when there is no more room.
         fs::write(&ballast, vec![0; 8 << 20]).unwrap_err();
         while create(&service, "cus_9").status == 201 {}
         is_refused(&create(&service, "cus_9"), "unavailable");
-        assert_eq!(list(&service, "cus_9").status, 200, "reads go on");
+        let not_erased = erase(&service, "cus_9");
+        is_refused(&not_erased, "unavailable");
+        assert!(not_erased.body.contains("disk"), "{}", not_erased.body);
+        let there = list(&service, "cus_9");
+        assert_eq!(there.status, 200, "reads go on");
+        assert_ne!(there.header("X-Total-Count"), "0", "nothing was erased");
         assert_eq!(service.get("/readyz").0, 200);
         load.until_refused();
         fs::remove_file(&ballast).unwrap();
     });
+    assert_eq!(erase(&service, "cus_9").status, 200);
     assert_eq!(create(&service, "cus_9").status, 201);
+    assert_eq!(list(&service, "cus_9").header("X-Total-Count"), "1");
+}
+
+/// Also root may not write it then: the program has no capabilities.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_becomes_read_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::sqlite();
+    let unprivileged = |arguments: &[&str]| {
+        let program = place.program(arguments);
+        let mut confined = Command::new("unshare");
+        confined
+            .arg("--user")
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+        confined
+    };
+    let allow = |mode: u32| {
+        let data = place.database().parent().unwrap();
+        for entry in fs::read_dir(data).unwrap() {
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(entry.unwrap().path(), permissions).unwrap();
+        }
+    };
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let service = Service::start(unprivileged(&serve));
+    under_load(&service, |_| {
+        allow(0o400);
+        for _ in 0..50 {
+            // Through the files that are open already, or not at all.
+            let created = create(&service, "cus_9");
+            if created.status != 201 {
+                is_refused(&created, "unavailable");
+            }
+            assert_eq!(list(&service, "cus_9").status, 200);
+        }
+        allow(0o600);
+    });
+    drop(service);
+    allow(0o400);
+    let reading = Service::start(unprivileged(&serve));
+    assert_eq!(list(&reading, "cus_0").status, 200);
+    is_refused(&create(&reading, "cus_0"), "unavailable");
+    let doctor = unprivileged(&["doctor"]).output().unwrap();
+    let findings = String::from_utf8(doctor.stdout).unwrap();
+    assert!(findings.contains("this user may not write"), "{findings}");
+    drop(reading);
+    allow(0o600);
+    let writing = Service::start(unprivileged(&serve));
+    assert_eq!(create(&writing, "cus_0").status, 201);
+    drop(writing);
+    place.assert_consistent();
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Very many at a time.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use rstest::rstest;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::{EXAMPLE_PATH, Place, wait_until};
+
+const CONNECTIONS: usize = 10_000;
+
+/// Allows this process as many file descriptors as the system lets it have.
+fn take_all_descriptors() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let enough = maximum.is_none_or(|maximum| maximum > CONNECTIONS as u64 + 500);
+    assert!(
+        enough,
+        "raise the limit of file descriptors: ulimit -Hn 20000"
+    );
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
+}
+
+/// Each sends half of a head. Those that the service has no room for wait in the backlog.
+#[test]
+fn ten_thousand_connections_leave_room_for_others() {
+    take_all_descriptors();
+    let place = Place::sqlite();
+    let service = place.serve(&["--demo", "--header-timeout-ms=20000", "--backlog=2048"]);
+    let mut early = BufReader::new(TcpStream::connect(&service.address).unwrap());
+    let mut ask = |path: &str| {
+        write!(early.get_mut(), "GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(early.read_line(&mut head).unwrap(), 0, "{head}");
+        }
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.unwrap().parse().unwrap()];
+        std::io::Read::read_exact(&mut early, &mut body).unwrap();
+        head.lines().next().unwrap().to_owned()
+    };
+    assert!(ask(EXAMPLE_PATH).contains("200"));
+    let mut crowd: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&service.address).unwrap();
+            write!(stream, "GET {EXAMPLE_PATH} HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..100 {
+        let status = ask(EXAMPLE_PATH);
+        assert!(status.contains("200"), "{status}");
+    }
+    // Those who leave make room, and all who are there may still finish.
+    for stream in &mut crowd {
+        write!(stream, "host: a\r\nconnection: close\r\n\r\n").unwrap();
+    }
+    let answered = crowd.into_iter().filter(|stream| {
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status).is_ok() && status.contains("200")
+    });
+    assert_eq!(answered.count(), CONNECTIONS);
+    assert_eq!(service.get(EXAMPLE_PATH).0, 200);
+}
+
+#[rstest]
+#[case::sqlite(Place::sqlite(), 100_000)]
+#[case::postgres(Place::postgres(), 20_000)]
+fn as_many_customers_as_there_are_can_be_erased(#[case] place: Place, #[case] customers: u32) {
+    let line = |number| {
+        format!(
+            r#"{{"customer_id":"cus_{number}","id":"add_{number:026}","region":"R","city":"Kigali","country":"RW"}}"#
+        )
+    };
+    let lines: Vec<_> = (0..=customers).map(line).collect();
+    place
+        .run_with_input(&["import", "-"], &lines.join("\n"))
+        .succeeds();
+    let service = place.serve(&[]);
+    let (next, erased) = (AtomicU32::new(0), AtomicU32::new(0));
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                let agent = crate::support::agent();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= customers {
+                        break;
+                    }
+                    let url = format!(
+                        "http://{}/v1/customers/cus_{number}/addresses",
+                        service.address
+                    );
+                    let mut answer = agent.delete(&url).call().unwrap();
+                    let receipt = answer.body_mut().read_to_string().unwrap();
+                    assert_eq!(
+                        receipt,
+                        r#"{"addresses":1,"revisions":1,"idempotency_records":0}"#
+                    );
+                    erased.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    println!("erased {customers} in {:?}", started.elapsed());
+    assert_eq!(erased.into_inner(), customers);
+    let last = service.get(&format!("/v1/customers/cus_{customers}/addresses"));
+    assert!(last.1.contains("Kigali"), "{}", last.1);
+    assert_eq!(place.query("SELECT count(*) FROM addresses"), "1");
+    place.assert_consistent();
+    if place.database_url.starts_with("sqlite://") {
+        let wal = place.database().with_extension("db-wal");
+        wait_until("the WAL is emptied", || {
+            std::fs::metadata(&wal).is_ok_and(|wal| wal.len() < 64 << 10)
+        });
+    }
+}
