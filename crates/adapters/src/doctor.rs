@@ -1,12 +1,12 @@
 //! What is wrong with a store, if anything. Nothing here creates, migrates or changes one.
 
-mod postgres;
-mod sqlite;
-
 use addressbook_domain::{Examination, Finding, Timestamp};
 
-use crate::schema_state::SchemaState;
-use crate::{DatabaseUrl, StoreOptions, parts};
+use crate::connection::pool::StoreOptions;
+use crate::connection::schema_state::SchemaState;
+use crate::connection::url::DatabaseUrl;
+use crate::store::book_parts;
+use crate::{postgres, sqlite};
 
 /// Looks at a store. What cannot be reached is a finding too.
 pub(crate) fn examine(
@@ -15,8 +15,8 @@ pub(crate) fn examine(
     how: &Examination,
 ) -> Vec<Finding> {
     match url {
-        DatabaseUrl::Sqlite(path) => sqlite::examine(path, how),
-        DatabaseUrl::Postgres(_) => postgres::examine(url, options, how),
+        DatabaseUrl::Sqlite(path) => sqlite::doctor::examine(path, how),
+        DatabaseUrl::Postgres(_) => postgres::doctor::examine(url, options, how),
     }
 }
 
@@ -25,7 +25,7 @@ const SAMPLE: i64 = 1_000;
 
 /// How many books, drawn at random, count other addresses than there are, in all or by their
 /// parts. For both databases.
-fn wrong_books(full: bool, found: &SchemaState) -> String {
+pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
     let limit = if full { i64::MAX } else { SAMPLE };
     let by_parts = match found {
         // May be from before there were any.
@@ -34,7 +34,7 @@ fn wrong_books(full: bool, found: &SchemaState) -> String {
             "OR CASE WHEN addresses > {} THEN addresses ELSE 0 END <> (
                  SELECT coalesce(sum(p.addresses), 0) FROM address_book_parts AS p
                  WHERE p.customer_id = b.customer_id)",
-            parts::MOST
+            book_parts::MOST
         ),
     };
     format!(
@@ -46,12 +46,12 @@ fn wrong_books(full: bool, found: &SchemaState) -> String {
 }
 
 /// A book's revision begins at the time when it was opened, and grows by one with each change.
-const NEWEST_BOOK: &str = "SELECT coalesce(max(revision), 0) FROM address_books";
+pub(crate) const NEWEST_BOOK: &str = "SELECT coalesce(max(revision), 0) FROM address_books";
 
 /// How far clocks may be apart.
-const CLOCK_TOLERANCE_MS: i64 = 60_000;
+pub(crate) const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
-fn schema(schema: &SchemaState) -> Finding {
+pub(crate) fn schema(schema: &SchemaState) -> Finding {
     match schema {
         SchemaState::Current => Finding::ok("schema", "is this release's"),
         SchemaState::Older(missing) => Finding::warning(
@@ -75,7 +75,7 @@ fn schema(schema: &SchemaState) -> Finding {
     }
 }
 
-fn books(wrong: i64, full: bool) -> Finding {
+pub(crate) fn books(wrong: i64, full: bool) -> Finding {
     match wrong {
         0 if full => Finding::ok("books", "count the addresses that there are"),
         0 => Finding::ok(
@@ -89,7 +89,7 @@ fn books(wrong: i64, full: bool) -> Finding {
     }
 }
 
-fn clock(newest_ms: i64, now: Timestamp) -> Finding {
+pub(crate) fn clock(newest_ms: i64, now: Timestamp) -> Finding {
     match newest_ms - now.unix_ms() > CLOCK_TOLERANCE_MS {
         false => Finding::ok(
             "clock",

@@ -8,8 +8,12 @@ use addressbook_domain::{
     OpenMode, Store,
 };
 
-use crate::backup::{BackupError, backup, restore};
-use crate::{DatabaseUrl, DieselAddressRepository, StoreOptions, doctor, postgres_tools};
+use crate::connection::pool::StoreOptions;
+use crate::connection::url::DatabaseUrl;
+use crate::doctor;
+use crate::postgres::tools;
+use crate::sqlite::backup::{BackupError, backup, restore};
+use crate::store::sql_store::DieselAddressRepository;
 
 /// A SQLite or PostgreSQL database, named by its URL.
 #[derive(Clone, Debug)]
@@ -71,9 +75,7 @@ impl Maintenance for SqlEngine {
     ) -> Result<CopySummary, CopyError> {
         match &self.url {
             DatabaseUrl::Sqlite(database) => Ok(backup(database, file, progress)?),
-            DatabaseUrl::Postgres(url) => {
-                Err(CopyError::OtherTools(postgres_tools::to_back_up(url, file)))
-            }
+            DatabaseUrl::Postgres(url) => Err(CopyError::OtherTools(tools::to_back_up(url, file))),
         }
     }
 
@@ -84,9 +86,7 @@ impl Maintenance for SqlEngine {
     ) -> Result<CopySummary, CopyError> {
         match &self.url {
             DatabaseUrl::Sqlite(database) => Ok(restore(file, database, progress)?),
-            DatabaseUrl::Postgres(url) => {
-                Err(CopyError::OtherTools(postgres_tools::to_restore(url, file)))
-            }
+            DatabaseUrl::Postgres(url) => Err(CopyError::OtherTools(tools::to_restore(url, file))),
         }
     }
 }

@@ -10,12 +10,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 
-use crate::dialect::StoreConnection;
-use crate::error::WorkError;
-use crate::parts;
-use crate::row::NewAddressRow;
-use crate::schema::addresses;
-use crate::writes::{BookSize, insert, open_book};
+use crate::connection::store_connection::StoreConnection;
+use crate::store::book_parts;
+use crate::store::error::WorkError;
+use crate::store::rows::NewAddressRow;
+use crate::store::schema::addresses;
+use crate::store::writes::{BookSize, insert, open_book};
 
 /// From so many creations on, what a commit costs by itself no longer counts.
 const MANY: usize = 32;
@@ -28,7 +28,7 @@ pub(crate) fn fits(commit: &Commit) -> bool {
         && commit.changes.iter().all(creates)
 }
 
-/// Does what [`commit`](crate::writes::commit) does, in the order of the keys, so that each
+/// Does what [`commit`](crate::store::writes::commit) does, in the order of the keys, so that each
 /// page of a table is looked up and written once, however much of it is new.
 ///
 /// Whatever does not fit what is kept is [`RepositoryError::Conflict`], of which the index says
@@ -63,7 +63,7 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let created = of_customers[&*book.customer_id];
         let (held, holds) = (book.addresses - created.len() as i64, book.addresses);
         let ids = created.iter().map(|row| (row.id, 1));
-        parts::count(store, &book.customer_id, held, holds, ids)?;
+        book_parts::count(store, &book.customer_id, held, holds, ids)?;
     }
     Ok(())
 }

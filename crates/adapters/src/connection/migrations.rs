@@ -13,10 +13,12 @@ use diesel::sqlite::Sqlite;
 use diesel::{select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::database_url::PostgresUrl;
-use crate::dialect::{SessionOptions, StoreConnection, on_each};
-use crate::error::{connection_reason, file_reason};
-use crate::{DatabaseUrl, StoreOptions, sqlite_build};
+use crate::connection::pool::StoreOptions;
+use crate::connection::store_connection::{SessionOptions, StoreConnection, on_each};
+use crate::connection::url::DatabaseUrl;
+use crate::connection::url::PostgresUrl;
+use crate::sqlite::build;
+use crate::store::error::{connection_reason, file_reason};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -37,7 +39,7 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
         ..options.session()
     };
     let mut store = open_or_create(url, &session)?;
-    sqlite_build::check(&mut store);
+    build::check(&mut store);
     // Most starts find everything in place. They need no lock, and no right to create.
     let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
     let applied = on_each!(&mut store, c => select(versions).load::<String>(c));

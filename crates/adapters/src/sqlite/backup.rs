@@ -10,10 +10,10 @@ use rusqlite::{Connection, ErrorCode};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use crate::error::file_reason;
-use crate::migrations::{create_folder, folder_of};
-use crate::schema_state::SchemaState;
-use crate::sqlite_file::{Care, Rows, fault, open_to_read};
+use crate::connection::migrations::{create_folder, folder_of};
+use crate::connection::schema_state::SchemaState;
+use crate::sqlite::file::{Care, Rows, fault, open_to_read};
+use crate::store::error::file_reason;
 
 /// Why there is no copy. Each says what to do about it. Nothing was changed, and nothing of a
 /// copy is left.

@@ -17,10 +17,10 @@ use std::{io, mem};
 use addressbook_domain::RepositoryError;
 use tokio::sync::oneshot;
 
-use crate::checkpoints::Checkpointer;
-use crate::dialect::StoreConnection;
-use crate::error::{WorkError, same_again};
-use crate::pool::StoreManager;
+use crate::connection::pool::StoreManager;
+use crate::connection::store_connection::StoreConnection;
+use crate::sqlite::checkpoints::Checkpointer;
+use crate::store::error::{WorkError, same_again};
 
 /// The most writes that wait. At a thousand, the last one waits for less than a second on
 /// most disks; more would only pile up.
@@ -246,8 +246,9 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::dialect::on_each;
-    use crate::{DatabaseUrl, StoreOptions};
+    use crate::connection::pool::StoreOptions;
+    use crate::connection::store_connection::on_each;
+    use crate::connection::url::DatabaseUrl;
 
     /// A writer to a database with an empty table, whose lock somebody else holds: what is
     /// queued after the first write becomes one group.

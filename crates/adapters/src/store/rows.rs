@@ -6,8 +6,8 @@ use addressbook_domain::{
 };
 use diesel::prelude::*;
 
-use crate::prepared::Value;
-use crate::schema::addresses;
+use crate::store::schema::addresses;
+use crate::store::statements::Value;
 
 /// A state of an address as a row on its way out.
 #[derive(Queryable, Selectable)]

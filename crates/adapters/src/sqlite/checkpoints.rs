@@ -18,8 +18,8 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Integer;
 
-use crate::dialect::{StoreConnection, on_each};
-use crate::pool::StoreManager;
+use crate::connection::pool::StoreManager;
+use crate::connection::store_connection::{StoreConnection, on_each};
 
 /// How often the log is looked at while there are writes. The disk has a little to do all the time:
 /// every 10 ms, and several steps where there was much, made the slowest writes wait a third longer.
@@ -222,7 +222,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::{DatabaseUrl, StoreOptions};
+    use crate::connection::pool::StoreOptions;
+    use crate::connection::url::DatabaseUrl;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -15,13 +15,13 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 use rusqlite::{Connection, OpenFlags};
 use thread_local::ThreadLocal;
 
-use crate::dialect::SQLITE_MMAP;
-use crate::prepared::Value;
-use crate::reads;
-use crate::row::AddressRow;
-use crate::short_reads::{PageRow, push_row};
-use crate::sqlite_reader::{Query, Reader, Row};
-use crate::standing_reader::StandingReader;
+use crate::connection::store_connection::SQLITE_MMAP;
+use crate::sqlite::read_lock::StandingReader;
+use crate::sqlite::reader::{Query, Reader, Row};
+use crate::store::fast_reads::{PageRow, push_row};
+use crate::store::reads;
+use crate::store::rows::AddressRow;
+use crate::store::statements::Value;
 
 /// Each thread that asks has a connection of its own, for reading alone.
 ///

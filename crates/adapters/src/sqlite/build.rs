@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::select;
 use diesel::sql_types::Text;
 
-use crate::dialect::StoreConnection;
+use crate::connection::store_connection::StoreConnection;
 
 const WANTED: [&str; 6] = [
     "DEFAULT_MEMSTATUS=0",

@@ -9,11 +9,11 @@ use r2d2::{HandleError, HandleEvent, ManageConnection, PooledConnection};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::DatabaseUrl;
-use crate::database_file::DatabaseFile;
-use crate::dialect::{SessionOptions, StoreConnection, Synchronous};
-use crate::error::WorkError;
-use crate::refusal;
+use crate::connection::refusal;
+use crate::connection::store_connection::{SessionOptions, StoreConnection, Synchronous};
+use crate::connection::url::DatabaseUrl;
+use crate::sqlite::file_identity::DatabaseFile;
+use crate::store::error::WorkError;
 
 /// How a store works with its database.
 #[derive(Clone, Copy, Debug)]
@@ -332,7 +332,7 @@ struct LogRefusal;
 
 impl HandleError<ConnectionError> for LogRefusal {
     fn handle_error(&self, error: ConnectionError) {
-        refusal::tell(crate::error::connection_reason(&error));
+        refusal::tell(crate::store::error::connection_reason(&error));
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) struct Prepared<P, Q> {
 macro_rules! prepared {
     ($query:expr) => {{
         enum Place {}
-        $crate::prepared::Prepared::<Place, _>::new($query)
+        $crate::store::statements::Prepared::<Place, _>::new($query)
     }};
 }
 pub(crate) use prepared;

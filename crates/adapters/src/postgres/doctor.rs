@@ -6,16 +6,17 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, select};
 
-use super::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
-use crate::dialect::{SessionOptions, StoreConnection};
-use crate::error::{connection_reason, one_line};
-use crate::schema_state::SchemaState;
-use crate::{DatabaseUrl, StoreOptions};
+use crate::connection::pool::StoreOptions;
+use crate::connection::schema_state::SchemaState;
+use crate::connection::store_connection::{SessionOptions, StoreConnection};
+use crate::connection::url::DatabaseUrl;
+use crate::doctor::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
+use crate::store::error::{connection_reason, one_line};
 
 /// The oldest version on which this is tried, and which PostgreSQL's developers still mend.
 const OLDEST_VERSION: i64 = 14;
 
-pub(super) fn examine(
+pub(crate) fn examine(
     url: &DatabaseUrl,
     options: &StoreOptions,
     how: &Examination,

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::{insert_into, update};
 
-use crate::DieselAddressRepository;
-use crate::dialect::{StoreConnection, on_each};
-use crate::error::WorkError;
-use crate::schema::api_keys;
+use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::store::error::WorkError;
+use crate::store::schema::api_keys;
+use crate::store::sql_store::DieselAddressRepository;
 
 /// A key as a row, borrowed on its way in and owned on its way out.
 #[derive(Insertable, Queryable, Selectable)]

@@ -11,7 +11,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, PartialRow, Row, RowIndex, RowSealed};
 
 use super::libpq::Answer;
-use crate::short_reads::PageRow;
+use crate::store::fast_reads::PageRow;
 
 /// A prepared statement with its parameters.
 pub(super) struct Query {

@@ -10,14 +10,14 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::{delete, insert_into, sql_query, update};
 
-use crate::dialect::{StoreConnection, on_each};
-use crate::error::WorkError;
-use crate::parts;
-use crate::prepared::{Sql, prepared};
-use crate::row::NewAddressRow;
-use crate::schema::{
+use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::store::book_parts;
+use crate::store::error::WorkError;
+use crate::store::rows::NewAddressRow;
+use crate::store::schema::{
     address_book_parts, address_books, address_revisions, addresses, idempotency_records,
 };
+use crate::store::statements::{Sql, prepared};
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
     let mut growth = BTreeMap::<&str, BookSize>::new();
@@ -80,7 +80,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let of_book = came_and_left
             .filter(|(address, _)| address.customer_id.as_str() == customer_id)
             .map(|(address, one)| (address.id.as_str(), one));
-        parts::count(store, customer_id, held, holds, of_book)?;
+        book_parts::count(store, customer_id, held, holds, of_book)?;
     }
     match commit.record() {
         Some((record, expired_before)) => store_record(store, &record, expired_before),

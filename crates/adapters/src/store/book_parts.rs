@@ -8,10 +8,10 @@
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
 
-use crate::dialect::{StoreConnection, on_each};
-use crate::error::WorkError;
-use crate::prepared::{Sql, prepared};
-use crate::schema::{address_book_parts as parts, addresses};
+use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::store::error::WorkError;
+use crate::store::schema::{address_book_parts as parts, addresses};
+use crate::store::statements::{Sql, prepared};
 
 /// The most addresses of a part, and of a book that has none. To walk past them takes some tens of
 /// microseconds on SQLite and 0.3 ms on PostgreSQL.

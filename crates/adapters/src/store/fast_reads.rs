@@ -5,10 +5,12 @@ use addressbook_domain::{
     RepositoryError, Timestamp, UncheckedPage,
 };
 
-use crate::inline::InlineReads;
-use crate::migrations::no_thread;
-use crate::pipeline::Pipelines;
-use crate::{DatabaseUrl, StoreOptions, reads};
+use crate::connection::migrations::no_thread;
+use crate::connection::pool::StoreOptions;
+use crate::connection::url::DatabaseUrl;
+use crate::postgres::fast_reads::Pipelines;
+use crate::sqlite::fast_reads::InlineReads;
+use crate::store::reads;
 
 /// The short way to each database. `None` is what it does not find, and the pool has to.
 #[derive(Clone)]

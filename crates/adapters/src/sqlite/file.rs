@@ -76,7 +76,7 @@ pub(crate) fn fault(connection: &Connection, care: Care) -> rusqlite::Result<Opt
     };
     let said: String = connection.query_row(check, [], |row| row.get(0))?;
     if said != "ok" {
-        return Ok(Some(crate::error::one_line(&said)));
+        return Ok(Some(crate::store::error::one_line(&said)));
     }
     if care == Care::Quick {
         return Ok(None);

@@ -14,11 +14,13 @@ use diesel::prelude::*;
 use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::dialect::{BorrowText, IsNotDistinctFrom, StoreConnection, on_each};
-use crate::error::WorkError;
-use crate::parts;
-use crate::row::{AddressRow, RevisionRow, revision};
-use crate::schema::{address_books, address_revisions, addresses, idempotency_records};
+use crate::connection::store_connection::{
+    BorrowText, IsNotDistinctFrom, StoreConnection, on_each,
+};
+use crate::store::book_parts;
+use crate::store::error::WorkError;
+use crate::store::rows::{AddressRow, RevisionRow, revision};
+use crate::store::schema::{address_books, address_revisions, addresses, idempotency_records};
 
 pub(crate) fn list(
     store: &mut StoreConnection,
@@ -51,7 +53,7 @@ pub(crate) fn list(
 
 /// Whether one statement gives the page, and does not walk past much.
 pub(crate) fn is_short(page: &PageRequest) -> bool {
-    !matches!(&page.start, PageStart::Offset(offset) if offset.get() > parts::MOST.unsigned_abs())
+    !matches!(&page.start, PageStart::Offset(offset) if offset.get() > book_parts::MOST.unsigned_abs())
 }
 
 fn read_page(
@@ -63,7 +65,7 @@ fn read_page(
     match &page.start {
         PageStart::Offset(offset) if !is_short(page) => {
             let offset = offset.get().cast_signed();
-            let (first_id, offset) = parts::place(store, customer_id, offset)?;
+            let (first_id, offset) = book_parts::place(store, customer_id, offset)?;
             let query = page_from(customer_id, limit, offset).filter(addresses::id.ge(&first_id));
             on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
         }

@@ -7,13 +7,14 @@ use diesel::select;
 use diesel::sql_types::{Bool, Text};
 use rusqlite::Connection;
 
-use crate::dialect::StoreConnection;
-use crate::error::{connection_reason, one_line};
-use crate::migrations::{
+use crate::connection::migrations::{
     SCHEMA_OBJECTS, SchemaObject, is_missing, known_versions, sqlite_objects, unreachable,
 };
-use crate::sqlite_file::{open_to_read, strings};
-use crate::{DatabaseUrl, StoreOptions};
+use crate::connection::pool::StoreOptions;
+use crate::connection::store_connection::StoreConnection;
+use crate::connection::url::DatabaseUrl;
+use crate::sqlite::file::{open_to_read, strings};
+use crate::store::error::{connection_reason, one_line};
 
 /// The schema of a database.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::PostgresUrl;
+use crate::connection::url::PostgresUrl;
 
 pub(crate) fn to_back_up(url: &PostgresUrl, file: &Path) -> String {
     let (url, file) = (quoted(url.without_passwords()), quoted(file));

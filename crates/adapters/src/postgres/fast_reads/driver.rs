@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::libpq::{Answer, Arrival, Broken, Connection};
 use super::query::Query;
-use crate::error::{WorkError, one_line};
-use crate::refusal;
+use crate::connection::refusal;
+use crate::store::error::{WorkError, one_line};
 
 /// The pause between two attempts to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);

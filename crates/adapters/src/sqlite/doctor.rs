@@ -4,13 +4,13 @@ use std::path::Path;
 use addressbook_domain::{Examination, Finding};
 use rusqlite::Connection;
 
-use super::{NEWEST_BOOK, books, clock, schema, wrong_books};
-use crate::error::file_reason;
-use crate::migrations::folder_of;
-use crate::schema_state::SchemaState;
-use crate::sqlite_file::{Care, fault, open_to_read};
+use crate::connection::migrations::folder_of;
+use crate::connection::schema_state::SchemaState;
+use crate::doctor::{NEWEST_BOOK, books, clock, schema, wrong_books};
+use crate::sqlite::file::{Care, fault, open_to_read};
+use crate::store::error::file_reason;
 
-pub(super) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
+pub(crate) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
     let mut findings = match path.exists() {
         true => look_inside(path, how),
         false => vec![Finding::failed(

@@ -28,13 +28,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::driver::{Plan, Request};
 use self::libpq::Answer;
 use self::query::{Query, prepare};
-use crate::database_url::PostgresUrl;
-use crate::dialect::{postgres_session, postgres_url};
-use crate::error::WorkError;
-use crate::pool::ANSWER_GRACE;
-use crate::row::AddressRow;
-use crate::short_reads::push_row;
-use crate::{StoreOptions, reads};
+use crate::connection::pool::ANSWER_GRACE;
+use crate::connection::pool::StoreOptions;
+use crate::connection::store_connection::{postgres_session, postgres_url};
+use crate::connection::url::PostgresUrl;
+use crate::store::error::WorkError;
+use crate::store::fast_reads::push_row;
+use crate::store::reads;
+use crate::store::rows::AddressRow;
 
 /// One pipeline for each thread that asks. The clones share them; they close with the last one.
 #[derive(Clone)]
@@ -175,7 +176,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::DatabaseUrl;
+    use crate::connection::url::DatabaseUrl;
 
     fn options() -> StoreOptions {
         StoreOptions {
@@ -240,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_as_those_of_the_pool() {
         let url = PostgresServer::shared().create_database();
-        crate::migrations::migrate(&url.parse().unwrap(), &options()).unwrap();
+        crate::connection::migrations::migrate(&url.parse().unwrap(), &options()).unwrap();
         let mut pipelines = pipelines(&url);
         let settings = [
             "lock_timeout",

@@ -8,8 +8,8 @@ use std::slice;
 
 use rusqlite::{Connection, ffi};
 
-use crate::prepared::Value;
-use crate::short_reads::PageRow;
+use crate::store::fast_reads::PageRow;
+use crate::store::statements::Value;
 
 /// A statement of a [`Reader`].
 #[derive(Clone, Copy)]

@@ -12,15 +12,19 @@ use diesel::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::dialect::{StoreConnection, on_each};
-use crate::error::WorkError;
-use crate::migrations::{migrate, no_thread};
-use crate::pool::Pool;
-use crate::schema::address_books;
-use crate::schema_state::require_current;
-use crate::short_reads::ShortReads;
-use crate::writer::Writer;
-use crate::{DatabaseUrl, StoreOptions, bulk, reads, writes};
+use crate::connection::migrations::{migrate, no_thread};
+use crate::connection::pool::Pool;
+use crate::connection::pool::StoreOptions;
+use crate::connection::schema_state::require_current;
+use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::url::DatabaseUrl;
+use crate::sqlite::writer::Writer;
+use crate::store::bulk;
+use crate::store::error::WorkError;
+use crate::store::fast_reads::ShortReads;
+use crate::store::reads;
+use crate::store::schema::address_books;
+use crate::store::writes;
 
 /// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the
 /// pool.

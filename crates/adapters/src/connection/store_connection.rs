@@ -15,11 +15,11 @@ use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use crate::DatabaseUrl;
-use crate::checkpoints::LAST_RESORT_PAGES;
-use crate::database_url::PostgresUrl;
-use crate::error::{WorkError, is_busy};
-use crate::prepared::{Sql, prepared};
+use crate::connection::url::DatabaseUrl;
+use crate::connection::url::PostgresUrl;
+use crate::sqlite::checkpoints::LAST_RESORT_PAGES;
+use crate::store::error::{WorkError, is_busy};
+use crate::store::statements::{Sql, prepared};
 
 /// A connection to either database.
 pub(crate) enum StoreConnection {
@@ -33,8 +33,8 @@ pub(crate) enum StoreConnection {
 macro_rules! on_each {
     ($store:expr, $connection:ident => $query:expr) => {
         match $store {
-            $crate::dialect::StoreConnection::Sqlite($connection) => $query,
-            $crate::dialect::StoreConnection::Postgres($connection) => $query,
+            $crate::connection::store_connection::StoreConnection::Sqlite($connection) => $query,
+            $crate::connection::store_connection::StoreConnection::Postgres($connection) => $query,
         }
     };
 }

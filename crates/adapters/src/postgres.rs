@@ -1,0 +1,5 @@
+//! What exists for PostgreSQL only.
+
+pub(crate) mod doctor;
+pub(crate) mod fast_reads;
+pub(crate) mod tools;

@@ -1,0 +1,13 @@
+//! The ports on SQL: what is read and written, the same for both databases.
+
+pub(crate) mod api_keys;
+pub(crate) mod book_parts;
+pub(crate) mod bulk;
+pub(crate) mod error;
+pub(crate) mod fast_reads;
+pub(crate) mod reads;
+pub(crate) mod rows;
+pub(crate) mod schema;
+pub(crate) mod sql_store;
+pub(crate) mod statements;
+pub(crate) mod writes;
