@@ -16,10 +16,11 @@ mod store;
 mod system;
 
 pub use connection::pool::StoreOptions;
-pub use connection::store_connection::Synchronous;
+
 pub use connection::url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use engine::SqlEngine;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use sqlite::backup::{BackupError, backup, restore};
+pub use sqlite::session::Synchronous;
 pub use store::sql_store::DieselAddressRepository;
 pub use system::{OsSecrets, SystemClock, UlidSource};

@@ -2,4 +2,5 @@
 
 pub(crate) mod doctor;
 pub(crate) mod fast_reads;
+pub(crate) mod session;
 pub(crate) mod tools;

@@ -9,4 +9,5 @@ pub(crate) mod file;
 pub(crate) mod file_identity;
 pub(crate) mod read_lock;
 pub(crate) mod reader;
+pub(crate) mod session;
 pub(crate) mod writer;

@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod book_parts;
+pub(crate) mod borrow_text;
 pub(crate) mod bulk;
 pub(crate) mod error;
 pub(crate) mod fast_reads;

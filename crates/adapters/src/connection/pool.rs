@@ -10,9 +10,10 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::connection::refusal;
-use crate::connection::store_connection::{SessionOptions, StoreConnection, Synchronous};
+use crate::connection::store_connection::{SessionOptions, StoreConnection};
 use crate::connection::url::DatabaseUrl;
 use crate::sqlite::file_identity::DatabaseFile;
+use crate::sqlite::session::Synchronous;
 use crate::store::error::WorkError;
 
 /// How a store works with its database.

@@ -1,25 +1,22 @@
-//! Every difference between SQLite and PostgreSQL that is not in the migrations.
+//! A connection to either database, and its transactions.
 
-use std::str::{self, Utf8Error};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use diesel::backend::Backend;
 use diesel::connection::{
     AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection,
     TransactionManager, get_default_instrumentation,
 };
-use diesel::pg::{Pg, PgConnection};
+use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel::sqlite::SqliteConnection;
 
 use crate::connection::url::DatabaseUrl;
-use crate::connection::url::PostgresUrl;
-use crate::sqlite::checkpoints::LAST_RESORT_PAGES;
-use crate::store::error::{WorkError, is_busy};
+use crate::sqlite::session::Synchronous;
+use crate::store::error::WorkError;
 use crate::store::statements::{Sql, prepared};
+use crate::{postgres, sqlite};
 
 /// A connection to either database.
 pub(crate) enum StoreConnection {
@@ -40,19 +37,6 @@ macro_rules! on_each {
 }
 pub(crate) use on_each;
 
-diesel::infix_operator!(IsNotDistinctFrom, " IS NOT DISTINCT FROM ");
-
-/// When a write to SQLite counts as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// When it is on the disk: an acknowledged write survives a power cut.
-    #[default]
-    Full,
-    /// When the operating system has it: a power cut may take the last writes with it,
-    /// and leaves the database whole. A crash of the process takes nothing.
-    Normal,
-}
-
 /// How a session behaves towards others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionOptions {
@@ -71,14 +55,15 @@ impl StoreConnection {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
-                set_up_sqlite(&mut connection, options)
+                sqlite::session::set_up(&mut connection, options)
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Self::Sqlite(connection))
             }
             DatabaseUrl::Postgres(url) => {
-                let mut connection = PgConnection::establish(&postgres_url(url))?;
+                let mut connection =
+                    PgConnection::establish(&postgres::session::with_parameters(url))?;
                 connection
-                    .batch_execute(&postgres_session(options))
+                    .batch_execute(&postgres::session::statements(options))
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Self::Postgres(connection))
             }
@@ -198,99 +183,14 @@ impl StoreConnection {
     }
 }
 
-/// SQLite reads the file through the system's page cache itself, whatever the file's size (1 TiB
-/// at most), instead of having the system copy each page.
-pub(crate) const SQLITE_MMAP: &str = "PRAGMA mmap_size = 1099511627776;";
-
-/// Of several connections that turn a file to WAL at the same time, SQLite lets one do it and fails
-/// the others at once, whatever their timeout.
-fn set_up_sqlite(connection: &mut SqliteConnection, options: &SessionOptions) -> QueryResult<()> {
-    let session = sqlite_session(options);
-    let since = Instant::now();
-    loop {
-        match connection.batch_execute(&session) {
-            Err(error) if is_busy(&error) && since.elapsed() < options.lock_timeout => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            done => return done,
-        }
-    }
-}
-
-fn sqlite_session(options: &SessionOptions) -> String {
-    let synchronous = match options.synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    format!(
-        "PRAGMA busy_timeout = {};
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = {synchronous};
-         PRAGMA foreign_keys = ON;
-         PRAGMA secure_delete = ON;
-         {SQLITE_MMAP}
-         PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES};
-         PRAGMA journal_size_limit = 67108864;",
-        options.lock_timeout.as_millis(),
-    )
-}
-
-pub(crate) fn postgres_session(options: &SessionOptions) -> String {
-    format!(
-        "SET lock_timeout = {lock};
-         SET statement_timeout = {statement};
-         SET idle_in_transaction_session_timeout = {statement};",
-        lock = options.lock_timeout.as_millis(),
-        statement = options.statement_timeout.as_millis(),
-    )
-}
-
-/// libpq waits for an unreachable host for minutes, and for one that falls silent for hours,
-/// unless it is told otherwise.
-const POSTGRES_PARAMETERS: [(&str, &str); 6] = [
-    ("connect_timeout", "5"), // in seconds, for each host
-    ("keepalives_idle", "10"),
-    ("keepalives_interval", "5"),
-    ("keepalives_count", "3"),
-    ("tcp_user_timeout", "25000"), // in milliseconds
-    ("fallback_application_name", "addressbook"),
-];
-
-/// The URL with what it does not say itself.
-pub(crate) fn postgres_url(url: &PostgresUrl) -> String {
-    let mut url = url.expose().to_owned();
-    for (name, value) in POSTGRES_PARAMETERS {
-        if !url.contains(&format!("{name}=")) {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            url.push_str(&format!("{separator}{name}={value}"));
-        }
-    }
-    url
-}
-
-/// A database whose text can be read where it lies, without a copy.
-pub(crate) trait BorrowText: Backend {
-    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error>;
-}
-
-impl BorrowText for Sqlite {
-    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error> {
-        Ok(value.read_text())
-    }
-}
-
-impl BorrowText for Pg {
-    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error> {
-        str::from_utf8(value.as_bytes())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use addressbook_testkit::postgres::PostgresServer;
     use diesel::dsl::sql;
     use diesel::select;
     use diesel::sql_types::Text;
+
+    use std::thread;
 
     use super::*;
 

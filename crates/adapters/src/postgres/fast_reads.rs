@@ -30,8 +30,8 @@ use self::libpq::Answer;
 use self::query::{Query, prepare};
 use crate::connection::pool::ANSWER_GRACE;
 use crate::connection::pool::StoreOptions;
-use crate::connection::store_connection::{postgres_session, postgres_url};
 use crate::connection::url::PostgresUrl;
+use crate::postgres::session;
 use crate::store::error::WorkError;
 use crate::store::fast_reads::push_row;
 use crate::store::reads;
@@ -48,13 +48,13 @@ impl Pipelines {
     /// Connections are made as they are needed.
     pub(crate) fn of(url: &PostgresUrl, options: &StoreOptions) -> QueryResult<Self> {
         let plan = Plan {
-            url: postgres_url(url),
+            url: session::with_parameters(url),
             // The first two are what Diesel sets on each connection. The plans go by the key
             // whatever the parameters are, so PostgreSQL need not think about it each time.
             session: format!(
                 "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}
                  SET plan_cache_mode = force_generic_plan; {}",
-                postgres_session(&options.session()),
+                session::statements(&options.session()),
                 prepare_all()?,
             ),
             patience: options.pool_timeout,

@@ -15,9 +15,9 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 use rusqlite::{Connection, OpenFlags};
 use thread_local::ThreadLocal;
 
-use crate::connection::store_connection::SQLITE_MMAP;
 use crate::sqlite::read_lock::StandingReader;
 use crate::sqlite::reader::{Query, Reader, Row};
+use crate::sqlite::session::MMAP;
 use crate::store::fast_reads::{PageRow, push_row};
 use crate::store::reads;
 use crate::store::rows::AddressRow;
@@ -144,7 +144,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
-    connection.execute_batch(&format!("PRAGMA query_only = ON; {SQLITE_MMAP}"))?;
+    connection.execute_batch(&format!("PRAGMA query_only = ON; {MMAP}"))?;
     Ok(connection)
 }
 

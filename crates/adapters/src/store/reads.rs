@@ -14,13 +14,14 @@ use diesel::prelude::*;
 use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::connection::store_connection::{
-    BorrowText, IsNotDistinctFrom, StoreConnection, on_each,
-};
+use crate::connection::store_connection::{StoreConnection, on_each};
 use crate::store::book_parts;
+use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
 use crate::store::rows::{AddressRow, RevisionRow, revision};
 use crate::store::schema::{address_books, address_revisions, addresses, idempotency_records};
+
+diesel::infix_operator!(IsNotDistinctFrom, " IS NOT DISTINCT FROM ");
 
 pub(crate) fn list(
     store: &mut StoreConnection,

@@ -1,0 +1,62 @@
+//! How a connection to SQLite is set up.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use crate::connection::store_connection::SessionOptions;
+use crate::sqlite::checkpoints::LAST_RESORT_PAGES;
+use crate::store::error::is_busy;
+
+/// When a write to SQLite counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk: an acknowledged write survives a power cut.
+    #[default]
+    Full,
+    /// When the operating system has it: a power cut may take the last writes with it,
+    /// and leaves the database whole. A crash of the process takes nothing.
+    Normal,
+}
+
+/// SQLite reads the file through the system's page cache itself, whatever the file's size (1 TiB
+/// at most), instead of having the system copy each page.
+pub(crate) const MMAP: &str = "PRAGMA mmap_size = 1099511627776;";
+
+/// Of several connections that turn a file to WAL at the same time, SQLite lets one do it and fails
+/// the others at once, whatever their timeout.
+pub(crate) fn set_up(
+    connection: &mut SqliteConnection,
+    options: &SessionOptions,
+) -> QueryResult<()> {
+    let session = statements(options);
+    let since = Instant::now();
+    loop {
+        match connection.batch_execute(&session) {
+            Err(error) if is_busy(&error) && since.elapsed() < options.lock_timeout => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn statements(options: &SessionOptions) -> String {
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    format!(
+        "PRAGMA busy_timeout = {};
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = {synchronous};
+         PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
+         {MMAP}
+         PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES};
+         PRAGMA journal_size_limit = 67108864;",
+        options.lock_timeout.as_millis(),
+    )
+}
