@@ -23,10 +23,17 @@ pub(crate) fn examine(
 /// How many books are looked at, unless all are.
 const SAMPLE: i64 = 1_000;
 
-/// How many books, drawn at random, count other addresses than there are, in all or by their
-/// parts. For both databases.
+/// How many books, drawn at random, count other addresses or past revisions than there are, in all
+/// or by their parts. For both databases.
 pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
     let limit = if full { i64::MAX } else { SAMPLE };
+    let by_history = match found {
+        SchemaState::Older(_) => "",
+        _ => {
+            "OR past_revisions <> (
+                 SELECT count(*) FROM address_revisions AS r WHERE r.customer_id = b.customer_id)"
+        }
+    };
     let by_parts = match found {
         // May be from before there were any.
         SchemaState::Older(_) => String::new(),
@@ -39,9 +46,9 @@ pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
     };
     format!(
         "SELECT count(*) FROM (
-             SELECT customer_id, addresses FROM address_books ORDER BY random() LIMIT {limit}) AS b
+             SELECT * FROM address_books ORDER BY random() LIMIT {limit}) AS b
          WHERE addresses <> (
-             SELECT count(*) FROM addresses AS a WHERE a.customer_id = b.customer_id) {by_parts}"
+             SELECT count(*) FROM addresses AS a WHERE a.customer_id = b.customer_id) {by_history} {by_parts}"
     )
 }
 
@@ -77,14 +84,17 @@ pub(crate) fn schema(schema: &SchemaState) -> Finding {
 
 pub(crate) fn books(wrong: i64, full: bool) -> Finding {
     match wrong {
-        0 if full => Finding::ok("books", "count the addresses that there are"),
+        0 if full => Finding::ok("books", "count the addresses and revisions that there are"),
         0 => Finding::ok(
             "books",
             format!("agree with their addresses ({SAMPLE} at most were tried)"),
         ),
         wrong => Finding::failed(
             "books",
-            format!("{wrong} count other addresses than there are: restore the last good backup"),
+            format!(
+                "{wrong} count other addresses or past revisions than there are: restore the last \
+                 good backup"
+            ),
         ),
     }
 }

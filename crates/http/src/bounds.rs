@@ -55,13 +55,14 @@ mod tests {
     use std::future;
     use std::time::Duration;
 
+    use actix_web::http::Method;
     use actix_web::test::TestRequest;
     use actix_web::{HttpResponse, web};
     use addressbook_domain::ServiceLimits;
     use addressbook_testkit::InMemoryRepository;
 
     use super::*;
-    use crate::testing::{BOOK, Door, header_of};
+    use crate::testing::{BOOK, Door, body_of, header_of, sending};
 
     fn door(options: HttpOptions) -> Door {
         let repository = InMemoryRepository::default();
@@ -85,6 +86,27 @@ mod tests {
             let answer = door.answer(TestRequest::get().uri(path)).await;
             assert!(answer.starts_with("200 "), "{answer}");
         }
+    }
+
+    #[actix_web::test]
+    async fn a_write_that_was_made_is_never_answered_as_if_it_were_not() {
+        let door = door(HttpOptions {
+            max_unsent_bytes: 0,
+            ..HttpOptions::default()
+        });
+        let heavy = format!(r#"{{"a":"{}"}}"#, "x".repeat(16_000));
+        let json = format!(
+            r#"{{"region":"R","city":"C","country":"RW","description":"{}","custom_data":{heavy}}}"#,
+            "d".repeat(1_000)
+        );
+        let created = door.answer(sending(Method::POST, BOOK, json)).await;
+        assert!(created.starts_with("201 "), "{created}");
+        let path = format!("{BOOK}/{}", body_of(&created)["id"].as_str().unwrap());
+        let patch = sending(Method::PATCH, &path, r#"{"city":"D"}"#);
+        let changed = door.answer(patch).await;
+        assert!(changed.starts_with("200 "), "{changed}");
+        let read = door.answer(TestRequest::get().uri(&path)).await;
+        assert!(read.starts_with("503 "), "{read}");
     }
 
     #[actix_web::test]

@@ -57,7 +57,7 @@ impl Problem {
     pub(crate) fn history_full(max_past_revisions: u32) -> Self {
         Self::of(TOO_MANY_REVISIONS).with_detail(format!(
             "The addresses of a customer may have {max_past_revisions} past revisions, and these \
-             do. Addresses can be removed, but neither changed nor added."
+             have that many or more. Addresses can be removed, but neither changed nor added."
         ))
     }
 
@@ -169,8 +169,8 @@ impl From<ChangeError> for Problem {
             ChangeError::Invalid(faults) => Self::invalid_address(faults),
             ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
                 .with_detail(format!(
-                    "An address may have {max_revisions} revisions, and this one does. It can be \
-                     removed, but no longer changed: create another one in its place."
+                    "An address may have {max_revisions} revisions, and this one has that many or \
+                     more. It can be removed, but no longer changed."
                 )),
             ChangeError::HistoryFull { max_past_revisions } => {
                 Self::history_full(max_past_revisions)

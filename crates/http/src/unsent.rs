@@ -37,7 +37,12 @@ pub(crate) fn bounded(
         return answer;
     }
     let (request, response) = answer.into_parts();
-    let response = in_chunks(&request, response, in_flight, max_unsent_bytes);
+    // A write has been made by now: to refuse it would not be true. Its answer is one address.
+    let max = match request.method().is_safe() {
+        true => max_unsent_bytes,
+        false => usize::MAX,
+    };
+    let response = in_chunks(&request, response, in_flight, max);
     ServiceResponse::new(request, response)
 }
 

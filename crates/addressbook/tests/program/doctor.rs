@@ -74,6 +74,10 @@ fn what_is_wrong_is_named_with_what_to_do(#[case] place: Place) {
     assert_says(&finding(&place, &[], "books"), "failed", "backup");
     place.query("DELETE FROM address_book_parts");
     assert_says(&finding(&place, &[], "books"), "ok", "agree");
+    place.query("UPDATE address_books SET past_revisions = past_revisions + 1");
+    assert_says(&finding(&place, &[], "books"), "failed", "past revisions");
+    place.query("UPDATE address_books SET past_revisions = past_revisions - 1");
+    assert_says(&finding(&place, &[], "books"), "ok", "agree");
     place.query("UPDATE address_books SET addresses = addresses + 1");
     assert_says(&finding(&place, &[], "books"), "failed", "backup");
     place.query("UPDATE address_books SET revision = 4102444800000");
