@@ -10,7 +10,7 @@ use std::cell::{Cell, LazyCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_domain::{AddressRepository, OpenMode, PageRequest, PageStart};
 use addressbook_testkit::postgres::PostgresServer;
 use addressbook_testkit::{InMemoryRepository, fixtures};
@@ -88,7 +88,7 @@ fn of(
 fn opened(url: &str) -> Arc<dyn AddressRepository> {
     let url = url.parse().expect("a database's URL");
     Arc::new(
-        DieselAddressRepository::open(&url, &StoreOptions::default(), OpenMode::CreateOrMigrate)
+        SqlStore::open(&url, &StoreOptions::default(), OpenMode::CreateOrMigrate)
             .expect("it opens"),
     )
 }

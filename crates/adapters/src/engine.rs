@@ -13,7 +13,7 @@ use crate::connection::url::DatabaseUrl;
 use crate::doctor;
 use crate::postgres::tools;
 use crate::sqlite::backup::{BackupError, backup, restore};
-use crate::store::sql_store::DieselAddressRepository;
+use crate::store::sql_store::SqlStore;
 
 /// A SQLite or PostgreSQL database, named by its URL.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Engine for SqlEngine {
     }
 
     fn open(&self, mode: OpenMode) -> Result<Store, OpenError> {
-        let repository = DieselAddressRepository::open(&self.url, &self.options, mode)?;
+        let repository = SqlStore::open(&self.url, &self.options, mode)?;
         Ok(Store {
             pool: Some(Arc::new(repository.clone())),
             ..Store::of(repository)
@@ -61,7 +61,7 @@ impl Engine for SqlEngine {
 
 impl Maintenance for SqlEngine {
     fn migrate(&self) -> Result<usize, OpenError> {
-        DieselAddressRepository::migrate(&self.url, &self.options)
+        SqlStore::migrate(&self.url, &self.options)
     }
 
     fn examine(&self, examination: &Examination) -> Vec<Finding> {

@@ -1,4 +1,4 @@
-//! Addressbook's ports in the world: the [repository](DieselAddressRepository) of addresses and
+//! Addressbook's ports in the world: the [repository](SqlStore) of addresses and
 //! API keys on Diesel and r2d2, for SQLite and PostgreSQL, the databases as an
 //! [engine](SqlEngine) of the program, the [system's clock](SystemClock),
 //! [its randomness](OsSecrets), [ULIDs](UlidSource) and [JSON Web Tokens](JwtAuthenticator).
@@ -22,5 +22,5 @@ pub use engine::SqlEngine;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use sqlite::backup::{BackupError, backup, restore};
 pub use sqlite::session::Synchronous;
-pub use store::sql_store::DieselAddressRepository;
+pub use store::sql_store::SqlStore;
 pub use system::{OsSecrets, SystemClock, UlidSource};

@@ -80,22 +80,22 @@ impl StoreConnection {
         self.transaction("BEGIN IMMEDIATE", "BEGIN", work)
     }
 
-    /// Runs a part of a transaction, which can fail alone: the inner error is the part's,
-    /// whose changes are undone. After the outer one, nothing of the transaction is left.
-    pub(crate) fn part<T>(
+    /// Runs work inside a savepoint, so that it can fail alone: the inner error is the work's, whose
+    /// changes are undone. After an outer error, nothing of the transaction is left.
+    pub(crate) fn savepoint<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<Result<T, WorkError>, WorkError> {
-        on_each!(self, c => prepared!(Sql("SAVEPOINT part", vec![])).execute(c))?;
+        on_each!(self, c => prepared!(Sql("SAVEPOINT work", vec![])).execute(c))?;
         let error = match work(self) {
             Ok(value) => {
-                self.release_part()?;
+                self.release_savepoint()?;
                 return Ok(Ok(value));
             }
             Err(error) => error,
         };
-        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO part", vec![])).execute(c))
-            .and_then(|_| self.release_part());
+        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO work", vec![])).execute(c))
+            .and_then(|_| self.release_savepoint());
         match undone {
             Ok(_) => Ok(Err(error)),
             // A full or failing disk ends the whole transaction, which the work was told.
@@ -104,8 +104,8 @@ impl StoreConnection {
         }
     }
 
-    fn release_part(&mut self) -> QueryResult<usize> {
-        on_each!(self, c => prepared!(Sql("RELEASE part", vec![])).execute(c))
+    fn release_savepoint(&mut self) -> QueryResult<usize> {
+        on_each!(self, c => prepared!(Sql("RELEASE work", vec![])).execute(c))
     }
 
     /// Runs a whole transaction that reads: all of it is of one moment.
@@ -155,9 +155,9 @@ impl StoreConnection {
         }
     }
 
-    /// What SQLite needs to undo a part, it keeps in memory from now on, instead of in a file for
-    /// each transaction.
-    pub(crate) fn undo_parts_from_memory(&mut self) -> QueryResult<()> {
+    /// From now on SQLite keeps what it needs to undo a savepoint in memory, instead of in a file
+    /// for each transaction.
+    pub(crate) fn undo_savepoints_from_memory(&mut self) -> QueryResult<()> {
         match self {
             Self::Sqlite(c) => c.batch_execute("PRAGMA temp_store = MEMORY"),
             Self::Postgres(_) => Ok(()),

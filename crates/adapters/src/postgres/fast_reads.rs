@@ -1,4 +1,4 @@
-//! Short reads of PostgreSQL on a connection of the thread that asks.
+//! Fast reads of PostgreSQL on a connection of the thread that asks.
 //!
 //! The pool gives a connection to one request at a time, on a thread that may wait. Here all
 //! requests of a thread share one connection: their statements go out together, in batches, and

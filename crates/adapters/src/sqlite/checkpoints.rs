@@ -1,8 +1,8 @@
-//! Checkpoints of SQLite: what is in the write-ahead log goes to the database file, beside
+//! Checkpoints of SQLite: what is in the WAL goes to the database file, beside
 //! the writes and not in their way.
 //!
-//! By itself SQLite does that in whichever commit finds the log long, and that commit waits
-//! for it. Here a thread copies while others write. What it cannot do is to make the log
+//! By itself SQLite does that in whichever commit finds the WAL long, and that commit waits
+//! for it. Here a thread copies while others write. What it cannot do is to make the WAL
 //! start over, because meanwhile somebody writes on: that the writer does between two
 //! transactions, once almost nothing is left to copy.
 
@@ -21,7 +21,7 @@ use diesel::sql_types::Integer;
 use crate::connection::pool::StoreManager;
 use crate::connection::store_connection::{StoreConnection, on_each};
 
-/// How often the log is looked at while there are writes. The disk has a little to do all the time:
+/// How often the WAL is looked at while there are writes. The disk has a little to do all the time:
 /// every 10 ms, and several steps where there was much, made the slowest writes wait a third longer.
 const INTERVAL: Duration = Duration::from_millis(2);
 
@@ -29,15 +29,15 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// scattered pages about 7 ms, for 1,000 about 18 ms, for 4,000 about 60 ms.
 const STEP_PAGES: i32 = 250;
 
-/// From how many pages on the log is to start over: 64 MiB. What it keeps after that is
+/// From how many pages on the WAL is to start over: 64 MiB. What it keeps after that is
 /// written over, which takes the disk half the time of appending.
 const RESTART_PAGES: i32 = 16_384;
 
-/// How long after an attempt to empty the log the next one comes, if readers or writers were in the
+/// How long after an attempt to empty the WAL the next one comes, if readers or writers were in the
 /// way.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the writer waits for those who still read what is in the log.
+/// How long the writer waits for those who still read what is in the WAL.
 const RESTART_PATIENCE: Duration = Duration::from_millis(10);
 
 /// From how many pages on SQLite copies in the commit itself, whatever else happens: 128 MiB.
@@ -84,7 +84,7 @@ impl Checkpointer {
         if self.restart.swap(false, Ordering::Relaxed)
             && let Err(error) = start_over(store)
         {
-            tracing::warn!(%error, "cannot make the write-ahead log start over");
+            tracing::warn!(%error, "cannot make the WAL start over");
         }
         // Full means that the thread knows already.
         let _ = self.written.try_send(());
@@ -101,7 +101,7 @@ impl Drop for Checkpointer {
     }
 }
 
-/// If readers do not end in time, the log grows on, and this is tried again later.
+/// If readers do not end in time, the WAL grows on, and this is tried again later.
 fn start_over(store: &mut StoreConnection) -> QueryResult<()> {
     store.set_lock_timeout(RESTART_PATIENCE)?;
     on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(RESTART)"))
@@ -138,7 +138,7 @@ impl Checkpointing {
         }
     }
 
-    /// Copies what is worth it, or lets the writer do the rest of a long log.
+    /// Copies what is worth it, or lets the writer do the rest of a long WAL.
     fn checkpoint(&self, store: &mut StoreConnection) -> QueryResult<()> {
         // Taken back first: what is erased meanwhile asks for it again.
         if self.empty.swap(false, Ordering::Relaxed) {
@@ -148,11 +148,11 @@ impl Checkpointing {
             }
             emptied?;
         }
-        let log = look(store)?;
-        if log.log - log.checkpointed >= STEP_PAGES {
+        let wal = look(store)?;
+        if wal.pages - wal.checkpointed >= STEP_PAGES {
             return copy(store);
         }
-        let restart = log.log >= RESTART_PAGES;
+        let restart = wal.pages >= RESTART_PAGES;
         if restart {
             // With so little to copy, most likely nothing is left at its end. Then SQLite syncs the
             // database file, which the writer would have to wait for.
@@ -164,24 +164,24 @@ impl Checkpointing {
 }
 
 /// Does nothing else. While somebody else checkpoints, the answer is -1.
-fn look(store: &mut StoreConnection) -> QueryResult<Log> {
+fn look(store: &mut StoreConnection) -> QueryResult<WalState> {
     on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
 }
 
-/// Writes one page to an empty log, that says what it said before, as nothing here sets a version of
-/// this kind. As long as nothing was written to the log since the file was opened, each read asks the
+/// Writes one page to an empty WAL, that says what it said before, as nothing here sets a version of
+/// this kind. As long as nothing was written to the WAL since the file was opened, each read asks the
 /// file system how long the database is, which is a twentieth of what a page of addresses takes.
 ///
 /// Who is not let in at once does without: somebody else writes.
 fn begin(store: &mut StoreConnection) -> QueryResult<()> {
-    if look(store)?.log == 0 {
+    if look(store)?.pages == 0 {
         store.set_lock_timeout(Duration::ZERO)?;
         on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))?;
     }
     Ok(())
 }
 
-/// Empties the log, unless others read or write it for too long.
+/// Empties the WAL, unless others read or write it for too long.
 fn empty(store: &mut StoreConnection) -> QueryResult<bool> {
     copy(store)?;
     store.set_lock_timeout(RESTART_PATIENCE)?;
@@ -205,11 +205,12 @@ fn copy(store: &mut StoreConnection) -> QueryResult<()> {
     on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
 }
 
-/// How many pages the log holds, and how many of them are in the database file.
+/// How many pages the WAL holds, and how many of them are in the database file.
 #[derive(QueryableByName)]
-struct Log {
+struct WalState {
     #[diesel(sql_type = Integer)]
-    log: i32,
+    #[diesel(column_name = log)]
+    pages: i32,
     #[diesel(sql_type = Integer)]
     checkpointed: i32,
 }
@@ -227,7 +228,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// A database with an empty log, whose length the last of these tells.
+    /// A database with an empty WAL, whose length the last of these tells.
     fn database() -> (TempDir, StoreManager, impl Fn() -> u64) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.db").display().to_string();
@@ -237,25 +238,25 @@ mod tests {
             lock_timeout: PATIENCE,
             ..StoreOptions::default()
         };
-        let log = move || fs::metadata(format!("{path}-wal")).map_or(0, |log| log.len());
-        (folder, patient.manager(url), log)
+        let wal = move || fs::metadata(format!("{path}-wal")).map_or(0, |wal| wal.len());
+        (folder, patient.manager(url), wal)
     }
 
     #[test]
-    fn the_log_is_begun_after_a_write_that_changed_nothing() {
-        let (_folder, manager, log) = database();
+    fn the_wal_is_begun_after_a_write_that_changed_nothing() {
+        let (_folder, manager, wal) = database();
         let mut store = manager.establish().unwrap();
         assert!(store.write(|_| Ok(())).is_ok());
-        assert_eq!(log(), 0);
+        assert_eq!(wal(), 0);
         let checkpointer = Checkpointer::start(manager).unwrap();
         checkpointer.after_write(&mut store);
         drop(checkpointer);
-        assert!(log() > 0);
+        assert!(wal() > 0);
     }
 
     #[test]
-    fn the_log_is_not_waited_for_while_somebody_writes() {
-        let (_folder, manager, log) = database();
+    fn the_wal_is_not_waited_for_while_somebody_writes() {
+        let (_folder, manager, wal) = database();
         let mut store = manager.establish().unwrap();
         let checkpointer = Checkpointer::start(manager).unwrap();
         let since = Instant::now();
@@ -265,6 +266,6 @@ mod tests {
             Ok(())
         });
         assert!(written.is_ok() && since.elapsed() < PATIENCE);
-        assert_eq!(log(), 0);
+        assert_eq!(wal(), 0);
     }
 }

@@ -34,7 +34,7 @@ fn look_inside(path: &Path, how: &Examination) -> Vec<Finding> {
             format!("{} cannot be read: {}", path.display(), file_reason(&error)),
         ));
     }
-    findings.push(log_size(path));
+    findings.push(wal_size(path));
     #[cfg(unix)]
     findings.push(permissions(path));
     findings
@@ -83,20 +83,21 @@ fn look_at_rows(
     Connection::close(connection).map_err(|(_, error)| error)
 }
 
-/// The service lets its log grow to 64 MiB, and a busy one to twice that.
+/// The service lets its WAL grow to 64 MiB, and a busy one to twice that.
 const LONG_LOG_BYTES: u64 = 256 << 20;
 
-fn log_size(path: &Path) -> Finding {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let bytes = fs::metadata(Path::new(&log)).map_or(0, |log| log.len());
+fn wal_size(path: &Path) -> Finding {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let bytes = fs::metadata(Path::new(&wal)).map_or(0, |wal| wal.len());
     let mib = bytes >> 20;
     match bytes > LONG_LOG_BYTES {
-        false => Finding::ok("log", format!("the write-ahead log has {mib} MiB")),
+        false => Finding::ok("WAL", format!("the write-ahead log (WAL) has {mib} MiB")),
         true => Finding::warning(
-            "log",
+            "WAL",
             format!(
-                "the write-ahead log has {mib} MiB: a program reads in one long transaction; end it"
+                "the write-ahead log (WAL) has {mib} MiB: another program holds a long read \
+                 transaction; end it"
             ),
         ),
     }
@@ -123,7 +124,7 @@ fn permissions(path: &Path) -> Finding {
     }
 }
 
-/// What the log takes when the service is busy; below that, writes will be refused.
+/// What the WAL takes when the service is busy; below that, writes will be refused.
 const NEEDED_BYTES: u64 = 128 << 20;
 
 #[cfg(unix)]
@@ -146,7 +147,7 @@ fn room(free_bytes: u64, database_bytes: u64) -> Finding {
     if free_bytes < NEEDED_BYTES {
         Finding::failed(
             "disk",
-            format!("{mib} MiB are free, and the write-ahead log alone may take 128: make room"),
+            format!("{mib} MiB are free, and the WAL alone may take 128: make room"),
         )
     } else if free_bytes < NEEDED_BYTES + database_bytes {
         Finding::warning(
@@ -164,7 +165,7 @@ mod tests {
     use addressbook_domain::Verdict;
 
     #[test]
-    fn room_is_needed_for_the_log_and_for_a_copy() {
+    fn room_is_needed_for_the_wal_and_for_a_copy() {
         const MIB: u64 = 1 << 20;
         for (free_bytes, database_bytes, verdict) in [
             (0, 0, Verdict::Failed),

@@ -1,4 +1,4 @@
-//! Short reads of SQLite, on the thread that asks.
+//! Fast reads of SQLite, on the thread that asks.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,7 +15,7 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 use rusqlite::{Connection, OpenFlags};
 use thread_local::ThreadLocal;
 
-use crate::sqlite::read_lock::StandingReader;
+use crate::sqlite::read_lock::ReadLock;
 use crate::sqlite::reader::{Query, Reader, Row};
 use crate::sqlite::session::MMAP;
 use crate::store::fast_reads::{PageRow, push_row};
@@ -25,10 +25,10 @@ use crate::store::statements::Value;
 
 /// Each thread that asks has a connection of its own, for reading alone.
 ///
-/// A short read takes less time than it would to hand it to a thread that may wait: that, and
+/// A fast read takes less time than it would to hand it to a thread that may wait: that, and
 /// the pool, were two thirds of what a page cost. In exchange nothing here may wait or take
 /// long, because a thread's other requests stand still meanwhile: what is locked, what is no
-/// short read, and whatever else is out of the ordinary is left to the pool, which finds out
+/// fast read, and whatever else is out of the ordinary is left to the pool, which finds out
 /// what it is.
 ///
 /// Diesel writes the SQL, as for the pool. The rows come without it: its way to a text column
@@ -37,7 +37,7 @@ use crate::store::statements::Value;
 pub(crate) struct InlineReads {
     path: PathBuf,
     readers: Arc<ThreadLocal<RefCell<Option<Reader>>>>,
-    standing_reader: Arc<StandingReader>,
+    read_lock: Arc<ReadLock>,
 }
 
 impl InlineReads {
@@ -47,7 +47,7 @@ impl InlineReads {
         Ok(Self {
             path,
             readers: Arc::default(),
-            standing_reader: Arc::new(StandingReader::start(move || connect(&for_reader))?),
+            read_lock: Arc::new(ReadLock::start(move || connect(&for_reader))?),
         })
     }
 
@@ -129,7 +129,7 @@ impl InlineReads {
             Some(open) => open,
             None => reader.insert(Reader::new(connect(&self.path).ok()?)),
         };
-        self.standing_reader.want();
+        self.read_lock.want();
         let done = open.each_row(query, sql, values, take);
         if done.is_none() {
             *reader = None;

@@ -19,7 +19,7 @@ const TURN: Duration = Duration::from_millis(10);
 /// the others only count. With it, a page on two threads takes an eighth less time.
 ///
 /// Who reads sees the latest state as ever: the lock is of the log's place, not of the reader.
-pub(crate) struct StandingReader {
+pub(crate) struct ReadLock {
     signals: Arc<Signals>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,7 +30,7 @@ struct Signals {
     ended: AtomicBool,
 }
 
-impl StandingReader {
+impl ReadLock {
     /// Starts the thread. It connects with the first read.
     pub(crate) fn start(
         connect: impl Fn() -> rusqlite::Result<Connection> + Send + 'static,
@@ -58,7 +58,7 @@ impl StandingReader {
     }
 }
 
-impl Drop for StandingReader {
+impl Drop for ReadLock {
     fn drop(&mut self) {
         self.signals.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

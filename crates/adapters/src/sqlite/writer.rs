@@ -3,7 +3,7 @@
 //!
 //! SQLite has room for one writer, and what a durable write waits for is the disk. So the
 //! writes that arrive while the disk works share its next answer: they run one after the
-//! other inside one transaction, each as a part that fails alone, and none is answered before
+//! other inside one transaction, each in a savepoint that fails alone, and none is answered before
 //! that transaction is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,7 @@ const QUEUE: usize = 1_000;
 /// The thread that writes. When this is dropped, it ends what is waiting, and then itself.
 pub(crate) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
-    empty_log: Arc<AtomicBool>,
+    empty_wal: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,7 +39,7 @@ impl Writer {
     pub(crate) fn start(manager: StoreManager, group_commits: u32) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let checkpointer = Checkpointer::start(manager.clone())?;
-        let empty_log = checkpointer.empty();
+        let empty_wal = checkpointer.empty();
         let writing = Writing {
             lock_timeout: manager.lock_timeout(),
             group_commits: group_commits.max(1) as usize,
@@ -52,14 +52,14 @@ impl Writer {
             .spawn(move || writing.until_closed(&waiting))?;
         Ok(Self {
             jobs,
-            empty_log,
+            empty_wal,
             thread: Some(thread),
         })
     }
 
-    /// What a [unit of work](Self::run) sets so that the write-ahead log is emptied after it.
-    pub(crate) fn empty_log(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.empty_log)
+    /// What a [unit of work](Self::run) sets so that the WAL is emptied after it.
+    pub(crate) fn empty_wal(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.empty_wal)
     }
 
     /// Runs a unit of work, and returns when what it wrote is durable.
@@ -115,8 +115,8 @@ impl Drop for Writer {
 trait Job: Send {
     fn waits_since(&self) -> Instant;
 
-    /// Does the work, as all of the transaction that is open or as a part of it, and keeps what
-    /// came of it. An error here is one of the whole transaction.
+    /// Does the work, as the whole of the open transaction or in a savepoint of it, and stores its
+    /// outcome. An error here is one of the whole transaction.
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError>;
 
     /// Answers: with what came of the work, or with what became of the whole.
@@ -141,7 +141,7 @@ where
 
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError> {
         // A defect in one work must take neither its neighbours with it nor the thread.
-        // Whatever it left half done is rolled back with its part.
+        // Whatever it left half done is rolled back with its savepoint.
         let work = |store: &mut StoreConnection| {
             catch_unwind(AssertUnwindSafe(|| (self.work)(store))).unwrap_or_else(|_| {
                 Err(RepositoryError::Internal("the work panicked".into()).into())
@@ -149,7 +149,7 @@ where
         };
         let outcome = match alone {
             true => Ok(work(store)?),
-            false => store.part(work)?,
+            false => store.savepoint(work)?,
         };
         self.outcome = Some(outcome.map_err(RepositoryError::from));
         Ok(())
@@ -220,7 +220,9 @@ impl Writing {
             Some(store) => store,
             none => {
                 let store = none.insert(self.manager.establish()?);
-                store.undo_parts_from_memory().map_err(WorkError::from)?;
+                store
+                    .undo_savepoints_from_memory()
+                    .map_err(WorkError::from)?;
                 store
             }
         };

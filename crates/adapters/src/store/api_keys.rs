@@ -13,7 +13,7 @@ use diesel::{insert_into, update};
 use crate::connection::store_connection::{StoreConnection, on_each};
 use crate::store::error::WorkError;
 use crate::store::schema::api_keys;
-use crate::store::sql_store::DieselAddressRepository;
+use crate::store::sql_store::SqlStore;
 
 /// A key as a row, borrowed on its way in and owned on its way out.
 #[derive(Insertable, Queryable, Selectable)]
@@ -81,7 +81,7 @@ impl TryFrom<ApiKeyRow<'_>> for ApiKey {
 }
 
 #[async_trait]
-impl ApiKeyRepository for DieselAddressRepository {
+impl ApiKeyRepository for SqlStore {
     async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
         self.run_write(move |store| {
             let added = on_each!(store, c => insert_into(api_keys::table)

@@ -14,12 +14,12 @@ use crate::store::reads;
 
 /// The short way to each database. `None` is what it does not find, and the pool has to.
 #[derive(Clone)]
-pub(crate) enum ShortReads {
+pub(crate) enum FastReads {
     Sqlite(InlineReads),
     Postgres(Pipelines),
 }
 
-impl ShortReads {
+impl FastReads {
     pub(crate) fn of(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
         match url {
             DatabaseUrl::Sqlite(path) => InlineReads::of(path).map(Self::Sqlite).map_err(no_thread),

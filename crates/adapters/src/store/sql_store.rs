@@ -21,7 +21,7 @@ use crate::connection::url::DatabaseUrl;
 use crate::sqlite::writer::Writer;
 use crate::store::bulk;
 use crate::store::error::WorkError;
-use crate::store::fast_reads::ShortReads;
+use crate::store::fast_reads::FastReads;
 use crate::store::reads;
 use crate::store::schema::address_books;
 use crate::store::writes;
@@ -29,9 +29,9 @@ use crate::store::writes;
 /// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the
 /// pool.
 #[derive(Clone)]
-pub struct DieselAddressRepository {
+pub struct SqlStore {
     pool: Pool,
-    short_reads: ShortReads,
+    fast_reads: FastReads,
     /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
     writer: Option<Arc<Writer>>,
     computed_lists: ComputedLists,
@@ -71,7 +71,7 @@ impl ComputedLists {
 /// How often a transaction is run when PostgreSQL asks for it to be run again.
 const ATTEMPTS: usize = 5;
 
-impl DieselAddressRepository {
+impl SqlStore {
     /// Opens a database.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl DieselAddressRepository {
         };
         Ok(Self {
             pool: options.pool(url.clone()),
-            short_reads: ShortReads::of(url, options)?,
+            fast_reads: FastReads::of(url, options)?,
             writer,
             computed_lists: ComputedLists::of(options),
         })
@@ -142,20 +142,20 @@ impl DieselAddressRepository {
     }
 }
 
-impl ConnectionPool for DieselAddressRepository {
+impl ConnectionPool for SqlStore {
     fn state(&self) -> PoolState {
         self.pool.state()
     }
 }
 
 #[async_trait]
-impl AddressRepository for DieselAddressRepository {
+impl AddressRepository for SqlStore {
     async fn list(
         &self,
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        if let Some(found) = self.short_reads.list(customer_id, page).await? {
+        if let Some(found) = self.fast_reads.list(customer_id, page).await? {
             return Ok(found);
         }
         let (customer_id, page) = (customer_id.clone(), page.clone());
@@ -181,7 +181,7 @@ impl AddressRepository for DieselAddressRepository {
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        if let Some(head) = self.short_reads.head(customer_id).await? {
+        if let Some(head) = self.fast_reads.head(customer_id).await? {
             return Ok(head);
         }
         let customer_id = customer_id.clone();
@@ -191,7 +191,7 @@ impl AddressRepository for DieselAddressRepository {
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
         if let [Lookup::Id(customer_id, id)] = &lookups[..]
-            && let Some(found) = self.short_reads.find(customer_id, id).await?
+            && let Some(found) = self.fast_reads.find(customer_id, id).await?
         {
             return Ok(vec![found]);
         }
@@ -256,11 +256,11 @@ impl AddressRepository for DieselAddressRepository {
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let customer_id = customer_id.clone();
-        let empty_log = self.writer.as_ref().map(|writer| writer.empty_log());
+        let empty_wal = self.writer.as_ref().map(|writer| writer.empty_wal());
         self.run_write(move |store| {
             let erased = writes::erase(store, &customer_id)?;
-            if let Some(empty_log) = &empty_log {
-                empty_log.store(true, Ordering::Relaxed);
+            if let Some(empty_wal) = &empty_wal {
+                empty_wal.store(true, Ordering::Relaxed);
             }
             Ok(erased)
         })
@@ -302,7 +302,7 @@ mod tests {
                 ..StoreOptions::default()
             };
             let (url, mode) = (url.parse().unwrap(), OpenMode::CreateOrMigrate);
-            let repository = DieselAddressRepository::open(&url, &options, mode).unwrap();
+            let repository = SqlStore::open(&url, &options, mode).unwrap();
             let turns = Arc::clone(&repository.computed_lists.turns);
             let list = async || {
                 let customer_id = fixtures::customer("cus_1");

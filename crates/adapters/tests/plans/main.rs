@@ -14,7 +14,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_testkit::contract::{ADDRESS_PROMISES, API_KEY_PROMISES};
 use diesel::connection::{
     Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation,
@@ -150,7 +150,7 @@ fn check(
     rules: &Rules,
     mut explain: impl FnMut(&str) -> Vec<String>,
 ) {
-    // Short reads go past Diesel. The pool has the same statements where a page is empty.
+    // Fast reads go past Diesel. The pool has the same statements where a page is empty.
     let is_page = |sql: &&String| sql.contains("custom_data") && sql.contains("address_books");
     let pages = statements.iter().filter(is_page).count();
     assert_eq!(
@@ -236,7 +236,7 @@ const FILL: &str = "
 
 /// An own connection to a database so filled.
 fn filled(database: &Database) -> RawConnection {
-    DieselAddressRepository::migrate(&database.url, &StoreOptions::default()).unwrap();
+    SqlStore::migrate(&database.url, &StoreOptions::default()).unwrap();
     let mut connection = database.connect();
     match connection {
         // Without statistics, as in operation.

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_domain::{
     Address, AddressRepository, AddressRevision, Change, Commit, RevisionRange, Scan,
 };
@@ -129,7 +129,7 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
     (answer, books)
 }
 
-fn is_as_one_by_one(store: &DieselAddressRepository, case: &Case) {
+fn is_as_one_by_one(store: &SqlStore, case: &Case) {
     static CASES: AtomicU32 = AtomicU32::new(0);
     let prefix = format!("cus_{}_", CASES.fetch_add(1, Ordering::Relaxed));
     RUNTIME.block_on(async {
@@ -145,18 +145,18 @@ proptest! {
 
     #[test]
     fn many_creations_on_sqlite_are_as_one_by_one(case in case()) {
-        static STORE: LazyLock<(Database, DieselAddressRepository)> = LazyLock::new(|| open(Database::sqlite()));
+        static STORE: LazyLock<(Database, SqlStore)> = LazyLock::new(|| open(Database::sqlite()));
         is_as_one_by_one(&STORE.1, &case);
     }
 
     #[test]
     fn many_creations_on_postgres_are_as_one_by_one(case in case()) {
-        static STORE: LazyLock<(Database, DieselAddressRepository)> = LazyLock::new(|| open(Database::postgres()));
+        static STORE: LazyLock<(Database, SqlStore)> = LazyLock::new(|| open(Database::postgres()));
         is_as_one_by_one(&STORE.1, &case);
     }
 }
 
-fn open(database: Database) -> (Database, DieselAddressRepository) {
+fn open(database: Database) -> (Database, SqlStore) {
     let repository = database.open(StoreOptions::default());
     (database, repository)
 }

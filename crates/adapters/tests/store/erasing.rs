@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions, backup, restore};
+use addressbook_adapters::{SqlStore, StoreOptions, backup, restore};
 use addressbook_domain::{Address, AddressRepository, Change, CustomData, OpenMode};
 use addressbook_testkit::fixtures;
 use rusqlite::Connection;
@@ -67,8 +67,7 @@ async fn no_file_holds_what_was_erased() {
     let path = folder.path().join("a.db");
     let url = format!("sqlite://{}", path.display()).parse().unwrap();
     let options = StoreOptions::default();
-    let repository =
-        DieselAddressRepository::open(&url, &options, OpenMode::CreateOrMigrate).unwrap();
+    let repository = SqlStore::open(&url, &options, OpenMode::CreateOrMigrate).unwrap();
     let repository = Arc::new(repository);
     write(&*repository).await;
     // Somebody reads for a while.

@@ -1,6 +1,6 @@
 use std::thread;
 
-use addressbook_adapters::{DieselAddressRepository, SqlEngine, StoreOptions};
+use addressbook_adapters::{SqlEngine, SqlStore, StoreOptions};
 use addressbook_domain::{AddressRepository, Engine, OpenError, OpenMode, RepositoryError, Store};
 use addressbook_testkit::fixtures::{address, creating};
 use addressbook_testkit::postgres::PostgresServer;
@@ -9,7 +9,7 @@ use rstest::rstest;
 use crate::support::Database;
 
 fn migrate(database: &Database) -> Result<usize, OpenError> {
-    DieselAddressRepository::migrate(&database.url, &StoreOptions::default())
+    SqlStore::migrate(&database.url, &StoreOptions::default())
 }
 
 #[rstest]

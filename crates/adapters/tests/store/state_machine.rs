@@ -8,7 +8,7 @@ mod calls;
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions, Synchronous};
+use addressbook_adapters::{SqlStore, StoreOptions, Synchronous};
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
     Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
@@ -201,7 +201,7 @@ impl<R: AddressRepository> Watched<R> {
 
 thread_local! {
     /// One database of each kind for all histories: to make them takes longer than a history.
-    static STORES: [(DieselAddressRepository, Database); 2] =
+    static STORES: [(SqlStore, Database); 2] =
         [Database::sqlite(), Database::postgres()].map(|database| {
             // What a power cut would take is not the question.
             let options = StoreOptions {
@@ -216,11 +216,11 @@ struct SideBySide;
 
 impl StateMachineTest for SideBySide {
     /// SQLite and PostgreSQL, by name.
-    type SystemUnderTest = Vec<(&'static str, Watched<DieselAddressRepository>)>;
+    type SystemUnderTest = Vec<(&'static str, Watched<SqlStore>)>;
     type Reference = Reference;
 
     fn init_test(_: &State) -> Self::SystemUnderTest {
-        let empty = |(repository, _): &(DieselAddressRepository, Database)| {
+        let empty = |(repository, _): &(SqlStore, Database)| {
             for customer_id in customers() {
                 RUNTIME.block_on(repository.erase(&customer_id)).unwrap();
             }

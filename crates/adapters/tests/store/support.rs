@@ -1,6 +1,6 @@
 use std::sync::{Arc, LazyLock};
 
-use addressbook_adapters::{DatabaseUrl, DieselAddressRepository, StoreOptions};
+use addressbook_adapters::{DatabaseUrl, SqlStore, StoreOptions};
 use addressbook_domain::{AddressRepository, ApiKeyRepository, OpenMode};
 use addressbook_testkit::postgres::PostgresServer;
 use diesel::connection::SimpleConnection;
@@ -38,7 +38,7 @@ impl Database {
     pub(crate) fn postgres() -> Self {
         static MIGRATED: LazyLock<String> = LazyLock::new(|| {
             let database = Database::empty_postgres();
-            DieselAddressRepository::migrate(&database.url, &StoreOptions::default()).unwrap();
+            SqlStore::migrate(&database.url, &StoreOptions::default()).unwrap();
             database.raw_url
         });
         Self::at(PostgresServer::shared().copy_database(&MIGRATED))
@@ -56,8 +56,8 @@ impl Database {
         }
     }
 
-    pub(crate) fn open(&self, options: StoreOptions) -> DieselAddressRepository {
-        DieselAddressRepository::open(&self.url, &options, OpenMode::CreateOrMigrate).unwrap()
+    pub(crate) fn open(&self, options: StoreOptions) -> SqlStore {
+        SqlStore::open(&self.url, &options, OpenMode::CreateOrMigrate).unwrap()
     }
 
     pub(crate) fn subject(self) -> Subject {

@@ -215,10 +215,10 @@ fn a_long_log_is_warned_of() {
     let log = format!("{}-wal", place.database().display());
     let log = fs::File::options().write(true).open(log).unwrap();
     log.set_len(256 << 20).unwrap();
-    assert_says(&finding(&place, &[], "log  "), "ok", "256 MiB");
+    assert_says(&finding(&place, &[], "WAL  "), "ok", "256 MiB");
     log.set_len(257 << 20).unwrap();
     assert_says(
-        &finding(&place, &[], "log  "),
+        &finding(&place, &[], "WAL  "),
         "warning",
         "long transaction",
     );

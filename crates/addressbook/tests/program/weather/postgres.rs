@@ -295,7 +295,7 @@ fn a_statement_that_takes_too_long_is_busy_and_others_go_on(#[case] timeout: &st
     drop(lock);
     assert_eq!(create(&service, "cus_1").status, 201);
 
-    // The short reads, by their own connection.
+    // The fast reads, by their own connection.
     let lock = Lock::take(&place.database_url, "LOCK TABLE addresses");
     is_refused(&list(&service, "cus_1"), "busy");
     assert_eq!(service.get("/readyz").0, 200);

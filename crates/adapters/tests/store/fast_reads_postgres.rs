@@ -1,9 +1,9 @@
-//! PostgreSQL's short reads, of which many share one connection: each gets its own answer, its own
+//! PostgreSQL's fast reads, of which many share one connection: each gets its own answer, its own
 //! failure, and another connection when there has to be one.
 
 use std::time::{Duration, Instant};
 
-use addressbook_adapters::{DieselAddressRepository, StoreOptions};
+use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_domain::{Address, AddressRepository, Lookup, PageRequest, RepositoryError};
 use addressbook_testkit::fixtures::{address, creating, customer};
 use addressbook_testkit::postgres::PostgresServer;
@@ -28,7 +28,7 @@ const IMPATIENT: StoreOptions = StoreOptions {
 };
 
 /// A database in which the customer `cus_N` has the addresses 1 to N, up to 9.
-async fn nine_books(options: StoreOptions) -> (DieselAddressRepository, Database) {
+async fn nine_books(options: StoreOptions) -> (SqlStore, Database) {
     let database = Database::postgres();
     let repository = database.open(options);
     for number in 1..=9 {
@@ -43,16 +43,13 @@ fn book(number: u32) -> Vec<Address> {
 }
 
 /// How many addresses a customer's list shows.
-async fn list(repository: &DieselAddressRepository, id: &str) -> Result<usize, RepositoryError> {
+async fn list(repository: &SqlStore, id: &str) -> Result<usize, RepositoryError> {
     let page = PageRequest::default();
     Ok(repository.list(&customer(id), &page).await?.len())
 }
 
 /// Asks for so many lists at once, of each customer in turn, and gives the outcomes by customer.
-async fn lists(
-    repository: &DieselAddressRepository,
-    many: u32,
-) -> Vec<(u32, Result<usize, RepositoryError>)> {
+async fn lists(repository: &SqlStore, many: u32) -> Vec<(u32, Result<usize, RepositoryError>)> {
     let mut tasks = JoinSet::new();
     for number in (1..=9).cycle().take(many as usize) {
         let repository = repository.clone();

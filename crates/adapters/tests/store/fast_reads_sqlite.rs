@@ -1,4 +1,4 @@
-//! Short reads of SQLite, which do without the pool.
+//! Fast reads of SQLite, which do without the pool.
 
 use std::time::Duration;
 
