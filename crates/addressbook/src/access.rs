@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use crate::settings::AccessSettings;
 
 /// The one at the door. Each kind of token has an authenticator of its own here.
-pub(crate) struct Doorkeeper {
+pub(crate) struct Authentication {
     keys: ApiKeyService,
     by_key: KeyAuthenticator,
     by_jwt: Option<JwtAuthenticator<SystemClock>>,
@@ -31,7 +31,7 @@ const LOOK_INTERVAL: Duration = KeyAuthenticator::LIFETIME;
 /// How often it is noted which keys were used.
 const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
 
-impl Doorkeeper {
+impl Authentication {
     /// The one for the keys of a repository. A key that was revoked counts, too: whoever takes the last one
     /// back does not mean to let everybody in.
     pub(crate) async fn of(
@@ -105,7 +105,7 @@ impl Doorkeeper {
 }
 
 #[async_trait]
-impl Authenticator for Doorkeeper {
+impl Authenticator for Authentication {
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
         match &self.by_jwt {
             // A JWT begins with a brace in base64, which is ey.

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, BufRead, Write};
 
-use addressbook_domain::{Address, Faults, ImportEntry};
+use addressbook_domain::{Address, FieldErrors, ImportEntry};
 use clap::ValueEnum;
 
 pub(crate) use self::columns::Columns;
@@ -41,12 +41,12 @@ pub(crate) enum LineError {
     /// The line as a whole is wrong.
     Line(String),
     /// Fields of it are.
-    Fields(Faults),
+    Fields(FieldErrors),
 }
 
-impl From<Faults> for LineError {
-    fn from(faults: Faults) -> Self {
-        Self::Fields(faults)
+impl From<FieldErrors> for LineError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Fields(errors)
     }
 }
 
@@ -56,7 +56,7 @@ impl Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(message) => f.write_str(message),
-            Self::Fields(faults) => faults.fmt(f),
+            Self::Fields(errors) => errors.fmt(f),
         }
     }
 }
@@ -145,9 +145,9 @@ mod tests {
         let ndjson = "{\"customer_id\":\"cus_1\",\"region\":\"\u{200b}\",\"city\":\"London\",\"country\":\"UK\"}\n";
         for (format, input) in [(Format::Csv, csv), (Format::Ndjson, ndjson)] {
             let mut lines = format.read(input.as_bytes(), Columns::default()).unwrap();
-            let faults = lines.next().unwrap().unwrap().entry.unwrap_err();
+            let errors = lines.next().unwrap().unwrap().entry.unwrap_err();
             assert_eq!(
-                faults.to_string(),
+                errors.to_string(),
                 "region: expected visible text, got only invisible characters such as U+200B; \
                  country: expected a two-letter ISO 3166-1 alpha-2 country code such as RW; did \
                  you mean GB?"

@@ -13,7 +13,7 @@ use clap::Args;
 use tokio::select;
 use tokio::sync::oneshot;
 
-use crate::access::Doorkeeper;
+use crate::access::Authentication;
 use crate::metrics::Metrics;
 use crate::output::print;
 use crate::settings::{
@@ -131,13 +131,13 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     let store = observed::observe(store, counted, traced);
     let service = crate::service(store.addresses, arguments.limits.limits());
     actix_web::rt::System::new().block_on(async {
-        let doorkeeper = Arc::new(Doorkeeper::of(store.api_keys, by_jwt).await?);
-        doorkeeper.check(listen.to_socket_addrs()?, &arguments.access)?;
+        let authentication = Arc::new(Authentication::of(store.api_keys, by_jwt).await?);
+        authentication.check(listen.to_socket_addrs()?, &arguments.access)?;
         if arguments.demo {
             demo::load(&service).await?;
         }
         let parts = Parts {
-            authenticator: Some(doorkeeper.clone()),
+            authenticator: Some(authentication.clone()),
             cors_origins: arguments.cors.cors_origin.clone(),
             options: arguments.bounds.bound(HttpOptions {
                 require_if_match: arguments.require_if_match,
@@ -169,12 +169,18 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
         let (addresses, server) = addressbook_http::listen(bound, parts, options, until)
             .with_context(|| cannot_listen(listen, "--listen"))?;
         let has_docs = !arguments.no_docs;
-        let banner = banner(&*engine, &addresses, has_docs, metrics_address, &doorkeeper)?;
+        let banner = banner(
+            &*engine,
+            &addresses,
+            has_docs,
+            metrics_address,
+            &authentication,
+        )?;
         print(format_args!("{banner}\n"))?;
         let chores = [
             actix_web::rt::spawn(prune(service)),
-            actix_web::rt::spawn(doorkeeper.clone().close_with_the_first_key()),
-            actix_web::rt::spawn(doorkeeper.record_uses()),
+            actix_web::rt::spawn(authentication.clone().close_with_the_first_key()),
+            actix_web::rt::spawn(authentication.record_uses()),
         ];
         // Until the last request has its answer, somebody may look.
         let observation = observation.map(actix_web::rt::spawn);
@@ -220,11 +226,11 @@ fn banner(
     addresses: &[SocketAddr],
     has_docs: bool,
     metrics: Option<SocketAddr>,
-    doorkeeper: &Doorkeeper,
+    authentication: &Authentication,
 ) -> anyhow::Result<String> {
     let address = addresses.first().context("the server listens nowhere")?;
     let customer = demo::EXAMPLE_CUSTOMER;
-    let credential = if doorkeeper.is_required() {
+    let credential = if authentication.is_required() {
         "-H 'Authorization: Bearer ab_…' "
     } else {
         ""
@@ -239,7 +245,7 @@ fn banner(
         version = env!("CARGO_PKG_VERSION"),
         database = engine.location(),
         engine = engine.name(),
-        access = doorkeeper.rule(),
+        access = authentication.rule(),
         docs = match has_docs {
             true => format!("\n  docs          http://{address}/docs"),
             false => String::new(),

@@ -1,8 +1,8 @@
 use thiserror::Error;
 
 use crate::{
-    Address, AddressId, AddressPatch, AddressService, Change, CustomerId, Faults, RepositoryError,
-    Timestamp, Version,
+    Address, AddressId, AddressPatch, AddressService, Change, CustomerId, FieldErrors,
+    RepositoryError, Timestamp, Version,
 };
 
 /// Which state of an address a change is meant for.
@@ -43,7 +43,7 @@ pub enum ChangeError {
     },
     /// The address would not be acceptable.
     #[error(transparent)]
-    Invalid(#[from] Faults),
+    Invalid(#[from] FieldErrors),
     /// The address has had as many revisions as it may.
     #[error("the address has {max_revisions} revisions, which is the most")]
     TooManyRevisions {

@@ -1,8 +1,8 @@
 use thiserror::Error;
 
 use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, CustomerId, Faults, Fingerprint,
-    IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
+    Address, AddressContent, AddressId, AddressService, Change, CustomerId, FieldErrors,
+    Fingerprint, IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
 };
 
 /// A creation that the client may repeat.
@@ -31,7 +31,7 @@ pub enum CreateError {
     KeyReused,
     /// The address holds more than it may.
     #[error(transparent)]
-    Invalid(#[from] Faults),
+    Invalid(#[from] FieldErrors),
     /// The book holds as many addresses as it may.
     #[error("the book holds {max_addresses} addresses, which is the most")]
     BookFull {

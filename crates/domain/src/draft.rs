@@ -5,14 +5,14 @@ use crate::{AddressContent, City, Country, CustomData, Description, Region, json
 
 /// What is wrong with one field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// The field's name, as the caller wrote or should have written it.
     pub field: Cow<'static, str>,
     /// What was expected of it. Never holds the value itself.
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.field, self.message)
     }
@@ -21,12 +21,12 @@ impl fmt::Display for Fault {
 /// Everything that is wrong with an input, collected so that the caller learns of it
 /// at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct FieldErrors(Vec<FieldError>);
 
-impl Faults {
-    /// Notes a fault.
+impl FieldErrors {
+    /// Notes a error.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl fmt::Display) {
-        self.0.push(Fault {
+        self.0.push(FieldError {
             field: field.into(),
             message: message.to_string(),
         });
@@ -43,7 +43,7 @@ impl Faults {
 
     /// Notes that a required field is missing, unless it is known to be faulty already.
     pub fn missing(&mut self, field: &'static str) {
-        if !self.0.iter().any(|fault| fault.field == field) {
+        if !self.0.iter().any(|error| error.field == field) {
             self.add(field, "is required");
         }
     }
@@ -53,22 +53,22 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// The faults, in the order in which they were found.
-    pub fn into_vec(self) -> Vec<Fault> {
+    /// The errors, in the order in which they were found.
+    pub fn into_vec(self) -> Vec<FieldError> {
         self.0
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for FieldErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            write!(f, "{}{fault}", if index == 0 { "" } else { "; " })?;
+        for (index, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if index == 0 { "" } else { "; " })?;
         }
         Ok(())
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for FieldErrors {}
 
 /// What an input says about a field that may be null.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl<T: Clone> Input<T> {
     }
 }
 
-/// The content of an address before it is judged: what each door fills in from its
+/// The content of an address before it is validated: what each door fills in from its
 /// own format. `None` is null or absent.
 #[derive(Clone, Debug, Default)]
 pub struct AddressDraft<'a> {
@@ -110,13 +110,13 @@ pub struct AddressDraft<'a> {
 }
 
 impl AddressDraft<'_> {
-    /// Judges every field: the content, or `None` with each fault noted.
-    pub fn parse(&self, faults: &mut Faults) -> Option<AddressContent> {
-        let description = optional(faults, "description", &self.description, Description::parse);
-        let region = required(faults, "region", &self.region, Region::parse);
-        let city = required(faults, "city", &self.city, City::parse);
-        let country = required(faults, "country", &self.country, Country::parse);
-        let custom_data = optional(faults, "custom_data", &self.custom_data, CustomData::parse);
+    /// Validates every field: the content, or `None` with each error noted.
+    pub fn parse(&self, errors: &mut FieldErrors) -> Option<AddressContent> {
+        let description = optional(errors, "description", &self.description, Description::parse);
+        let region = required(errors, "region", &self.region, Region::parse);
+        let city = required(errors, "city", &self.city, City::parse);
+        let country = required(errors, "country", &self.country, Country::parse);
+        let custom_data = optional(errors, "custom_data", &self.custom_data, CustomData::parse);
         Some(AddressContent {
             description: description?,
             region: region?,
@@ -143,7 +143,7 @@ pub struct AddressPatch {
     /// See [`AddressContent::custom_data`].
     pub custom_data: Option<Option<String>>,
     /// What is known to be wrong with it already: it applies to nothing then.
-    pub faults: Faults,
+    pub errors: FieldErrors,
 }
 
 impl AddressPatch {
@@ -151,24 +151,24 @@ impl AddressPatch {
     /// they are, even if they hold what is no longer accepted.
     ///
     /// # Errors
-    /// Every fault of the fields that the patch names, found as in any other address.
-    pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, Faults> {
-        let mut faults = self.faults.clone();
+    /// Every error of the fields that the patch names, found as in any other address.
+    pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, FieldErrors> {
+        let mut errors = self.errors.clone();
         let description = patched(&self.description, &content.description, |value| {
-            optional(&mut faults, "description", value, Description::parse)
+            optional(&mut errors, "description", value, Description::parse)
         });
         let region = patched(&self.region, &content.region, |value| {
-            required(&mut faults, "region", value, Region::parse)
+            required(&mut errors, "region", value, Region::parse)
         });
         let city = patched(&self.city, &content.city, |value| {
-            required(&mut faults, "city", value, City::parse)
+            required(&mut errors, "city", value, City::parse)
         });
         let country = patched(&self.country, &content.country, |value| {
-            required(&mut faults, "country", value, Country::parse)
+            required(&mut errors, "country", value, Country::parse)
         });
         let custom_data = patched(&self.custom_data, &content.custom_data, |value| {
             let target = content.custom_data.as_ref().map(CustomData::as_str);
-            optional(&mut faults, "custom_data", value, |patch| {
+            optional(&mut errors, "custom_data", value, |patch| {
                 merge(target, patch)
             })
         });
@@ -181,7 +181,7 @@ impl AddressPatch {
                 custom_data: custom_data?,
             })
         };
-        content().filter(|_| faults.is_empty()).ok_or(faults)
+        content().filter(|_| errors.is_empty()).ok_or(errors)
     }
 }
 
@@ -208,28 +208,28 @@ fn merge(target: Option<&str>, patch: &str) -> Result<CustomData, String> {
 type Field<'a> = Option<Cow<'a, str>>;
 
 fn required<T, E: fmt::Display>(
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
     field: &'static str,
     value: &Field<'_>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Option<T> {
     match value {
-        Some(text) => faults.check(field, parse(text)),
+        Some(text) => errors.check(field, parse(text)),
         None => {
-            faults.missing(field);
+            errors.missing(field);
             None
         }
     }
 }
 
 fn optional<T, E: fmt::Display>(
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
     field: &'static str,
     value: &Field<'_>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Option<Option<T>> {
     match value {
-        Some(text) => faults.check(field, parse(text)).map(Some),
+        Some(text) => errors.check(field, parse(text)).map(Some),
         None => Some(None),
     }
 }
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_every_fault_at_once() {
+    fn names_every_error_at_once() {
         let draft = AddressDraft {
             description: Some("".into()),
             region: Some("\0".into()),
@@ -247,12 +247,12 @@ mod tests {
             country: Some("ZZ".into()),
             custom_data: Some("[]".into()),
         };
-        let mut faults = Faults::default();
-        assert_eq!(draft.parse(&mut faults), None);
-        let fields: Vec<_> = faults
+        let mut errors = FieldErrors::default();
+        assert_eq!(draft.parse(&mut errors), None);
+        let fields: Vec<_> = errors
             .into_vec()
             .into_iter()
-            .map(|fault| fault.field)
+            .map(|error| error.field)
             .collect();
         assert_eq!(
             fields,
@@ -284,9 +284,9 @@ mod tests {
             city: Some(Some("\u{feff}".into())),
             ..AddressPatch::default()
         };
-        let faults = patch.apply(&content).unwrap_err();
+        let errors = patch.apply(&content).unwrap_err();
         assert_eq!(
-            faults.to_string(),
+            errors.to_string(),
             "city: expected visible text, got only invisible characters such as U+FEFF"
         );
     }
@@ -299,9 +299,9 @@ mod tests {
             country: Some("rw".into()),
             ..AddressDraft::default()
         };
-        let mut faults = Faults::default();
-        let content = draft.parse(&mut faults).unwrap();
-        assert!(faults.is_empty());
+        let mut errors = FieldErrors::default();
+        let content = draft.parse(&mut errors).unwrap();
+        assert!(errors.is_empty());
         assert_eq!(
             (content.city.as_str(), content.country.as_str()),
             ("Kigali", "RW")

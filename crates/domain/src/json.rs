@@ -67,7 +67,7 @@ pub fn string(value: &RawValue) -> Result<Option<String>, JsonError> {
     }
 }
 
-/// Judges a whole JSON text, to `max_depth` levels of arrays and objects.
+/// Validates a whole JSON text, to `max_depth` levels of arrays and objects.
 ///
 /// # Errors
 /// [`JsonError`] when it breaks a rule of this module.
@@ -77,10 +77,10 @@ pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
         max_depth,
         takes_nul: false,
     }
-    .judge(text)
+    .validate(text)
 }
 
-/// Whether all readers read a JSON text alike: judges what [`check`] does, but for the NUL
+/// Whether all readers read a JSON text alike: checks what [`check`] does, but for the NUL
 /// characters and, up to 127 levels, the depth, which are a matter of what can be kept.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ pub fn check_readable(text: &str) -> Result<(), JsonError> {
         max_depth: usize::MAX,
         takes_nul: true,
     }
-    .judge(text)
+    .validate(text)
 }
 
 /// Applies a JSON merge patch (RFC 7396) to a text: members that the patch does not name
@@ -235,7 +235,7 @@ struct Strict {
 }
 
 impl Strict {
-    fn judge(self, text: &str) -> Result<(), JsonError> {
+    fn validate(self, text: &str) -> Result<(), JsonError> {
         let mut reader = reader_of(text)?;
         self.deserialize(&mut reader)?;
         Ok(reader.end()?)

@@ -67,7 +67,7 @@ pub use country::{Country, CountryError};
 pub use create::{CreateError, Created, IdempotentRequest};
 pub use custom_data::{CustomData, CustomDataError};
 pub use customer_id::{CustomerId, CustomerIdError};
-pub use draft::{AddressDraft, AddressPatch, Fault, Faults, Input};
+pub use draft::{AddressDraft, AddressPatch, FieldError, FieldErrors, Input};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportContent, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};

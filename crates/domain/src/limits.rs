@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{AddressContent, City, CustomData, Description, Faults, Region};
+use crate::{AddressContent, City, CustomData, Description, FieldErrors, Region};
 
 /// How much the service takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,32 +58,36 @@ impl Default for ContentLimits {
 }
 
 impl ContentLimits {
-    /// Judges the content of a new address.
+    /// Validates the content of a new address.
     ///
     /// # Errors
-    /// A fault for each field that is too much.
-    pub fn check(&self, content: &AddressContent) -> Result<(), Faults> {
-        self.judge(None, content)
+    /// A error for each field that is too much.
+    pub fn check(&self, content: &AddressContent) -> Result<(), FieldErrors> {
+        self.validate(None, content)
     }
 
-    /// Judges a content that takes the place of another: what stays as it was is not asked
+    /// Validates a content that takes the place of another: what stays as it was is not asked
     /// about.
     ///
     /// # Errors
-    /// A fault for each field that is changed and too much.
+    /// A error for each field that is changed and too much.
     pub fn check_change(
         &self,
         kept: &AddressContent,
         content: &AddressContent,
-    ) -> Result<(), Faults> {
-        self.judge(Some(kept), content)
+    ) -> Result<(), FieldErrors> {
+        self.validate(Some(kept), content)
     }
 
-    fn judge(&self, kept: Option<&AddressContent>, content: &AddressContent) -> Result<(), Faults> {
-        let mut faults = Faults::default();
+    fn validate(
+        &self,
+        kept: Option<&AddressContent>,
+        content: &AddressContent,
+    ) -> Result<(), FieldErrors> {
+        let mut errors = FieldErrors::default();
         let mut at_most = |field, max: usize, unit, found: usize| {
             if found > max {
-                faults.add(
+                errors.add(
                     field,
                     format_args!("expected at most {max} {unit}, got {found}"),
                 );
@@ -121,10 +125,10 @@ impl ContentLimits {
             );
             at_most("custom_data", max_depth, "levels", data.depth());
         }
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(())
         } else {
-            Err(faults)
+            Err(errors)
         }
     }
 }
@@ -148,11 +152,11 @@ mod tests {
             ..content(city)
         };
         assert_eq!(limits.check(&full("äöü", "Kigali", r#"{"a":[1]}"#)), Ok(()));
-        let faults = limits
+        let errors = limits
             .check(&full("äöü!", "Kigali!", r#"{"a":[[]]}"#))
             .unwrap_err();
         assert_eq!(
-            faults.to_string(),
+            errors.to_string(),
             "description: expected at most 3 characters, got 4; \
              city: expected at most 6 characters, got 7; \
              custom_data: expected at most 9 bytes as compact JSON, got 10; \
@@ -176,9 +180,9 @@ mod tests {
             city: City::parse("Musanze").unwrap(),
             ..described
         };
-        let faults = limits.check_change(&kept, &moved).unwrap_err();
+        let errors = limits.check_change(&kept, &moved).unwrap_err();
         assert_eq!(
-            faults.to_string(),
+            errors.to_string(),
             "city: expected at most 5 characters, got 7"
         );
     }

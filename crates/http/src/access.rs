@@ -1,6 +1,6 @@
 //! Who may come in, and what for: bearer tokens (RFC 6750).
 //!
-//! Two steps, both before a body is read. [`Gate`] stands around all routes and asks who
+//! Two steps, both before a body is read. [`Authenticate`] stands around all routes and asks who
 //! comes: nobody is let past without a good credential, on whatever path, but for those that are
 //! public. [`authorise`] stands around each resource of the table in `routes` and asks whether
 //! the credential allows what that table says.
@@ -61,13 +61,13 @@ impl Caller {
 
 /// Finds out who the [`Caller`] is, or turns them away. Without an authenticator, and as long as
 /// it requires nothing, nobody is asked.
-pub(crate) struct Gate {
+pub(crate) struct Authenticate {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    /// For whoever is turned away; behind the gate it counts the others.
+    /// Counts the requests that are refused here; those that pass are counted behind it.
     pub(crate) rate_limit: Option<RateLimit>,
 }
 
-impl<S> Transform<S, ServiceRequest> for Gate
+impl<S> Transform<S, ServiceRequest> for Authenticate
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
@@ -86,7 +86,7 @@ where
     }
 }
 
-/// What lies behind the gate.
+/// The service that a request reaches once it is authenticated.
 pub(crate) struct Guarded<S> {
     authenticator: Option<Arc<dyn Authenticator>>,
     rate_limit: Option<Rc<RateLimit>>,
@@ -180,7 +180,7 @@ where
 fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
     let customer_id = request.match_info().query("customer_id");
     let extensions = request.extensions();
-    // It is there, unless the gate was closed behind this very request.
+    // It is there, unless authentication became required after this request had passed.
     let caller = extensions.get::<Caller>();
     let access = caller
         .and_then(Caller::access)
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_gate_that_closes_behind_somebody_keeps_them_out() {
+    async fn a_request_that_passed_before_authentication_was_required_is_refused() {
         let mut authenticator = MockAuthenticator::new();
         authenticator
             .expect_is_required()

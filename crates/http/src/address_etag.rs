@@ -2,7 +2,7 @@
 //! 13.1). It is strong: its revision tells one state from all others.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use addressbook_domain::{ChangeError, Faults, Precondition, Revision, Timestamp, Version};
+use addressbook_domain::{ChangeError, FieldErrors, Precondition, Revision, Timestamp, Version};
 
 use crate::etag::{self, Tag, without_coding};
 use crate::problem::Problem;
@@ -84,14 +84,14 @@ pub(crate) fn precondition(
     headers: &HeaderMap,
     require_if_match: bool,
 ) -> Result<Precondition, Problem> {
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     for (name, shown) in [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match")] {
         if headers.get_all(name).any(|value| !is_condition(value)) {
-            faults.add(shown, EXPECTED);
+            errors.add(shown, EXPECTED);
         }
     }
-    if !faults.is_empty() {
-        return Err(Problem::invalid_parameters(faults));
+    if !errors.is_empty() {
+        return Err(Problem::invalid_parameters(errors));
     }
     let if_match = tags(headers, IF_MATCH, strong);
     if require_if_match && if_match.is_none() {

@@ -1,6 +1,6 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage as _, HttpRequest};
-use addressbook_domain::{AddressPatch, Faults, json};
+use addressbook_domain::{AddressPatch, FieldErrors, json};
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
 }
 
 /// The members of an address in a body, for creations and changes alike: each left out,
-/// null or with a value. What no address takes is noted among the faults.
+/// null or with a value. What no address takes is noted among the errors.
 ///
 /// # Errors
 /// 400 when the body is not JSON, or JSON that two readers could read differently; 422 when
@@ -53,18 +53,18 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
     let mut input = AddressPatch::default();
     for (name, value) in json::members(text).map_err(unreadable)? {
         match &*name {
-            "description" => input.description = string(&mut input.faults, "description", value)?,
-            "region" => input.region = string(&mut input.faults, "region", value)?,
-            "city" => input.city = string(&mut input.faults, "city", value)?,
-            "country" => input.country = string(&mut input.faults, "country", value)?,
+            "description" => input.description = string(&mut input.errors, "description", value)?,
+            "region" => input.region = string(&mut input.errors, "region", value)?,
+            "city" => input.city = string(&mut input.errors, "city", value)?,
+            "country" => input.country = string(&mut input.errors, "country", value)?,
             "custom_data" => {
                 input.custom_data = Some(not_null(value).map(|json| json.get().into()))
             }
             "id" | "customer_id" | "created_at" | "updated_at" => {
-                input.faults.add(name.into_owned(), "is set by the service");
+                input.errors.add(name.into_owned(), "is set by the service");
             }
             _ => input
-                .faults
+                .errors
                 .add(name.into_owned(), "is no member of an address"),
         }
     }
@@ -88,9 +88,9 @@ fn not_null(value: &RawValue) -> Option<&RawValue> {
     Some(value).filter(|value| value.get() != "null")
 }
 
-/// A text or null; `None` where it is neither, which is a fault.
+/// A text or null; `None` where it is neither, which is a error.
 fn string(
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
     name: &'static str,
     value: &RawValue,
 ) -> Result<Option<Option<String>>, Problem> {
@@ -99,7 +99,7 @@ fn string(
     };
     let text = json::string(value).map_err(unreadable)?;
     if text.is_none() {
-        faults.add(name, "expected a string");
+        errors.add(name, "expected a string");
     }
     Ok(text.map(Some))
 }

@@ -6,7 +6,7 @@ use actix_web::middleware::Condition;
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, Authenticator, IdSource};
 
-use crate::access::Gate;
+use crate::access::Authenticate;
 use crate::{
     Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, compression, cors,
     exchange, health, not_found, openapi, rate_limit, reference, routes,
@@ -86,7 +86,7 @@ pub fn app(
     let is_cors = !cors_origins.is_empty();
     let in_flight = Rc::new(in_flight);
     let metrics = metrics.map(Rc::new);
-    let gate = Gate {
+    let authenticate = Authenticate {
         authenticator: authenticator.clone(),
         rate_limit: rate_limit.clone(),
     };
@@ -110,7 +110,7 @@ pub fn app(
             compression::around(request, next, options.compress_min_bytes)
         })
         .wrap_fn(move |request, next| rate_limit::around(request, Ok(next), rate_limit.as_ref()))
-        .wrap(gate)
+        .wrap(authenticate)
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))
         .wrap_fn(move |request, next| {

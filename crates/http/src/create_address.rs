@@ -3,8 +3,8 @@ use std::rc::Rc;
 use actix_web::http::header::{ETAG, HeaderName, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressContent, AddressDraft, AddressPatch, AddressService, CreateError, CustomerId, Faults,
-    Fingerprint, IdempotencyKey, IdempotentRequest,
+    AddressContent, AddressDraft, AddressPatch, AddressService, CreateError, CustomerId,
+    FieldErrors, Fingerprint, IdempotencyKey, IdempotentRequest,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -42,11 +42,11 @@ pub(crate) async fn create(
     RequestBody(body, _place): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, key) =
-        parameters::read::<NoQuery, _>(&request, |faults| read(&request, faults))?;
+        parameters::read::<NoQuery, _>(&request, |errors| read(&request, errors))?;
     if !address_input::has_media_type(&request, is_json) {
         return Err(Problem::of(UNSUPPORTED));
     }
-    let content = judge(address_input::read(&body)?)?;
+    let content = validate(address_input::read(&body)?)?;
     let idempotent = key.map(|key| IdempotentRequest {
         key,
         fingerprint: Fingerprint(Sha256::digest(&body).into()),
@@ -82,21 +82,21 @@ fn is_json(media_type: &str) -> bool {
 /// Whose address it is and what the client calls the request.
 fn read(
     request: &HttpRequest,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<(CustomerId, Option<IdempotencyKey>)> {
-    let customer_id = parameters::customer_id(request, faults);
+    let customer_id = parameters::customer_id(request, errors);
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let key = keys
         .next()
-        .and_then(|key| faults.check(IDEMPOTENCY_KEY, IdempotencyKey::parse(key.as_bytes())));
+        .and_then(|key| errors.check(IDEMPOTENCY_KEY, IdempotencyKey::parse(key.as_bytes())));
     if keys.next().is_some() {
-        faults.add(IDEMPOTENCY_KEY, "expected once");
+        errors.add(IDEMPOTENCY_KEY, "expected once");
     }
     Some((customer_id?, key))
 }
 
 /// The content of a new address. A null is as good as nothing here.
-fn judge(input: AddressPatch) -> Result<AddressContent, Problem> {
+fn validate(input: AddressPatch) -> Result<AddressContent, Problem> {
     let draft = AddressDraft {
         description: input.description.flatten().map(Into::into),
         region: input.region.flatten().map(Into::into),
@@ -104,17 +104,17 @@ fn judge(input: AddressPatch) -> Result<AddressContent, Problem> {
         country: input.country.flatten().map(Into::into),
         custom_data: input.custom_data.flatten().map(Into::into),
     };
-    let mut faults = input.faults;
-    match draft.parse(&mut faults) {
-        Some(content) if faults.is_empty() => Ok(content),
-        _ => Err(Problem::invalid_address(faults)),
+    let mut errors = input.errors;
+    match draft.parse(&mut errors) {
+        Some(content) if errors.is_empty() => Ok(content),
+        _ => Err(Problem::invalid_address(errors)),
     }
 }
 
 impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
-            CreateError::Invalid(faults) => Self::invalid_address(faults),
+            CreateError::Invalid(errors) => Self::invalid_address(errors),
             CreateError::KeyReused => Self::of(KEY_REUSED),
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "An address book holds at most {max_addresses} addresses, and this one does."
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_fault_is_named_at_once() {
+    async fn every_field_error_is_named_at_once() {
         for (name, json) in [
             (
                 "all_bad",

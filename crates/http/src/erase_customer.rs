@@ -35,8 +35,8 @@ pub(crate) async fn erase(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let customer_id = parameters::read::<NoQuery, _>(&request, |faults| {
-        parameters::customer_id(&request, faults)
+    let customer_id = parameters::read::<NoQuery, _>(&request, |errors| {
+        parameters::customer_id(&request, errors)
     })?;
     let mut tags = request.headers().get_all(IF_MATCH);
     if tags.any(|tag| tag != "*") {

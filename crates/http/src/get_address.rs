@@ -26,7 +26,7 @@ pub(crate) async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id) =
-        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
+        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
     let address = service.find(&customer_id, &address_id).await?;
     let address = address.ok_or_else(Problem::no_address)?;
     let version = address.version();

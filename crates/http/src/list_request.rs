@@ -2,8 +2,8 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use addressbook_domain::{
-    AddressId, AddressPage, Country, CustomerId, Faults, Filter, Limit, Listing, Offset, Order,
-    OrderKey, Place, SearchText, Start, Timestamp,
+    AddressId, AddressPage, Country, CustomerId, FieldErrors, Filter, Limit, Listing, Offset,
+    Order, OrderKey, Place, SearchText, Start, Timestamp,
 };
 use form_urlencoded::Serializer;
 
@@ -48,31 +48,35 @@ pub(crate) struct ListRequest {
 impl ListRequest {
     /// Reads path and query, or gives everything that is wrong with them.
     pub(crate) fn read(request: &HttpRequest) -> Result<Self, Problem> {
-        parameters::read::<ListQuery, _>(request, |faults| {
-            let customer_id = parameters::customer_id(request, faults);
-            Self::parse(customer_id, request.query_string(), faults)
+        parameters::read::<ListQuery, _>(request, |errors| {
+            let customer_id = parameters::customer_id(request, errors);
+            Self::parse(customer_id, request.query_string(), errors)
         })
     }
 
-    fn parse(customer_id: Option<CustomerId>, query: &str, faults: &mut Faults) -> Option<Self> {
+    fn parse(
+        customer_id: Option<CustomerId>,
+        query: &str,
+        errors: &mut FieldErrors,
+    ) -> Option<Self> {
         let given = Parameters::of(query);
-        let limit = given.limit.parse("limit", Limit::parse, faults);
-        let offset = given.offset.parse("offset", Offset::parse, faults);
-        let countries = parse_countries(&given.countries, faults);
-        let text = given.q.parse("q", parse_text, faults);
-        let order = given.order.parse("order", parse_order, faults);
+        let limit = given.limit.parse("limit", Limit::parse, errors);
+        let offset = given.offset.parse("offset", Offset::parse, errors);
+        let countries = parse_countries(&given.countries, errors);
+        let text = given.q.parse("q", parse_text, errors);
+        let order = given.order.parse("order", parse_order, errors);
         let order = order.map(Option::unwrap_or_default);
         let updated_since = given.updated_since;
-        let updated_since = updated_since.parse("updated_since", parse_time, faults);
-        let as_of = given.as_of.parse("as_of", parse_time, faults);
+        let updated_since = updated_since.parse("updated_since", parse_time, errors);
+        let as_of = given.as_of.parse("as_of", parse_time, errors);
         let open = |cursor: &str| match &customer_id {
             Some(customer_id) if !cursor.is_empty() => open(customer_id, order, cursor).map(Some),
             _ => Ok(None),
         };
-        let place = given.after.parse("after", open, faults);
+        let place = given.after.parse("after", open, errors);
         if given.after != Given::Nothing && given.offset != Given::Nothing {
-            faults.add("offset", "expected without after");
-            faults.add("after", "expected without offset");
+            errors.add("offset", "expected without after");
+            errors.add("after", "expected without offset");
         }
         let listing = Listing {
             limit: limit?.unwrap_or_default(),
@@ -213,9 +217,9 @@ fn parse_text(text: &str) -> Result<SearchText, String> {
 }
 
 /// Each country once, in one sequence for every sequence in which they may be given.
-fn parse_countries(texts: &[Cow<'_, str>], faults: &mut Faults) -> Option<Vec<Country>> {
+fn parse_countries(texts: &[Cow<'_, str>], errors: &mut FieldErrors) -> Option<Vec<Country>> {
     let countries: Result<Vec<_>, _> = texts.iter().map(|text| parse_country(text)).collect();
-    let mut countries = faults.check("country", countries)?;
+    let mut countries = errors.check("country", countries)?;
     countries.sort_unstable_by_key(Country::as_str);
     countries.dedup();
     Some(countries)
@@ -319,9 +323,9 @@ mod tests {
         ) {
             let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
             let parse = |query: &str| {
-                let mut faults = Faults::default();
-                let asked = ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut faults);
-                asked.filter(|_| faults.is_empty())
+                let mut errors = FieldErrors::default();
+                let asked = ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut errors);
+                asked.filter(|_| errors.is_empty())
             };
             let asked = parse(&query);
             prop_assume!(asked.is_some()); // nothing came twice
@@ -431,10 +435,10 @@ mod tests {
             ),
             ("order=city", order.to_owned()),
         ] {
-            let mut faults = Faults::default();
-            ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut faults);
+            let mut errors = FieldErrors::default();
+            ListRequest::parse(Some(fixtures::customer("cus_1")), query, &mut errors);
             let (name, _) = query.split_once('=').unwrap();
-            assert_eq!(faults.to_string(), format!("{name}: {message}"), "{query}");
+            assert_eq!(errors.to_string(), format!("{name}: {message}"), "{query}");
         }
     }
 }

@@ -56,7 +56,7 @@ use crate::{problem_kind, routes};
         bodies::AddressRevision,
         bodies::AddressRevisionList,
         bodies::ErasureReceipt,
-        bodies::Fault,
+        bodies::FieldError,
         bodies::ListedAddress,
         bodies::NewAddress,
         bodies::Problem,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use actix_web::HttpRequest;
-use addressbook_domain::{AddressId, CustomerId, Faults};
+use addressbook_domain::{AddressId, CustomerId, FieldErrors};
 
 use crate::nearest::nearest;
 use crate::openapi::Parameters;
@@ -22,20 +22,20 @@ const MAX_UNKNOWN: usize = 50;
 /// 400 with everything that is wrong with the parameters.
 pub(crate) fn read<Query: Parameters, T>(
     request: &HttpRequest,
-    read: impl FnOnce(&mut Faults) -> Option<T>,
+    read: impl FnOnce(&mut FieldErrors) -> Option<T>,
 ) -> Result<T, Problem> {
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     if prefer::apply(request) == Handling::Strict {
-        refuse_unknown(request.query_string(), Query::NAMES, &mut faults);
+        refuse_unknown(request.query_string(), Query::NAMES, &mut errors);
     }
-    match read(&mut faults) {
-        Some(value) if faults.is_empty() => Ok(value),
-        _ => Err(Problem::invalid_parameters(faults)),
+    match read(&mut errors) {
+        Some(value) if errors.is_empty() => Ok(value),
+        _ => Err(Problem::invalid_parameters(errors)),
     }
 }
 
 /// Names each unknown parameter once, with the known one that was probably meant.
-fn refuse_unknown(query: &str, known: &[&'static str], faults: &mut Faults) {
+fn refuse_unknown(query: &str, known: &[&'static str], errors: &mut FieldErrors) {
     let mut unknown = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if known.contains(&&*name) || unknown.contains(&name) {
@@ -54,28 +54,28 @@ fn refuse_unknown(query: &str, known: &[&'static str], faults: &mut Faults) {
                 known.join(", ")
             ),
         };
-        faults.add(name.clone().into_owned(), message);
+        errors.add(name.clone().into_owned(), message);
         unknown.push(name);
     }
 }
 
-pub(crate) fn customer_id(request: &HttpRequest, faults: &mut Faults) -> Option<CustomerId> {
+pub(crate) fn customer_id(request: &HttpRequest, errors: &mut FieldErrors) -> Option<CustomerId> {
     let text = request.match_info().query("customer_id");
-    faults.check("customer_id", CustomerId::parse(text))
+    errors.check("customer_id", CustomerId::parse(text))
 }
 
-pub(crate) fn address_id(request: &HttpRequest, faults: &mut Faults) -> Option<AddressId> {
+pub(crate) fn address_id(request: &HttpRequest, errors: &mut FieldErrors) -> Option<AddressId> {
     let text = request.match_info().query("address_id");
-    faults.check("address_id", AddressId::parse(text))
+    errors.check("address_id", AddressId::parse(text))
 }
 
 /// Which address of whose is meant, by the path.
 pub(crate) fn address(
     request: &HttpRequest,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<(CustomerId, AddressId)> {
-    let customer_id = customer_id(request, faults);
-    let address_id = address_id(request, faults);
+    let customer_id = customer_id(request, errors);
+    let address_id = address_id(request, errors);
     customer_id.zip(address_id)
 }
 
@@ -113,18 +113,18 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The value if there is one, or `None` with its fault noted.
+    /// The value if there is one, or `None` with its error noted.
     pub(crate) fn parse<T, E: Display>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
-        faults: &mut Faults,
+        errors: &mut FieldErrors,
     ) -> Option<Option<T>> {
         match self {
             Self::Nothing => Some(None),
-            Self::Once(text) => faults.check(name, parse(text)).map(Some),
+            Self::Once(text) => errors.check(name, parse(text)).map(Some),
             Self::Repeatedly => {
-                faults.add(name, "expected once");
+                errors.add(name, "expected once");
                 None
             }
         }

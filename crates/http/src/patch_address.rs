@@ -40,7 +40,7 @@ pub(crate) async fn patch(
     RequestBody(body, _place): RequestBody,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id) =
-        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
+        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     let is_patch = |media_type: &str| MEDIA_TYPES.split(", ").any(|known| known == media_type);
     if !address_input::has_media_type(&request, is_patch) {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_fault_is_named_at_once() {
+    async fn every_field_error_is_named_at_once() {
         for (name, json) in [
             (
                 "all_bad",

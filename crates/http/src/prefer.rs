@@ -280,7 +280,7 @@ mod tests {
             assert!(strict.starts_with('2'), "{method} {path}: {strict}");
             assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
 
-            // Each is read: given with what it cannot be, it is at fault itself.
+            // Each is read: given with what it cannot be, it is at error itself.
             for name in names {
                 let strict = preferring(send(&format!("{name}=%00")), "handling=strict");
                 let strict = door().await.answer(strict).await;

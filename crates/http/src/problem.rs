@@ -8,7 +8,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use actix_web::{Error, HttpResponse, ResponseError};
-use addressbook_domain::{Cause, ChangeError, Fault, Faults, RepositoryError};
+use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, RepositoryError};
 use serde::Serialize;
 
 use crate::problem_kind::{
@@ -29,7 +29,7 @@ pub(crate) struct Problem {
     kind: Kind,
     /// What there is to tell beyond what the kind does.
     detail: Option<Box<str>>,
-    faults: Vec<Fault>,
+    errors: Vec<FieldError>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the log, never for the client.
     cause: Option<Cause>,
@@ -40,7 +40,7 @@ impl Problem {
         Self {
             kind,
             detail: None,
-            faults: Vec::new(),
+            errors: Vec::new(),
             header: None,
             cause: None,
         }
@@ -66,21 +66,21 @@ impl Problem {
         Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
     }
 
-    fn faulty(kind: Kind, faults: Faults) -> Self {
+    fn faulty(kind: Kind, errors: FieldErrors) -> Self {
         Self {
-            faults: faults.into_vec(),
+            errors: errors.into_vec(),
             ..Self::of(kind)
         }
     }
 
     /// Parameters in the path, the query or the headers that are not as expected.
-    pub(crate) fn invalid_parameters(faults: Faults) -> Self {
-        Self::faulty(INVALID_PARAMETER, faults)
+    pub(crate) fn invalid_parameters(errors: FieldErrors) -> Self {
+        Self::faulty(INVALID_PARAMETER, errors)
     }
 
     /// Members of an address that are not acceptable.
-    pub(crate) fn invalid_address(faults: Faults) -> Self {
-        Self::faulty(INVALID_ADDRESS, faults)
+    pub(crate) fn invalid_address(errors: FieldErrors) -> Self {
+        Self::faulty(INVALID_ADDRESS, errors)
     }
 
     /// A defect.
@@ -136,9 +136,9 @@ impl Problem {
     }
 
     fn to_json(&self, id: &RequestId) -> Vec<u8> {
-        let errors = self.faults.iter().map(|fault| Entry {
-            field: &fault.field,
-            message: &fault.message,
+        let errors = self.errors.iter().map(|error| Entry {
+            field: &error.field,
+            message: &error.message,
         });
         let body = Body {
             uri: self.kind.uri,
@@ -166,7 +166,7 @@ impl From<ChangeError> for Problem {
             ChangeError::PreconditionFailed { current } => {
                 Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
             }
-            ChangeError::Invalid(faults) => Self::invalid_address(faults),
+            ChangeError::Invalid(errors) => Self::invalid_address(errors),
             ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
                 .with_detail(format!(
                     "An address may have {max_revisions} revisions, and this one has that many or \

@@ -26,7 +26,7 @@ pub(crate) async fn remove(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id) =
-        parameters::read::<NoQuery, _>(&request, |faults| parameters::address(&request, faults))?;
+        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     service
         .remove(&customer_id, &address_id, &precondition)

@@ -1,6 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressId, AddressService, CustomerId, Faults, Limit, Revision, RevisionRange,
+    AddressId, AddressService, CustomerId, FieldErrors, Limit, Revision, RevisionRange,
 };
 use serde::Serialize;
 
@@ -41,7 +41,7 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id, limit, before) =
-        parameters::read::<RevisionsQuery, _>(&request, |faults| read_page(&request, faults))?;
+        parameters::read::<RevisionsQuery, _>(&request, |errors| read_page(&request, errors))?;
     let range = RevisionRange {
         before,
         // One more than is given tells whether there are more.
@@ -85,7 +85,7 @@ pub(crate) async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id, revision) =
-        parameters::read::<NoQuery, _>(&request, |faults| read_one(&request, faults))?;
+        parameters::read::<NoQuery, _>(&request, |errors| read_one(&request, errors))?;
     let revision = service
         .revision(&customer_id, &address_id, revision)
         .await?
@@ -102,18 +102,18 @@ fn missing(detail: &'static str) -> Problem {
 type Page = (CustomerId, AddressId, Limit, Option<Revision>);
 
 /// Which revisions are asked for.
-fn read_page(request: &HttpRequest, faults: &mut Faults) -> Option<Page> {
-    let customer_id = parameters::customer_id(request, faults);
-    let address_id = parameters::address_id(request, faults);
+fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
+    let customer_id = parameters::customer_id(request, errors);
+    let address_id = parameters::address_id(request, errors);
     let query = request.query_string();
-    let limit = Given::named(query, "limit").parse("limit", Limit::parse, faults);
-    // A cursor can be judged only where it is known whose it has to be.
+    let limit = Given::named(query, "limit").parse("limit", Limit::parse, errors);
+    // A cursor can be checked only where it is known whose it has to be.
     let owner = customer_id.as_ref().zip(address_id.as_ref());
     let open = |text: &str| match owner {
         Some((customer_id, address_id)) => open(customer_id, address_id, text).map(Some),
         None => Ok(None),
     };
-    let before = Given::named(query, "after").parse("after", open, faults);
+    let before = Given::named(query, "after").parse("after", open, errors);
     Some((
         customer_id?,
         address_id?,
@@ -125,12 +125,12 @@ fn read_page(request: &HttpRequest, faults: &mut Faults) -> Option<Page> {
 /// Which revision is asked for.
 fn read_one(
     request: &HttpRequest,
-    faults: &mut Faults,
+    errors: &mut FieldErrors,
 ) -> Option<(CustomerId, AddressId, Revision)> {
-    let address = parameters::address(request, faults);
+    let address = parameters::address(request, errors);
     let revision = parse(request.match_info().query("revision"))
         .ok_or("expected a whole number from 1 to 4294967295 in decimal digits");
-    let revision = faults.check("revision", revision);
+    let revision = errors.check("revision", revision);
     let (customer_id, address_id) = address?;
     Some((customer_id, address_id, revision?))
 }

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use addressbook_domain::Faults;
+use addressbook_domain::FieldErrors;
 use clap::Args;
 
 use super::field::Field;
@@ -157,10 +157,13 @@ impl FromStr for ColumnDefault {
         }
         let mut record = Record::default();
         record.set(field, field.in_column(value.into()));
-        let faults = record.validate(Faults::default()).err().unwrap_or_default();
-        let fault = |fault: &addressbook_domain::Fault| fault.field == field.name();
-        match faults.into_vec().into_iter().find(fault) {
-            Some(fault) => Err(fault.to_string()),
+        let errors = record
+            .validate(FieldErrors::default())
+            .err()
+            .unwrap_or_default();
+        let error = |error: &addressbook_domain::FieldError| error.field == field.name();
+        match errors.into_vec().into_iter().find(error) {
+            Some(error) => Err(error.to_string()),
             None => Ok(Self {
                 field,
                 value: value.to_owned(),

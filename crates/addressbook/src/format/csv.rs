@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::str;
 
-use addressbook_domain::{Faults, ImportEntry};
+use addressbook_domain::{FieldErrors, ImportEntry};
 use anyhow::{Context, anyhow, bail};
 
 use self::header::Header;
@@ -95,17 +95,17 @@ fn entry(
         let message = format!("expected {expected} fields, got {found}");
         return Err(LineError::Line(message));
     }
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     let mut record = Record::default();
     for (field, bytes) in header.fields.iter().zip(fields.iter()) {
         let Some(field) = *field else { continue };
         match text_of(bytes) {
             Some(text) => record.set(field, field.in_column(text)),
-            None => faults.add(field.name(), NOT_UTF_8),
+            None => errors.add(field.name(), NOT_UTF_8),
         }
     }
     columns.complete(&mut record);
-    Ok(record.validate(faults)?)
+    Ok(record.validate(errors)?)
 }
 
 fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {

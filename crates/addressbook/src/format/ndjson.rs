@@ -1,7 +1,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::{mem, str};
 
-use addressbook_domain::{Address, Faults, ImportEntry, Input, json};
+use addressbook_domain::{Address, FieldErrors, ImportEntry, Input, json};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -123,18 +123,18 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
             return Err(LineError::Line(message));
         }
     };
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     let mut record = Record::default();
     for (name, value) in members {
         let Some(field) = columns.field(&name) else {
             if !columns.ignores_unknown() {
-                faults.add(name.clone().into_owned(), unknown(&name));
+                errors.add(name.clone().into_owned(), unknown(&name));
             }
             continue;
         };
         if record.has(field) {
             let message = format_args!("{name:?} is another member for this field");
-            faults.add(field.name(), message);
+            errors.add(field.name(), message);
             continue;
         }
         record.set(
@@ -145,11 +145,11 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
                 _ => match json::string(value) {
                     Ok(Some(text)) => Input::Value(text.into()),
                     Ok(None) => {
-                        faults.add(field.name(), "expected a JSON string");
+                        errors.add(field.name(), "expected a JSON string");
                         continue;
                     }
                     Err(error) => {
-                        faults.add(field.name(), error);
+                        errors.add(field.name(), error);
                         continue;
                     }
                 },
@@ -157,7 +157,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
         );
     }
     columns.complete(&mut record);
-    Ok(record.validate(faults)?)
+    Ok(record.validate(errors)?)
 }
 
 /// What to do about a member that is not a field of an address.

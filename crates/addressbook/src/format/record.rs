@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    AddressDraft, AddressId, CustomerId, Faults, ImportContent, ImportEntry, Input, Timestamp,
+    AddressDraft, AddressId, CustomerId, FieldErrors, ImportContent, ImportEntry, Input, Timestamp,
 };
 
 use super::field::Field;
@@ -32,42 +32,42 @@ impl<'a> Record<'a> {
     }
 
     /// Validates every field, on top of the errors that reading it found.
-    pub(crate) fn validate(mut self, mut faults: Faults) -> Result<ImportEntry, Faults> {
+    pub(crate) fn validate(mut self, mut errors: FieldErrors) -> Result<ImportEntry, FieldErrors> {
         let customer_id = match self.take(Field::CustomerId) {
-            Some(text) => faults.check("customer_id", CustomerId::parse(&text)),
+            Some(text) => errors.check("customer_id", CustomerId::parse(&text)),
             None => {
-                faults.missing("customer_id");
+                errors.missing("customer_id");
                 None
             }
         };
         let id = self
             .take(Field::Id)
-            .and_then(|text| faults.check("id", AddressId::parse(&text)));
-        let content = self.content(&mut faults);
+            .and_then(|text| errors.check("id", AddressId::parse(&text)));
+        let content = self.content(&mut errors);
         let mut time = |field: Field| {
             let text = self.take(field)?;
-            faults.check(field.name(), Timestamp::parse(&text))
+            errors.check(field.name(), Timestamp::parse(&text))
         };
         let created_at = time(Field::CreatedAt);
         let updated_at = time(Field::UpdatedAt);
         if let (Some(created_at), Some(updated_at)) = (created_at, updated_at)
             && updated_at < created_at
         {
-            faults.add("updated_at", "expected a time not before created_at");
+            errors.add("updated_at", "expected a time not before created_at");
         }
         match (customer_id, content) {
-            (Some(customer_id), Some(content)) if faults.is_empty() => Ok(ImportEntry {
+            (Some(customer_id), Some(content)) if errors.is_empty() => Ok(ImportEntry {
                 customer_id,
                 id,
                 content,
                 created_at,
                 updated_at,
             }),
-            _ => Err(faults),
+            _ => Err(errors),
         }
     }
 
-    fn content(&mut self, faults: &mut Faults) -> Option<ImportContent> {
+    fn content(&mut self, errors: &mut FieldErrors) -> Option<ImportContent> {
         let has_description = self.has(Field::Description);
         let has_custom_data = self.has(Field::CustomData);
         let draft = AddressDraft {
@@ -77,7 +77,7 @@ impl<'a> Record<'a> {
             country: self.take(Field::Country),
             custom_data: self.take(Field::CustomData),
         };
-        let mut content = ImportContent::from(draft.parse(faults)?);
+        let mut content = ImportContent::from(draft.parse(errors)?);
         if !has_description {
             content.description = Input::Absent;
         }

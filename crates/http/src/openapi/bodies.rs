@@ -177,14 +177,14 @@ pub(crate) struct Problem {
     detail: String,
     #[schema(schema_with = values::request_id)]
     request_id: String,
-    /// Every fault at once, where single fields are at fault
+    /// Every error at once, where single fields are at error
     #[schema(required = false)]
-    errors: Vec<Fault>,
+    errors: Vec<FieldError>,
 }
 
 /// What is wrong with one field.
 #[derive(ToSchema)]
-pub(crate) struct Fault {
+pub(crate) struct FieldError {
     /// The parameter, header or member
     field: String,
     /// What was expected of it

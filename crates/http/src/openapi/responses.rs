@@ -103,7 +103,7 @@ pub(crate) fn example_of(kind: &Kind) -> Value {
         "detail": kind.detail,
         "request_id": values::REQUEST_ID,
     });
-    let fault = match kind.uri {
+    let error = match kind.uri {
         uri if uri == INVALID_PARAMETER.uri => Some((
             "customer_id",
             "expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
@@ -111,7 +111,7 @@ pub(crate) fn example_of(kind: &Kind) -> Value {
         uri if uri == INVALID_ADDRESS.uri => Some(("city", "is required")),
         _ => None,
     };
-    if let Some((field, message)) = fault {
+    if let Some((field, message)) = error {
         body["errors"] = json!([{"field": field, "message": message}]);
     }
     body

@@ -1,4 +1,4 @@
-//! Single values: what form each has, with the limits of the types that judge them.
+//! Single values: what form each has, with the limits of the types that validate them.
 
 use addressbook_domain::{
     City, Country, CustomData, CustomerId, Description, IdempotencyKey, Limit, Offset, Region,

@@ -1,4 +1,4 @@
-use addressbook_domain::Faults;
+use addressbook_domain::FieldErrors;
 
 use crate::format::{LineError, MAX_LINE_BYTES};
 
@@ -26,7 +26,7 @@ pub(super) enum Flaw {
 impl Broken {
     /// The error, given the names of the columns.
     pub(super) fn error(&self, names: &[String]) -> LineError {
-        let mut faults = Faults::default();
+        let mut errors = FieldErrors::default();
         let field = match names.get(self.field) {
             Some(name) => name.clone(),
             None => format!("field {}", self.field + 1),
@@ -62,7 +62,7 @@ impl Broken {
                 return LineError::Line(message);
             }
         };
-        faults.add(field, message);
-        faults.into()
+        errors.add(field, message);
+        errors.into()
     }
 }
