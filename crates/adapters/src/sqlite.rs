@@ -9,5 +9,6 @@ pub(crate) mod file;
 pub(crate) mod file_identity;
 pub(crate) mod read_lock;
 pub(crate) mod reader;
+pub(crate) mod scrub;
 pub(crate) mod session;
 pub(crate) mod writer;

@@ -99,8 +99,10 @@ impl AddressService {
                         max_addresses: self.limits.max_addresses,
                     });
                 }
+                // Perhaps it was full only after a faster request with this key had been made.
                 Err(RepositoryError::HistoryFull { .. }) => {
-                    return Err(CreateError::HistoryFull {
+                    let replayed = self.replay(customer_id, request, expired_before).await?;
+                    return replayed.ok_or(CreateError::HistoryFull {
                         max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
@@ -267,6 +269,7 @@ mod tests {
         let refusals = [
             || RepositoryError::KeyTaken,
             || RepositoryError::BookFull { index: 0 },
+            || RepositoryError::HistoryFull { index: 0 },
         ];
         for refusal in refusals {
             let mut repository = MockAddressRepository::new();

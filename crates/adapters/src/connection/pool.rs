@@ -13,7 +13,7 @@ use crate::connection::refusal;
 use crate::connection::store_connection::{SessionOptions, StoreConnection};
 use crate::connection::url::DatabaseUrl;
 use crate::sqlite::file_identity::DatabaseFile;
-use crate::sqlite::session::Synchronous;
+use crate::sqlite::session::{self, Synchronous};
 use crate::store::error::WorkError;
 
 /// How a store works with its database.
@@ -283,6 +283,14 @@ impl StoreManager {
     pub(crate) fn establish(&self) -> Result<StoreConnection, RepositoryError> {
         self.connect()
             .map_err(|error| RepositoryError::Unavailable(error.into()))
+    }
+
+    /// A connection to SQLite for [`scrub`](crate::sqlite::scrub).
+    pub(crate) fn open_to_scrub(&self) -> rusqlite::Result<rusqlite::Connection> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => session::open_raw(path, &self.options),
+            DatabaseUrl::Postgres(_) => Err(rusqlite::Error::InvalidQuery),
+        }
     }
 
     /// Whether SQLite's file is still the one that connections have open.

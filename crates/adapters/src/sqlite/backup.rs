@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::connection::migrations::{create_folder, folder_of};
 use crate::connection::schema_state::SchemaState;
 use crate::sqlite::file::{Care, Rows, fault, open_to_read};
+use crate::sqlite::scrub;
 use crate::store::error::file_reason;
 
 /// Why there is no copy. Each says what to do about it. Nothing was changed, and nothing of a
@@ -265,7 +266,7 @@ fn copy_pages(
             total_bytes: bytes(pages.pagecount),
         });
         match step {
-            StepResult::Done => return Ok(()),
+            StepResult::Done => break,
             StepResult::More => {}
             _ => {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
@@ -273,6 +274,9 @@ fn copy_pages(
             }
         }
     }
+    drop(copying);
+    // The source may hold what was erased a moment ago, and has not been overwritten there yet.
+    scrub::all(&mut target)
 }
 
 /// Looks whether the copy is whole and holds what it should.

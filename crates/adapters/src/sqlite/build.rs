@@ -8,8 +8,9 @@ use diesel::sql_types::Text;
 
 use crate::connection::store_connection::StoreConnection;
 
-const WANTED: [&str; 6] = [
+const WANTED: [&str; 7] = [
     "DEFAULT_MEMSTATUS=0",
+    "ENABLE_DBPAGE_VTAB",
     "ENABLE_QPSG",
     "LIKE_DOESNT_MATCH_BLOBS",
     "MAX_MMAP_SIZE=1099511627776",
@@ -30,7 +31,8 @@ pub(crate) fn check(store: &mut StoreConnection) {
     {
         tracing::warn!(
             differences = differences.join(" "),
-            "SQLite was not built with the flags of .cargo/config.toml, and reads are slow"
+            "SQLite was not built with the flags of .cargo/config.toml: reads are slow, and what is \
+             erased may stay in unused space of the file"
         );
     }
 }

@@ -11,15 +11,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_query;
 use diesel::sql_types::Integer;
+use diesel::{select, sql_query};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::connection::pool::StoreManager;
 use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::sqlite::scrub;
 
 /// How often the WAL is looked at while there are writes. The disk has a little to do all the time:
 /// every 10 ms, and several steps where there was much, made the slowest writes wait a third longer.
@@ -47,7 +50,7 @@ pub(crate) const LAST_RESORT_PAGES: i32 = 32_768;
 pub(crate) struct Checkpointer {
     written: SyncSender<()>,
     restart: Arc<AtomicBool>,
-    empty: Arc<AtomicBool>,
+    erased: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,11 +59,13 @@ impl Checkpointer {
     pub(crate) fn start(manager: StoreManager) -> std::io::Result<Self> {
         let (written, writes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
-        let empty = Arc::new(AtomicBool::new(false));
+        let erased = Arc::new(AtomicBool::new(false));
         let checkpointing = Checkpointing {
             manager,
             restart: restart.clone(),
-            empty: empty.clone(),
+            erased: erased.clone(),
+            empties: false,
+            scrub: None,
         };
         let thread = thread::Builder::new()
             .name("sqlite-checkpoint".into())
@@ -68,15 +73,15 @@ impl Checkpointer {
         Ok(Self {
             written,
             restart,
-            empty,
+            erased,
             thread: Some(thread),
         })
     }
 
     /// A transaction that erases sets this. Once it is written, the WAL is emptied, which would hold
-    /// what was erased until it is overwritten.
-    pub(crate) fn empty(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.empty)
+    /// what was erased, and unused space in the pages of the database is overwritten.
+    pub(crate) fn erased(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.erased)
     }
 
     /// Is called by the writer after each of its transactions.
@@ -110,17 +115,32 @@ fn start_over(store: &mut StoreConnection) -> QueryResult<()> {
 struct Checkpointing {
     manager: StoreManager,
     restart: Arc<AtomicBool>,
-    empty: Arc<AtomicBool>,
+    erased: Arc<AtomicBool>,
+    /// Whether the WAL is to be emptied.
+    empties: bool,
+    /// Where unused space is to be overwritten.
+    scrub: Option<Scrub>,
+}
+
+/// A pass over all pages of the database.
+struct Scrub {
+    connection: Connection,
+    next: u32,
+    last_step: Instant,
 }
 
 impl Checkpointing {
-    fn until_closed(self, writes: &Receiver<()>) {
+    fn until_closed(mut self, writes: &Receiver<()>) {
         let mut store = None;
         while self.is_needed(writes) {
             thread::sleep(INTERVAL);
             if store.is_none() {
                 store = self.manager.establish().ok();
-                let _ = store.as_mut().map(begin);
+                // Set by an erasure of a process that ended before its pass did.
+                let was_erased = store.as_mut().map(begin);
+                if matches!(was_erased, Some(Ok(ERASED))) {
+                    self.erased.store(true, Ordering::Relaxed);
+                }
             }
             let Some(open) = &mut store else { continue };
             if let Err(error) = self.checkpoint(open) {
@@ -132,22 +152,25 @@ impl Checkpointing {
 
     /// Waits until there is something to do. False when there never will be.
     fn is_needed(&self, writes: &Receiver<()>) -> bool {
-        match self.empty.load(Ordering::Relaxed) {
-            true => writes.recv_timeout(EMPTY_INTERVAL) != Err(RecvTimeoutError::Disconnected),
-            false => writes.recv().is_ok(),
-        }
+        let interval = match (&self.scrub, self.empties) {
+            (Some(_), _) => SCRUB_INTERVAL,
+            (None, true) => EMPTY_INTERVAL,
+            (None, false) => return writes.recv().is_ok(),
+        };
+        writes.recv_timeout(interval) != Err(RecvTimeoutError::Disconnected)
     }
 
     /// Copies what is worth it, or lets the writer do the rest of a long WAL.
-    fn checkpoint(&self, store: &mut StoreConnection) -> QueryResult<()> {
+    fn checkpoint(&mut self, store: &mut StoreConnection) -> QueryResult<()> {
         // Taken back first: what is erased meanwhile asks for it again.
-        if self.empty.swap(false, Ordering::Relaxed) {
-            let emptied = empty(store);
-            if !matches!(emptied, Ok(true)) {
-                self.empty.store(true, Ordering::Relaxed);
-            }
-            emptied?;
+        if self.erased.swap(false, Ordering::Relaxed) {
+            self.empties = true;
+            self.begin_scrub();
         }
+        if self.empties {
+            self.empties = !empty(store)?;
+        }
+        self.scrub();
         let wal = look(store)?;
         if wal.pages - wal.checkpointed >= STEP_PAGES {
             return copy(store);
@@ -163,22 +186,85 @@ impl Checkpointing {
     }
 }
 
+/// How long after a step over some pages the next one comes: a fifth of the time is spent on them.
+const SCRUB_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What `PRAGMA user_version` is from an erasure on until unused space was overwritten.
+const ERASED: i32 = 1;
+
+/// Notes an erasure in the database, inside the transaction that erases.
+pub(crate) fn note_erasure(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute(&format!("PRAGMA user_version = {ERASED}"))
+}
+
+impl Checkpointing {
+    fn begin_scrub(&mut self) {
+        match self.manager.open_to_scrub() {
+            Ok(connection) => {
+                self.scrub = Some(Scrub {
+                    connection,
+                    next: 1,
+                    last_step: Instant::now(),
+                });
+            }
+            Err(error) => tracing::warn!(%error, "cannot overwrite unused space"),
+        }
+    }
+
+    /// Makes a step of a pass, if one is due. What fails is tried again, but for what SQLite was not
+    /// built to do.
+    fn scrub(&mut self) {
+        let Some(scrub) = &mut self.scrub else { return };
+        if scrub.last_step.elapsed() < SCRUB_INTERVAL {
+            return;
+        }
+        let next = scrub::step(&mut scrub.connection, scrub.next);
+        scrub.last_step = Instant::now();
+        match next {
+            Ok(Some(next)) => scrub.next = next,
+            Ok(None) => match forget_erasure(&mut scrub.connection, &self.erased) {
+                Ok(()) => {
+                    self.scrub = None;
+                    self.empties = true;
+                }
+                Err(error) => tracing::debug!(%error, "an erasure stays noted"),
+            },
+            Err(error) if error.to_string().contains("sqlite_dbpage") => {
+                tracing::warn!(%error, "cannot overwrite unused space");
+                self.scrub = None;
+            }
+            Err(error) => tracing::debug!(%error, "unused space is overwritten later"),
+        }
+    }
+}
+
+/// Takes the note of an erasure back, unless there was another one meanwhile.
+fn forget_erasure(connection: &mut Connection, erased: &AtomicBool) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !erased.load(Ordering::Relaxed) {
+        transaction.execute_batch("PRAGMA user_version = 0")?;
+    }
+    transaction.commit()
+}
+
 /// Does nothing else. While somebody else checkpoints, the answer is -1.
 fn look(store: &mut StoreConnection) -> QueryResult<WalState> {
     on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
 }
 
-/// Writes one page to an empty WAL, that says what it said before, as nothing here sets a version of
-/// this kind. As long as nothing was written to the WAL since the file was opened, each read asks the
+/// Writes one page to an empty WAL, that says what it said before; returns `user_version`. As long as nothing was written to the WAL since the file was opened, each read asks the
 /// file system how long the database is, which is a twentieth of what a page of addresses takes.
 ///
 /// Who is not let in at once does without: somebody else writes.
-fn begin(store: &mut StoreConnection) -> QueryResult<()> {
+fn begin(store: &mut StoreConnection) -> QueryResult<i32> {
+    let version = select(sql::<Integer>("user_version FROM pragma_user_version"));
+    let version: i32 = on_each!(store, c => version.get_result(c))?;
     if look(store)?.pages == 0 {
         store.set_lock_timeout(Duration::ZERO)?;
-        on_each!(store, c => c.batch_execute("PRAGMA user_version = 0"))?;
+        let again = format!("PRAGMA user_version = {version}");
+        on_each!(store, c => c.batch_execute(&again))?;
     }
-    Ok(())
+    Ok(version)
 }
 
 /// Empties the WAL, unless others read or write it for too long.
@@ -218,7 +304,6 @@ struct WalState {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Instant;
 
     use tempfile::TempDir;
 

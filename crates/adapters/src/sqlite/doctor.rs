@@ -3,6 +3,8 @@ use std::path::Path;
 
 use addressbook_domain::{Examination, Finding};
 use rusqlite::Connection;
+#[cfg(unix)]
+use rustix::fs::{Access, access};
 
 use crate::connection::migrations::folder_of;
 use crate::connection::schema_state::SchemaState;
@@ -107,12 +109,14 @@ fn wal_size(path: &Path) -> Finding {
 fn permissions(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt;
     let open = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o077);
-    let may_write = fs::OpenOptions::new().append(true).open(path);
+    let folder = folder_of(path).unwrap_or(Path::new("."));
+    let may_write = |path: &Path| access(path, Access::WRITE_OK).is_ok();
     match open {
-        _ if path.exists() && may_write.is_err() => Finding::failed(
+        _ if path.exists() && !(may_write(path) && may_write(folder)) => Finding::failed(
             "permissions",
             format!(
-                "this user may not write {}: reads are answered, and writes are refused with 503",
+                "this user may not write {} or its folder: writes are refused with 503, or the \
+                 service does not start",
                 path.display()
             ),
         ),

@@ -1,10 +1,12 @@
 //! How a connection to SQLite is set up.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::store_connection::SessionOptions;
 use crate::sqlite::checkpoints::LAST_RESORT_PAGES;
@@ -41,6 +43,14 @@ pub(crate) fn set_up(
             done => return done,
         }
     }
+}
+
+/// Opens a connection past Diesel, set up likewise.
+pub(crate) fn open_raw(path: &Path, options: &SessionOptions) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(&statements(options))?;
+    Ok(connection)
 }
 
 fn statements(options: &SessionOptions) -> String {

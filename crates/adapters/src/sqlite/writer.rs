@@ -29,7 +29,7 @@ const QUEUE: usize = 1_000;
 /// The thread that writes. When this is dropped, it ends what is waiting, and then itself.
 pub(crate) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
-    empty_wal: Arc<AtomicBool>,
+    erased: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,7 +39,7 @@ impl Writer {
     pub(crate) fn start(manager: StoreManager, group_commits: u32) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let checkpointer = Checkpointer::start(manager.clone())?;
-        let empty_wal = checkpointer.empty();
+        let erased = checkpointer.erased();
         let writing = Writing {
             lock_timeout: manager.lock_timeout(),
             group_commits: group_commits.max(1) as usize,
@@ -52,14 +52,14 @@ impl Writer {
             .spawn(move || writing.until_closed(&waiting))?;
         Ok(Self {
             jobs,
-            empty_wal,
+            erased,
             thread: Some(thread),
         })
     }
 
-    /// What a [unit of work](Self::run) sets so that the WAL is emptied after it.
-    pub(crate) fn empty_wal(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.empty_wal)
+    /// What a [unit of work](Self::run) that erases sets, so that nothing of it is left in the files.
+    pub(crate) fn erased(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.erased)
     }
 
     /// Runs a unit of work, and returns when what it wrote is durable.

@@ -18,6 +18,7 @@ use crate::connection::pool::StoreOptions;
 use crate::connection::schema_state::require_current;
 use crate::connection::store_connection::{StoreConnection, on_each};
 use crate::connection::url::DatabaseUrl;
+use crate::sqlite::checkpoints::note_erasure;
 use crate::sqlite::writer::Writer;
 use crate::store::bulk;
 use crate::store::error::WorkError;
@@ -256,11 +257,12 @@ impl AddressRepository for SqlStore {
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let customer_id = customer_id.clone();
-        let empty_wal = self.writer.as_ref().map(|writer| writer.empty_wal());
+        let noted = self.writer.as_ref().map(|writer| writer.erased());
         self.run_write(move |store| {
             let erased = writes::erase(store, &customer_id)?;
-            if let Some(empty_wal) = &empty_wal {
-                empty_wal.store(true, Ordering::Relaxed);
+            if let (StoreConnection::Sqlite(connection), Some(noted)) = (store, &noted) {
+                note_erasure(connection)?;
+                noted.store(true, Ordering::Relaxed);
             }
             Ok(erased)
         })

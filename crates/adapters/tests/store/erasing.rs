@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use addressbook_adapters::{SqlStore, StoreOptions, backup, restore};
-use addressbook_domain::{Address, AddressRepository, Change, CustomData, OpenMode};
+use addressbook_adapters::{SqlStore, StoreOptions, Synchronous, backup, restore};
+use addressbook_domain::{Address, AddressRepository, Change, CustomData, Description, OpenMode};
 use addressbook_testkit::fixtures;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -47,6 +47,56 @@ async fn write(repository: &dyn AddressRepository) {
     }
 }
 
+/// As many changes as it takes for neighbouring pages to be balanced again and again.
+async fn write_at_random(repository: &dyn AddressRepository, mut seed: u64) {
+    let mut random = move |below: u64| {
+        // Knuth's MMIX generator: any spread of sizes will do.
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let mut there: Vec<Vec<Address>> = vec![Vec::new(); 20];
+    for number in 1..2_000 {
+        let customer = random(20) as u32;
+        let addresses = &mut there[customer as usize];
+        let text = canary(customer).repeat(600);
+        let description = Description::parse(&text[..9 + random(990) as usize]).unwrap();
+        let length = [0, 60, 400, 1_500, 4_000, 7_800][random(6) as usize];
+        let data = format!("{{\"a\":\"{}\"}}", &text[..length]);
+        let fill = |address: &mut Address| {
+            address.content.description = Some(description.clone());
+            let data = CustomData::parse(&data).unwrap();
+            address.content.custom_data = (length > 0).then_some(data);
+        };
+        let change = match (random(20), addresses.is_empty()) {
+            (0..10, _) | (_, true) => {
+                let mut address = fixtures::address(&format!("cus_{customer:03}"), number);
+                fill(&mut address);
+                addresses.push(address.clone());
+                Change::Create(address)
+            }
+            (10..17, false) => {
+                let index = random(addresses.len() as u64) as usize;
+                let before = addresses[index].clone();
+                let mut address = fixtures::moved(&before, &canary(customer));
+                fill(&mut address);
+                addresses[index] = address.clone();
+                Change::Replace {
+                    address,
+                    expected: before.revision,
+                }
+            }
+            _ => {
+                let index = random(addresses.len() as u64) as usize;
+                Change::Remove(addresses.swap_remove(index))
+            }
+        };
+        let commit = fixtures::commit([change]);
+        repository.commit(commit).await.unwrap();
+    }
+}
+
 /// Which files of a folder hold a canary of the first ten customers.
 fn files_with_a_canary(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -54,11 +104,48 @@ fn files_with_a_canary(folder: &Path) -> Vec<String> {
         let file = file.unwrap();
         let bytes = fs::read(file.path()).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        if (0..10).any(|customer| text.contains(&canary(customer))) {
+        let holds = |customer| {
+            text.contains(&canary(customer)) || text.contains(&format!("cus_{customer:03}"))
+        };
+        if (0..10).any(holds) {
             found.push(file.file_name().into_string().unwrap());
         }
     }
     found
+}
+
+/// SQLite leaves copies of rows in unused space of pages, whatever `secure_delete` says.
+#[tokio::test(flavor = "multi_thread")]
+async fn unused_space_holds_nothing_of_what_was_erased() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.db");
+    let url = format!("sqlite://{}", path.display()).parse().unwrap();
+    let options = StoreOptions {
+        synchronous: Synchronous::Normal,
+        ..StoreOptions::default()
+    };
+    let repository = SqlStore::open(&url, &options, OpenMode::CreateOrMigrate).unwrap();
+    for seed in 1..=3 {
+        write_at_random(&repository, seed).await;
+        for customer in 0..10 {
+            let customer_id = fixtures::customer(&format!("cus_{customer:03}"));
+            repository.erase(&customer_id).await.unwrap();
+        }
+        let copy = folder.path().join("copy.db");
+        backup(&path, &copy, |_| {}).unwrap();
+        let found = files_with_a_canary(folder.path());
+        assert!(!found.contains(&"copy.db".to_owned()), "{found:?}");
+        fs::remove_file(copy).unwrap();
+        let started = Instant::now();
+        while !files_with_a_canary(folder.path()).is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(30), "seed {seed}");
+            sleep(Duration::from_millis(20)).await;
+        }
+        for customer in 10..20 {
+            let customer_id = fixtures::customer(&format!("cus_{customer:03}"));
+            repository.erase(&customer_id).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
