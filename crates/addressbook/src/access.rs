@@ -61,10 +61,10 @@ impl Authentication {
         if let Some(address) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
         {
             bail!(
-                "will not listen on {address} while nobody has to say who they are. Make an API \
-                 key (addressbook keys create --name NAME --scope addresses:read), or set \
-                 --jwt-keys, or listen on 127.0.0.1 alone, or say --allow-anonymous if something \
-                 in front of the service decides who may come in"
+                "refusing to listen on {address}: authentication is off. Create an API key \
+                 (addressbook keys create --name NAME --scope addresses:read), set --jwt-keys, \
+                 listen on 127.0.0.1 only, or set --allow-anonymous if a proxy in front of the \
+                 service authenticates clients"
             );
         }
         Ok(())
@@ -77,7 +77,7 @@ impl Authentication {
         } else if self.is_required() {
             "by API key"
         } else {
-            "open to everybody who reaches it, until the first `addressbook keys create`"
+            "no credentials required, until the first `addressbook keys create`"
         }
     }
 
@@ -88,7 +88,7 @@ impl Authentication {
             // As long as the store is away, nobody gets anything anyway.
             if self.keys.any().await.unwrap_or(false) {
                 self.is_required.store(true, Ordering::Relaxed);
-                tracing::info!("there is an API key now: requests need one from here on");
+                tracing::info!("an API key was created: requests now need a credential");
             }
         }
     }
@@ -98,7 +98,7 @@ impl Authentication {
         loop {
             sleep(RECORD_INTERVAL).await;
             if let Err(error) = self.by_key.record_uses().await {
-                tracing::warn!(%error, "cannot note which API keys were used");
+                tracing::warn!(%error, "cannot record when API keys were used");
             }
         }
     }

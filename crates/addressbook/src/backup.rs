@@ -19,7 +19,7 @@ use crate::store::EngineOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct BackupArguments {
-    /// The file to write; it must not exist
+    /// File to write. It must not exist
     file: PathBuf,
 
     #[command(flatten)]

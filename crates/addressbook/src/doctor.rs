@@ -15,7 +15,7 @@ use crate::{descriptors, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
-    /// Look at everything, however long that takes
+    /// Check everything, however long it takes
     #[arg(long)]
     full: bool,
 

@@ -15,17 +15,17 @@ use crate::{ConfigArgument, telemetry, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArguments {
-    /// Only the addresses of this customer
+    /// Export the addresses of this customer only
     #[arg(long, value_name = "ID", value_parser = CustomerId::parse)]
     customer: Option<CustomerId>,
 
-    /// How to write them
+    /// Output format
     #[arg(long, value_enum, default_value = "ndjson")]
     format: Format,
 
-    /// For CSV that a spreadsheet opens: an apostrophe in front of each cell that begins with = + -
-    /// @ tab or CR, which it would compute. Off by default, since an import reads the apostrophe
-    /// back as text
+    /// For CSV files that a spreadsheet opens: put an apostrophe before each cell that begins with
+    /// = + - @ tab or CR, so that it is not evaluated. Off by default, because an import reads the
+    /// apostrophe as text
     #[arg(long)]
     escape_formulas: bool,
 

@@ -23,9 +23,9 @@ const NOT_UTF_8: &str = "expected text in UTF-8; if the file is in Windows-1252,
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// A header, then one record an address; custom_data as JSON text, nothing for null
+    /// A header, then one record per address. custom_data is JSON text, null is empty
     Csv,
 }
 

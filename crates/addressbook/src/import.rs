@@ -27,11 +27,11 @@ use crate::{ConfigArgument, telemetry, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArguments {
-    /// The file to read, or - for standard input; it may be compressed with gzip
+    /// File to import, or - for standard input. It may be compressed with gzip
     file: PathBuf,
 
-    /// How the file is written; by default CSV if its name ends in .csv or .tsv, also with .gz
-    /// behind it, else NDJSON
+    /// Format of the file. Default: CSV for .csv and .tsv files, also when compressed (.csv.gz),
+    /// otherwise NDJSON
     #[arg(long, value_enum)]
     format: Option<Format>,
 
@@ -46,12 +46,12 @@ pub(crate) struct ImportArguments {
     #[arg(long = "on-conflict", value_enum, default_value = "error")]
     on_conflict: ConflictChoice,
 
-    /// Pass over the lines before this one
+    /// Number of the first line to import
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     #[arg(value_parser = whole_number(1..=u64::MAX))]
     from_line: u64,
 
-    /// How many lines make a batch, which is imported whole or not at all
+    /// Number of lines per batch. A batch is imported as a whole or not at all
     #[arg(long, value_name = "LINES", env = "ADDRESSBOOK_IMPORT_BATCH_LINES")]
     #[arg(default_value_t = 20_000, value_parser = whole_number(1..=Commit::MAX_CHANGES))]
     import_batch_lines: u32,
@@ -68,9 +68,9 @@ pub(crate) struct ImportArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ErrorChoice {
-    /// End at the line; nothing of its batch is imported
+    /// Stop at the line. Nothing of its batch is imported
     Stop,
-    /// List the line and go on; the exit code is 2 then
+    /// Report the line and continue. The exit code is then 2
     Skip,
 }
 
@@ -78,7 +78,7 @@ enum ErrorChoice {
 enum ConflictChoice {
     /// The line cannot be imported
     Error,
-    /// The address gets the line's content; fields that the line leaves out stay as they are
+    /// The address gets the line's content. Fields that the line omits do not change
     Update,
 }
 

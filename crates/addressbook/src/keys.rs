@@ -27,26 +27,26 @@ pub(crate) struct KeysArguments {
 
 #[derive(Debug, Subcommand)]
 enum KeysTask {
-    /// Make a key, and print it this once
+    /// Create a key and print it once
     Create(CreateArguments),
-    /// List all keys that were ever made
+    /// List all keys, including expired and revoked ones
     List(ListArguments),
-    /// Take a key back, for good
+    /// Revoke a key permanently
     Revoke(RevokeArguments),
 }
 
 #[derive(Args, Debug)]
 struct CreateArguments {
-    /// What the key is called in lists and logs, such as the program that will use it: 1 to 64
-    /// visible ASCII characters
+    /// Name of the key in lists and logs, for example the program that uses it: 1 to 64 visible
+    /// ASCII characters
     #[arg(long, value_parser = KeyName::parse)]
     name: KeyName,
 
-    /// What it allows: addresses:read or addresses:write; several times for both
+    /// Permission: addresses:read or addresses:write. Repeat the flag for both
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = Scope::parse)]
     scopes: Vec<Scope>,
 
-    /// Open the address book of this customer alone
+    /// Restrict the key to this customer
     #[arg(long, value_name = "ID", value_parser = CustomerId::parse)]
     customer: Option<CustomerId>,
 
@@ -54,7 +54,7 @@ struct CreateArguments {
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     expires: Option<Duration>,
 
-    /// Create the database if there is none; by default, that is an error
+    /// Create the database if it does not exist. By default, that is an error
     #[arg(long)]
     create_database: bool,
 
@@ -64,7 +64,7 @@ struct CreateArguments {
 
 #[derive(Args, Debug)]
 struct ListArguments {
-    /// As a JSON array
+    /// Print a JSON array
     #[arg(long)]
     json: bool,
 
@@ -74,7 +74,7 @@ struct ListArguments {
 
 #[derive(Args, Debug)]
 struct RevokeArguments {
-    /// Which one: its id from the list (key_…)
+    /// Id of the key, from `addressbook keys list` (key_…)
     #[arg(value_name = "ID", value_parser = ApiKeyId::parse)]
     id: ApiKeyId,
 

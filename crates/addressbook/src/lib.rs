@@ -65,9 +65,9 @@ use crate::output::print;
 pub use crate::settings::DatabaseSettings;
 pub use crate::store::{EngineOf, sql_engine};
 
-/// Keeps the saved addresses of a company's customers and lists them, fast and exactly.
+/// Stores the addresses of a company's customers and serves them over HTTP.
 ///
-/// Without a command, it serves.
+/// Without a command, it starts the service, as `serve` does.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -79,30 +79,30 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Answer requests over HTTP, until told to stop
+    /// Start the HTTP service
     Serve(Box<serve::ServeArguments>),
-    /// Read addresses from a file into the database
+    /// Import addresses from a file
     Import(Box<import::ImportArguments>),
-    /// Write addresses from the database to standard output
+    /// Export addresses to standard output
     Export(Box<export::ExportArguments>),
-    /// Create the database, or bring it to this release's schema
+    /// Create the database or migrate it to this release's schema
     Migrate(migrate::MigrateArguments),
-    /// Make, list and revoke API keys
+    /// Create, list and revoke API keys
     Keys(keys::KeysArguments),
-    /// Copy the SQLite database as of one moment into a file, while it is used
+    /// Back up the SQLite database to a file while the service runs
     Backup(backup::BackupArguments),
-    /// Make a SQLite database of such a file, where there is none
+    /// Restore a SQLite database from a backup
     Restore(restore::RestoreArguments),
-    /// Say what is wrong with settings, database and machine, and change nothing: exit code 1
-    /// if something is
+    /// Check settings, database and machine without changing anything. Exit code 1 means that
+    /// something failed
     Doctor(Box<doctor::DoctorArguments>),
-    /// Ask the running service whether it is ready: exit code 0 if so
+    /// Check whether the running service is ready. Exit code 0 means that it is
     Healthcheck(healthcheck::HealthcheckArguments),
-    /// Print the OpenAPI document of what is served over HTTP
+    /// Print the OpenAPI document of the HTTP API
     Openapi,
-    /// Print a script that completes commands and flags in a shell
+    /// Print a shell completion script
     Completions {
-        /// Which shell
+        /// Shell for which to print the script
         shell: Shell,
     },
 }
@@ -110,7 +110,7 @@ enum Task {
 /// Where settings come from besides flags and variables.
 #[derive(Args, Clone, Debug)]
 struct ConfigArgument {
-    /// A TOML file with settings, each by the name of its flag
+    /// TOML file with settings, named as the flags without the leading dashes
     #[arg(long, value_name = "FILE", env = "ADDRESSBOOK_CONFIG")]
     config: Option<PathBuf>,
 }

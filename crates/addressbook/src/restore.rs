@@ -14,7 +14,7 @@ use crate::store::EngineOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArguments {
-    /// The file that `addressbook backup` wrote
+    /// Backup file, written by `addressbook backup`
     file: PathBuf,
 
     #[command(flatten)]

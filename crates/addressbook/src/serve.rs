@@ -27,8 +27,8 @@ use crate::{ConfigArgument, demo, descriptors, observed, telemetry};
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArguments {
-    /// First load demonstration data: the example of the documentation, and a few hundred
-    /// customers all over the world
+    /// Load demonstration data first: the example from the documentation and 300 customers from all
+    /// over the world
     #[arg(long, env = "ADDRESSBOOK_DEMO", value_parser = true_or_false)]
     demo: bool,
 
@@ -44,32 +44,31 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) jwt: JwtSettings,
 
-    /// Leave out the API reference at /docs
+    /// Do not serve the API reference at /docs
     #[arg(long, env = "ADDRESSBOOK_NO_DOCS", value_parser = true_or_false)]
     no_docs: bool,
 
-    /// Refuse changes of an address that do not say by If-Match which state they are for
+    /// Reject changes and removals of an address without If-Match
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = true_or_false)]
     require_if_match: bool,
 
-    /// Most bytes that a request's body may have
+    /// Maximum size of a request body, in bytes
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_BODY_BYTES")]
     #[arg(default_value_t = 65_536, value_parser = whole_number::<u32>(1_024..=16_777_216))]
     max_body_bytes: u32,
 
-    /// How many threads answer requests; by default three for each processor with SQLite, one with
+    /// Number of threads that serve requests. Default: three per processor with SQLite, one with
     /// PostgreSQL
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_WORKERS")]
     #[arg(value_parser = whole_number(1..=MAX_WORKERS))]
     workers: Option<u16>,
 
-    /// How long requests are still taken after SIGTERM, while /readyz says not to send any, in
-    /// seconds
+    /// How long the service still accepts requests after SIGTERM while /readyz fails, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_DELAY_S")]
     #[arg(default_value_t = 5, value_parser = whole_number::<u16>(0..=3_600))]
     shutdown_delay_s: u16,
 
-    /// How long requests may go on once no more are taken, in seconds
+    /// How long requests in progress may take after that, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT_S")]
     #[arg(default_value_t = 30, value_parser = whole_number::<u16>(0..=3_600))]
     shutdown_timeout_s: u16,

@@ -28,8 +28,8 @@ pub(crate) use self::values::{host_and_port, true_or_false, whole_number};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseSettings {
-    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; by default
-    /// sqlite://./data/addressbook.db. The variable DATABASE_URL is honoured too
+    /// Database: sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Default:
+    /// sqlite://./data/addressbook.db. The variable DATABASE_URL works as well
     #[arg(long, value_name = "URL", env = "ADDRESSBOOK_DATABASE_URL")]
     #[arg(
         default_value = "sqlite://./data/addressbook.db",
@@ -37,32 +37,32 @@ pub struct DatabaseSettings {
     )]
     database_url: String,
 
-    /// Most connections in the pool; on PostgreSQL each worker may make one more
+    /// Maximum number of connections in the pool. On PostgreSQL, each worker may open one more
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_POOL_SIZE")]
     #[arg(default_value_t = 16, value_parser = whole_number::<u32>(1..=1_000))]
     pool_size: u32,
 
-    /// How long a request waits for a free connection, in milliseconds
+    /// How long a request waits for a connection from the pool, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_POOL_TIMEOUT_MS")]
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=60_000))]
     pool_timeout_ms: u32,
 
-    /// How long a write waits for others, in milliseconds
+    /// How long a write waits for other writes, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_LOCK_TIMEOUT_MS")]
     #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(1..=600_000))]
     lock_timeout_ms: u32,
 
-    /// How long one statement may take on PostgreSQL, in milliseconds
+    /// Maximum duration of one statement on PostgreSQL, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_STATEMENT_TIMEOUT_MS")]
     #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(1..=600_000))]
     statement_timeout_ms: u32,
 
-    /// When a write to SQLite counts as done
+    /// When a write to SQLite is complete
     #[arg(long, value_name = "WHEN", env = "ADDRESSBOOK_SQLITE_SYNCHRONOUS")]
     #[arg(default_value = "full", value_enum)]
     sqlite_synchronous: SqliteSynchronous,
 
-    /// Most writes to SQLite that become durable together
+    /// Maximum number of writes to SQLite that become durable together
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_SQLITE_GROUP_COMMITS")]
     #[arg(default_value_t = 100, value_parser = whole_number::<u32>(1..=1_000))]
     sqlite_group_commits: u32,
@@ -70,9 +70,9 @@ pub struct DatabaseSettings {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SqliteSynchronous {
-    /// When it is on the disk; survives a power cut
+    /// When it is on the disk. It survives a power cut
     Full,
-    /// When the operating system has it; a power cut may take the last writes
+    /// When the operating system has it. A power cut may lose the last writes
     Normal,
 }
 
@@ -112,43 +112,44 @@ pub(crate) const DATABASE_URL_SETTINGS: &str =
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitSettings {
-    /// Most addresses that a customer may have
+    /// Maximum number of addresses per customer
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_ADDRESSES")]
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_addresses: u32,
 
-    /// Most revisions of an address; one that has as many can be removed, but no longer changed
+    /// Maximum number of revisions per address. At the limit, the address can be removed but not
+    /// changed
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_REVISIONS")]
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_revisions: u32,
 
-    /// Most past revisions of a customer's addresses, those of removed ones included; a customer
-    /// who has as many can remove addresses, but neither change nor add any
+    /// Maximum number of past revisions per customer, including those of removed addresses. At the
+    /// limit, the customer can remove addresses, but not change or add any
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_PAST_REVISIONS")]
     #[arg(default_value_t = 20_000, value_parser = whole_number::<u32>(1..=1_000_000_000))]
     max_past_revisions: u32,
 
-    /// How long an idempotency key is remembered, in hours
+    /// How long idempotency keys are stored, in hours
     #[arg(long, value_name = "H", env = "ADDRESSBOOK_IDEMPOTENCY_RETENTION_H")]
     #[arg(default_value_t = 24, value_parser = whole_number::<u32>(1..=8_760))]
     idempotency_retention_h: u32,
 
-    /// Longest description of an address, in characters
+    /// Maximum length of a description, in characters
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_DESCRIPTION_CHARS")]
     #[arg(default_value_t = 1_024, value_parser = whole_number::<u16>(1..=1_024))]
     max_description_chars: u16,
 
-    /// Longest region and longest city, in characters
+    /// Maximum length of a region and of a city, in characters
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_PLACE_CHARS")]
     #[arg(default_value_t = 200, value_parser = whole_number::<u16>(1..=200))]
     max_place_chars: u16,
 
-    /// Longest custom data, in bytes of compact JSON
+    /// Maximum size of custom data, in bytes of compact JSON
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_BYTES")]
     #[arg(default_value_t = 16_384, value_parser = whole_number::<u16>(2..=16_384))]
     max_custom_data_bytes: u16,
 
-    /// Deepest custom data, in levels of objects and arrays
+    /// Maximum nesting depth of custom data, in levels of objects and arrays
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_DEPTH")]
     #[arg(default_value_t = 32, value_parser = whole_number::<u16>(1..=32))]
     max_custom_data_depth: u16,
@@ -175,7 +176,7 @@ impl LimitSettings {
 /// Where the service listens.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ListenSettings {
-    /// Where the service listens; port 0 takes any free one
+    /// Address to listen on. Port 0 selects a free port
     #[arg(long, value_name = "HOST:PORT", env = "ADDRESSBOOK_LISTEN")]
     #[arg(default_value = "127.0.0.1:8080", value_parser = host_and_port)]
     pub(crate) listen: String,
@@ -185,12 +186,12 @@ pub(crate) struct ListenSettings {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogSettings {
-    /// What to log: error, warn, info, debug, trace or off, also by module
+    /// What to log: error, warn, info, debug, trace or off, optionally per module
     #[arg(long, value_name = "FILTER", env = "ADDRESSBOOK_LOG")]
     #[arg(default_value = "info,actix_server=warn,actix_http=off")]
     pub(crate) log: String,
 
-    /// How to write it
+    /// Format of the log
     #[arg(long, value_name = "FORMAT", env = "ADDRESSBOOK_LOG_FORMAT")]
     #[arg(default_value = "text", value_enum)]
     pub(crate) log_format: LogFormat,
@@ -198,8 +199,8 @@ pub(crate) struct LogSettings {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
+    /// Plain text
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }

@@ -34,7 +34,9 @@ pub(crate) fn with_remedy(error: OpenError) -> anyhow::Error {
              (or keys create with --create-database)"
         ),
         OpenError::Unreachable { .. } => {
-            anyhow!("{error} (fix that, or name another database with {DATABASE_URL_SETTINGS})")
+            anyhow!(
+                "{error} (fix the cause, or select another database with {DATABASE_URL_SETTINGS})"
+            )
         }
         OpenError::OlderSchema { .. } | OpenError::NewerSchema { .. } | OpenError::Other(_) => {
             error.into()

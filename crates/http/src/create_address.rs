@@ -117,7 +117,7 @@ impl From<CreateError> for Problem {
             CreateError::Invalid(errors) => Self::invalid_address(errors),
             CreateError::KeyReused => Self::of(KEY_REUSED),
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
-                "An address book holds at most {max_addresses} addresses, and this one does."
+                "A customer may have {max_addresses} addresses, and this one has that many or more."
             )),
             CreateError::HistoryFull { max_past_revisions } => {
                 Self::history_full(max_past_revisions)

@@ -41,7 +41,7 @@ pub(crate) async fn erase(
     let mut tags = request.headers().get_all(IF_MATCH);
     if tags.any(|tag| tag != "*") {
         return Err(Problem::of(PRECONDITION_FAILED)
-            .with_detail("The tags of an address book are weak: If-Match finds none of them."));
+            .with_detail("The ETag of an address book is weak, so If-Match never matches it."));
     }
     let erased = service.erase(&customer_id).await.map_err(refusal)?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(Receipt {
@@ -57,8 +57,8 @@ fn refusal(error: RepositoryError) -> Problem {
     let problem = Problem::from(error);
     match is_unavailable {
         true => problem.with_detail(
-            "It is not known that anything was erased: the database takes no writes. If that goes \
-             on, its disk may be full. Have room made on it, then send the request again.",
+            "The erasure is not confirmed, because the database accepts no writes. If this \
+             continues, its disk may be full: free some space and send the request again.",
         ),
         false => problem,
     }

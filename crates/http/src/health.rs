@@ -35,7 +35,7 @@ async fn ready(
     drain: web::Data<Drain>,
 ) -> Result<HttpResponse, Problem> {
     if drain.has_begun() {
-        return Err(Problem::of(UNAVAILABLE).with_detail("The service is about to stop."));
+        return Err(Problem::of(UNAVAILABLE).with_detail("The service is shutting down."));
     }
     service.ready().await.map_err(Problem::unavailable)?;
     Ok(live().await)

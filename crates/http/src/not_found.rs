@@ -80,7 +80,7 @@ mod tests {
 
     use crate::testing::{Door, answer, body_of};
 
-    const PLAIN: &str = "There is nothing under this path.";
+    const PLAIN: &str = "There is no resource at this path.";
 
     async fn detail(path: &str) -> String {
         let response = answer(MockAddressRepository::new(), TestRequest::get().uri(path)).await;

@@ -45,7 +45,7 @@ pub(crate) async fn patch(
     let is_patch = |media_type: &str| MEDIA_TYPES.split(", ").any(|known| known == media_type);
     if !address_input::has_media_type(&request, is_patch) {
         return Err(Problem::of(UNSUPPORTED)
-            .with_detail("The body has to be of a media type in the header Accept-Patch.")
+            .with_detail("The body must be of a media type listed in the Accept-Patch header.")
             .with_header(ACCEPT_PATCH, HeaderValue::from_static(MEDIA_TYPES)));
     }
     let patch = address_input::read(&body)?;

@@ -124,8 +124,8 @@ impl Problem {
         let kind = Kind::of_status(status);
         if let Some(PayloadError::Incomplete(_)) = error.and_then(Error::as_error) {
             return Self::of(kind).with_detail(
-                "The body cannot be read: it ends before the length that was announced, or its \
-                 chunks are malformed.",
+                "The body is incomplete: it ends before its announced length, or its chunks are \
+                 malformed.",
             );
         }
         match error.map(Error::to_string) {

@@ -29,52 +29,52 @@ macro_rules! kinds {
 
 kinds! {
     UNREADABLE: BAD_REQUEST, "unreadable-request",
-        "Unreadable request", "The request cannot be read.";
+        "Unreadable request", "The request cannot be parsed.";
     INVALID_PARAMETER: BAD_REQUEST, "invalid-parameter",
-        "Invalid parameter", "What is wrong with which parameter is listed under errors.";
+        "Invalid parameter", "See errors for each invalid parameter.";
     UNAUTHENTICATED: UNAUTHORIZED, "unauthenticated",
-        "Credential missing", "The request has to bring a credential: Authorization: Bearer …";
+        "Credential missing", "Send a credential: Authorization: Bearer …";
     INVALID_CREDENTIAL: UNAUTHORIZED, "invalid-credential",
         "Invalid credential", "The credential is unknown, malformed, expired or revoked.";
     INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope",
         "Insufficient scope", "The credential does not allow this.";
     OTHER_BOOK: FORBIDDEN, "other-book",
-        "Another customer's address book", "The credential opens the book of one customer alone.";
+        "Another customer's address book", "The credential is bound to another customer.";
     NOT_FOUND: NOT_FOUND, "not-found",
-        "Not found", "There is nothing under this path.";
+        "Not found", "There is no resource at this path.";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed",
-        "Method not allowed", "The methods that this path takes are listed in the header Allow.";
+        "Method not allowed", "See the Allow header for the methods of this path.";
     REQUEST_TIMEOUT: REQUEST_TIMEOUT, "request-timeout",
         "Request timeout", "The body did not arrive in time.";
     CONFLICT: CONFLICT, "conflict",
-        "Conflict", "What is kept has changed in the meantime. Read it again.";
+        "Conflict", "The stored data has changed since it was read. Read it again and retry.";
     BOOK_FULL: CONFLICT, "book-full",
-        "Address book full", "The address book holds as many addresses as it may.";
+        "Address book full", "The customer has the maximum number of addresses.";
     TOO_MANY_REVISIONS: CONFLICT, "too-many-revisions",
-        "Too many revisions", "The address, or its customer, has as many revisions as may be stored.";
+        "Too many revisions", "The address or the customer has the maximum number of revisions.";
     PRECONDITION_FAILED: PRECONDITION_FAILED, "precondition-failed",
-        "Precondition failed", "The address is not in a state that If-Match and If-None-Match ask for. \
-         The header ETag names the state that it is in.";
+        "Precondition failed", "The current state of the address does not match If-Match or If-None-Match. \
+         See the ETag header for its current state.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "content-too-large",
-        "Content too large", "The body is larger than this path takes.";
+        "Content too large", "The body exceeds the size limit.";
     UNSUPPORTED: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type",
-        "Unsupported media type", "The body has to be application/json.";
+        "Unsupported media type", "The body must be application/json.";
     INVALID_ADDRESS: UNPROCESSABLE_ENTITY, "invalid-address",
-        "Invalid address", "What is wrong with which member is listed under errors.";
+        "Invalid address", "See errors for each invalid member.";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused",
-        "Idempotency key reused", "This Idempotency-Key came with another body before.";
+        "Idempotency key reused", "This Idempotency-Key was used with another body.";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required",
-        "Precondition required", "If-Match has to name the ETag of the address as it was read.";
+        "Precondition required", "Send If-Match with the ETag of the address.";
     RATE_LIMITED: TOO_MANY_REQUESTS, "rate-limited",
-        "Rate limited", "Too many requests came from this client. Retry-After says when to go on.";
+        "Rate limited", "The client has sent too many requests. Retry after the seconds in Retry-After.";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal-error",
-        "Internal error", "The service failed. Its log says why, under this request_id.";
+        "Internal error", "The service failed. Its log has the cause under this request_id.";
     BUSY: SERVICE_UNAVAILABLE, "busy",
-        "Busy", "Too much is going on. Try again in a moment.";
+        "Busy", "The service is overloaded. Retry shortly.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "unavailable",
-        "Unavailable", "The addresses cannot be reached now. Try again in a moment.";
+        "Unavailable", "The database is unavailable or accepts no writes. Retry shortly.";
     TIMED_OUT: SERVICE_UNAVAILABLE, "timed-out",
-        "Timed out", "The answer took too long. What was asked for may have been done or not.";
+        "Timed out", "The request took too long. It may or may not have been carried out.";
 }
 
 impl Kind {

@@ -197,7 +197,7 @@ mod tests {
             assert!(answer.starts_with("415 "), "{answer}");
             assert_eq!(header_of(&answer, "accept-encoding"), None, "{answer}");
             let detail = body_of(&answer)["detail"].to_string();
-            assert!(detail.contains("has to be"), "{detail}");
+            assert!(detail.contains("must be"), "{detail}");
         }
     }
 }

@@ -144,7 +144,7 @@ impl Checkpointing {
             }
             let Some(open) = &mut store else { continue };
             if let Err(error) = self.checkpoint(open) {
-                tracing::warn!(%error, "cannot checkpoint");
+                tracing::warn!(%error, "cannot write a checkpoint of the WAL");
                 store = None;
             }
         }

@@ -9,21 +9,21 @@ use super::record::Record;
 /// How the columns of a CSV file, or the members of JSON objects, become fields of an address.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Columns {
-    /// What separates the columns of CSV: comma, semicolon, tab, pipe or one ASCII character; by
-    /// default the one of , ; tab | with which the header names the most fields
+    /// Column separator of CSV: comma, semicolon, tab, pipe or any ASCII character. Default: the
+    /// one of , ; tab | that yields the most known fields in the header
     #[arg(long)]
     pub(crate) delimiter: Option<Delimiter>,
 
-    /// Read the column or member THEIRS as the field OURS; can be repeated
+    /// Read the column or member THEIRS as the field OURS. Can be repeated
     #[arg(long = "map", value_name = "THEIRS=OURS")]
     renames: Vec<Rename>,
 
-    /// Pass over columns and members that are not fields of an address, which are errors otherwise
+    /// Ignore columns and members that are not fields of an address. By default they are errors
     #[arg(long)]
     ignore_unknown_columns: bool,
 
-    /// The value of a field for which a CSV file has no column, or a JSON object no member; can be
-    /// repeated. Where the column or member is there, it counts, even if it is empty or null
+    /// Value of a field for which a CSV file has no column, or a JSON object no member. Can be
+    /// repeated. An existing column or member takes precedence, even if it is empty or null
     #[arg(long = "column-default", value_name = "OURS=VALUE")]
     defaults: Vec<ColumnDefault>,
 }

@@ -13,56 +13,57 @@ const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Bounds")]
 pub(crate) struct BoundSettings {
-    /// Most requests that are answered at the same time; one more gets 503 at once
+    /// Maximum number of requests handled at once. Further requests get 503
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_IN_FLIGHT")]
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_in_flight: u32,
 
-    /// Most request bodies that are waited for at the same time. One client may have a quarter of
-    /// them; one more gets 503 at once
+    /// Maximum number of request bodies being received at once. One client may use a quarter of it.
+    /// Further requests get 503
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_WAITING_BODIES")]
     #[arg(default_value_t = 1_000, value_parser = whole_number::<u32>(1..=1_000_000))]
     max_waiting_bodies: u32,
 
-    /// Most bytes of long answers (over 16 KiB) that wait until their clients take them. One client
-    /// may have a quarter of them; one more answer becomes 503
+    /// Maximum size of responses over 16 KiB that clients have not read yet, in bytes. One client
+    /// may use a quarter of it. Further reads get 503
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_UNSENT_BYTES")]
     #[arg(default_value_t = 134_217_728, value_parser = whole_number::<u64>(16_777_216..=1_099_511_627_776))]
     max_unsent_bytes: u64,
 
-    /// Most requests within the window by one credential, or from one address where none is
-    /// shown; one more gets 429. 0 sets no limit
+    /// Maximum number of requests per window for each credential, or for each IP address without
+    /// one. Further requests get 429. 0 disables the limit
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_RATE_LIMIT")]
     #[arg(default_value_t = 0, value_parser = whole_number::<u32>(0..=1_000_000))]
     rate_limit: u32,
 
-    /// The window of the rate limit, in seconds
+    /// Window of the rate limit, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_RATE_LIMIT_WINDOW_S")]
     #[arg(default_value_t = 60, value_parser = whole_number::<u16>(1..=3_600))]
     rate_limit_window_s: u16,
 
-    /// How long a request may take from its head to its answer, in milliseconds
+    /// Maximum duration of a request, from its head to its response, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_REQUEST_TIMEOUT_MS")]
     #[arg(default_value_t = 20_000, value_parser = whole_number::<u32>(100..=600_000))]
     request_timeout_ms: u32,
 
-    /// How long the head of a request may take to arrive, in milliseconds
+    /// Time for the head of a request to arrive, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_HEADER_TIMEOUT_MS")]
     #[arg(default_value_t = 5_000, value_parser = whole_number::<u32>(100..=600_000))]
     header_timeout_ms: u32,
 
-    /// How long the body of a request may take to arrive, in milliseconds
+    /// Time for the body of a request to arrive, in milliseconds
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_BODY_TIMEOUT_MS")]
     #[arg(default_value_t = 10_000, value_parser = whole_number::<u32>(100..=600_000))]
     body_timeout_ms: u32,
 
-    /// How long a client may take nothing of its answers, in milliseconds; on Linux only
+    /// Close a connection whose client reads nothing of a response for this time, in milliseconds.
+    /// Linux only
     #[arg(long, value_name = "MS", env = "ADDRESSBOOK_WRITE_TIMEOUT_MS")]
     #[arg(default_value_t = 10_000, value_parser = whole_number::<u32>(100..=600_000))]
     write_timeout_ms: u32,
 
-    /// How many bytes of a long answer a client has to take per second, measured over the write
-    /// timeout; a slower one's connection is closed. 0 sets no minimum
+    /// Minimum rate at which a client must read a long response, in bytes per second, measured over
+    /// the write timeout. Slower connections are closed. 0 disables the limit
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MIN_READ_RATE")]
     #[arg(default_value_t = 4_096, value_parser = whole_number::<u32>(0..=1_048_576))]
     min_read_rate: u32,
@@ -72,19 +73,19 @@ pub(crate) struct BoundSettings {
     #[arg(default_value_t = 75, value_parser = whole_number::<u16>(1..=3_600))]
     keep_alive_s: u16,
 
-    /// Most connections at a time; more wait in the backlog. Default: 10000, or fewer where the
-    /// system's limit of file descriptors (ulimit -Hn) allows fewer
+    /// Maximum number of connections. Further connections wait in the backlog. Default: 10000, or
+    /// as many as the limit of file descriptors (ulimit -Hn) allows
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CONNECTIONS")]
     #[arg(value_parser = whole_number::<u32>(1..=1_000_000))]
     max_connections: Option<u32>,
 
-    /// Most connections that wait to be taken, as far as the system lets them
+    /// Maximum number of connections that wait to be accepted. The system may allow fewer
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_BACKLOG")]
     #[arg(default_value_t = 1_024, value_parser = whole_number::<u32>(1..=65_535))]
     backlog: u32,
 
-    /// Compress responses of at least this many bytes, except single addresses, for clients that
-    /// accept gzip. 0 compresses none
+    /// Compress responses of at least this size, in bytes, except single addresses, for clients
+    /// that accept gzip. 0 disables compression
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_COMPRESS_MIN_BYTES")]
     #[arg(default_value_t = 0, value_parser = whole_number::<u32>(0..=16_777_216))]
     compress_min_bytes: u32,

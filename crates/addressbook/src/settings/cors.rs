@@ -5,8 +5,8 @@ use url::Url;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct CorsSettings {
-    /// Origin whose pages may call the service from a browser, such as `https://shop.example`;
-    /// several by repeating this or separated by commas. By default none may
+    /// Origin whose pages may call the service from a browser, such as `https://shop.example`.
+    /// Repeat the flag or separate origins with commas. Default: none
     #[arg(long, value_name = "ORIGIN", env = "ADDRESSBOOK_CORS_ORIGIN")]
     #[arg(value_delimiter = ',', value_parser = origin)]
     pub(crate) cors_origin: Vec<String>,

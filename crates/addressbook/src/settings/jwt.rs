@@ -12,27 +12,27 @@ use super::whole_number;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "JSON Web Tokens")]
 pub(crate) struct JwtSettings {
-    /// File with the public keys of who issues tokens: a JWK Set, or one key in PEM; read again
-    /// when it changes
+    /// File with the public keys of the token issuer: a JWK Set, or one key in PEM format. It is
+    /// read again when it changes
     #[arg(long, value_name = "FILE", env = "ADDRESSBOOK_JWT_KEYS")]
     jwt_keys: Option<PathBuf>,
 
-    /// Who has to have issued a token: its claim iss
+    /// Required issuer of a token (claim `iss`)
     #[arg(long, value_name = "ISSUER", env = "ADDRESSBOOK_JWT_ISSUER")]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     jwt_issuer: Option<String>,
 
-    /// Whom a token has to be meant for: one of its claim aud
+    /// Required audience of a token (one of claim `aud`)
     #[arg(long, value_name = "AUDIENCE", env = "ADDRESSBOOK_JWT_AUDIENCE")]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     jwt_audience: Option<String>,
 
-    /// The claim with the id of the customer whose book alone a token opens
+    /// Claim that holds the customer id to which a token is bound
     #[arg(long, value_name = "CLAIM", env = "ADDRESSBOOK_JWT_CUSTOMER_CLAIM")]
     #[arg(default_value = "sub", value_parser = NonEmptyStringValueParser::new())]
     jwt_customer_claim: String,
 
-    /// The scope with which a token opens the books of all customers; by default none does
+    /// Scope that gives a token access to all customers. Default: none
     #[arg(
         long,
         value_name = "SCOPE",
@@ -41,7 +41,7 @@ pub(crate) struct JwtSettings {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     jwt_all_customers_scope: Option<String>,
 
-    /// By how much the issuer's clock may differ from this machine's, in seconds
+    /// Tolerated difference between the clocks of the issuer and this machine, in seconds
     #[arg(long, value_name = "S", env = "ADDRESSBOOK_JWT_LEEWAY_S")]
     #[arg(default_value_t = 30, value_parser = whole_number::<u16>(0..=300))]
     jwt_leeway_s: u16,

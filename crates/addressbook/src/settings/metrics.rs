@@ -10,7 +10,7 @@ use crate::serve::cannot_listen;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
 pub(crate) struct MetricsSettings {
-    /// Where Prometheus finds /metrics, for the operator alone; without, there are no metrics
+    /// Address where Prometheus reads /metrics. Keep it private. Default: no metrics
     #[arg(long, value_name = "HOST:PORT", env = "ADDRESSBOOK_METRICS_LISTEN")]
     #[arg(value_parser = host_and_port)]
     metrics_listen: Option<String>,

@@ -5,14 +5,14 @@ use url::Url;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Traces")]
 pub(crate) struct TraceSettings {
-    /// OpenTelemetry collector that gets traces over OTLP/HTTP, such as http://127.0.0.1:4318;
-    /// without, there are none
+    /// OpenTelemetry collector for traces over OTLP/HTTP, such as http://127.0.0.1:4318. Default: no
+    /// traces
     #[arg(long, value_name = "URL", env = "ADDRESSBOOK_OTLP_ENDPOINT")]
     #[arg(value_parser = endpoint)]
     pub(crate) otlp_endpoint: Option<String>,
 
-    /// Which part of the traces that begin here is recorded, from 0 to 1; callers with a
-    /// traceparent decide for theirs
+    /// Share of the traces that begin here to record, from 0 to 1. Callers that send a traceparent
+    /// decide for their own
     #[arg(long, value_name = "RATIO", env = "ADDRESSBOOK_OTLP_SAMPLE_RATIO")]
     #[arg(default_value_t = 1.0, value_parser = ratio)]
     pub(crate) otlp_sample_ratio: f64,

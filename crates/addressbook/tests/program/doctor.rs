@@ -220,7 +220,7 @@ fn a_long_log_is_warned_of() {
     assert_says(
         &finding(&place, &[], "WAL  "),
         "warning",
-        "long transaction",
+        "long read transaction",
     );
 }
 
