@@ -47,3 +47,80 @@ fn the_page_for_operators_has_every_alert() {
         assert!(named(&page).contains(alert), "{alert} is not there");
     }
 }
+
+/// A setting as its page has it: flag, variable, default and range.
+struct Row<'a> {
+    flag: &'a str,
+    cells: Vec<&'a str>,
+}
+
+fn rows(page: &str) -> Vec<Row<'_>> {
+    page.lines()
+        .filter(|line| line.starts_with("| `--"))
+        .map(|line| {
+            let cells: Vec<_> = line.split(" | ").collect();
+            let flag = cells[0].trim_start_matches("| ").trim_matches('`');
+            Row { flag, cells }
+        })
+        .collect()
+}
+
+/// What the help of a command says of each flag that has a variable: the variable and the default.
+fn settings_of(place: &Place, command: &str) -> Vec<(String, String, Option<String>)> {
+    let help = place.run(&[command, "--help"]).succeeds().stdout;
+    let mut settings = Vec::new();
+    let mut flag = "";
+    for line in help.lines().map(str::trim) {
+        if line.starts_with("--") {
+            flag = line.split_whitespace().next().unwrap();
+        } else if let Some(variable) = line.strip_prefix("[env: ") {
+            let variable = variable.trim_end_matches(['=', ']']);
+            settings.push((flag.to_owned(), variable.to_owned(), None));
+        } else if let (Some(default), Some(last)) =
+            (line.strip_prefix("[default: "), settings.last_mut())
+            && last.0 == flag
+        {
+            last.2 = Some(default.trim_end_matches(']').to_owned());
+        }
+    }
+    settings
+}
+
+#[test]
+fn the_page_of_the_configuration_says_what_the_program_does() {
+    let place = Place::sqlite();
+    let page = guide("configuration.md");
+    let rows = rows(&page);
+    let mut settings = settings_of(&place, "serve");
+    settings.extend(settings_of(&place, "import"));
+    assert!(settings.len() > 50, "{settings:?}");
+    for (flag, variable, default) in settings {
+        if flag == "--config" {
+            continue;
+        }
+        let row = rows.iter().find(|row| row.flag == flag);
+        let row = row.unwrap_or_else(|| panic!("{flag} is not there"));
+        assert_eq!(row.cells[1], format!("`{variable}`"), "{flag}");
+        if let Some(default) = default {
+            assert_eq!(row.cells[2], format!("`{default}`"), "{flag}");
+        }
+    }
+    let mut with_range = 0;
+    for row in rows {
+        let Some((least, most)) = row.cells[3].trim().split_once(" to ") else {
+            continue;
+        };
+        if row.flag.starts_with("--otlp") {
+            continue;
+        }
+        with_range += 1;
+        let command: &[&str] = match row.flag {
+            "--import-batch-lines" => &["import", "-"],
+            _ => &["serve"],
+        };
+        let beyond = (most.parse::<u64>().unwrap() + 1).to_string();
+        let refused = place.run(&[command, &[row.flag, &beyond]].concat());
+        refused.fails_saying(&[row.flag, least, most]);
+    }
+    assert!(with_range > 25, "{with_range}");
+}
