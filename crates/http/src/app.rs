@@ -6,11 +6,23 @@ use actix_web::middleware::Condition;
 use actix_web::{App, Error, web};
 use addressbook_domain::{AddressService, Authenticator, IdSource};
 
-use crate::access::Authenticate;
-use crate::{
-    Drain, HttpMetrics, HttpOptions, InFlight, RateLimit, RequestTracer, bounds, compression, cors,
-    exchange, health, not_found, openapi, rate_limit, reference, routes,
-};
+use crate::drain::Drain;
+use crate::middleware::access::Authenticate;
+use crate::middleware::bounds;
+use crate::middleware::compression;
+use crate::middleware::cors;
+use crate::middleware::exchange;
+use crate::middleware::in_flight::InFlight;
+use crate::middleware::rate_limit;
+use crate::middleware::rate_limit::RateLimit;
+use crate::openapi;
+use crate::operations::health;
+use crate::operations::not_found;
+use crate::operations::reference;
+use crate::options::HttpOptions;
+use crate::routes;
+use crate::telemetry::metrics::HttpMetrics;
+use crate::telemetry::request_span::RequestTracer;
 
 /// What the application is put together from. Cheap to clone: the clones share everything.
 #[derive(Clone)]
@@ -106,6 +118,13 @@ pub fn app(
             }
         })
         .default_service(web::to(not_found::answer))
+        // The framework runs the last of these first. From there on inwards:
+        // 1. exchange: a request id, the log line and problem bodies, for every answer there is.
+        // 2. cors: answers preflight requests, which bring no credential.
+        // 3. bounds: refuses what is too much before anything is looked up for it.
+        // 4. authenticate: who asks, before a rate limit counts for a credential.
+        // 5. rate limit: before the work that it bounds.
+        // 6. compression: of what the operations answer, and of nothing else.
         .wrap_fn(move |request, next| {
             compression::around(request, next, options.compress_min_bytes)
         })

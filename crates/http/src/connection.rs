@@ -13,7 +13,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use socket2::SockRef;
 
-use crate::request_stream::Answers;
+use crate::request::request_stream::Answers;
 
 /// Since when a connection has waited for a request; nothing while one is being answered.
 type IdleSince = Rc<Cell<Option<Instant>>>;

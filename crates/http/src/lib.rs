@@ -14,75 +14,38 @@
 //! }
 //! ```
 //!
-//! Inside, each operation has a file of its own with its request, handler and tests; the
-//! table in `routes` says which path and method it answers. A handler returns a `Problem`
+//! Each operation has a file in `operations` with its handler and tests; the table in `routes` says
+//! which path and method it answers. `request` and `response` hold what the operations share,
+//! `middleware` what surrounds them, and `telemetry` what is logged and measured. A handler returns a `Problem`
 //! where it cannot answer; what every exchange has (request id, log line, problem bodies)
 //! is added around them all, in one place.
 
-mod access;
-mod address_etag;
-mod address_input;
-mod address_json;
 mod app;
-mod body;
-mod bounds;
-mod cache_control;
-mod client;
 mod closing;
-mod compression;
 mod connection;
-mod cors;
-mod create_address;
-mod cursor;
 mod drain;
-mod erase_customer;
-mod etag;
-mod exchange;
-mod get_address;
-mod health;
-mod in_flight;
-mod link;
-mod list_addresses;
-mod list_request;
-mod metrics;
+mod middleware;
 mod nearest;
-mod not_found;
 mod openapi;
+mod operations;
 mod options;
-mod panics;
-mod parameters;
-mod patch_address;
 mod pattern;
-mod prefer;
-mod problem;
-mod problem_kind;
-mod rate_limit;
-mod reference;
-mod remove_address;
-mod request_body;
-mod request_id;
-#[cfg_attr(not(feature = "otlp"), path = "no_request_span.rs")]
-mod request_span;
-mod request_stream;
-mod revisions;
+mod request;
+mod response;
 mod routes;
 mod server;
-mod shares;
-mod static_file;
+mod telemetry;
 #[cfg(test)]
 mod testing;
-mod trace_parent;
-mod unsent;
-mod verb;
 
 pub use app::{Parts, app};
 pub use drain::Drain;
-pub use in_flight::InFlight;
-pub use metrics::HttpMetrics;
+pub use middleware::in_flight::InFlight;
+pub use middleware::rate_limit::RateLimit;
 pub use openapi::openapi_json;
 pub use options::HttpOptions;
-pub use panics::log_panics;
-pub use rate_limit::RateLimit;
-pub use request_id::RequestId;
-pub use request_span::RequestTracer;
+pub use request::request_id::RequestId;
 pub use server::{Bound, ServerOptions, listen};
+pub use telemetry::metrics::HttpMetrics;
+pub use telemetry::panics::log_panics;
+pub use telemetry::request_span::RequestTracer;

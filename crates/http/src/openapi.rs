@@ -23,9 +23,10 @@ pub(crate) use self::parameters::{
     Parameters, ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
 use crate::pattern::resource;
-use crate::problem::Problem;
-use crate::static_file::StaticFile;
-use crate::{problem_kind, routes};
+use crate::response::problem::Problem;
+use crate::response::problem_kind;
+use crate::response::static_file::StaticFile;
+use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,14 +41,14 @@ use crate::{problem_kind, routes};
         (name = "Erasure", description = "The right to be forgotten"),
     ),
     paths(
-        crate::list_addresses::list,
-        crate::create_address::create,
-        crate::erase_customer::erase,
-        crate::get_address::get,
-        crate::patch_address::patch,
-        crate::remove_address::remove,
-        crate::revisions::list,
-        crate::revisions::get,
+        crate::operations::list_addresses::list,
+        crate::operations::create_address::create,
+        crate::operations::erase_customer::erase,
+        crate::operations::get_address::get,
+        crate::operations::patch_address::patch,
+        crate::operations::remove_address::remove,
+        crate::operations::revisions::list,
+        crate::operations::revisions::get,
     ),
     components(schemas(
         bodies::Address,

@@ -73,7 +73,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Parts, app};
+    use crate::app;
+    use crate::app::Parts;
 
     async fn answer(method: Method, path: &str) -> ServiceResponse {
         let service = service(Arc::new(InMemoryRepository::default()));

@@ -5,10 +5,15 @@ use actix_web::{Route, web};
 use addressbook_domain::Authenticator;
 use addressbook_domain::Scope::{self, Read, Write};
 
-use crate::{
-    access, create_address, erase_customer, get_address, list_addresses, patch_address, pattern,
-    remove_address, revisions,
-};
+use crate::middleware::access;
+use crate::operations::create_address;
+use crate::operations::erase_customer;
+use crate::operations::get_address;
+use crate::operations::list_addresses;
+use crate::operations::patch_address;
+use crate::operations::remove_address;
+use crate::operations::revisions;
+use crate::pattern;
 
 /// Where a customer's address book is found.
 const BOOKS: [&str; 2] = [

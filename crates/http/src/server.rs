@@ -9,11 +9,13 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
+use crate::app;
+use crate::app::Parts;
 use crate::closing::Closing;
+use crate::connection;
 use crate::connection::Patience;
-use crate::request_stream::RequestStream;
-use crate::unsent::CHUNK_BYTES;
-use crate::{Parts, app, connection};
+use crate::request::request_stream::RequestStream;
+use crate::response::unsent::CHUNK_BYTES;
 
 /// What the server may take of the machine, and clients of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,11 @@ use addressbook_domain::{
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use serde_json::Value;
 
-use crate::{HttpOptions, InFlight, Parts, RateLimit, app};
+use crate::app;
+use crate::app::Parts;
+use crate::middleware::in_flight::InFlight;
+use crate::middleware::rate_limit::RateLimit;
+use crate::options::HttpOptions;
 
 pub(crate) async fn answer(
     repository: impl AddressRepository + 'static,

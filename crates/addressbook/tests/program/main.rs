@@ -22,6 +22,7 @@ mod killed;
 mod metrics;
 mod openapi;
 mod operate_page;
+mod paths_in_pages;
 mod security_page;
 mod serve;
 mod settings;

@@ -11,7 +11,7 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 
 use super::values;
-use crate::problem_kind::{
+use crate::response::problem_kind::{
     BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
     Kind, OTHER_BOOK, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
 };
@@ -29,7 +29,7 @@ macro_rules! problems {
                 String,
                 utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
             > {
-                $crate::openapi::responses::of_problems(&[$($crate::problem_kind::$kind),*])
+                $crate::openapi::responses::of_problems(&[$($crate::response::problem_kind::$kind),*])
             }
         }
     };

@@ -10,7 +10,7 @@ use utoipa::openapi::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
 };
 
-use crate::RequestId;
+use crate::request::request_id::RequestId;
 
 pub(crate) const CUSTOMER_ID: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
 pub(crate) const ADDRESS_ID: &str = "add_01h1x0z5y4c1v2f5k6p3j9n8m7";
@@ -254,7 +254,7 @@ pub(crate) fn search_text() -> Object {
 
 pub(crate) fn order() -> Object {
     string()
-        .enum_values(Some(crate::list_request::orders()))
+        .enum_values(Some(crate::request::list_request::orders()))
         .default(Some("id".into()))
         .build()
 }
@@ -292,7 +292,11 @@ pub(crate) fn problem_type() -> Object {
         .description(Some(
             "What happened, as a name that does not change. Decide by this",
         ))
-        .examples(crate::problem_kind::ALL.iter().map(|kind| kind.uri))
+        .examples(
+            crate::response::problem_kind::ALL
+                .iter()
+                .map(|kind| kind.uri),
+        )
         .build()
 }
 

@@ -1,0 +1,329 @@
+//! Who may come in, and what for: bearer tokens (RFC 6750).
+//!
+//! Two steps, both before a body is read. [`Authenticate`] stands around all routes and asks who
+//! comes: nobody is let past without a good credential, on whatever path, but for those that are
+//! public. [`authorise`] stands around each resource of the table in `routes` and asks whether
+//! the credential allows what that table says.
+
+use std::cell::OnceCell;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
+use addressbook_domain::{Access, Authenticator, Scope};
+use futures_util::future::Either;
+
+use crate::middleware::rate_limit;
+use crate::middleware::rate_limit::RateLimit;
+use crate::response::problem::Problem;
+use crate::response::problem_kind::{
+    INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED,
+};
+
+/// Paths that tell nothing of any customer: those who watch the service and those who learn
+/// how to call it need no credential.
+fn is_public(path: &str) -> bool {
+    ["/livez", "/readyz", "/openapi.json", "/docs"].contains(&path) || path.starts_with("/docs/")
+}
+
+const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Bearer realm="addressbook""#);
+const INVALID_TOKEN: HeaderValue =
+    HeaderValue::from_static(r#"Bearer realm="addressbook", error="invalid_token""#);
+const TOO_LITTLE: HeaderValue =
+    HeaderValue::from_static(r#"Bearer realm="addressbook", error="insufficient_scope""#);
+
+/// Who comes with a request, once that is known. It is in the request's extensions, and the clones
+/// outlive the request: where that is given up, whoever sent it is still known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller(Rc<OnceCell<Access>>);
+
+impl Caller {
+    /// What their credential opens.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.0.get()
+    }
+
+    /// Whether the caller of a request may read what it writes. A credential that may only write
+    /// learns nothing by it, such as by a patch that changes nothing.
+    pub(crate) fn may_read(request: &HttpRequest) -> bool {
+        let extensions = request.extensions();
+        let access = extensions.get::<Self>().and_then(Self::access);
+        access.is_none_or(|access| access.scopes.contains(&Scope::Read))
+    }
+
+    /// The first answer counts.
+    pub(crate) fn is(&self, access: Access) {
+        let _ = self.0.set(access);
+    }
+}
+
+/// Finds out who the [`Caller`] is, or turns them away. Without an authenticator, and as long as
+/// it requires nothing, nobody is asked.
+pub(crate) struct Authenticate {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Counts the requests that are refused here; those that pass are counted behind it.
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+impl<S> Transform<S, ServiceRequest> for Authenticate
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = Guarded<S>;
+    type InitError = ();
+    type Future = Ready<Result<Guarded<S>, ()>>;
+
+    fn new_transform(&self, inside: S) -> Self::Future {
+        ready(Ok(Guarded {
+            authenticator: self.authenticator.clone(),
+            rate_limit: self.rate_limit.clone().map(Rc::new),
+            inside: Rc::new(inside),
+        }))
+    }
+}
+
+/// The service that a request reaches once it is authenticated.
+pub(crate) struct Guarded<S> {
+    authenticator: Option<Arc<dyn Authenticator>>,
+    rate_limit: Option<Rc<RateLimit>>,
+    inside: Rc<S>,
+}
+
+type Answer = Result<ServiceResponse, Error>;
+
+impl<S> Service<ServiceRequest> for Guarded<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = Either<S::Future, Pin<Box<dyn Future<Output = Answer>>>>;
+
+    forward_ready!(inside);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let authenticator = self.authenticator.as_ref();
+        let asked = authenticator.filter(|authenticator| authenticator.is_required());
+        let Some(authenticator) = asked.filter(|_| !is_public(request.path())) else {
+            return Either::Left(self.inside.call(request));
+        };
+        let (authenticator, inside) = (Arc::clone(authenticator), Rc::clone(&self.inside));
+        let rate_limit = self.rate_limit.clone();
+        Either::Right(Box::pin(async move {
+            match identify(&*authenticator, request.headers()).await {
+                Ok(access) => {
+                    if let Some(caller) = request.extensions().get::<Caller>() {
+                        caller.is(access);
+                    }
+                    inside.call(request).await
+                }
+                Err(problem) => {
+                    let is_refused = problem.status_code() == StatusCode::UNAUTHORIZED;
+                    let limit = rate_limit.as_deref().filter(|_| is_refused);
+                    rate_limit::around::<S>(request, Err(problem), limit).await
+                }
+            }
+        }))
+    }
+}
+
+/// Who comes with these headers.
+async fn identify(
+    authenticator: &dyn Authenticator,
+    headers: &HeaderMap,
+) -> Result<Access, Problem> {
+    let token = bearer_token(headers).ok_or_else(unauthenticated)?;
+    let access = authenticator.authenticate(token).await?;
+    access
+        .ok_or_else(|| Problem::of(INVALID_CREDENTIAL).with_header(WWW_AUTHENTICATE, INVALID_TOKEN))
+}
+
+fn unauthenticated() -> Problem {
+    Problem::of(UNAUTHENTICATED).with_header(WWW_AUTHENTICATE, CHALLENGE)
+}
+
+/// The token of a request. Of one with several there is none: which of them counts?
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION);
+    let only = all.next().filter(|_| all.next().is_none())?;
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| token.trim_start_matches(' '))
+}
+
+/// Lets a request into a resource, or not. Methods that the resource has not are its own to
+/// refuse.
+pub(crate) fn authorise<S>(
+    request: ServiceRequest,
+    inside: &S,
+    authenticator: &dyn Authenticator,
+    needs: &[(Method, Scope)],
+) -> impl Future<Output = Answer> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    let need = needs.iter().find(|(method, _)| method == request.method());
+    let allowed = match need {
+        Some((_, scope)) if authenticator.is_required() => is_allowed(&request, *scope),
+        _ => Ok(()),
+    };
+    match allowed {
+        Ok(()) => Either::Left(inside.call(request)),
+        Err(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
+    }
+}
+
+fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
+    let customer_id = request.match_info().query("customer_id");
+    let extensions = request.extensions();
+    // It is there, unless authentication became required after this request had passed.
+    let caller = extensions.get::<Caller>();
+    let access = caller
+        .and_then(Caller::access)
+        .ok_or_else(unauthenticated)?;
+    if access.allows(scope, customer_id) {
+        return Ok(());
+    }
+    let problem = if access.opens(customer_id) {
+        let detail = format!("This takes a credential with the scope {scope}.");
+        Problem::of(INSUFFICIENT_SCOPE).with_detail(detail)
+    } else {
+        Problem::of(OTHER_BOOK)
+    };
+    Err(problem.with_header(WWW_AUTHENTICATE, TOO_LITTLE))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAuthenticator, RepositoryError};
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, path_of, sending};
+
+    /// A door whose guard knows a few tokens.
+    fn door() -> Door {
+        let mut authenticator = MockAuthenticator::new();
+        authenticator.expect_is_required().return_const(true);
+        authenticator.expect_authenticate().returning(|token| {
+            let (scopes, customer_id) = match token {
+                "full" => (Scope::ALL.to_vec(), None),
+                "reader" => (vec![Scope::Read], None),
+                "shopper" => (Scope::ALL.to_vec(), Some(fixtures::customer("cus_2"))),
+                "away" => return Err(RepositoryError::Unavailable("no connection".into())),
+                _ => return Ok(None),
+            };
+            let name = token.into();
+            Ok(Some(Access {
+                name,
+                scopes,
+                customer_id,
+            }))
+        });
+        Door::to(InMemoryRepository::default()).guarded(authenticator)
+    }
+
+    fn by(authorization: &str) -> TestRequest {
+        TestRequest::get()
+            .uri(BOOK)
+            .insert_header((AUTHORIZATION, authorization))
+    }
+
+    #[actix_web::test]
+    async fn whoever_is_turned_away_is_told_why() {
+        let door = door();
+        assert_snapshot!("missing", door.answer(TestRequest::get().uri(BOOK)).await);
+        assert_snapshot!("invalid", door.answer(by("Bearer wrong")).await);
+        assert_snapshot!("other_book", door.answer(by("Bearer shopper")).await);
+        let change = sending(Method::PATCH, &path_of(1), "{}")
+            .insert_header((AUTHORIZATION, "Bearer reader"));
+        assert_snapshot!("insufficient", door.answer(change).await);
+        assert_snapshot!("away", door.answer(by("Bearer away")).await);
+    }
+
+    #[actix_web::test]
+    async fn the_scheme_is_bearer_in_any_case_and_stands_there_once() {
+        let door = door();
+        for (authorization, status) in [
+            ("Bearer full", "200"),
+            ("bearer full", "200"),
+            ("BEARER   full", "200"),
+            ("Bearer", "401"),
+            ("Bearer ", "401"),
+            ("Bearer full ", "401"),
+            ("Bearer full, Bearer full", "401"),
+            ("Bearerfull", "401"),
+            ("Basic full", "401"),
+            ("full", "401"),
+            ("", "401"),
+        ] {
+            let answer = door.answer(by(authorization)).await;
+            assert!(answer.starts_with(status), "{authorization:?}: {answer}");
+        }
+        let twice = by("Bearer full").append_header((AUTHORIZATION, "Bearer full"));
+        assert!(door.answer(twice).await.starts_with("401"));
+        let in_query = TestRequest::get().uri(&format!("{BOOK}?access_token=full"));
+        assert!(door.answer(in_query).await.starts_with("401"));
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_not_read_before_it_is_known_whose_it_is() {
+        let door = door();
+        let sent_by = |authorization: Option<&str>| {
+            let request = sending(Method::POST, BOOK, vec![b' '; 1_000_000]);
+            match authorization {
+                Some(text) => request.insert_header((AUTHORIZATION, text.to_owned())),
+                None => request,
+            }
+        };
+        for (authorization, status) in [
+            (None, "401"),
+            (Some("Bearer wrong"), "401"),
+            (Some("Bearer reader"), "403"),
+            (Some("Bearer shopper"), "403"),
+            (Some("Bearer full"), "413"),
+        ] {
+            let answer = door.answer(sent_by(authorization)).await;
+            assert!(answer.starts_with(status), "{authorization:?}: {answer}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn as_long_as_nothing_is_required_nobody_is_asked() {
+        let mut authenticator = MockAuthenticator::new();
+        authenticator.expect_is_required().return_const(false);
+        let door = Door::to(InMemoryRepository::default()).guarded(authenticator);
+        assert!(
+            door.answer(TestRequest::get().uri(BOOK))
+                .await
+                .starts_with("200")
+        );
+        assert!(door.answer(by("Bearer wrong")).await.starts_with("200"));
+    }
+
+    #[actix_web::test]
+    async fn a_request_that_passed_before_authentication_was_required_is_refused() {
+        let mut authenticator = MockAuthenticator::new();
+        authenticator
+            .expect_is_required()
+            .times(1)
+            .return_const(false);
+        authenticator.expect_is_required().return_const(true);
+        let door = Door::to(InMemoryRepository::default()).guarded(authenticator);
+        assert!(
+            door.answer(TestRequest::get().uri(BOOK))
+                .await
+                .starts_with("401")
+        );
+    }
+}

@@ -1,0 +1,133 @@
+use std::rc::Rc;
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::rt::time::timeout;
+
+use crate::middleware::in_flight::InFlight;
+use crate::operations::health;
+use crate::options::HttpOptions;
+use crate::response::problem::Problem;
+use crate::response::unsent;
+
+/// What bounds every request: how many are in flight, how long one may take, and how much of the
+/// answers waits for clients that do not take it.
+///
+/// Above the bound nothing waits and nothing is begun. The probes are outside of it: whoever
+/// asks them has to learn that the service lives, above all when it is busy. A request that brings
+/// a body is in flight once [that is there](crate::request::request_body::RequestBody).
+pub(crate) fn around<S>(
+    request: ServiceRequest,
+    next: &S,
+    in_flight: &Rc<InFlight>,
+    options: HttpOptions,
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    let is_later = matches!(*request.method(), Method::POST | Method::PATCH);
+    let place = match is_later {
+        true => None,
+        false => in_flight.enter(options.max_in_flight),
+    };
+    let admitted = if place.is_some() || is_later || health::is_probe(request.path()) {
+        Ok(next.call(request))
+    } else {
+        Err(request.error_response(in_flight.refuse()))
+    };
+    let in_flight = Rc::clone(in_flight);
+    async move {
+        let answer = match admitted {
+            // Usually the answer is there at once, and the clock is never asked.
+            Ok(answer) => timeout(options.request_timeout, answer).await,
+            Err(refusal) => return Ok(refusal),
+        };
+        drop(place);
+        let answer = answer.unwrap_or_else(|elapsed| Err(Problem::timed_out(elapsed).into()))?;
+        Ok(unsent::bounded(
+            answer,
+            &in_flight,
+            options.max_unsent_bytes,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+    use std::time::Duration;
+
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use actix_web::{HttpResponse, web};
+    use addressbook_domain::ServiceLimits;
+    use addressbook_testkit::InMemoryRepository;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, body_of, header_of, sending};
+
+    fn door(options: HttpOptions) -> Door {
+        let repository = InMemoryRepository::default();
+        Door::with(repository, ServiceLimits::default(), options)
+    }
+
+    #[actix_web::test]
+    async fn above_the_bound_all_but_the_probes_is_refused() {
+        let door = door(HttpOptions {
+            max_in_flight: 0,
+            ..HttpOptions::default()
+        });
+        for path in [BOOK, "/nowhere"] {
+            let answer = door.answer(TestRequest::get().uri(path)).await;
+            assert!(answer.starts_with("503 "), "{answer}");
+            assert!(answer.contains("problem:busy"), "{answer}");
+            assert_eq!(header_of(&answer, "retry-after").as_deref(), Some("1"));
+        }
+        assert_eq!(door.in_flight().refused(), 2);
+        for path in ["/livez", "/readyz"] {
+            let answer = door.answer(TestRequest::get().uri(path)).await;
+            assert!(answer.starts_with("200 "), "{answer}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_write_that_was_made_is_never_answered_as_if_it_were_not() {
+        let door = door(HttpOptions {
+            max_unsent_bytes: 0,
+            ..HttpOptions::default()
+        });
+        let heavy = format!(r#"{{"a":"{}"}}"#, "x".repeat(16_000));
+        let json = format!(
+            r#"{{"region":"R","city":"C","country":"RW","description":"{}","custom_data":{heavy}}}"#,
+            "d".repeat(1_000)
+        );
+        let created = door.answer(sending(Method::POST, BOOK, json)).await;
+        assert!(created.starts_with("201 "), "{created}");
+        let path = format!("{BOOK}/{}", body_of(&created)["id"].as_str().unwrap());
+        let patch = sending(Method::PATCH, &path, r#"{"city":"D"}"#);
+        let changed = door.answer(patch).await;
+        assert!(changed.starts_with("200 "), "{changed}");
+        let read = door.answer(TestRequest::get().uri(&path)).await;
+        assert!(read.starts_with("503 "), "{read}");
+    }
+
+    #[actix_web::test]
+    async fn a_request_that_takes_too_long_is_given_up_and_its_place_with_it() {
+        let door = door(HttpOptions {
+            max_in_flight: 1,
+            request_timeout: Duration::from_millis(50),
+            ..HttpOptions::default()
+        });
+        let routes = |config: &mut web::ServiceConfig| {
+            config.route("/never", web::get().to(future::pending::<HttpResponse>));
+        };
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/never");
+            let answer = door.answer_with(routes, request).await;
+            assert!(answer.starts_with("503 "), "{answer}");
+            assert!(answer.contains("problem:timed-out"), "{answer}");
+            assert!(header_of(&answer, "x-request-id").is_some(), "{answer}");
+        }
+    }
+}

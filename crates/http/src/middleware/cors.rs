@@ -1,0 +1,170 @@
+//! Cross-Origin Resource Sharing: which pages of others a browser lets call the service.
+
+use actix_cors::Cors;
+use actix_web::http::Method;
+use actix_web::http::header;
+
+use crate::request::prefer::PREFER;
+use crate::request::request_id::RequestId;
+
+/// Lets pages of these origins alone call, by everything that the service takes and reads.
+///
+/// Nothing is allowed to be sent that browsers add by themselves, such as cookies: the
+/// service reads none, and a token is in the hands of the page.
+pub(crate) fn policy(origins: &[String]) -> Cors {
+    let policy = Cors::default()
+        .allowed_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::HeaderName::from_static("idempotency-key"),
+            PREFER,
+            header::HeaderName::from_static("traceparent"),
+            RequestId::HEADER,
+        ])
+        .expose_headers([
+            "etag",
+            "idempotent-replayed",
+            "link",
+            "location",
+            "preference-applied",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "www-authenticate",
+            "x-request-id",
+            "x-total-count",
+        ])
+        .max_age(MAX_AGE_S);
+    origins
+        .iter()
+        .fold(policy, |policy, origin| policy.allowed_origin(origin))
+}
+
+/// How long a browser need not ask again, in seconds: two hours, the most that Chromium takes.
+const MAX_AGE_S: usize = 7_200;
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, MockAuthenticator};
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+
+    use crate::testing::{BOOK, Door, header_of, holding};
+
+    const SHOP: &str = "https://shop.example";
+
+    fn preflight(origin: &str, method: &str, headers: &str) -> TestRequest {
+        TestRequest::with_uri(BOOK)
+            .method(Method::OPTIONS)
+            .insert_header(("Origin", origin))
+            .insert_header(("Access-Control-Request-Method", method))
+            .insert_header(("Access-Control-Request-Headers", headers))
+    }
+
+    fn list(words: &str) -> Vec<String> {
+        let words = words
+            .split(',')
+            .map(|word| word.trim().to_ascii_lowercase());
+        let mut words: Vec<_> = words.collect();
+        words.sort_unstable();
+        words
+    }
+
+    #[actix_web::test]
+    async fn a_preflight_is_answered_without_a_credential_or_the_store() {
+        let door = Door::to(MockAddressRepository::new())
+            .guarded(MockAuthenticator::new())
+            .open_to_pages_of(&[SHOP, "https://other.example"]);
+        for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
+            let headers = "authorization, content-type, idempotency-key, if-match, \
+                           if-none-match, prefer, traceparent, x-request-id";
+            let answer = door.answer(preflight(SHOP, method, headers)).await;
+            assert!(answer.starts_with("200 "), "{answer}");
+            let header = |name: &str| header_of(&answer, name);
+            assert_eq!(header("access-control-allow-origin").as_deref(), Some(SHOP));
+            let allowed = header("access-control-allow-methods").unwrap();
+            assert_eq!(list(&allowed), list("GET, HEAD, POST, PATCH, DELETE"));
+            let allowed = header("access-control-allow-headers").unwrap();
+            assert_eq!(list(&allowed), list(headers));
+            assert_eq!(header("access-control-allow-credentials"), None);
+            assert!(header("vary").unwrap().to_lowercase().contains("origin"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_preflight_of_others_is_refused_by_a_problem() {
+        let door = Door::to(MockAddressRepository::new()).open_to_pages_of(&[SHOP]);
+        for request in [
+            preflight("https://evil.example", "GET", "authorization"),
+            preflight("https://shop.example.evil", "GET", "authorization"),
+            preflight("http://shop.example", "GET", "authorization"),
+            preflight("null", "GET", "authorization"),
+            preflight(SHOP, "PUT", "authorization"),
+            preflight(SHOP, "GET", "x-admin"),
+        ] {
+            let answer = door.answer(request).await;
+            assert!(answer.starts_with("400 "), "{answer}");
+            assert!(answer.contains("application/problem+json"), "{answer}");
+            assert_eq!(header_of(&answer, "access-control-allow-origin"), None);
+        }
+    }
+
+    #[actix_web::test]
+    async fn answers_and_problems_are_readable_for_the_pages_allowed_alone() {
+        let door =
+            Door::to(holding([fixtures::address("cus_1", 1)]).await).open_to_pages_of(&[SHOP]);
+        for (uri, status) in [(BOOK, "200 "), ("/v1/customers/add_1/addresses", "400 ")] {
+            let from = |origin| {
+                TestRequest::get()
+                    .uri(uri)
+                    .insert_header(("Origin", origin))
+            };
+            let answer = door.answer(from(SHOP)).await;
+            assert!(answer.starts_with(status), "{answer}");
+            let origin = header_of(&answer, "access-control-allow-origin");
+            assert_eq!(origin.as_deref(), Some(SHOP));
+            let exposed = header_of(&answer, "access-control-expose-headers").unwrap();
+            for name in [
+                "link",
+                "x-total-count",
+                "etag",
+                "location",
+                "preference-applied",
+                "ratelimit",
+                "retry-after",
+            ] {
+                assert!(
+                    list(&exposed).contains(&name.to_owned()),
+                    "{name}: {exposed}"
+                );
+            }
+            let answer = door.answer(from("https://evil.example")).await;
+            assert!(answer.starts_with(status), "{answer}");
+            assert_eq!(header_of(&answer, "access-control-allow-origin"), None);
+        }
+    }
+
+    #[actix_web::test]
+    async fn without_origins_nothing_is_said_of_it() {
+        let door = Door::to(InMemoryRepository::default());
+        let answer = door.answer(preflight(SHOP, "GET", "authorization")).await;
+        assert!(answer.starts_with("405 "), "{answer}");
+        let from_page = TestRequest::get().uri(BOOK).insert_header(("Origin", SHOP));
+        let answer = door.answer(from_page).await;
+        assert!(answer.starts_with("200 "), "{answer}");
+        assert!(
+            !answer.contains("access-control") && !answer.contains("vary"),
+            "{answer}"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! What each route does: one file for each operation.
+
+pub(crate) mod create_address;
+pub(crate) mod erase_customer;
+pub(crate) mod get_address;
+pub(crate) mod health;
+pub(crate) mod list_addresses;
+pub(crate) mod not_found;
+pub(crate) mod patch_address;
+pub(crate) mod reference;
+pub(crate) mod remove_address;
+pub(crate) mod revisions;

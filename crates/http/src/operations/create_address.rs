@@ -1,0 +1,330 @@
+use std::rc::Rc;
+
+use actix_web::http::header::{ETAG, HeaderName, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::{
+    AddressContent, AddressDraft, AddressPatch, AddressService, CreateError, CustomerId,
+    FieldErrors, Fingerprint, IdempotencyKey, IdempotentRequest,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::middleware::access::Caller;
+use crate::openapi::responses::{Created, problems};
+use crate::openapi::{CustomerPath, Idempotency, NewAddress, NoQuery, RequestHeaders};
+use crate::request::address_input;
+use crate::request::parameters;
+use crate::request::request_body::RequestBody;
+use crate::response::address_etag;
+use crate::response::address_json::AddressJson;
+use crate::response::cache_control::NO_STORE;
+use crate::response::problem::Problem;
+use crate::response::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
+use crate::telemetry::metrics::HttpMetrics;
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_MANY_REVISIONS, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+
+/// `POST …/addresses`: a new address. With an `Idempotency-Key`
+/// (draft-ietf-httpapi-idempotency-key-header-07) the client may repeat the request.
+#[utoipa::path(
+    post,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "createAddress",
+    tag = "Addresses",
+    summary = "Create an address",
+    description = "With an Idempotency-Key the request may be repeated without creating twice. A failed validation stores nothing.",
+    params(CustomerPath, NoQuery, RequestHeaders, Idempotency),
+    request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless set otherwise"),
+    responses(Created, CreateProblems)
+)]
+pub(crate) async fn create(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+    RequestBody(body, _place): RequestBody,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, key) =
+        parameters::read::<NoQuery, _>(&request, |errors| read(&request, errors))?;
+    if !address_input::has_media_type(&request, is_json) {
+        return Err(Problem::of(UNSUPPORTED));
+    }
+    let content = validate(address_input::read(&body)?)?;
+    let idempotent = key.map(|key| IdempotentRequest {
+        key,
+        fingerprint: Fingerprint(Sha256::digest(&body).into()),
+    });
+    let created = service
+        .create(&customer_id, &content, idempotent.as_ref())
+        .await?;
+    let address = &created.address;
+    let mut response = HttpResponse::Created();
+    response
+        // Relative to the path by which the client came, as the links of a list are.
+        .insert_header((LOCATION, format!("addresses/{}", address.id)))
+        .insert_header((ETAG, address_etag::of(address.version())))
+        .insert_header(NO_STORE);
+    if created.replayed {
+        if let Some(Some(metrics)) = request.app_data::<Option<Rc<HttpMetrics>>>() {
+            metrics.replayed();
+        }
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    Ok(match Caller::may_read(&request) {
+        true => response.json(AddressJson::from(address)),
+        false => response.finish(),
+    })
+}
+
+/// JSON, also by a name of its own (RFC 6839, section 3.1).
+fn is_json(media_type: &str) -> bool {
+    media_type == "application/json"
+        || media_type.starts_with("application/") && media_type.ends_with("+json")
+}
+
+/// Whose address it is and what the client calls the request.
+fn read(
+    request: &HttpRequest,
+    errors: &mut FieldErrors,
+) -> Option<(CustomerId, Option<IdempotencyKey>)> {
+    let customer_id = parameters::customer_id(request, errors);
+    let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
+    let key = keys
+        .next()
+        .and_then(|key| errors.check(IDEMPOTENCY_KEY, IdempotencyKey::parse(key.as_bytes())));
+    if keys.next().is_some() {
+        errors.add(IDEMPOTENCY_KEY, "expected once");
+    }
+    Some((customer_id?, key))
+}
+
+/// The content of a new address. A null is as good as nothing here.
+fn validate(input: AddressPatch) -> Result<AddressContent, Problem> {
+    let draft = AddressDraft {
+        description: input.description.flatten().map(Into::into),
+        region: input.region.flatten().map(Into::into),
+        city: input.city.flatten().map(Into::into),
+        country: input.country.flatten().map(Into::into),
+        custom_data: input.custom_data.flatten().map(Into::into),
+    };
+    let mut errors = input.errors;
+    match draft.parse(&mut errors) {
+        Some(content) if errors.is_empty() => Ok(content),
+        _ => Err(Problem::invalid_address(errors)),
+    }
+}
+
+impl From<CreateError> for Problem {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Invalid(errors) => Self::invalid_address(errors),
+            CreateError::KeyReused => Self::of(KEY_REUSED),
+            CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
+                "A customer may have {max_addresses} addresses, and this one has that many or more."
+            )),
+            CreateError::HistoryFull { max_past_revisions } => {
+                Self::history_full(max_past_revisions)
+            }
+            CreateError::Repository(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::CONTENT_TYPE;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError, ServiceLimits};
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::options::HttpOptions;
+    use crate::testing::{
+        BOOK, Door, Failure, answer, body_of, header_of, holding, path_of, refusing, sending,
+    };
+
+    const FULL: &str = r#" {"description":" Home ","region":"Kigali","city":"Zu\u0308rich",
+        "country":"rw","custom_data":{ "z": 1.50, "a": "\/" }} "#;
+    const PLAIN: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+
+    fn post(json: &'static str) -> TestRequest {
+        sending(Method::POST, BOOK, json)
+    }
+
+    fn post_with_key(key: &str, json: &'static str) -> TestRequest {
+        post(json).insert_header((IDEMPOTENCY_KEY, key))
+    }
+
+    #[actix_web::test]
+    async fn an_address_is_created_and_can_be_read() {
+        let door = Door::to(InMemoryRepository::default());
+        let created = door.answer(post(FULL)).await;
+        assert_snapshot!("created", created);
+        let location = header_of(&created, "location").unwrap();
+        let uri = format!("/v1/customers/cus_1/{location}");
+        let read = door.answer(TestRequest::get().uri(&uri)).await;
+        assert_eq!(body_of(&read), body_of(&created));
+        assert_eq!(header_of(&read, "etag"), header_of(&created, "etag"));
+    }
+
+    #[actix_web::test]
+    async fn optional_members_may_be_null_or_left_out() {
+        let with_nulls = r#"{"region":"Kigali","city":"Kigali","country":"RW","description":null,"custom_data":null}"#;
+        for json in [PLAIN, with_nulls] {
+            for uri in [BOOK.to_owned(), format!("/api{BOOK}")] {
+                let request = sending(Method::POST, &uri, json);
+                assert_snapshot!(
+                    "plain",
+                    answer(InMemoryRepository::default(), request).await
+                );
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_field_error_is_named_at_once() {
+        for (name, json) in [
+            (
+                "all_bad",
+                r#"{"id":"add_1","customer_id":1,"created_at":null,"updated_at":{},"street":"x",
+                    "description":"","region":"a\u0000b","city":7,"country":"ZZ","custom_data":[]}"#,
+            ),
+            ("nothing", "{}"),
+            ("no_object", "[]"),
+        ] {
+            assert_snapshot!(name, answer(MockAddressRepository::new(), post(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_body_has_to_be_called_json() {
+        for (media_type, status) in [
+            ("application/json", "201"),
+            ("Application/JSON; charset=UTF-8", "201"),
+            ("application/json;charset=\"utf-8\"", "201"),
+            ("application/vnd.address+json; v=1", "201"),
+            ("application/json; charset=iso-8859-1", "415"),
+            ("application/jsonp", "415"),
+            ("application/x-www-form-urlencoded", "415"),
+            ("text/json", "415"),
+            ("json", "415"),
+            ("", "415"),
+        ] {
+            let request = TestRequest::post()
+                .uri(BOOK)
+                .insert_header((CONTENT_TYPE, media_type))
+                .set_payload(PLAIN);
+            let response = answer(InMemoryRepository::default(), request).await;
+            assert!(response.starts_with(status), "{media_type}: {response}");
+        }
+        for (method, path) in [(Method::POST, BOOK), (Method::PATCH, &*path_of(1))] {
+            for second in ["application/json", "text/plain"] {
+                let request =
+                    sending(method.clone(), path, PLAIN).append_header((CONTENT_TYPE, second));
+                let response = answer(InMemoryRepository::default(), request).await;
+                assert!(response.starts_with("415"), "{method} {second}: {response}");
+            }
+        }
+        let untyped = TestRequest::post().uri(BOOK).set_payload(PLAIN);
+        let untyped = answer(InMemoryRepository::default(), untyped).await;
+        assert_snapshot!("untyped", untyped);
+    }
+
+    #[actix_web::test]
+    async fn a_repeated_request_is_answered_as_before() {
+        let door = Door::to(InMemoryRepository::default());
+        let first = door.answer(post_with_key("k", PLAIN)).await;
+        let uri = format!(
+            "/v1/customers/cus_1/{}",
+            header_of(&first, "location").unwrap()
+        );
+        let change = sending(Method::PATCH, &uri, r#"{"city":"Huye"}"#);
+        assert!(door.answer(change).await.starts_with("200"));
+        let again = door.answer(post_with_key("k", PLAIN)).await;
+        assert_snapshot!("replayed", again);
+        for name in ["location", "etag"] {
+            assert_eq!(header_of(&again, name), header_of(&first, name));
+        }
+        assert_eq!(body_of(&again), body_of(&first));
+        assert_snapshot!("key_reused", door.answer(post_with_key("k", FULL)).await);
+        let elsewhere = sending(Method::POST, "/v1/customers/cus_2/addresses", FULL)
+            .insert_header((IDEMPOTENCY_KEY, "k"));
+        assert!(door.answer(elsewhere).await.starts_with("201"));
+    }
+
+    #[actix_web::test]
+    async fn a_refused_request_does_not_use_up_its_key() {
+        let door = Door::to(InMemoryRepository::default());
+        let refused = door.answer(post_with_key("k", "{}")).await;
+        assert!(refused.starts_with("422"), "{refused}");
+        let created = door.answer(post_with_key("k", PLAIN)).await;
+        assert!(created.starts_with("201"), "{created}");
+        assert_eq!(header_of(&created, "idempotent-replayed"), None);
+    }
+
+    #[actix_web::test]
+    async fn a_key_is_visible_and_alone() {
+        let good = post_with_key(&"~".repeat(255), PLAIN);
+        let good = answer(InMemoryRepository::default(), good).await;
+        assert!(good.starts_with("201"), "{good}");
+        let bad: [&[u8]; 4] = [b"", b"a b", b"\xc3\xa9", &[b'x'; 256]];
+        for key in bad {
+            let request = post(PLAIN).insert_header((IDEMPOTENCY_KEY, key));
+            assert_snapshot!(
+                "bad_key",
+                answer(MockAddressRepository::new(), request).await
+            );
+        }
+        let uri = BOOK.replace("cus_1", "add_1");
+        let twice = sending(Method::POST, &uri, PLAIN)
+            .append_header((IDEMPOTENCY_KEY, "a"))
+            .append_header((IDEMPOTENCY_KEY, "a"));
+        assert_snapshot!(
+            "two_keys",
+            answer(MockAddressRepository::new(), twice).await
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_book_that_is_full_takes_no_more() {
+        let limits = ServiceLimits {
+            max_addresses: 2,
+            ..ServiceLimits::default()
+        };
+        let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
+        let door = Door::with(repository, limits, HttpOptions::default());
+        assert_snapshot!("book_full", door.answer(post(PLAIN)).await);
+    }
+
+    #[actix_web::test]
+    async fn a_history_that_is_full_takes_no_more() {
+        let limits = ServiceLimits {
+            max_past_revisions: 3,
+            ..ServiceLimits::default()
+        };
+        let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
+        let door = Door::with(repository, limits, HttpOptions::default());
+        for number in 1..=2 {
+            let remove = TestRequest::delete().uri(&path_of(number));
+            let removed = door.answer(remove).await;
+            assert!(removed.starts_with("204"), "{removed}");
+        }
+        assert_snapshot!("history_full", door.answer(post(PLAIN)).await);
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        let failures: [(&str, Failure); 2] = [
+            ("503", || RepositoryError::Busy("secret".into())),
+            ("500", || RepositoryError::Internal("secret".into())),
+        ];
+        for (status, failure) in failures {
+            for request in [post(PLAIN), post_with_key("k", PLAIN)] {
+                let response = answer(refusing(failure), request).await;
+                assert!(response.starts_with(status), "{response}");
+            }
+        }
+    }
+}

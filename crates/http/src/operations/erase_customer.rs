@@ -1,0 +1,128 @@
+use actix_web::http::header::IF_MATCH;
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::{AddressService, RepositoryError};
+use serde::Serialize;
+
+use crate::openapi::responses::{Erased, problems};
+use crate::openapi::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders};
+use crate::request::parameters;
+use crate::response::cache_control::NO_STORE;
+use crate::response::problem::Problem;
+use crate::response::problem_kind::PRECONDITION_FAILED;
+
+/// How much was erased, and of nobody in particular: it may be kept as evidence.
+#[derive(Serialize)]
+struct Receipt {
+    addresses: u64,
+    revisions: u64,
+    idempotency_records: u64,
+}
+
+problems!(EraseProblems: PRECONDITION_FAILED);
+
+/// `DELETE …/addresses`: erases all that is kept of a customer, for good.
+#[utoipa::path(
+    delete,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "eraseCustomer",
+    tag = "Erasure",
+    summary = "Erase all that is kept of a customer",
+    description = "All addresses, revisions and idempotency records of the customer, for good. There is no way back.",
+    params(CustomerPath, NoQuery, RequestHeaders, ErasureCondition),
+    responses(Erased, EraseProblems)
+)]
+pub(crate) async fn erase(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let customer_id = parameters::read::<NoQuery, _>(&request, |errors| {
+        parameters::customer_id(&request, errors)
+    })?;
+    let mut tags = request.headers().get_all(IF_MATCH);
+    if tags.any(|tag| tag != "*") {
+        return Err(Problem::of(PRECONDITION_FAILED)
+            .with_detail("The ETag of an address book is weak, so If-Match never matches it."));
+    }
+    let erased = service.erase(&customer_id).await.map_err(refusal)?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(Receipt {
+        addresses: erased.addresses,
+        revisions: erased.revisions,
+        idempotency_records: erased.idempotency_records,
+    }))
+}
+
+/// Nobody may take an erasure for done that was not, or wait for one that needs an operator.
+fn refusal(error: RepositoryError) -> Problem {
+    let is_unavailable = matches!(error, RepositoryError::Unavailable(_));
+    let problem = Problem::from(error);
+    match is_unavailable {
+        true => problem.with_detail(
+            "The erasure is not confirmed, because the database accepts no writes. If this \
+             continues, its disk may be full: free some space and send the request again.",
+        ),
+        false => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::MockAddressRepository;
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+
+    fn erase() -> TestRequest {
+        TestRequest::delete().uri(BOOK)
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_left_of_a_customer_and_all_of_others() {
+        let addresses = ["cus_1", "cus_2"].map(|customer| fixtures::address(customer, 1));
+        let door = Door::to(holding(addresses).await);
+        let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let create = sending(Method::POST, BOOK, json).insert_header(("Idempotency-Key", "k"));
+        assert!(door.answer(create).await.starts_with("201"));
+        let remove = TestRequest::delete().uri(&path_of(1));
+        assert!(door.answer(remove).await.starts_with("204"));
+
+        assert_snapshot!("erased", door.answer(erase()).await);
+        assert_snapshot!("nobody", door.answer(erase()).await);
+        let uri = format!("{}/revisions/1", path_of(1));
+        let revision = door.answer(TestRequest::get().uri(&uri)).await;
+        assert!(revision.starts_with("404"), "{revision}");
+        let others = BOOK.replace("cus_1", "cus_2");
+        let list = body_of(&door.answer(TestRequest::get().uri(&others)).await);
+        assert_eq!(list["addresses"].as_array().unwrap().len(), 1);
+    }
+
+    #[actix_web::test]
+    async fn a_tag_of_the_book_never_matches() {
+        let request = erase().insert_header((IF_MATCH, "W/\"7-50-0\""));
+        assert_snapshot!(
+            "failed",
+            answer(MockAddressRepository::new(), request).await
+        );
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let request = erase().insert_header((IF_MATCH, "*"));
+        assert!(door.answer(request).await.starts_with("200"));
+    }
+
+    #[actix_web::test]
+    async fn failures() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, erase()).await.starts_with("503"));
+        let full = answer(
+            refusing(|| RepositoryError::Unavailable("secret".into())),
+            erase(),
+        )
+        .await;
+        assert_snapshot!("disk_full", full);
+        let malformed = TestRequest::delete().uri("/v1/customers/add_1/addresses");
+        let malformed = answer(MockAddressRepository::new(), malformed).await;
+        assert!(malformed.starts_with("400"), "{malformed}");
+    }
+}

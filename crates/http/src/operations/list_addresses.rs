@@ -1,0 +1,456 @@
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use addressbook_domain::AddressService;
+
+use crate::openapi::responses::{Listed, problems};
+use crate::openapi::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
+use crate::request::list_request::ListRequest;
+use crate::response::body;
+use crate::response::cache_control::REVALIDATE;
+use crate::response::etag;
+use crate::response::link;
+use crate::response::problem::Problem;
+
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+problems!(ListProblems:);
+
+/// `GET …/addresses`: a page of a customer's addresses. `limit` and `offset`, or else
+/// `after`, say which page; `country`, `q`, `updated_since` and `as_of` of which addresses;
+/// `order` in which order.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses",
+    operation_id = "listAddresses",
+    tag = "Addresses",
+    summary = "List a customer's addresses",
+    description = "By ascending id, unless another order is asked for. A customer without addresses is an empty list.",
+    params(CustomerPath, ListQuery, RequestHeaders, ReadCondition),
+    responses(Listed, ListProblems)
+)]
+pub(crate) async fn list(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let asked = ListRequest::read(&request)?;
+    if request.headers().contains_key(IF_NONE_MATCH) {
+        let book = service.head(&asked.customer_id).await?;
+        let tag = etag::of_page(book.revision, &asked);
+        if etag::is_listed(request.headers(), &tag) {
+            let mut response = HttpResponse::NotModified();
+            validate(&mut response, tag);
+            // What a filter leaves and what comes next is not known from the head alone.
+            if asked.is_plain() {
+                locate(&mut response, &asked, book.addresses, None);
+            }
+            return Ok(response.finish());
+        }
+    }
+    let page = service.list(&asked.customer_id, &asked.listing).await?;
+    let body = body::of_page(
+        &asked.customer_id,
+        asked.listing.limit,
+        asked.offset(),
+        &page,
+    )
+    .map_err(Problem::internal)?;
+    let mut response = HttpResponse::Ok();
+    validate(&mut response, etag::of_page(page.head().revision, &asked));
+    locate(&mut response, &asked, page.total(), asked.next(&page));
+    Ok(response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(body))
+}
+
+/// Adds what tells later whether the page is still true.
+fn validate(response: &mut HttpResponseBuilder, tag: String) {
+    response
+        .insert_header((ETAG, tag))
+        .insert_header(REVALIDATE);
+}
+
+/// Adds how many addresses there are on all pages, and where the other pages are.
+fn locate(
+    response: &mut HttpResponseBuilder,
+    asked: &ListRequest,
+    total: u64,
+    next: Option<String>,
+) {
+    let (limit, selection) = (asked.listing.limit, &asked.selection);
+    let links = match asked.after {
+        None => link::by_offset(total, limit, asked.offset(), selection),
+        Some(_) => link::by_cursor(next.as_deref(), limit, selection),
+    };
+    response
+        .insert_header((X_TOTAL_COUNT, total))
+        .insert_header((LINK, links));
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{
+        Address, AddressContent, AddressId, AddressRepository as _, BookHead, City, Country,
+        CustomData, Description, Inconsistency, MockAddressRepository, Region, RepositoryError,
+        Revision,
+    };
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::testing::{Failure, answer, body_of, refusing};
+
+    const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
+
+    /// The addresses of the contract's example.
+    async fn example() -> InMemoryRepository {
+        let address =
+            |id, description, region, city, country, custom_data, created_at, updated_at| Address {
+                customer_id: fixtures::customer("cus_01h1w8r7s2v4l5m6n7p8j9k0q2"),
+                id: AddressId::parse(id).unwrap(),
+                content: AddressContent {
+                    description: Some(Description::parse(description).unwrap()),
+                    region: Region::parse(region).unwrap(),
+                    city: City::parse(city).unwrap(),
+                    country: Country::parse(country).unwrap(),
+                    custom_data: Some(CustomData::parse(custom_data).unwrap()),
+                },
+                created_at: fixtures::timestamp(created_at),
+                updated_at: fixtures::timestamp(updated_at),
+                revision: Revision::FIRST,
+            };
+        with([
+            address(
+                "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
+                "Home Address",
+                "Kigali",
+                "Kigali",
+                "RW",
+                r#"{"landmark":"Office at Kigali Heights"}"#,
+                "2024-08-01T10:15:30.000Z",
+                "2024-08-29T14:45:22.000Z",
+            ),
+            address(
+                "add_01h2y1z6b5d7e8f9g0h1i2j3k4",
+                "Office Address",
+                "New York",
+                "New York City",
+                "US",
+                r#"{"floor":"15th"}"#,
+                "2024-07-15T08:20:10.000Z",
+                "2024-08-20T11:30:45.000Z",
+            ),
+        ])
+        .await
+    }
+
+    async fn with(addresses: impl IntoIterator<Item = Address>) -> InMemoryRepository {
+        let repository = InMemoryRepository::default();
+        repository
+            .commit(fixtures::creating(addresses))
+            .await
+            .unwrap();
+        repository
+    }
+
+    fn get(uri: &str) -> TestRequest {
+        TestRequest::get().uri(uri)
+    }
+
+    #[actix_web::test]
+    async fn the_contracts_example() {
+        let uri = format!("{EXAMPLE}?limit=2&offset=0");
+        let response = answer(example().await, get(&uri)).await;
+        assert_snapshot!("example", response);
+        let (_, body) = response.split_once("\n\n").unwrap();
+        assert_eq!(
+            body,
+            include_str!("../../tests/example-response.json").trim_end()
+        );
+        let under_api = answer(example().await, get(&format!("/api{uri}"))).await;
+        assert_eq!(under_api, response);
+    }
+
+    #[actix_web::test]
+    async fn an_empty_book() {
+        let response = answer(
+            InMemoryRepository::default(),
+            get("/v1/customers/cus_1/addresses"),
+        );
+        assert_snapshot!("empty_book", response.await);
+    }
+
+    #[actix_web::test]
+    async fn a_page_in_the_middle() {
+        let plain = |number| {
+            let address = fixtures::address("cus_1", number);
+            let content = AddressContent {
+                description: None,
+                custom_data: None,
+                ..address.content
+            };
+            Address { content, ..address }
+        };
+        let repository = with((1..=5).map(plain)).await;
+        let uri = "/v1/customers/cus_1/addresses?unknown=1&limit=1&offset=2";
+        assert_snapshot!("middle", answer(repository, get(uri)).await);
+    }
+
+    #[actix_web::test]
+    async fn past_the_end() {
+        let uri = format!("{EXAMPLE}?offset=9007199254740991");
+        assert_snapshot!("past_the_end", answer(example().await, get(&uri)).await);
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_is_named() {
+        for (name, uri) in [
+            (
+                "all_bad",
+                "/v1/customers/add_1/addresses?limit=0&offset=1&offset=2",
+            ),
+            ("no_utf8", "/v1/customers/cus%FF/addresses?limit=%FF&offset"),
+            ("slash", "/v1/customers/cus%2F1/addresses?limit=%2B5"),
+        ] {
+            assert_snapshot!(name, answer(MockAddressRepository::new(), get(uri)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn percent_encoding_is_undone() {
+        let uri = "/v1/customers/cus%5f01h1w8r7s2v4l5m6n7p8j9k0q2/addresses?%6cimit=%32&offset=0";
+        assert_snapshot!("example", answer(example().await, get(uri)).await);
+    }
+
+    /// A book of which only the head may be read.
+    fn head_only() -> MockAddressRepository {
+        let mut repository = MockAddressRepository::new();
+        let book = BookHead {
+            addresses: 9,
+            revision: 7,
+        };
+        repository
+            .expect_head()
+            .times(1)
+            .returning(move |_| Ok(book));
+        repository
+    }
+
+    #[actix_web::test]
+    async fn what_the_client_has_is_not_sent_again() {
+        for tags in [
+            "W/\"7-2-4\"",
+            "*",
+            "\"1-2-4\", \"7-2-4\"",
+            "W/\"7-2-4-gzip\"",
+        ] {
+            let request = get("/v1/customers/cus_1/addresses?limit=2&offset=4")
+                .insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!("not_modified", answer(head_only(), request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_the_client_has_not_is_sent() {
+        for tags in ["W/\"2-2-0\"", "W/\"1-2-1\"", "nonsense"] {
+            let request = get(&format!("{EXAMPLE}?limit=2")).insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!("example", answer(example().await, request).await);
+        }
+    }
+
+    /// What a link of a response leads to.
+    fn target(response: &str, relation: &str) -> String {
+        let links = response
+            .lines()
+            .find_map(|line| line.strip_prefix("link: "));
+        let mut links = links.unwrap().split(", ");
+        let suffix = format!(">; rel=\"{relation}\"");
+        let target = links.find_map(|link| link.strip_suffix(&suffix)).unwrap();
+        let customer = EXAMPLE.strip_suffix("addresses").unwrap();
+        format!("{customer}{}", &target[1..])
+    }
+
+    #[actix_web::test]
+    async fn from_page_to_page_by_cursors() {
+        let uri = format!("{EXAMPLE}?after=&limit=1");
+        let first = answer(example().await, get(&uri)).await;
+        assert_snapshot!("cursor_first", first);
+        let second = answer(example().await, get(&target(&first, "next"))).await;
+        assert_snapshot!("cursor_second", second);
+        let past_the_end = answer(example().await, get(&target(&second, "next"))).await;
+        assert_snapshot!("cursor_past_the_end", past_the_end);
+        let again = answer(example().await, get(&target(&second, "first"))).await;
+        assert_eq!(again, first);
+        let whole = answer(example().await, get(&format!("{EXAMPLE}?after=&limit=2"))).await;
+        assert_snapshot!("cursor_whole", whole);
+    }
+
+    /// Each parameter in a way that has to be made uniform.
+    const SELECTION: &str = "country=us&country=RW&country=US&q=%20add%C3%A9%26&order=-created_at\
+                             &updated_since=2024-08-20T13:30:45%2B02:00&as_of=2024-09-01T00:00:00.001Z";
+
+    #[actix_web::test]
+    async fn a_selection() {
+        let selection = SELECTION.replace("add%C3%A9%26", "ADDRESS");
+        for (name, page) in [
+            ("selection", "limit=1"),
+            ("selection_by_cursor", "limit=1&after="),
+        ] {
+            let uri = format!("{EXAMPLE}?{selection}&{page}");
+            let response = answer(example().await, get(&uri)).await;
+            assert_snapshot!(name, response);
+            let next = answer(example().await, get(&target(&response, "next"))).await;
+            assert_snapshot!(format!("{name}_next"), next);
+            let other = uri.replace("country=us&country=RW", "country=RW");
+            assert_eq!(answer(example().await, get(&other)).await, response);
+        }
+        let nothing = answer(example().await, get(&format!("{EXAMPLE}?{SELECTION}"))).await;
+        assert_snapshot!("selection_empty", nothing);
+    }
+
+    #[actix_web::test]
+    async fn a_search_ignores_case_and_accents() {
+        for (city, wanted) in [
+            ("Zürich", "zurich"),
+            ("Zurich", "Z%C3%BCrich"),
+            ("Łódź", "lodz"),
+            ("São Paulo", "sao+paulo"),
+            ("Giraßstadt", "GIRASS"),
+            ("Ørsted", "orsted"),
+        ] {
+            let address = fixtures::address("cus_1", 1);
+            let content = AddressContent {
+                city: City::parse(city).unwrap(),
+                ..address.content
+            };
+            let repository = with([Address { content, ..address }]).await;
+            let uri = format!("/v1/customers/cus_1/addresses?q={wanted}");
+            let response = answer(repository, get(&uri)).await;
+            assert_eq!(body_of(&response)["addresses"][0]["city"], city, "{wanted}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_selection_that_the_client_has_is_not_sent_again() {
+        for page in ["limit=1", "after=&limit=1"] {
+            let uri = format!("{EXAMPLE}?order=-id&{page}");
+            let sent = answer(example().await, get(&uri)).await;
+            let tag = sent.lines().find_map(|line| line.strip_prefix("etag: "));
+            let tag = tag.unwrap().to_owned();
+            let unchanged = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
+            let unchanged = answer(example().await, unchanged).await;
+            let lines: Vec<_> = unchanged.lines().collect();
+            assert_eq!(lines[0], "304 Not Modified");
+            assert!(lines.contains(&format!("etag: {tag}").as_str()));
+            assert!(!unchanged.contains("x-total-count") && !unchanged.contains("link"));
+            // Whatever else is in force is another page.
+            for other in ["", "&country=US", "&as_of=2026-01-01T00:00:00Z", "&q=a"] {
+                let uri = format!("{EXAMPLE}?{page}{other}");
+                let request = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
+                assert!(answer(example().await, request).await.starts_with("200"));
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn parameters_at_their_defaults_are_as_if_not_given() {
+        let plain = answer(example().await, get(EXAMPLE)).await;
+        let given = format!("{EXAMPLE}?limit=50&offset=0&order=id");
+        assert_eq!(answer(example().await, get(&given)).await, plain);
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_of_a_selection_is_named() {
+        let uri = "/v1/customers/cus_1/addresses?limit=0&offset=x&after=AQ&country=RW&country=ZZ\
+                   &country=&q=a%00&order=name&updated_since=yesterday&as_of=2026&as_of=2027";
+        let response = answer(MockAddressRepository::new(), get(uri)).await;
+        assert_snapshot!("all_bad_selection", response);
+        for bad in [
+            "q=",
+            "q=%20",
+            "q=%FF",
+            "q=%E2%80%8B",
+            "q=%CC%81",
+            "order=",
+            "order=ID",
+            "country=rwa",
+            "as_of=",
+        ] {
+            let uri = format!("{EXAMPLE}?{bad}");
+            let response = answer(MockAddressRepository::new(), get(&uri)).await;
+            let (name, _) = bad.split_once('=').unwrap();
+            assert!(response.starts_with("400"), "{bad}");
+            assert!(response.contains(&format!(r#""field":"{name}""#)), "{bad}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_cursor_is_for_its_customer_and_order() {
+        let uri = format!("{EXAMPLE}?after=&limit=1&order=-created_at");
+        let next = target(&answer(example().await, get(&uri)).await, "next");
+        for other in [
+            next.replace("cus_01", "cus_02"),
+            next.replace("&order=-created_at", "&order=created_at"),
+            next.replace("&order=-created_at", ""),
+        ] {
+            let response = answer(MockAddressRepository::new(), get(&other)).await;
+            assert_snapshot!("foreign_cursor", response);
+        }
+        let with_offset = format!("{next}&offset=0");
+        let response = answer(MockAddressRepository::new(), get(&with_offset)).await;
+        assert_snapshot!("cursor_and_offset", response);
+    }
+
+    #[actix_web::test]
+    async fn the_book_as_it_stood() {
+        let cities_as_of = async |as_of: &str| {
+            let repository = InMemoryRepository::default();
+            let address = fixtures::address("cus_1", 1);
+            let mut creating = fixtures::creating([address.clone()]);
+            creating.at = fixtures::timestamp("2024-08-01T00:00:00Z");
+            repository.commit(creating).await.unwrap();
+            let moving = fixtures::moving(&address, "Huye");
+            assert_eq!(moving.at, fixtures::timestamp("2024-09-01T00:00:00.001Z"));
+            repository.commit(moving).await.unwrap();
+            let uri = format!("/v1/customers/cus_1/addresses?as_of={as_of}");
+            let response = answer(repository, get(&uri)).await;
+            let (_, body) = response.split_once("\n\n").unwrap();
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            body["addresses"][0]["city"].clone()
+        };
+        for (as_of, city) in [
+            ("2024-07-31T23:59:59.999Z", None),
+            ("2024-08-01T00:00:00Z", Some("Kigali")),
+            ("2024-09-01T00:00:00Z", Some("Kigali")),
+            ("2024-09-01T02:00:00.001%2B02:00", Some("Huye")),
+            ("9999-12-31T23:59:59.999Z", Some("Huye")),
+        ] {
+            assert_eq!(cities_as_of(as_of).await.as_str(), city, "{as_of}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        let failures: [(&str, Failure); 5] = [
+            ("conflict", || RepositoryError::Conflict { index: 0 }),
+            ("busy", || RepositoryError::Busy("secret".into())),
+            ("unavailable", || {
+                RepositoryError::Unavailable("secret".into())
+            }),
+            ("internal", || RepositoryError::Internal("secret".into())),
+            ("internal", || {
+                RepositoryError::Corrupt(Inconsistency {
+                    record: "address",
+                    key: "secret".into(),
+                    field: "city",
+                })
+            }),
+        ];
+        for (name, failure) in failures {
+            let listing = answer(refusing(failure), get(EXAMPLE));
+            assert_snapshot!(name, listing.await);
+            let looking = get(EXAMPLE).insert_header((IF_NONE_MATCH, "*"));
+            assert_snapshot!(name, answer(refusing(failure), looking).await);
+        }
+    }
+}

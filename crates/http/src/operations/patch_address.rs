@@ -1,0 +1,307 @@
+use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::AddressService;
+
+use crate::middleware::access::Caller;
+use crate::openapi::responses::{Patched, problems};
+use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, NoQuery, RequestHeaders};
+use crate::options::HttpOptions;
+use crate::request::address_input;
+use crate::request::parameters;
+use crate::request::request_body::RequestBody;
+use crate::response::address_etag;
+use crate::response::address_json::AddressJson;
+use crate::response::cache_control::NO_STORE;
+use crate::response::problem::Problem;
+use crate::response::problem_kind::UNSUPPORTED;
+
+/// RFC 5789, section 3.1.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
+
+problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISIONS, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
+
+/// `PATCH …/addresses/{address_id}`: changes an address by a JSON merge patch (RFC 7396).
+#[utoipa::path(
+    patch,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    operation_id = "patchAddress",
+    tag = "Addresses",
+    summary = "Change an address",
+    description = "By a JSON merge patch (RFC 7396). A patch that changes nothing makes no revision.",
+    params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
+    request_body(
+        content((AddressPatch = "application/merge-patch+json"), (AddressPatch = "application/json")),
+        description = "At most 64 KiB, unless set otherwise",
+    ),
+    responses(Patched, PatchProblems)
+)]
+pub(crate) async fn patch(
+    service: web::Data<AddressService>,
+    options: web::Data<HttpOptions>,
+    request: HttpRequest,
+    RequestBody(body, _place): RequestBody,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, address_id) =
+        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
+    let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
+    let is_patch = |media_type: &str| MEDIA_TYPES.split(", ").any(|known| known == media_type);
+    if !address_input::has_media_type(&request, is_patch) {
+        return Err(Problem::of(UNSUPPORTED)
+            .with_detail("The body must be of a media type listed in the Accept-Patch header.")
+            .with_header(ACCEPT_PATCH, HeaderValue::from_static(MEDIA_TYPES)));
+    }
+    let patch = address_input::read(&body)?;
+    let address = service
+        .patch(&customer_id, &address_id, &patch, &precondition)
+        .await
+        .map_err(|error| address_etag::refusal(request.headers(), error))?;
+    let may_read = Caller::may_read(&request);
+    let mut response = match may_read {
+        true => HttpResponse::Ok(),
+        false => HttpResponse::NoContent(),
+    };
+    response
+        .insert_header((ETAG, address_etag::of(address.version())))
+        .insert_header(NO_STORE);
+    Ok(match may_read {
+        true => response.json(AddressJson::from(&address)),
+        false => response.finish(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+    use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+    use addressbook_domain::{
+        Address, AddressContent, CustomData, MockAddressRepository, RepositoryError, ServiceLimits,
+    };
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Door, answer, body_of, header_of, holding, path_of, refusing, sending};
+
+    async fn door() -> Door {
+        Door::to(holding([fixtures::address("cus_1", 1)]).await)
+    }
+
+    fn patching(json: impl Into<Bytes>) -> TestRequest {
+        sending(Method::PATCH, &path_of(1), json)
+    }
+
+    async fn holding_data(custom_data: Option<&str>) -> Door {
+        let address = fixtures::address("cus_1", 1);
+        let custom_data = custom_data.map(|json| CustomData::parse(json).unwrap());
+        let content = AddressContent {
+            custom_data,
+            ..address.content
+        };
+        Door::to(holding([Address { content, ..address }]).await)
+    }
+
+    #[actix_web::test]
+    async fn what_is_named_changes_and_nothing_else() {
+        let door = door().await;
+        let merge_patch = patching(r#"{"description":null,"city":" Huye "}"#)
+            .insert_header((CONTENT_TYPE, "application/merge-patch+json"));
+        assert_snapshot!("patched", door.answer(merge_patch).await);
+        let read = door.answer(TestRequest::get().uri(&path_of(1))).await;
+        assert_eq!(body_of(&read)["city"], "Huye");
+    }
+
+    #[actix_web::test]
+    async fn a_change_of_nothing_leaves_no_trace() {
+        for json in [
+            "{}",
+            r#"{"city":"Kigali","custom_data":{"floor":"15th","x":null}}"#,
+        ] {
+            assert_snapshot!("unchanged", door().await.answer(patching(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn custom_data_is_merged_as_rfc_7396_says() {
+        // The vectors of its appendix A that are objects, and what is ours.
+        for (kept, patch, merged) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+            (
+                r#"{"z":1.50,"\u0061":1e2,"m":{"k":"\/"}}"#,
+                r#"{ "m" : { "new" : [ -0 ] } }"#,
+                r#"{"z":1.50,"\u0061":1e2,"m":{"k":"\/","new":[-0]}}"#,
+            ),
+            (r#"{"a":1}"#, "null", "null"),
+        ] {
+            let request = patching(format!(r#"{{"custom_data":{patch}}}"#));
+            let response = holding_data(Some(kept)).await.answer(request).await;
+            let merged = format!(r#","custom_data":{merged},"created_at":"#);
+            assert!(response.contains(&merged), "{kept} {patch}: {response}");
+        }
+        let request = patching(r#"{"custom_data":{"a":null,"b":{"c":null}}}"#);
+        let response = holding_data(None).await.answer(request).await;
+        assert_eq!(body_of(&response)["custom_data"], json!({"b": {}}));
+    }
+
+    #[actix_web::test]
+    async fn every_field_error_is_named_at_once() {
+        for (name, json) in [
+            (
+                "all_bad",
+                r#"{"id":"add_1","updated_at":null,"street":"x","description":7,"region":null,
+                    "city":null,"country":"ZZ","custom_data":5}"#,
+            ),
+            ("no_object", "null"),
+        ] {
+            assert_snapshot!(name, door().await.answer(patching(json)).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn custom_data_has_to_stay_small_enough() {
+        let half = "x".repeat(CustomData::MAX_BYTES / 2);
+        let door = holding_data(Some(&format!(r#"{{"a":"{half}"}}"#))).await;
+        let request = patching(format!(r#"{{"custom_data":{{"b":"{half}"}}}}"#));
+        assert_snapshot!("grown_too_large", door.answer(request).await);
+    }
+
+    #[actix_web::test]
+    async fn other_kinds_of_patches_are_not_taken() {
+        let request = patching("[]").insert_header((CONTENT_TYPE, "application/json-patch+json"));
+        assert_snapshot!(
+            "unsupported",
+            answer(MockAddressRepository::new(), request).await
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_condition_has_to_hold() {
+        for (name, header, tags) in [
+            ("patched_city", IF_MATCH, "\"1-1724942722123\""),
+            ("patched_city", IF_MATCH, "\"other\", \"1-1724942722123\""),
+            (
+                "patched_city",
+                IF_MATCH,
+                "\"1-1724942722123-gzip\", \"1-1724942722123\"",
+            ),
+            ("patched_city", IF_MATCH, "*"),
+            ("failed", IF_MATCH, "\"2-1724942722123\""),
+            ("coded", IF_MATCH, "\"1-1724942722123-gzip\""),
+            ("coded", IF_MATCH, "\"1-1724942722123-br\""),
+            ("coded", IF_MATCH, "\"other\", \"2-1724942722123-zstd\""),
+            ("failed", IF_MATCH, "\"other-gzip\""),
+            ("failed", IF_MATCH, "\"1-1724942722123-deflate\""),
+            ("weak", IF_MATCH, "W/\"1-1724942722123\""),
+            ("weak", IF_MATCH, "W/\"1-1724942722123-gzip\""),
+            ("weak", IF_MATCH, "W/\"2-1724942722123\""),
+            ("weak", IF_MATCH, "\"other\" , W/\"other\""),
+            ("patched_city", IF_MATCH, "W/\"other\", \"1-1724942722123\""),
+            ("malformed", IF_MATCH, "1-1724942722123"),
+            ("malformed", IF_MATCH, ""),
+            ("malformed", IF_MATCH, "\"1-1724942722123\", 1"),
+            ("failed", IF_NONE_MATCH, "*"),
+            ("failed", IF_NONE_MATCH, "W/\"1-1724942722123\""),
+            ("failed", IF_NONE_MATCH, "\"1-1724942722123-br\""),
+            ("patched_city", IF_NONE_MATCH, "\"other\""),
+        ] {
+            let request = patching(r#"{"city":"Huye"}"#).insert_header((header, tags));
+            assert_snapshot!(name, door().await.answer(request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_tag_that_a_proxy_changed_is_named_in_any_line() {
+        for (name, tag) in [
+            ("weak", "W/\"1-1724942722123\""),
+            ("coded", "\"1-1724942722123-gzip\""),
+        ] {
+            let request = patching(r#"{"city":"Huye"}"#)
+                .append_header((IF_MATCH, "\"2-1724942722123\""))
+                .append_header((IF_MATCH, tag));
+            assert_snapshot!(name, door().await.answer(request).await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_missing_address_comes_before_its_conditions_and_content() {
+        let request = sending(Method::PATCH, &path_of(2), r#"{"city":null}"#)
+            .insert_header((IF_MATCH, "\"other\""));
+        let response = door().await.answer(request).await;
+        assert!(response.starts_with("404"), "{response}");
+    }
+
+    #[actix_web::test]
+    async fn a_condition_may_be_required() {
+        let options = HttpOptions {
+            require_if_match: true,
+            ..HttpOptions::default()
+        };
+        let repository = holding([fixtures::address("cus_1", 1)]).await;
+        let door = Door::with(repository, ServiceLimits::default(), options);
+        let request = patching(r#"{"city":"Huye"}"#).insert_header((IF_NONE_MATCH, "\"other\""));
+        assert_snapshot!("required", door.answer(request).await);
+        let remove = TestRequest::delete().uri(&path_of(1));
+        assert!(door.answer(remove).await.starts_with("428"));
+        let conditional = patching(r#"{"city":"Huye"}"#).insert_header((IF_MATCH, "*"));
+        let changed = door.answer(conditional).await;
+        let etag = header_of(&changed, "etag").unwrap();
+        let remove = TestRequest::delete()
+            .uri(&path_of(1))
+            .insert_header((IF_MATCH, etag));
+        assert!(door.answer(remove).await.starts_with("204"));
+    }
+
+    #[actix_web::test]
+    async fn revisions_are_bounded_and_an_address_can_be_removed_all_the_same() {
+        for (name, limits) in [
+            (
+                "too_many_revisions",
+                ServiceLimits {
+                    max_revisions: 2,
+                    ..ServiceLimits::default()
+                },
+            ),
+            (
+                "history_full",
+                ServiceLimits {
+                    max_past_revisions: 1,
+                    ..ServiceLimits::default()
+                },
+            ),
+        ] {
+            let repository = holding([fixtures::address("cus_1", 1)]).await;
+            let door = Door::with(repository, limits, HttpOptions::default());
+            let first = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            assert!(first.starts_with("200"), "{first}");
+            let same = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            assert!(same.starts_with("200"), "no change is no revision: {same}");
+            let second = door.answer(patching(r#"{"city":"Musanze"}"#)).await;
+            assert_snapshot!(name, second);
+            let remove = TestRequest::delete().uri(&path_of(1));
+            let removed = door.answer(remove).await;
+            assert!(removed.starts_with("204"), "{removed}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_failure_of_the_repository() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, patching("{}")).await.starts_with("503"));
+    }
+}

@@ -1,0 +1,86 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::AddressService;
+
+use crate::openapi::responses::{Removed, problems};
+use crate::openapi::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
+use crate::options::HttpOptions;
+use crate::request::parameters;
+use crate::response::address_etag;
+use crate::response::cache_control::NO_STORE;
+use crate::response::problem::Problem;
+
+problems!(RemoveProblems: NOT_FOUND, PRECONDITION_FAILED, PRECONDITION_REQUIRED);
+
+/// `DELETE …/addresses/{address_id}`: takes an address out of its book. Its revisions stay.
+#[utoipa::path(
+    delete,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    operation_id = "removeAddress",
+    tag = "Addresses",
+    summary = "Remove an address",
+    description = "The address leaves the book, its revisions stay.",
+    params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
+    responses(Removed, RemoveProblems)
+)]
+pub(crate) async fn remove(
+    service: web::Data<AddressService>,
+    options: web::Data<HttpOptions>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, address_id) =
+        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
+    let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
+    service
+        .remove(&customer_id, &address_id, &precondition)
+        .await
+        .map_err(|error| address_etag::refusal(request.headers(), error))?;
+    Ok(HttpResponse::NoContent().insert_header(NO_STORE).finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::IF_MATCH;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::RepositoryError;
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+
+    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing};
+
+    fn delete() -> TestRequest {
+        TestRequest::delete().uri(&path_of(1))
+    }
+
+    #[actix_web::test]
+    async fn what_was_removed_is_gone_but_for_its_revisions() {
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        assert_snapshot!("removed", door.answer(delete()).await);
+        assert!(door.answer(delete()).await.starts_with("404"));
+        let list = door.answer(TestRequest::get().uri(BOOK)).await;
+        assert_eq!(body_of(&list)["addresses"], serde_json::json!([]));
+        let uri = format!("{}/revisions", path_of(1));
+        let revisions = body_of(&door.answer(TestRequest::get().uri(&uri)).await);
+        let changes = revisions["revisions"].as_array().unwrap().iter();
+        let changes: Vec<_> = changes.map(|revision| &revision["change"]).collect();
+        assert_eq!(changes, ["removed", "created"]);
+    }
+
+    #[actix_web::test]
+    async fn a_condition_has_to_hold() {
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let stale = delete().insert_header((IF_MATCH, "\"7-1724942722123\""));
+        assert_snapshot!("failed", door.answer(stale).await);
+        let weak = delete().insert_header((IF_MATCH, "W/\"1-1724942722123\""));
+        assert_snapshot!("weak", door.answer(weak).await);
+        let coded = delete().insert_header((IF_MATCH, "\"1-1724942722123-gzip\""));
+        assert_snapshot!("coded", door.answer(coded).await);
+        let current = delete().insert_header((IF_MATCH, "\"1-1724942722123\""));
+        assert!(door.answer(current).await.starts_with("204"));
+    }
+
+    #[actix_web::test]
+    async fn a_failure_of_the_repository() {
+        let failing = refusing(|| RepositoryError::Busy("secret".into()));
+        assert!(answer(failing, delete()).await.starts_with("503"));
+    }
+}

@@ -1,0 +1,296 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use addressbook_domain::{
+    AddressId, AddressService, CustomerId, FieldErrors, Limit, Revision, RevisionRange,
+};
+use serde::Serialize;
+
+use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
+use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery};
+use crate::request::cursor;
+use crate::request::parameters::{self, Given};
+use crate::response::address_json::RevisionJson;
+use crate::response::cache_control::REVALIDATE;
+use crate::response::problem::Problem;
+use crate::response::problem_kind::NOT_FOUND;
+
+/// A page of what an address was, newest first.
+#[derive(Serialize)]
+struct Revisions<'a> {
+    customer_id: &'a str,
+    address_id: &'a str,
+    revisions: Vec<RevisionJson<'a>>,
+    next: Option<String>,
+}
+
+problems!(ListProblems: NOT_FOUND);
+
+/// `GET …/addresses/{address_id}/revisions?limit=&after=`: what an address was, also after
+/// its removal.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
+    operation_id = "listAddressRevisions",
+    tag = "Revisions",
+    summary = "List what an address was",
+    description = "Newest first, also after the address was removed, until the customer is erased.",
+    params(AddressPath, RevisionsQuery, RequestHeaders),
+    responses(RevisionsListed, ListProblems)
+)]
+pub(crate) async fn list(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, address_id, limit, before) =
+        parameters::read::<RevisionsQuery, _>(&request, |errors| read_page(&request, errors))?;
+    let range = RevisionRange {
+        before,
+        // One more than is given tells whether there are more.
+        limit: u32::from(limit.get()) + 1,
+    };
+    let found = service.revisions(&customer_id, &address_id, range).await?;
+    // After a cursor there is something, unless the customer was erased meanwhile.
+    let found = found
+        .filter(|found| !found.is_empty())
+        .ok_or_else(|| missing("The customer has had no address with this id."))?;
+    let (page, more) = found.split_at(found.len().min(limit.get().into()));
+    let next = page
+        .last()
+        .filter(|_| !more.is_empty())
+        .map(|last| seal(&customer_id, &address_id, last.address.revision));
+    Ok(HttpResponse::Ok()
+        .insert_header(REVALIDATE)
+        .json(Revisions {
+            customer_id: customer_id.as_str(),
+            address_id: address_id.as_str(),
+            revisions: page.iter().map(RevisionJson::from).collect(),
+            next,
+        }))
+}
+
+problems!(GetProblems: NOT_FOUND);
+
+/// `GET …/addresses/{address_id}/revisions/{revision}`: what an address was once.
+#[utoipa::path(
+    get,
+    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+    operation_id = "getAddressRevision",
+    tag = "Revisions",
+    summary = "Read what an address was",
+    description = "An order can keep the address's id and a revision, and read it for ever, until the customer is erased.",
+    params(AddressPath, RevisionPath, NoQuery, RequestHeaders),
+    responses(RevisionFound, GetProblems)
+)]
+pub(crate) async fn get(
+    service: web::Data<AddressService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (customer_id, address_id, revision) =
+        parameters::read::<NoQuery, _>(&request, |errors| read_one(&request, errors))?;
+    let revision = service
+        .revision(&customer_id, &address_id, revision)
+        .await?
+        .ok_or_else(|| missing("No address of the customer with this id has such a revision."))?;
+    Ok(HttpResponse::Ok()
+        .insert_header(REVALIDATE)
+        .json(RevisionJson::from(&revision)))
+}
+
+fn missing(detail: &'static str) -> Problem {
+    Problem::of(NOT_FOUND).with_detail(detail)
+}
+
+type Page = (CustomerId, AddressId, Limit, Option<Revision>);
+
+/// Which revisions are asked for.
+fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
+    let customer_id = parameters::customer_id(request, errors);
+    let address_id = parameters::address_id(request, errors);
+    let query = request.query_string();
+    let limit = Given::named(query, "limit").parse("limit", Limit::parse, errors);
+    // A cursor can be checked only where it is known whose it has to be.
+    let owner = customer_id.as_ref().zip(address_id.as_ref());
+    let open = |text: &str| match owner {
+        Some((customer_id, address_id)) => open(customer_id, address_id, text).map(Some),
+        None => Ok(None),
+    };
+    let before = Given::named(query, "after").parse("after", open, errors);
+    Some((
+        customer_id?,
+        address_id?,
+        limit?.unwrap_or_default(),
+        before?.flatten(),
+    ))
+}
+
+/// Which revision is asked for.
+fn read_one(
+    request: &HttpRequest,
+    errors: &mut FieldErrors,
+) -> Option<(CustomerId, AddressId, Revision)> {
+    let address = parameters::address(request, errors);
+    let revision = parse(request.match_info().query("revision"))
+        .ok_or("expected a whole number from 1 to 4294967295 in decimal digits");
+    let revision = errors.check("revision", revision);
+    let (customer_id, address_id) = address?;
+    Some((customer_id, address_id, revision?))
+}
+
+/// Decimal digits, without sign or leading zeros.
+fn parse(text: &str) -> Option<Revision> {
+    let number: u32 = text.parse().ok()?;
+    Revision::new(number).filter(|_| number.to_string() == text)
+}
+
+/// What the cursors of this list are sealed for. They hold the address's id and the four
+/// bytes of the revision's number.
+const PURPOSE: &str = "revisions";
+
+/// The cursor behind a revision.
+fn seal(customer_id: &CustomerId, address_id: &AddressId, revision: Revision) -> String {
+    let number = revision.get().to_be_bytes();
+    let payload = [address_id.as_str().as_bytes(), &number].concat();
+    cursor::seal(PURPOSE, customer_id, &payload)
+}
+
+fn open(
+    customer_id: &CustomerId,
+    address_id: &AddressId,
+    cursor: &str,
+) -> Result<Revision, &'static str> {
+    let revision = || {
+        let payload = cursor::open(PURPOSE, customer_id, cursor)?;
+        let number = payload.strip_prefix(address_id.as_str().as_bytes())?;
+        Revision::new(u32::from_be_bytes(number.try_into().ok()?))
+    };
+    revision().ok_or("expected next of an earlier page of the same address")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+    use addressbook_domain::{MockAddressRepository, RepositoryError};
+    use addressbook_testkit::fixtures;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+
+    fn get(below: &str) -> TestRequest {
+        TestRequest::get().uri(&format!("{}/revisions{below}", path_of(1)))
+    }
+
+    /// An address that moved three times and was removed.
+    async fn removed() -> Door {
+        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        for city in ["Huye", "Musanze", "Rubavu"] {
+            let json = format!(r#"{{"city":"{city}"}}"#);
+            door.answer(sending(Method::PATCH, &path_of(1), json)).await;
+        }
+        door.answer(TestRequest::delete().uri(&path_of(1))).await;
+        door
+    }
+
+    #[actix_web::test]
+    async fn the_newest_come_first() {
+        assert_snapshot!("list", removed().await.answer(get("?limit=2")).await);
+        assert_snapshot!("one", removed().await.answer(get("/2")).await);
+    }
+
+    #[actix_web::test]
+    async fn pages_lead_to_the_first_revision() {
+        let door = removed().await;
+        for limit in 1..=6 {
+            let mut found = Vec::new();
+            let mut next = Value::Null;
+            loop {
+                let after = next.as_str().map(|next| format!("&after={next}"));
+                let below = format!("?limit={limit}{}", after.unwrap_or_default());
+                let page = body_of(&door.answer(get(&below)).await);
+                let revisions = page["revisions"].as_array().unwrap();
+                assert!(revisions.len() <= limit);
+                found.extend(
+                    revisions
+                        .iter()
+                        .map(|revision| revision["revision"].clone()),
+                );
+                next = page["next"].clone();
+                if next.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(found, [5, 4, 3, 2, 1]);
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_never_was_is_not_found() {
+        let door = removed().await;
+        for below in ["/6", "/4294967295"] {
+            let response = door.answer(get(below)).await;
+            assert!(response.starts_with("404"), "{below}: {response}");
+        }
+        for uri in [path_of(2), path_of(1).replace("cus_1", "cus_2")] {
+            for below in ["", "/1"] {
+                let request = TestRequest::get().uri(&format!("{uri}/revisions{below}"));
+                let response = door.answer(request).await;
+                assert!(response.starts_with("404"), "{uri}{below}: {response}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_cursor_ends_with_its_customer() {
+        let door = removed().await;
+        let page = body_of(&door.answer(get("?limit=1")).await);
+        door.answer(TestRequest::delete().uri(BOOK)).await;
+        let below = format!("?after={}", page["next"].as_str().unwrap());
+        let response = door.answer(get(&below)).await;
+        assert!(response.starts_with("404"), "{response}");
+    }
+
+    #[actix_web::test]
+    async fn every_bad_parameter_is_named() {
+        let path = "/v1/customers/add_1/addresses/1/revisions";
+        for (name, uri) in [
+            ("bad_list", format!("{path}?limit=0&after=x&after=y")),
+            ("bad_one", format!("{path}/01")),
+            ("bad_cursor", format!("{}/revisions?after=1", path_of(1))),
+        ] {
+            let request = TestRequest::get().uri(&uri);
+            assert_snapshot!(name, answer(MockAddressRepository::new(), request).await);
+        }
+        for number in ["0", "+1", "-1", "1.0", "4294967296", "x"] {
+            let request = get(&format!("/{number}"));
+            let response = answer(MockAddressRepository::new(), request).await;
+            assert!(response.starts_with("400"), "{number}: {response}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn failures_of_the_repository() {
+        for below in ["", "/1"] {
+            let failing = refusing(|| RepositoryError::Busy("secret".into()));
+            assert!(answer(failing, get(below)).await.starts_with("503"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_opens_for_its_owner_alone(number in 1_u32..) {
+            let (customer_id, address_id) = (fixtures::customer("cus_1"), fixtures::address_id(1));
+            let revision = Revision::new(number).unwrap();
+            let cursor = seal(&customer_id, &address_id, revision);
+            prop_assert_eq!(open(&customer_id, &address_id, &cursor), Ok(revision));
+            prop_assert!(open(&fixtures::customer("cus_2"), &address_id, &cursor).is_err());
+            prop_assert!(open(&customer_id, &fixtures::address_id(2), &cursor).is_err());
+        }
+
+        #[test]
+        fn a_made_up_cursor_does_not_open(cursor in ".*") {
+            prop_assert!(open(&fixtures::customer("cus_1"), &fixtures::address_id(1), &cursor).is_err());
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! How a request is read.
+
+pub(crate) mod address_input;
+pub(crate) mod client;
+pub(crate) mod cursor;
+pub(crate) mod list_request;
+pub(crate) mod parameters;
+pub(crate) mod prefer;
+pub(crate) mod request_body;
+pub(crate) mod request_id;
+pub(crate) mod request_stream;

@@ -1,0 +1,288 @@
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpMessage as _, HttpRequest};
+use addressbook_domain::{AddressPatch, FieldErrors, json};
+use serde_json::value::RawValue;
+
+use crate::response::problem::Problem;
+use crate::response::problem_kind::{INVALID_ADDRESS, UNREADABLE};
+
+/// Whether a request says that its body is of an accepted media type. JSON is UTF-8 (RFC
+/// 8259, section 8.1): another charset is not accepted; other parameters do not matter. What is
+/// said twice is not accepted either: another reader might take the other one.
+pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bool) -> bool {
+    if request.headers().get_all(CONTENT_TYPE).nth(1).is_some() {
+        return false;
+    }
+    let Ok(Some(media_type)) = request.mime_type() else {
+        return false;
+    };
+    let charset = media_type.get_param("charset");
+    accepts(media_type.essence_str()) && charset.is_none_or(|charset| charset == "utf-8")
+}
+
+/// The members of an address in a body, for creations and changes alike: each left out,
+/// null or with a value. What no address takes is noted among the errors.
+///
+/// # Errors
+/// 400 when the body is not JSON, or JSON that two readers could read differently; 422 when
+/// it is no object.
+pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Err(unreadable("it is empty; expected a JSON object"));
+    }
+    if is_utf_16(body) {
+        return Err(unreadable("it is in UTF-16 or UTF-32; expected UTF-8"));
+    }
+    let text = str::from_utf8(body).map_err(unreadable)?;
+    json::check_readable(text).map_err(unreadable)?;
+    let detail = match text.trim_start().as_bytes().first() {
+        Some(b'{') => None,
+        Some(b'[') => Some(
+            "An address is a JSON object, and the body is an array. Send each address in a request \
+             of its own.",
+        ),
+        Some(b'"') => Some(
+            "An address is a JSON object, and the body is a string. It may have been encoded as \
+             JSON twice.",
+        ),
+        _ => Some("An address is a JSON object."),
+    };
+    if let Some(detail) = detail {
+        return Err(Problem::of(INVALID_ADDRESS).with_detail(detail));
+    }
+    let mut input = AddressPatch::default();
+    for (name, value) in json::members(text).map_err(unreadable)? {
+        match &*name {
+            "description" => input.description = string(&mut input.errors, "description", value)?,
+            "region" => input.region = string(&mut input.errors, "region", value)?,
+            "city" => input.city = string(&mut input.errors, "city", value)?,
+            "country" => input.country = string(&mut input.errors, "country", value)?,
+            "custom_data" => {
+                input.custom_data = Some(not_null(value).map(|json| json.get().into()))
+            }
+            "id" | "customer_id" | "created_at" | "updated_at" => {
+                input.errors.add(name.into_owned(), "is set by the service");
+            }
+            _ => input
+                .errors
+                .add(name.into_owned(), "is no member of an address"),
+        }
+    }
+    Ok(input)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Problem {
+    Problem::of(UNREADABLE).with_detail(format!("The body cannot be read: {error}."))
+}
+
+/// Whether a body begins with a byte order mark of UTF-16 or UTF-32, or with an ASCII character
+/// in one of them.
+fn is_utf_16(body: &[u8]) -> bool {
+    matches!(
+        body,
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, ..] | [_, 0, ..]
+    )
+}
+
+fn not_null(value: &RawValue) -> Option<&RawValue> {
+    Some(value).filter(|value| value.get() != "null")
+}
+
+/// A text or null; `None` where it is neither, which is a error.
+fn string(
+    errors: &mut FieldErrors,
+    name: &'static str,
+    value: &RawValue,
+) -> Result<Option<Option<String>>, Problem> {
+    let Some(value) = not_null(value) else {
+        return Ok(Some(None));
+    };
+    let text = json::string(value).map_err(unreadable)?;
+    if text.is_none() {
+        errors.add(name, "expected a string");
+    }
+    Ok(text.map(Some))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use addressbook_testkit::{InMemoryRepository, fixtures};
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use crate::testing::{BOOK, answer, body_of, holding, path_of, sending};
+
+    /// What is answered when a body comes as a new address and as a change of one.
+    async fn answers(body: &[u8]) -> [String; 2] {
+        let body = body.to_vec();
+        let create = sending(Method::POST, BOOK, body.clone());
+        let change = sending(Method::PATCH, &path_of(1), body);
+        let kept = holding([fixtures::address("cus_1", 1)]).await;
+        [
+            answer(InMemoryRepository::default(), create).await,
+            answer(kept, change).await,
+        ]
+    }
+
+    fn body(members: &str) -> Vec<u8> {
+        format!(r#"{{"region":"Kigali","city":"Kigali","country":"RW",{members}}}"#).into_bytes()
+    }
+
+    #[actix_web::test]
+    async fn what_cannot_be_read_is_400() {
+        let plain = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let deep = format!(r#""custom_data":{}"#, "[".repeat(50_000));
+        for bytes in [
+            Vec::new(),
+            b" ".to_vec(),
+            format!("\u{feff}{plain}").into_bytes(),
+            format!("{plain}x").into_bytes(),
+            format!("{plain}{plain}").into_bytes(),
+            plain.replace("Kigali", "'").into_bytes()[..plain.len() / 2].to_vec(),
+            plain.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            b"{\"city\":\"\xff\"}".to_vec(),
+            b"{\"city\":\"\xed\xa0\x80\"}".to_vec(),
+            body(r#""city":"Huye""#),
+            body(r#""\u0063ity":"Huye""#),
+            body(r#""unknown":1,"unknown":2"#),
+            body(r#""custom_data":{"a":{"b":1,"\u0062":2}}"#),
+            body(r#""description":"\ud800""#),
+            body(r#""description":"\udc00\ud800""#),
+            body(r#""custom_data":{"\ud800":1}"#),
+            body(r#""custom_data":{"a":["\udfff"]}"#),
+            body(r#""description":"a\"#),
+            body("\"description\":\"a\nb\""),
+            body(r#""custom_data":{"a":1e999}"#),
+            body(r#""custom_data":{"a":01}"#),
+            body(r#""custom_data":{"a":NaN}"#),
+            body(r#""custom_data":{"a":1,}"#),
+            body(r#""custom_data":{} // none"#),
+            body(&deep),
+        ] {
+            for response in answers(&bytes).await {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+                assert!(response.starts_with("400 "), "{text}: {response}");
+                assert!(
+                    response.contains(":unreadable-request\""),
+                    "{text}: {response}"
+                );
+            }
+        }
+        let [twice, _] = answers(&body(r#""city":"Huye""#)).await;
+        assert_snapshot!("twice", twice);
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_is_no_object_is_told_what_it_is() {
+        let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
+        let utf_16 = "The body cannot be read: it is in UTF-16 or UTF-32; expected UTF-8.";
+        let empty = "The body cannot be read: it is empty; expected a JSON object.";
+        let array = "An address is a JSON object, and the body is an array. Send each address in \
+                     a request of its own.";
+        let string = "An address is a JSON object, and the body is a string. It may have been \
+                      encoded as JSON twice.";
+        let bytes_of = |units: &mut dyn Iterator<Item = u16>| -> Vec<u8> {
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        for (body, detail) in [
+            (Vec::new(), empty),
+            (b" \r\n".to_vec(), empty),
+            (
+                format!("\u{feff}{json}").into_bytes(),
+                "The body cannot be read: a byte order mark (U+FEFF) stands before the JSON; send \
+                 it without.",
+            ),
+            (bytes_of(&mut json.encode_utf16()), utf_16),
+            (
+                bytes_of(&mut format!("\u{feff}{json}").encode_utf16()),
+                utf_16,
+            ),
+            (
+                json.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+                utf_16,
+            ),
+            (
+                json.chars()
+                    .flat_map(|char| (char as u32).to_be_bytes())
+                    .collect(),
+                utf_16,
+            ),
+            (format!("[{json}]").into_bytes(), array),
+            (serde_json::to_vec(json).unwrap(), string),
+            (b"true".to_vec(), "An address is a JSON object."),
+        ] {
+            for response in answers(&body).await {
+                assert_eq!(body_of(&response)["detail"], detail, "{body:?}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_country_that_is_none_is_told_which_was_meant() {
+        let body = r#"{"region":"London","city":"London","country":"UK"}"#;
+        for response in answers(body.as_bytes()).await {
+            let message = "expected a two-letter ISO 3166-1 alpha-2 country code such as RW; did \
+                           you mean GB?";
+            let errors = json!([{"field": "country", "message": message}]);
+            assert_eq!(body_of(&response)["errors"], errors);
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_can_be_read_but_not_kept_is_422_and_named() {
+        let deep = format!(r#"{}1{}"#, r#"{"a":"#.repeat(33), "}".repeat(33));
+        let long = "x".repeat(1025);
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
+        for (field, value) in [
+            ("description", r#""a\u0000b""#),
+            ("description", r#""a\nb""#),
+            ("description", r#""a\u0085b""#),
+            ("description", r#""""#),
+            ("description", r#""\u200b\ufeff""#),
+            ("description", "\"\u{2800} \u{2060}\""),
+            ("description", &format!("\"{long}\"")),
+            ("description", "1"),
+            ("description", "false"),
+            ("description", "[]"),
+            ("description", r#"{"a":1}"#),
+            ("custom_data", r#"{"a":"\u0000"}"#),
+            ("custom_data", r#"{"\u0000":1}"#),
+            ("custom_data", r#""{}""#),
+            ("custom_data", "1"),
+            ("custom_data", "true"),
+            ("custom_data", "[{}]"),
+            ("custom_data", &deep),
+            ("custom_data", &large),
+            ("Region", r#""Kigali""#),
+            ("", "1"),
+        ] {
+            for response in answers(&body(&format!(r#""{field}":{value}"#))).await {
+                assert!(response.starts_with("422 "), "{field} {value}: {response}");
+                let errors = format!(r#""errors":[{{"field":"{field}","message":"#);
+                assert!(response.contains(&errors), "{field} {value}: {response}");
+            }
+        }
+        for text in ["null", "true", "1", "\"{}\"", " [] "] {
+            for response in answers(text.as_bytes()).await {
+                assert!(response.starts_with("422 "), "{text}: {response}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_kept_is_not_altered() {
+        let custom_data = r#"{"z":1.50,"big":123456789012345678901234567890,"tiny":-0.0e-5,"s":"\u00e9\/\ud83c\udfe0","":[null,true]}"#;
+        let spaced = custom_data.replace(':', " : ").replace(',', "\r\n,\t");
+        let create = sending(
+            Method::POST,
+            BOOK,
+            body(&format!(r#""custom_data":{spaced}"#)),
+        );
+        let response = answer(InMemoryRepository::default(), create).await;
+        assert!(
+            response.contains(&format!(r#""custom_data":{custom_data},"#)),
+            "{response}"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! What stands in a request's path and query. The path's segments come percent-decoded, bad
+//! UTF-8 as U+FFFD and `%2F`, `%25` and `%2B` as they are: an id can hold none of them.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use actix_web::HttpRequest;
+use addressbook_domain::{AddressId, CustomerId, FieldErrors};
+
+use crate::nearest::nearest;
+use crate::openapi::Parameters;
+use crate::request::prefer::{self, Handling};
+use crate::response::problem::Problem;
+
+/// The most unknown parameters of one query that a problem names.
+const MAX_UNKNOWN: usize = 50;
+
+/// Reads the parameters of a request: the path, the headers, and those in the query that the
+/// operation declares as `Query`. Others are ignored, or refused if the client prefers that.
+///
+/// # Errors
+/// 400 with everything that is wrong with the parameters.
+pub(crate) fn read<Query: Parameters, T>(
+    request: &HttpRequest,
+    read: impl FnOnce(&mut FieldErrors) -> Option<T>,
+) -> Result<T, Problem> {
+    let mut errors = FieldErrors::default();
+    if prefer::apply(request) == Handling::Strict {
+        refuse_unknown(request.query_string(), Query::NAMES, &mut errors);
+    }
+    match read(&mut errors) {
+        Some(value) if errors.is_empty() => Ok(value),
+        _ => Err(Problem::invalid_parameters(errors)),
+    }
+}
+
+/// Names each unknown parameter once, with the known one that was probably meant.
+fn refuse_unknown(query: &str, known: &[&'static str], errors: &mut FieldErrors) {
+    let mut unknown = Vec::new();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if known.contains(&&*name) || unknown.contains(&name) {
+            continue;
+        }
+        if unknown.len() == MAX_UNKNOWN {
+            break;
+        }
+        let message = match nearest(&name, known.iter().copied()) {
+            Some(meant) => format!("is not a parameter of this operation; did you mean {meant}?"),
+            None if known.is_empty() => {
+                "is not a parameter of this operation, which has none".into()
+            }
+            None => format!(
+                "is not a parameter of this operation, which has {}",
+                known.join(", ")
+            ),
+        };
+        errors.add(name.clone().into_owned(), message);
+        unknown.push(name);
+    }
+}
+
+pub(crate) fn customer_id(request: &HttpRequest, errors: &mut FieldErrors) -> Option<CustomerId> {
+    let text = request.match_info().query("customer_id");
+    errors.check("customer_id", CustomerId::parse(text))
+}
+
+pub(crate) fn address_id(request: &HttpRequest, errors: &mut FieldErrors) -> Option<AddressId> {
+    let text = request.match_info().query("address_id");
+    errors.check("address_id", AddressId::parse(text))
+}
+
+/// Which address of whose is meant, by the path.
+pub(crate) fn address(
+    request: &HttpRequest,
+    errors: &mut FieldErrors,
+) -> Option<(CustomerId, AddressId)> {
+    let customer_id = customer_id(request, errors);
+    let address_id = address_id(request, errors);
+    customer_id.zip(address_id)
+}
+
+/// How often a parameter of the query is given that may be given once.
+#[derive(Default, PartialEq)]
+pub(crate) enum Given<'a> {
+    #[default]
+    Nothing,
+    Once(Cow<'a, str>),
+    Repeatedly,
+}
+
+impl<'a> Given<'a> {
+    /// The parameter of that name in a query.
+    pub(crate) fn named(query: &'a str, name: &str) -> Self {
+        let mut given = Self::Nothing;
+        let parameters = form_urlencoded::parse(query.as_bytes());
+        parameters
+            .filter(|(key, _)| key == name)
+            .for_each(|(_, value)| given.give(value));
+        given
+    }
+
+    pub(crate) fn give(&mut self, value: Cow<'a, str>) {
+        *self = match self {
+            Self::Nothing => Self::Once(value),
+            _ => Self::Repeatedly,
+        };
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Once(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value if there is one, or `None` with its error noted.
+    pub(crate) fn parse<T, E: Display>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        errors: &mut FieldErrors,
+    ) -> Option<Option<T>> {
+        match self {
+            Self::Nothing => Some(None),
+            Self::Once(text) => errors.check(name, parse(text)).map(Some),
+            Self::Repeatedly => {
+                errors.add(name, "expected once");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The `ETag` of one address and the conditions that name it (RFC 9110, sections 8.8.3 and
+//! 13.1). It is strong: its revision tells one state from all others.
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use addressbook_domain::{ChangeError, FieldErrors, Precondition, Revision, Timestamp, Version};
+
+use crate::response::etag::{self, Tag, without_coding};
+use crate::response::problem::Problem;
+use crate::response::problem_kind::PRECONDITION_REQUIRED;
+
+/// The tag of a state: `"<revision>-<updated_at in ms>"`.
+pub(crate) fn of(version: Version) -> HeaderValue {
+    // Digits and quotes are a header's value: the default, which matches nothing, is never
+    // taken.
+    let tag = format!("\"{}\"", opaque(version));
+    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// What stands between the quotes.
+fn opaque(version: Version) -> String {
+    let (revision, updated_at) = (version.revision.get(), version.updated_at.unix_ms());
+    format!("{revision}-{updated_at}")
+}
+
+/// The state that a strong tag stands for, if it is one of ours, character by character.
+fn strong(tag: Tag<'_>) -> Option<Version> {
+    read(tag.opaque).filter(|_| !tag.is_weak)
+}
+
+/// As [`strong`], but also for a tag that a proxy made weak, or to which it appended its coding.
+fn weak(tag: Tag<'_>) -> Option<Version> {
+    read(without_coding(tag.opaque))
+}
+
+/// The state that is named by what stands between the quotes.
+fn read(tag: &str) -> Option<Version> {
+    let (revision, updated_at) = tag.split_once('-')?;
+    let version = Version {
+        revision: Revision::new(revision.parse().ok()?)?,
+        updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
+    };
+    (opaque(version) == tag).then_some(version)
+}
+
+/// What a condition names.
+enum Tags {
+    Every,
+    Listed(Vec<Version>),
+}
+
+/// The tags in a header, if it is there. Tags that are not ours name nothing.
+fn tags(
+    headers: &HeaderMap,
+    name: HeaderName,
+    read: fn(Tag<'_>) -> Option<Version>,
+) -> Option<Tags> {
+    let mut listed = None;
+    for value in headers.get_all(name) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if value.trim() == "*" {
+            return Some(Tags::Every);
+        }
+        let states = etag::tags(&value).flatten().filter_map(read);
+        listed.get_or_insert_with(Vec::new).extend(states);
+    }
+    listed.map(Tags::Listed)
+}
+
+/// Whether the client has this state already, by `If-None-Match`.
+pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
+    match tags(headers, IF_NONE_MATCH, weak) {
+        Some(Tags::Every) => true,
+        Some(Tags::Listed(versions)) => versions.contains(&version),
+        None => false,
+    }
+}
+
+/// The states that a change is meant for, by `If-Match` and `If-None-Match` together.
+///
+/// # Errors
+/// 400 when one of them is malformed, since it would not protect from what it is meant to; 428 when
+/// `If-Match` is required and not there.
+pub(crate) fn precondition(
+    headers: &HeaderMap,
+    require_if_match: bool,
+) -> Result<Precondition, Problem> {
+    let mut errors = FieldErrors::default();
+    for (name, shown) in [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match")] {
+        if headers.get_all(name).any(|value| !is_condition(value)) {
+            errors.add(shown, EXPECTED);
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid_parameters(errors));
+    }
+    let if_match = tags(headers, IF_MATCH, strong);
+    if require_if_match && if_match.is_none() {
+        return Err(Problem::of(PRECONDITION_REQUIRED));
+    }
+    let unwanted = match tags(headers, IF_NONE_MATCH, weak) {
+        Some(Tags::Every) => return Ok(Precondition::Absent),
+        Some(Tags::Listed(versions)) => versions,
+        None => Vec::new(),
+    };
+    Ok(match if_match {
+        Some(Tags::Listed(mut versions)) => {
+            versions.retain(|version| !unwanted.contains(version));
+            Precondition::OneOf(versions)
+        }
+        _ if unwanted.is_empty() => Precondition::Any,
+        _ => Precondition::NoneOf(unwanted),
+    })
+}
+
+const EXPECTED: &str =
+    "expected *, or the ETag of an address as it was answered, quotation marks included";
+
+/// Whether a header is `*` or a list of tags, as RFC 9110, section 13.1, defines it.
+fn is_condition(value: &HeaderValue) -> bool {
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let mut tags = etag::tags(&value).peekable();
+    value.trim() == "*" || tags.peek().is_some() && tags.all(|tag| tag.is_some())
+}
+
+/// What a client is told whose change was not made.
+///
+/// `If-Match` compares strongly (RFC 9110, section 13.1.1), so a tag that a proxy changed never
+/// matches: to read the address again, as after other conditions that do not hold, would not help.
+pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
+    let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
+    let problem = Problem::from(error);
+    match changed_tag(headers).filter(|_| is_failed) {
+        Some(detail) => problem.with_detail(detail),
+        None => problem,
+    }
+}
+
+const WEAK_TAG: &str = "If-Match holds a weak tag (W/\"…\"), which never matches. The service \
+    answers an address with a strong tag; a proxy that compresses probably made it weak. Send the \
+    tag as the service answers it, and let the proxy keep it: see Strong tags in the guide Deploy.";
+
+const CODED_TAG: &str = "If-Match holds a tag that ends in -gzip, -br or -zstd, which never \
+    matches. The service answers an address with a tag without such an ending; a proxy that \
+    compresses probably appended it. Send the tag as the service answers it, and let the proxy \
+    keep it: see Strong tags in the guide Deploy.";
+
+/// What is wrong with the first tag in `If-Match` that a proxy probably changed.
+fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
+    headers.get_all(IF_MATCH).find_map(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        etag::tags(&value).flatten().find_map(|tag| match tag {
+            Tag { is_weak: true, .. } => Some(WEAK_TAG),
+            tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
+            _ => None,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(revision: u32, unix_ms: i64) -> Version {
+        Version {
+            revision: Revision::new(revision).unwrap(),
+            updated_at: Timestamp::from_unix_ms(unix_ms).unwrap(),
+        }
+    }
+
+    fn with(lines: &[(HeaderName, &'static str)]) -> Precondition {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(name.clone(), value);
+        }
+        precondition(&headers, false).unwrap()
+    }
+
+    #[test]
+    fn both_conditions_have_to_hold() {
+        let (one, two) = (version(1, 0), version(2, 0));
+        for (lines, expected) in [
+            (vec![], Precondition::Any),
+            (vec![(IF_MATCH, "*")], Precondition::Any),
+            (
+                vec![(IF_MATCH, "\"1-0\" ,, \"é,y\",\"2-0\"")],
+                Precondition::OneOf(vec![one, two]),
+            ),
+            (
+                vec![(IF_MATCH, "\"1-0-gzip\", W/\"1-0\", \"2-0\"")],
+                Precondition::OneOf(vec![two]),
+            ),
+            (
+                vec![
+                    (IF_MATCH, "\"1-0\", \"2-0\""),
+                    (IF_NONE_MATCH, "\"1-0-zstd\""),
+                ],
+                Precondition::OneOf(vec![two]),
+            ),
+            (
+                vec![
+                    (IF_MATCH, "\"1-0\""),
+                    (IF_MATCH, "\"2-0\""),
+                    (IF_NONE_MATCH, "\"1-0\""),
+                ],
+                Precondition::OneOf(vec![two]),
+            ),
+            (
+                vec![(IF_MATCH, "*"), (IF_NONE_MATCH, "W/\"1-0\"")],
+                Precondition::NoneOf(vec![one]),
+            ),
+            (
+                vec![(IF_MATCH, "\"1-0\""), (IF_NONE_MATCH, " * ")],
+                Precondition::Absent,
+            ),
+        ] {
+            assert_eq!(with(&lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_of_ours_matches_nothing() {
+        for value in [
+            "\"\"",
+            "\"01-0\"",
+            "\"+1-0\"",
+            "\"0-0\"",
+            "\"1-00\"",
+            "\"1--0\"",
+            "\"1- 0\"",
+            "\"4294967296-0\"",
+            "\"1-253402300800000\"",
+            "W/\"1-0\"",
+            "\"a,*,b\"",
+            "\"a,1-0,b\"",
+            "\"1-0-gzip\"",
+            "\"1-0-br\"",
+            "\"1-0-zstd\"",
+            "W/\"1-0-gzip\"",
+            "\"1-0-deflate\"",
+            "\"1-0-gzip-br\"",
+            "\"-gzip\"",
+        ] {
+            assert_eq!(
+                with(&[(IF_MATCH, value)]),
+                Precondition::OneOf(vec![]),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_condition_is_refused() {
+        for value in [
+            "",
+            ",",
+            "1-0",
+            "\"1-0",
+            "\"\"1-0\"\"",
+            "w/\"1-0\"",
+            "W/1-0",
+            "\"1-0\", 1-0",
+            "\"1-0-gzip",
+            "*, \"1-0\"",
+            "\"",
+        ] {
+            for name in [IF_MATCH, IF_NONE_MATCH] {
+                let mut headers = HeaderMap::new();
+                headers.append(name.clone(), HeaderValue::from_static("\"1-0\""));
+                assert!(precondition(&headers, false).is_ok());
+                headers.append(name, HeaderValue::from_static(value));
+                assert!(precondition(&headers, false).is_err(), "{value}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_stands_for_its_state(revision in 1_u32.., unix_ms in -62_167_219_200_000..253_402_300_800_000_i64) {
+            let version = version(revision, unix_ms);
+            let tag = of(version);
+            let tag = tag.to_str().unwrap();
+            let read = |text: &str, as_what: fn(Tag<'_>) -> _| {
+                etag::tags(text).next().flatten().and_then(as_what)
+            };
+            prop_assert_eq!(read(tag, strong), Some(version));
+            prop_assert_eq!(read(&format!("W/{tag}"), strong), None);
+            prop_assert_eq!(read(&format!("W/{tag}"), weak), Some(version));
+            for coding in ["gzip", "br", "zstd"] {
+                let coded = format!("{}-{coding}\"", tag.trim_end_matches('"'));
+                prop_assert_eq!(read(&coded, strong), None);
+                prop_assert_eq!(read(&coded, weak), Some(version));
+                prop_assert_eq!(read(&format!("W/{coded}"), weak), Some(version));
+            }
+        }
+    }
+}

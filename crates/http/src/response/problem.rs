@@ -1,0 +1,357 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::error::{JsonPayloadError, PayloadError};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use actix_web::{Error, HttpResponse, ResponseError};
+use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, RepositoryError};
+use serde::Serialize;
+
+use crate::request::request_id::RequestId;
+use crate::response::address_etag;
+use crate::response::problem_kind::{
+    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, TIMED_OUT,
+    TOO_MANY_REVISIONS, UNAVAILABLE,
+};
+
+/// The media type of RFC 9457.
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Why a request is not answered as asked.
+///
+/// As a response it has a status and a header alone; [`shape`] gives every such response
+/// its body.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    /// What there is to tell beyond what the kind does.
+    detail: Option<Box<str>>,
+    errors: Vec<FieldError>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// For the log, never for the client.
+    cause: Option<Cause>,
+}
+
+impl Problem {
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            detail: None,
+            errors: Vec::new(),
+            header: None,
+            cause: None,
+        }
+    }
+
+    fn caused(kind: Kind, cause: impl Into<Cause>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::of(kind)
+        }
+    }
+
+    /// A customer whose addresses have had as many revisions as may be.
+    pub(crate) fn history_full(max_past_revisions: u32) -> Self {
+        Self::of(TOO_MANY_REVISIONS).with_detail(format!(
+            "The addresses of a customer may have {max_past_revisions} past revisions, and these \
+             have that many or more. Addresses can be removed, but neither changed nor added."
+        ))
+    }
+
+    /// An address that is not there.
+    pub(crate) fn no_address() -> Self {
+        Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
+    }
+
+    fn faulty(kind: Kind, errors: FieldErrors) -> Self {
+        Self {
+            errors: errors.into_vec(),
+            ..Self::of(kind)
+        }
+    }
+
+    /// Parameters in the path, the query or the headers that are not as expected.
+    pub(crate) fn invalid_parameters(errors: FieldErrors) -> Self {
+        Self::faulty(INVALID_PARAMETER, errors)
+    }
+
+    /// Members of an address that are not acceptable.
+    pub(crate) fn invalid_address(errors: FieldErrors) -> Self {
+        Self::faulty(INVALID_ADDRESS, errors)
+    }
+
+    /// A defect.
+    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
+        Self::caused(INTERNAL, cause)
+    }
+
+    /// Nothing can be answered for now.
+    pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self::caused(UNAVAILABLE, cause)
+    }
+
+    /// It took longer than it may.
+    pub(crate) fn timed_out(cause: impl Into<Cause>) -> Self {
+        Self::caused(TIMED_OUT, cause)
+    }
+
+    /// The same with more to tell than the kind does.
+    pub(crate) fn with_detail(self, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// The same with a header.
+    pub(crate) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some(Box::new((name, value))),
+            ..self
+        }
+    }
+
+    /// The framework's own errors, and those of handlers that know no problems.
+    fn foreign(status: StatusCode, error: Option<&Error>) -> Self {
+        // The framework calls a body of another media type a bad request.
+        let status = match error.and_then(Error::as_error) {
+            Some(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => status,
+        };
+        let kind = Kind::of_status(status);
+        if let Some(PayloadError::Incomplete(_)) = error.and_then(Error::as_error) {
+            return Self::of(kind).with_detail(
+                "The body is incomplete: it ends before its announced length, or its chunks are \
+                 malformed.",
+            );
+        }
+        match error.map(Error::to_string) {
+            Some(text) if status.is_server_error() => Self::caused(kind, text),
+            Some(text) if status == StatusCode::BAD_REQUEST => Self::of(kind).with_detail(text),
+            _ => Self::of(kind),
+        }
+    }
+
+    fn to_json(&self, id: &RequestId) -> Vec<u8> {
+        let errors = self.errors.iter().map(|error| Entry {
+            field: &error.field,
+            message: &error.message,
+        });
+        let body = Body {
+            uri: self.kind.uri,
+            title: self.kind.title,
+            status: self.kind.status.as_u16(),
+            detail: self.detail.as_deref().unwrap_or(self.kind.detail),
+            request_id: id.as_str(),
+            errors: errors.collect(),
+        };
+        // Writing text to memory does not fail; if it did, the status would still be told.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        Self::caused(Kind::of_failure(&error), error)
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::no_address(),
+            ChangeError::PreconditionFailed { current } => {
+                Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
+            }
+            ChangeError::Invalid(errors) => Self::invalid_address(errors),
+            ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
+                .with_detail(format!(
+                    "An address may have {max_revisions} revisions, and this one has that many or \
+                     more. It can be removed, but no longer changed."
+                )),
+            ChangeError::HistoryFull { max_past_revisions } => {
+                Self::history_full(max_past_revisions)
+            }
+            ChangeError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.title)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.kind.status);
+        if let Some((name, value)) = self.header.as_deref() {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+}
+
+/// The members of `application/problem+json`, in their order.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    uri: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    field: &'a str,
+    message: &'a str,
+}
+
+/// What kind of problem of ours a response is, before it has its shape.
+pub(crate) fn kind_of(response: &HttpResponse) -> Option<Kind> {
+    let problem: &Problem = response.error()?.as_error()?;
+    Some(problem.kind)
+}
+
+/// Makes a problem (RFC 9457) of an error response, whoever gave it, and notes in the log
+/// what lies behind a failure of ours. Other responses stay as they are.
+pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    if response.headers().get(CONTENT_TYPE) == Some(&MEDIA_TYPE) {
+        return response;
+    }
+    let error = response.error();
+    let foreign;
+    let problem = match error.and_then(Error::as_error) {
+        Some(problem) => problem,
+        None => {
+            foreign = Problem::foreign(status, error);
+            &foreign
+        }
+    };
+    let status = problem.kind.status;
+    if let Some(cause) = problem
+        .cause
+        .as_deref()
+        .filter(|_| status.is_server_error())
+    {
+        // As a text, which the log puts between quotes: what a database says may have several lines.
+        let cause = Chain(cause).to_string();
+        tracing::error!(request_id = id.as_str(), cause, "request failed");
+    }
+    let body = problem.to_json(id);
+    response.map_body(|head, _| {
+        head.status = status;
+        let headers = head.headers_mut();
+        headers.insert(CONTENT_TYPE, MEDIA_TYPE);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        BoxBody::new(body)
+    })
+}
+
+/// An error and all that lies behind it, in one line.
+struct Chain<'a>(&'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        match self.0.source() {
+            Some(source) => write!(f, ": {}", Chain(source)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use actix_web::{error, web};
+    use addressbook_testkit::InMemoryRepository;
+    use insta::assert_snapshot;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::{answer, answer_with};
+
+    /// Routes that give what ours do not give yet.
+    fn routes(config: &mut web::ServiceConfig) {
+        let echo = |body: web::Json<Value>| async move { body.to_string() };
+        let problem = || async {
+            HttpResponse::Conflict()
+                .insert_header((CONTENT_TYPE, MEDIA_TYPE))
+                .body("{}")
+        };
+        config
+            .app_data(web::JsonConfig::default().limit(16))
+            .route("/echo", web::post().to(echo))
+            .route("/problem", web::get().to(problem))
+            .route("/teapot", web::get().to(HttpResponse::ImATeapot))
+            .route(
+                "/defect",
+                web::get().to(async || Err::<&str, _>(error::ErrorInternalServerError("secret"))),
+            );
+    }
+
+    async fn answer_to(request: TestRequest) -> String {
+        answer_with(InMemoryRepository::default(), routes, request).await
+    }
+
+    fn echo(media_type: &str, body: &'static [u8]) -> TestRequest {
+        TestRequest::post()
+            .uri("/echo")
+            .insert_header((CONTENT_TYPE, media_type))
+            .set_payload(body)
+    }
+
+    #[actix_web::test]
+    async fn bodies_that_cannot_be_taken() {
+        let json = "application/json";
+        assert_snapshot!("bad_json", answer_to(echo(json, b"{\"a\":}")).await);
+        assert_snapshot!("bad_utf8", answer_to(echo(json, b"\"\xff\"")).await);
+        assert_snapshot!(
+            "too_large",
+            answer_to(echo(json, b"[1,2,3,4,5,6,7,8]")).await
+        );
+        assert_snapshot!("unsupported", answer_to(echo("text/plain", b"1")).await);
+    }
+
+    #[actix_web::test]
+    async fn paths_and_methods_that_are_not_there() {
+        let unknown = TestRequest::get().uri("/v1/customers");
+        let unknown = answer(InMemoryRepository::default(), unknown);
+        assert_snapshot!("unknown_path", unknown.await);
+        for path in ["/livez", "/readyz"] {
+            let wrong = answer(InMemoryRepository::default(), TestRequest::post().uri(path));
+            assert_snapshot!("wrong_method", wrong.await);
+        }
+    }
+
+    #[actix_web::test]
+    async fn errors_of_others() {
+        assert_snapshot!("teapot", answer_to(TestRequest::get().uri("/teapot")).await);
+        assert_snapshot!("defect", answer_to(TestRequest::get().uri("/defect")).await);
+        assert_snapshot!(
+            "problem",
+            answer_to(TestRequest::get().uri("/problem")).await
+        );
+    }
+}

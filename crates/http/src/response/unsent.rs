@@ -1,0 +1,93 @@
+//! Answers that wait until their clients take them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::middleware::in_flight::InFlight;
+use crate::middleware::in_flight::Unsent;
+
+/// How much of an answer is handed to the connection at a time, in bytes. The connection copies
+/// what it is handed, so it holds little more than this of what a client does not take. A shorter
+/// answer is not counted: the bound of connections bounds those.
+pub(crate) const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Says of a response that its body lies in memory once for all clients.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared;
+
+/// Hands a long answer out in chunks, and counts it for its client as long as it is there. Where
+/// that would be too much, it becomes a refusal.
+pub(crate) fn bounded(
+    answer: ServiceResponse,
+    in_flight: &Rc<InFlight>,
+    max_unsent_bytes: usize,
+) -> ServiceResponse {
+    let is_long = match answer.response().body().size() {
+        BodySize::Sized(bytes) => bytes > CHUNK_BYTES as u64,
+        BodySize::None | BodySize::Stream => false,
+    };
+    if !is_long {
+        return answer;
+    }
+    let (request, response) = answer.into_parts();
+    // A write has been made by now: to refuse it would not be true. Its answer is one address.
+    let max = match request.method().is_safe() {
+        true => max_unsent_bytes,
+        false => usize::MAX,
+    };
+    let response = in_chunks(&request, response, in_flight, max);
+    ServiceResponse::new(request, response)
+}
+
+fn in_chunks(
+    request: &HttpRequest,
+    response: HttpResponse,
+    in_flight: &Rc<InFlight>,
+    max_unsent_bytes: usize,
+) -> HttpResponse {
+    let is_shared = response.extensions().get::<Shared>().is_some();
+    let (response, body) = response.into_parts();
+    let bytes = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return response.set_body(body),
+    };
+    let counted = if is_shared { CHUNK_BYTES } else { bytes.len() };
+    match in_flight.hold(request, counted, max_unsent_bytes) {
+        Some(unsent) => response.set_body(BoxBody::new(Chunks {
+            bytes,
+            _unsent: unsent,
+        })),
+        None => HttpResponse::from_error(in_flight.refuse()),
+    }
+}
+
+/// A body that is handed out in chunks. It does not turn back into bytes, as the framework would
+/// have it do.
+struct Chunks {
+    /// What is left of it.
+    bytes: Bytes,
+    _unsent: Unsent,
+}
+
+impl MessageBody for Chunks {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let length = self.bytes.len().min(CHUNK_BYTES);
+        Poll::Ready((length > 0).then(|| Ok(self.bytes.split_to(length))))
+    }
+}

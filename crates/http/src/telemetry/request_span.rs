@@ -1,0 +1,127 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use futures_util::future::Either;
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{
+    FutureExt as _, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _,
+    TraceFlags, TraceId, TraceState, Tracer as _, WithContext,
+};
+use opentelemetry::{Context, KeyValue};
+
+use crate::operations::health;
+use crate::pattern::Pattern;
+use crate::request::request_id::RequestId;
+use crate::telemetry::method::Verb;
+use crate::telemetry::trace_parent::TraceParent;
+
+/// Makes a span of each request, by the semantic conventions of OpenTelemetry for HTTP servers:
+/// named by method and route, and without anything of a customer. Cheap to clone.
+///
+/// Only with the feature `otlp` can one be made.
+#[derive(Clone, Debug)]
+pub struct RequestTracer(Arc<BoxedTracer>);
+
+impl RequestTracer {
+    /// Makes spans by this tracer.
+    pub fn new(tracer: Arc<BoxedTracer>) -> Self {
+        Self(tracer)
+    }
+
+    /// The span of a request, unless the request is a probe or its trace is not recorded.
+    pub(crate) fn begin(
+        &self,
+        verb: Verb,
+        path: &str,
+        parent: Option<TraceParent>,
+    ) -> Option<RequestSpan> {
+        if health::is_probe(path) {
+            return None;
+        }
+        let above = Context::new();
+        let above = match parent {
+            Some(parent) => above.with_remote_span_context(span_context(parent)),
+            None => above,
+        };
+        let span = self
+            .0
+            .span_builder(named(verb, None))
+            .with_kind(SpanKind::Server)
+            .start_with_context(&*self.0, &above);
+        let recorded = span.is_recording();
+        recorded.then(|| RequestSpan(above.with_span(span)))
+    }
+}
+
+fn span_context(parent: TraceParent) -> SpanContext {
+    SpanContext::new(
+        TraceId::from(parent.trace_id.0),
+        SpanId::from(parent.parent_id),
+        TraceFlags::NOT_SAMPLED.with_sampled(parent.sampled),
+        true,
+        TraceState::NONE,
+    )
+}
+
+/// The span of a request that is being answered. It ends when this is dropped: with the answer,
+/// or, then without a status, when nobody waits for one any more.
+pub(crate) struct RequestSpan(Context);
+
+impl RequestSpan {
+    /// The request has its answer.
+    pub(crate) fn answered(
+        self,
+        pattern: Pattern,
+        verb: Verb,
+        status: StatusCode,
+        id: &RequestId,
+        credential: Option<&str>,
+    ) {
+        let route = (pattern != Pattern::UNKNOWN).then(|| pattern.as_str());
+        let method = if verb == Verb::OTHER {
+            "_OTHER"
+        } else {
+            verb.as_str()
+        };
+        let code = i64::from(status.as_u16());
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.response.status_code", code),
+            KeyValue::new("addressbook.request_id", id.as_str().to_owned()),
+        ];
+        attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
+        let credential = credential.map(str::to_owned);
+        attributes.extend(credential.map(|name| KeyValue::new("addressbook.credential", name)));
+        let span = self.0.span();
+        if status.is_server_error() {
+            attributes.push(KeyValue::new("error.type", code.to_string()));
+            span.set_status(Status::error(""));
+        }
+        span.update_name(named(verb, route));
+        span.set_attributes(attributes);
+    }
+}
+
+fn named(verb: Verb, route: Option<&str>) -> Cow<'static, str> {
+    let method = if verb == Verb::OTHER {
+        "HTTP"
+    } else {
+        verb.as_str()
+    };
+    match route {
+        Some(route) => format!("{method} {route}").into(),
+        None => method.into(),
+    }
+}
+
+/// The same future; where there is a span, what is done in it can have spans below.
+pub(crate) fn within<F: Future>(
+    span: Option<&RequestSpan>,
+    future: F,
+) -> Either<WithContext<F>, F> {
+    match span {
+        Some(span) => Either::Left(future.with_context(span.0.clone())),
+        None => Either::Right(future),
+    }
+}
