@@ -22,30 +22,17 @@
     reason = "it panics when nobody reads: see `output`"
 )]
 
-mod access;
-mod backup;
+mod authentication;
+mod commands;
 mod demo;
 mod descriptors;
-mod doctor;
-mod export;
 mod format;
-mod healthcheck;
-mod import;
-mod keys;
-mod log_writer;
-mod metrics;
-mod migrate;
 mod nearest;
-mod observed;
 mod output;
-mod restore;
-mod serve;
 mod settings;
 mod shutdown;
 mod store;
 mod telemetry;
-#[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
-mod traces;
 mod usage;
 
 use std::path::PathBuf;
@@ -61,6 +48,7 @@ use anyhow::bail;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::commands::{backup, doctor, export, healthcheck, import, keys, migrate, restore, serve};
 use crate::output::print;
 pub use crate::settings::DatabaseSettings;
 pub use crate::store::{EngineOf, sql_engine};

@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::host_and_port;
-use crate::serve::cannot_listen;
+use crate::commands::serve::cannot_listen;
 
 /// Where the metrics are.
 #[derive(Args, Clone, Debug)]

@@ -7,11 +7,13 @@ use addressbook_domain::{CustomerId, OpenMode, RepositoryError, Scan, ServiceLim
 use anyhow::{Context, anyhow};
 use clap::Args;
 
+use crate::ConfigArgument;
 use crate::format::Format;
 use crate::format::csv::{self, Formulas};
 use crate::settings::{DatabaseSettings, LogSettings};
 use crate::store::{self, EngineOf};
-use crate::{ConfigArgument, telemetry, usage};
+use crate::telemetry::log;
+use crate::usage;
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArguments {
@@ -47,7 +49,7 @@ pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::R
             "--escape-formulas is for CSV: pass --format csv too",
         );
     }
-    let _log = telemetry::start(&arguments.log)?;
+    let _log = log::start(&arguments.log)?;
     let store = store::open(&*engine_of(&arguments.database)?, OpenMode::Existing)?;
     let service = crate::service(store.addresses, ServiceLimits::default());
     let output = BufWriter::new(io::stdout().lock());

@@ -19,11 +19,13 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use self::progress::Progress;
+use crate::ConfigArgument;
 use crate::format::{Columns, Format, Line, LineNumbers, Lines};
 use crate::output::print;
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings, whole_number};
 use crate::store::{self, EngineOf};
-use crate::{ConfigArgument, telemetry, usage};
+use crate::telemetry::log;
+use crate::usage;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArguments {
@@ -89,7 +91,7 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
     if let Some(contradiction) = arguments.contradiction() {
         usage::refuse("import", contradiction);
     }
-    let _log = telemetry::start(&arguments.log)?;
+    let _log = log::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
     let progress = Progress::new(bytes);
     let input = source::decode(progress.watch(input))?;

@@ -11,8 +11,8 @@ use addressbook_domain::{
 };
 use async_trait::async_trait;
 
-use crate::metrics::StoreMetrics;
-use crate::traces::StoreTracer;
+use crate::telemetry::metrics::StoreMetrics;
+use crate::telemetry::traces::StoreTracer;
 
 macro_rules! operations {
     ($($operation:ident: $name:literal,)*) => {

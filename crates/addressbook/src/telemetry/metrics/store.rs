@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::observed::{KINDS, OPERATIONS};
+use crate::telemetry::observed::{KINDS, OPERATIONS};
 
 /// How a store changes.
 const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
@@ -103,7 +103,7 @@ mod tests {
     use prometheus_client::registry::Registry;
 
     use super::*;
-    use crate::observed::Observed;
+    use crate::telemetry::observed::Observed;
 
     #[actix_web::test]
     async fn every_failure_is_counted_by_its_kind() {

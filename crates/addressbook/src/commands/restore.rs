@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::ConfigArgument;
-use crate::backup::{EXIT_OTHER_TOOLS, copy, description};
+use crate::commands::backup::{EXIT_OTHER_TOOLS, copy, description};
 use crate::output::print;
 use crate::settings::DatabaseSettings;
 use crate::store::EngineOf;

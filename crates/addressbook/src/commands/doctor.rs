@@ -7,11 +7,12 @@ use addressbook_adapters::SystemClock;
 use addressbook_domain::{Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict};
 use clap::Args;
 
+use crate::commands::serve::ServeArguments;
+use crate::descriptors;
 use crate::output::print;
-use crate::serve::ServeArguments;
 use crate::settings::{BoundSettings, JwtSettings, LogSettings, misspelt_variables};
 use crate::store::EngineOf;
-use crate::{descriptors, telemetry};
+use crate::telemetry::log;
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
@@ -97,7 +98,7 @@ fn configuration() -> Finding {
 }
 
 fn log_filter(settings: &LogSettings) -> Finding {
-    match telemetry::filter(settings) {
+    match log::filter(settings) {
         Ok(_) => Finding::ok("log filter", "can be read"),
         Err(error) => Finding::failed("log filter", format!("{error:#}")),
     }

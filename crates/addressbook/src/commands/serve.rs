@@ -13,8 +13,10 @@ use clap::Args;
 use tokio::select;
 use tokio::sync::oneshot;
 
-use crate::access::Authentication;
-use crate::metrics::Metrics;
+use crate::ConfigArgument;
+use crate::authentication::Authentication;
+use crate::demo;
+use crate::descriptors;
 use crate::output::print;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
@@ -22,8 +24,10 @@ use crate::settings::{
 };
 use crate::shutdown::Signals;
 use crate::store::{self, EngineOf};
-use crate::traces::{TraceSettings, Traces};
-use crate::{ConfigArgument, demo, descriptors, observed, telemetry};
+use crate::telemetry::log;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::observed;
+use crate::telemetry::traces::{TraceSettings, Traces};
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArguments {
@@ -104,7 +108,7 @@ impl ServeArguments {
 }
 
 pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
-    let _log = telemetry::start(&arguments.log)?;
+    let _log = log::start(&arguments.log)?;
     log_panics();
     descriptors::take_all();
     let warnings = [misspelt_variables(), arguments.bounds.too_few_descriptors()];

@@ -1,0 +1,11 @@
+//! What the program does: one file for each command.
+
+pub(crate) mod backup;
+pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod healthcheck;
+pub(crate) mod import;
+pub(crate) mod keys;
+pub(crate) mod migrate;
+pub(crate) mod restore;
+pub(crate) mod serve;
