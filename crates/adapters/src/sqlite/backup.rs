@@ -182,15 +182,34 @@ fn copy(
         }
     }
     let rows = Rows::count(&source).map_err(copy_error)?;
-    if let (Purpose::Restore, Some(folder)) = (purpose, folder_of(to)) {
-        create_folder(folder).map_err(|reason| write_error(folder, reason))?;
+    let new_folder = match (purpose, folder_of(to)) {
+        (Purpose::Restore, Some(folder)) if !folder.exists() => {
+            create_folder(folder).map_err(|reason| write_error(folder, reason))?;
+            Some(folder)
+        }
+        _ => None,
+    };
+    let copied = copy_rows(&source, to, &rows, &mut progress, copy_error);
+    if let (Err(_), Some(folder)) = (&copied, new_folder) {
+        // The copy is gone already, so the folder is empty.
+        let _ = fs::remove_dir(folder);
     }
+    copied
+}
+
+/// Copies what one transaction of the source sees, checks it, and puts it in its place.
+fn copy_rows(
+    source: &Connection,
+    to: &Path,
+    rows: &Rows,
+    progress: &mut impl FnMut(CopyStep),
+    copy_error: impl Fn(rusqlite::Error) -> BackupError,
+) -> Result<CopySummary, BackupError> {
     let partial = partial_of(to).map_err(|reason| write_error(to, reason))?;
-    copy_pages(&source, partial.path(), &mut progress).map_err(copy_error)?;
-    drop(source);
+    copy_pages(source, partial.path(), progress).map_err(&copy_error)?;
     progress(CopyStep::Checking);
-    if let Some(fault) = fault_of_copy(partial.path(), &rows).map_err(copy_error)? {
-        let path = text(from);
+    if let Some(fault) = fault_of_copy(partial.path(), rows).map_err(copy_error)? {
+        let path = source.path().unwrap_or_default().to_owned();
         return Err(BackupError::Damaged { path, fault });
     }
     let bytes = partial.as_file().metadata();

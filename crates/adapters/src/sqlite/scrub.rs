@@ -106,7 +106,11 @@ fn gap(number: u32, page: &[u8]) -> Option<Range<usize>> {
         0 => 0x1_0000,
         offset => offset,
     };
-    (begin <= end && end <= page.len()).then_some(begin..end)
+    // Where a page is damaged, nothing is made worse: all cells and free blocks lie behind the gap.
+    let is_behind = |offset: usize| two_bytes(offset).is_some_and(|place| place >= end);
+    let mut pointers = (0..cells).map(|cell| header_length + 2 * cell);
+    let is_whole = pointers.all(is_behind) && (two_bytes(1)? == 0 || is_behind(1));
+    (is_whole && begin <= end && end <= page.len()).then_some(begin..end)
 }
 
 #[cfg(test)]
@@ -117,7 +121,14 @@ mod tests {
     fn the_gap_of_a_page_lies_between_pointers_and_cells() {
         let mut page = vec![0; 512];
         page[..7].copy_from_slice(&[10, 0, 0, 0, 3, 1, 0]);
+        assert_eq!(gap(2, &page), None, "the cells would be in the gap");
+        page[8..14].copy_from_slice(&[1, 100, 1, 50, 1, 0]);
         assert_eq!(gap(2, &page), Some(14..256));
+        page[2] = 200;
+        assert_eq!(gap(2, &page), None, "a free block would be in the gap");
+        page[1..3].copy_from_slice(&[1, 200]);
+        assert_eq!(gap(2, &page), Some(14..256));
+        page.copy_within(8..14, 12);
         page[0] = 2;
         assert_eq!(gap(2, &page), Some(18..256));
         assert_eq!(gap(1, &page), None, "that is the header of the database");

@@ -147,6 +147,9 @@ async fn a_damaged_page_is_found() {
     bytes[3 * 4096..4 * 4096].fill(0xff);
     fs::write(&kept.file, bytes).unwrap();
     kept.is_refused(&["kept.db is damaged"]);
+    let new_folder = kept.folder.path().join("new");
+    assert!(restore(&kept.file, &new_folder.join("a.db"), |_| {}).is_err());
+    assert!(!new_folder.exists());
 }
 
 #[tokio::test]
