@@ -77,7 +77,7 @@ pub(crate) fn schema(schema: &SchemaState) -> Finding {
         ),
         SchemaState::Foreign => Finding::failed(
             "schema",
-            "is not Addressbook's: see which database is named, or let addressbook migrate make it",
+            "is not Addressbook's: check the database URL, or run addressbook migrate to create it",
         ),
     }
 }
@@ -107,7 +107,9 @@ pub(crate) fn clock(newest_ms: i64, now: Timestamp) -> Finding {
         ),
         true => Finding::failed(
             "clock",
-            format!("{now} is before the store's last writes: set the machine's clock (NTP)"),
+            format!(
+                "{now} is earlier than the last writes in the store: synchronize the machine's clock (NTP)"
+            ),
         ),
     }
 }

@@ -172,7 +172,7 @@ impl<C: Clock> Authenticator for JwtAuthenticator<C> {
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
         let admitted = self.admit(token);
         if let Err(reason) = admitted {
-            tracing::debug!(reason, "a JWT is refused");
+            tracing::debug!(reason, "a JSON Web Token is rejected");
         }
         Ok(admitted.ok())
     }

@@ -52,7 +52,7 @@ fn refuse_new(listener: &TcpListener) {
         SockFilter::new(RETURN, 0, 0, u32::MAX),
     ];
     if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
-        tracing::debug!(%error, "new connections are let in until the service stops");
+        tracing::debug!(%error, "cannot refuse new connections before the service stops");
     }
 }
 

@@ -62,17 +62,17 @@ pub(crate) fn bound(
     {
         let bounded = socket.set_tcp_user_timeout(Some(write_timeout));
         if let Err(error) = bounded.and_then(|()| socket.set_tcp_notsent_lowat(MAX_UNSENT)) {
-            tracing::warn!(%error, "cannot bound how long an answer waits for its client");
+            tracing::warn!(%error, "cannot limit how long a response waits for its client");
         }
     }
     // The system would hold a small answer back until the client has confirmed the one before.
     if let Err(error) = socket.set_tcp_nodelay(true) {
-        tracing::warn!(%error, "cannot send small answers at once");
+        tracing::warn!(%error, "cannot disable the delay of small responses");
     }
     let socket = match socket.try_clone() {
         Ok(socket) => socket,
         Err(error) => {
-            tracing::warn!(%error, "cannot watch over a connection");
+            tracing::warn!(%error, "cannot monitor a connection");
             return;
         }
     };

@@ -201,7 +201,7 @@ impl Pool {
             }
             let steps = lease.steps.load(Ordering::Relaxed);
             if steps == seen {
-                tracing::warn!("gives up a connection to the database: no answer in time");
+                tracing::warn!("dropping a connection to the database: no response in time");
                 self.give_up(&lease);
                 return Ok(Err(RepositoryError::Unavailable(
                     "no answer in time".into(),

@@ -68,9 +68,12 @@ impl Watch {
     fn until(mut self, end: &Receiver<()>) {
         while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             match self.look() {
-                Some(Ok(())) => tracing::info!("the keys for JWT have changed"),
+                Some(Ok(())) => tracing::info!("the keys for JSON Web Tokens have changed"),
                 Some(Err(reason)) => {
-                    tracing::warn!(reason, "the keys for JWT stay as they were");
+                    tracing::warn!(
+                        reason,
+                        "cannot read the keys for JSON Web Tokens; the previous keys stay in use"
+                    );
                 }
                 None => {}
             }

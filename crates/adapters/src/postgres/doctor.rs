@@ -129,8 +129,8 @@ fn additions(found: &str) -> Finding {
         false => Finding::warning(
             "additions",
             format!(
-                "{found} was not made by Addressbook, and may change what is stored: ask who made \
-                 it, or drop it"
+                "{found} was not created by Addressbook and may change stored data: find out \
+                 who created it, or drop it"
             ),
         ),
     }
@@ -142,7 +142,7 @@ fn version(version: i64) -> Finding {
         true => Finding::warning(
             "version",
             format!(
-                "PostgreSQL {version} is no longer mended: upgrade to {OLDEST_VERSION} or newer"
+                "PostgreSQL {version} is no longer supported by its developers: upgrade to {OLDEST_VERSION} or newer"
             ),
         ),
     }
@@ -153,7 +153,9 @@ fn encoding(encoding: &str) -> Finding {
         "UTF8" => Finding::ok("encoding", "UTF8"),
         _ => Finding::failed(
             "encoding",
-            format!("{encoding} cannot hold every address: make a database with ENCODING 'UTF8'"),
+            format!(
+                "{encoding} cannot store every address: create a database with ENCODING 'UTF8'"
+            ),
         ),
     }
 }
@@ -175,10 +177,10 @@ fn messages(locale: &str) -> Finding {
 
 fn role(is_in_recovery: &str) -> Finding {
     match is_in_recovery {
-        "false" => Finding::ok("role", "this server takes writes"),
+        "false" => Finding::ok("role", "this server accepts writes"),
         _ => Finding::warning(
             "role",
-            "this server is a standby: lists are answered and writes refused; for the primary, \
+            "this server is a standby, which accepts no writes; for the primary, \
              target_session_attrs=read-write",
         ),
     }
@@ -190,7 +192,7 @@ fn timeouts(kept_ms: i64, set: Duration) -> Finding {
         true => Finding::ok("timeouts", "are the session's"),
         false => Finding::failed(
             "timeouts",
-            "are not kept: a pooler in between has to keep sessions apart (pool_mode = session)",
+            "are lost: a connection pooler must use session mode (pool_mode = session)",
         ),
     }
 }
@@ -213,7 +215,7 @@ fn collation(columns_of_others: i64) -> Finding {
         0 => Finding::ok("collation", "ids are compared byte for byte"),
         _ => Finding::failed(
             "collation",
-            "ids are not compared byte for byte: their columns have to be COLLATE \"C\"",
+            "ids are not compared byte for byte: their columns must be COLLATE \"C\"",
         ),
     }
 }
@@ -223,7 +225,7 @@ fn servers_clock(theirs_ms: i64, now: Timestamp) -> Finding {
         false => Finding::ok("server's clock", "agrees with this machine's"),
         true => Finding::warning(
             "server's clock",
-            "is more than a minute off this machine's: set both by NTP",
+            "differs from this machine's clock by more than a minute: synchronize both with NTP",
         ),
     }
 }

@@ -89,7 +89,7 @@ impl Checkpointer {
         if self.restart.swap(false, Ordering::Relaxed)
             && let Err(error) = start_over(store)
         {
-            tracing::warn!(%error, "cannot make the WAL start over");
+            tracing::warn!(%error, "cannot restart the WAL");
         }
         // Full means that the thread knows already.
         let _ = self.written.try_send(());
@@ -227,13 +227,15 @@ impl Checkpointing {
                     self.scrub = None;
                     self.empties = true;
                 }
-                Err(error) => tracing::debug!(%error, "an erasure stays noted"),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot record that an erasure is complete; trying again")
+                }
             },
             Err(error) if error.to_string().contains("sqlite_dbpage") => {
                 tracing::warn!(%error, "cannot overwrite unused space");
                 self.scrub = None;
             }
-            Err(error) => tracing::debug!(%error, "unused space is overwritten later"),
+            Err(error) => tracing::debug!(%error, "cannot overwrite unused space; trying again"),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
         false => vec![Finding::failed(
             "database",
             format!(
-                "there is none at {}: addressbook migrate makes one; if there was one, see what \
+                "there is none at {}: addressbook migrate creates one; if there was one, check \
                  --database-url names, or restore a backup",
                 path.display()
             ),
@@ -62,15 +62,15 @@ fn look_at_rows(
         Ok(Some(object)) => Finding::failed(
             "schema",
             format!(
-                "holds {object}, which is not as Addressbook makes it: drop it, or ask who \
-                 made it; it may change what is stored"
+                "holds {object}, which Addressbook did not create: find out who created \
+                 it, or drop it; it may change stored data"
             ),
         ),
         Err(error) => Finding::failed("schema", format!("cannot be compared: {error}")),
     });
     let care = if how.full { Care::Full } else { Care::Quick };
     findings.push(match fault(&connection, care)? {
-        None => Finding::ok("integrity", "SQLite finds no fault"),
+        None => Finding::ok("integrity", "SQLite finds no error"),
         Some(fault) => Finding::failed(
             "integrity",
             format!("{fault}: stop the service, keep the files, and restore the last good backup"),
@@ -120,10 +120,13 @@ fn permissions(path: &Path) -> Finding {
                 path.display()
             ),
         ),
-        0 => Finding::ok("permissions", "the file is its owner's alone"),
+        0 => Finding::ok("permissions", "only the owner can access the file"),
         _ => Finding::warning(
             "permissions",
-            format!("others may open the file: chmod go= '{}'", path.display()),
+            format!(
+                "other users can open the file: chmod go= '{}'",
+                path.display()
+            ),
         ),
     }
 }
@@ -151,12 +154,14 @@ fn room(free_bytes: u64, database_bytes: u64) -> Finding {
     if free_bytes < NEEDED_BYTES {
         Finding::failed(
             "disk",
-            format!("{mib} MiB are free, and the WAL alone may take 128: make room"),
+            format!("{mib} MiB are free, and the WAL alone may need 128: free some space"),
         )
     } else if free_bytes < NEEDED_BYTES + database_bytes {
         Finding::warning(
             "disk",
-            format!("{mib} MiB are free, too few for a second copy of the database: make room"),
+            format!(
+                "{mib} MiB are free, too few for a second copy of the database: free some space"
+            ),
         )
     } else {
         Finding::ok("disk", format!("{mib} MiB are free beside the database"))

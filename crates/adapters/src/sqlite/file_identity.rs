@@ -31,7 +31,7 @@ impl DatabaseFile {
         match identity(&self.path) {
             Some(now) if Some(now) == self.identity => Ok(()),
             _ => Err(ConnectionError::BadConnection(
-                "the file of the database was removed or replaced: put it back, or start anew"
+                "the file of the database was removed or replaced: restore it, or restart the service"
                     .into(),
             )),
         }

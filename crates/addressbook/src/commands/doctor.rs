@@ -107,7 +107,7 @@ fn log_filter(settings: &LogSettings) -> Finding {
 fn token_keys(settings: &JwtSettings) -> Finding {
     match settings.authenticator() {
         Ok(Some(_)) => Finding::ok("token keys", "can be read"),
-        Ok(None) => Finding::ok("token keys", "none: no token is let in"),
+        Ok(None) => Finding::ok("token keys", "none: no token is accepted"),
         Err(error) => Finding::failed("token keys", format!("{error:#}")),
     }
 }
@@ -131,7 +131,7 @@ fn program(now: Timestamp) -> Finding {
     match written {
         Some(written_ms) if written_ms > now.unix_ms() => Finding::failed(
             "program",
-            format!("{version} is from later than {now}: set the machine's clock (NTP)"),
+            format!("{version} is later than {now}: synchronize the machine's clock (NTP)"),
         ),
         _ => Finding::ok("program", version),
     }

@@ -129,7 +129,7 @@ impl Collector for HttpMetrics {
         let counts = &self.0;
         let mut requests = encoder.encode_descriptor(
             "addressbook_http_requests",
-            "Requests that were answered, by route, method and status.",
+            "Requests that got a response, by route, method and status.",
             None,
             MetricType::Counter,
         )?;
@@ -145,7 +145,7 @@ impl Collector for HttpMetrics {
         }
         let mut seconds = encoder.encode_descriptor(
             "addressbook_http_request_duration_seconds",
-            "How long requests took, from their head to the answer, by route and method.",
+            "Duration of requests, from head to response, by route and method.",
             None,
             MetricType::Histogram,
         )?;
@@ -155,7 +155,7 @@ impl Collector for HttpMetrics {
         }
         let mut problems = encoder.encode_descriptor(
             "addressbook_http_problems",
-            "Answers that were problems, by the last part of their type.",
+            "Responses that were problems, by the last part of their type.",
             None,
             MetricType::Counter,
         )?;
@@ -166,35 +166,35 @@ impl Collector for HttpMetrics {
         }
         let in_flight = encoder.encode_descriptor(
             "addressbook_http_requests_in_flight",
-            "Requests that are being answered.",
+            "Requests in flight.",
             None,
             MetricType::Gauge,
         )?;
         gauge(counts.in_flight.taken()).encode(in_flight)?;
         let waiting = encoder.encode_descriptor(
             "addressbook_http_waiting_bodies",
-            "Request bodies that are waited for.",
+            "Request bodies being received.",
             None,
             MetricType::Gauge,
         )?;
         gauge(counts.in_flight.waiting_bodies()).encode(waiting)?;
         let unsent = encoder.encode_descriptor(
             "addressbook_http_unsent_bytes",
-            "Bytes of long answers that wait until their clients take them.",
+            "Bytes of responses over 16 KiB that clients have not read yet.",
             None,
             MetricType::Gauge,
         )?;
         gauge(counts.in_flight.unsent_bytes()).encode(unsent)?;
         let shed = encoder.encode_descriptor(
             "addressbook_http_requests_shed",
-            "Requests that were turned away because too many were being answered, waited for their bodies or had unsent answers.",
+            "Requests rejected because of --max-in-flight, --max-waiting-bodies or --max-unsent-bytes.",
             None,
             MetricType::Counter,
         )?;
         ConstCounter::new(counts.in_flight.refused()).encode(shed)?;
         let replays = encoder.encode_descriptor(
             "addressbook_idempotent_replays",
-            "Creations that were answered with what an earlier one had made.",
+            "Creates that returned the address of an earlier create with the same idempotency key.",
             None,
             MetricType::Counter,
         )?;

@@ -94,7 +94,7 @@ impl Driver {
                 return;
             };
             let reason = one_line(&reason);
-            tracing::warn!(reason, "gives up a connection to the database");
+            tracing::warn!(reason, "dropping a connection to the database");
             // Reads, so they may be repeated.
             let lost = self.waiting.drain(..).filter_map(Request::again);
             self.batch.extend(lost);

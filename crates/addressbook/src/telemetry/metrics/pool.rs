@@ -25,7 +25,7 @@ impl Collector for PoolMetrics {
         let gauges = [
             (
                 "addressbook_store_pool_max_connections",
-                "The most connections of the pool.",
+                "Maximum number of connections in the pool.",
                 state.max_connections,
             ),
             (
@@ -35,7 +35,7 @@ impl Collector for PoolMetrics {
             ),
             (
                 "addressbook_store_pool_connections_in_use",
-                "Connections of the pool in use.",
+                "Connections of the pool that are in use.",
                 in_use,
             ),
         ];
@@ -48,11 +48,11 @@ impl Collector for PoolMetrics {
         encode(&mut encoder, name, help, &checkouts)?;
         let waited = ConstCounter::new(state.waited.as_secs_f64());
         let name = "addressbook_store_pool_wait_seconds";
-        let help = "Time spent on waiting for connections of the pool.";
+        let help = "Time spent waiting for connections from the pool.";
         encode(&mut encoder, name, help, &waited)?;
         let timeouts = ConstCounter::new(state.timeouts);
         let name = "addressbook_store_pool_timeouts";
-        let help = "Waits for a connection of the pool that were in vain.";
+        let help = "Timeouts while waiting for a connection from the pool.";
         encode(&mut encoder, name, help, &timeouts)
     }
 }

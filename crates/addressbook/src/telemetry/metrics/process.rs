@@ -21,10 +21,10 @@ impl Collector for ProcessMetrics {
         if let Ok(stat) = process.stat() {
             let ticks = procfs::ticks_per_second() as f64;
             let cpu = ConstCounter::new((stat.utime + stat.stime) as f64 / ticks);
-            let help = "Processor time, of the user and of the system.";
+            let help = "CPU time, user and system.";
             encode(&mut encoder, "process_cpu_seconds", help, &cpu)?;
             let resident = ConstGauge::new((stat.rss * procfs::page_size()).cast_signed());
-            let help = "Memory that is in use.";
+            let help = "Resident memory.";
             encode(
                 &mut encoder,
                 "process_resident_memory_bytes",
@@ -32,13 +32,13 @@ impl Collector for ProcessMetrics {
                 &resident,
             )?;
             let virt = ConstGauge::new(stat.vsize.cast_signed());
-            let help = "Memory that is addressed, a mapped database included.";
+            let help = "Virtual memory, including a mapped database.";
             encode(&mut encoder, "process_virtual_memory_bytes", help, &virt)?;
             let threads = ConstGauge::new(stat.num_threads);
             encode(&mut encoder, "process_threads", "Threads.", &threads)?;
             if let Ok(boot) = procfs::boot_time_secs() {
                 let start = ConstGauge::new(boot as f64 + stat.starttime as f64 / ticks);
-                let help = "When the process started, in seconds since 1970.";
+                let help = "Start time of the process, in seconds since 1970-01-01 UTC.";
                 encode(&mut encoder, "process_start_time_seconds", help, &start)?;
             }
         }
@@ -55,7 +55,7 @@ impl Collector for ProcessMetrics {
             && let LimitValue::Value(max) = limits.max_open_files.soft_limit
         {
             let max = ConstGauge::new(max.cast_signed());
-            let help = "The most file descriptors that may be open.";
+            let help = "Maximum number of open file descriptors.";
             encode(&mut encoder, "process_max_fds", help, &max)?;
         }
         Ok(())

@@ -59,7 +59,7 @@ impl Collector for StoreMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut seconds = encoder.encode_descriptor(
             "addressbook_store_operation_duration_seconds",
-            "How long the store took, waiting for it included, by operation.",
+            "Duration of store operations, including the wait for a connection.",
             None,
             self.0.seconds[0].metric_type(),
         )?;
@@ -69,14 +69,14 @@ impl Collector for StoreMetrics {
         let families = [
             (
                 "addressbook_store_errors",
-                "What the store could not do, by kind.",
+                "Errors of the store, by kind.",
                 "kind",
                 &KINDS[..],
                 &self.0.errors[..],
             ),
             (
                 "addressbook_store_writes",
-                "Addresses that were created, replaced or removed, and customers erased.",
+                "Addresses created, replaced or removed, and customers erased.",
                 "operation",
                 &WRITES,
                 &self.0.writes,

@@ -40,9 +40,9 @@ impl Collector {
         let failed = self.fails.swap(failure.is_some(), Ordering::Relaxed);
         match failure {
             Some(cause) if !failed => {
-                tracing::warn!(cause, "traces are lost: the collector does not take them");
+                tracing::warn!(cause, "traces are lost: the collector does not accept them");
             }
-            None if failed => tracing::info!("the collector takes traces again"),
+            None if failed => tracing::info!("the collector accepts traces again"),
             _ => {}
         }
     }
