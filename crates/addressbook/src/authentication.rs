@@ -1,5 +1,5 @@
-//! Who may come in: whoever holds an API key or a JSON Web Token; everybody, as long as there
-//! never was a key and tokens are not set up.
+//! Authentication by API key or JSON Web Token. None is required as long as there never was a key and
+//! tokens are not configured.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::settings::AccessSettings;
 
-/// The one at the door. Each kind of token has an authenticator of its own here.
+/// Authenticates requests. Each kind of token has an authenticator of its own.
 pub(crate) struct Authentication {
     keys: ApiKeyService,
     by_key: KeyAuthenticator,

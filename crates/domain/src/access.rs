@@ -48,7 +48,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What whoever holds a credential may do.
+/// What a credential allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// What the credential is called, for the log: never the credential itself, nor anything
@@ -82,10 +82,10 @@ pub trait Authenticator: Send + Sync {
     ///
     /// # Errors
     /// What the store of credentials reports, as of [`AddressRepository`](crate::AddressRepository).
-    /// Whoever asks MUST let nobody in then.
+    /// The caller MUST reject the request then.
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError>;
 
-    /// Whether a request without a token is turned away. Once it is, it MUST stay so.
+    /// Whether a request without a token is rejected. Once it is, it MUST stay so.
     fn is_required(&self) -> bool {
         true
     }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 /// An API key as its holder has it: `ab_` and 58 of `0–9 a–v`, which are 256 random bits and a
 /// checksum of these (CRC-32) in base 32 (RFC 4648, section 7).
 ///
-/// Whoever looks for keys that leaked finds them by `\bab_[0-9a-v]{58}\b`, and tells by the
+/// Secret scanners find leaked keys by `\bab_[0-9a-v]{58}\b`, and tells by the
 /// checksum whether it is one, without asking anybody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiToken(Box<str>);

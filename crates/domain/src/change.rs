@@ -61,7 +61,7 @@ pub enum ChangeError {
     Repository(#[from] RepositoryError),
 }
 
-/// How often a change is decided anew when others change the same address meanwhile.
+/// How often a change is decided again when others change the same address meanwhile.
 const ATTEMPTS: usize = 50;
 
 impl AddressService {

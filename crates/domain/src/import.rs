@@ -88,7 +88,7 @@ pub enum ImportError {
     Repository(#[from] RepositoryError),
 }
 
-/// How often a batch is decided anew when others change the same addresses meanwhile.
+/// How often a batch is decided again when others change the same addresses meanwhile.
 const ATTEMPTS: usize = 5;
 
 impl AddressService {

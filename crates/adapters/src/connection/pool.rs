@@ -125,7 +125,7 @@ impl Pool {
         let working = spawn_blocking(move || pool.work(&on_thread, work, unharmed));
         let done = match self.answer_timeout {
             None => working.await,
-            // A task of its own goes on when whoever asked has gone.
+            // A separate task continues when the caller has gone.
             Some(limit) => {
                 let watch = self.clone().watch(lease, working, limit);
                 tokio::spawn(watch).await.and_then(|done| done)

@@ -13,7 +13,7 @@ use crate::connection::url::DatabaseUrl;
 use crate::doctor::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
 use crate::store::error::{connection_reason, one_line};
 
-/// The oldest version on which this is tried, and which PostgreSQL's developers still mend.
+/// The oldest version that the tests run on and that PostgreSQL's developers still support.
 const OLDEST_VERSION: i64 = 14;
 
 pub(crate) fn examine(

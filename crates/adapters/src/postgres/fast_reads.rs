@@ -134,7 +134,7 @@ impl Pipelines {
         let mut driver = self.threads.get_or_default().borrow_mut();
         let _ended = driver.take_if(|driver| driver.is_closed());
         let driver = driver.get_or_insert_with(|| driver::start(Arc::clone(&self.plan)));
-        // If it ended just now, the request is dropped, which tells whoever waits for it.
+        // If it ended just now, the request is dropped, which tells the caller.
         let _ = driver.send(request);
     }
 }

@@ -160,7 +160,7 @@ where
             Ok(()) => self.outcome.unwrap_or_else(|| Err(writer_ended())),
             Err(error) => Err(error),
         };
-        // Whoever asked may have given up.
+        // The caller may have given up.
         let _ = self.reply.send(answer);
     }
 }
@@ -184,7 +184,7 @@ impl Writing {
     }
 
     fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
-        // Whoever waited behind another group for too long does not wait again.
+        // A write that waited for too long behind another group does not wait again.
         let late = |job: &mut Box<dyn Job>| job.waits_since().elapsed() > self.lock_timeout;
         for job in group.extract_if(.., late) {
             job.answer(Err(RepositoryError::Busy("other writes took long".into())));

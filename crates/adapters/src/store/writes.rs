@@ -28,7 +28,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         book.addresses += i64::from(matches!(change, Change::Create(_)));
         book.past_revisions += past_revisions_of(change);
     }
-    // Whoever changes a book locks it first, in the order of the customers' ids: commits
+    // A commit locks the books that it changes first, in the order of the customers' ids: commits
     // to one book come one after the other, and none waits for one that waits for it.
     let mut sizes = BTreeMap::new();
     for (customer_id, growth) in growth {

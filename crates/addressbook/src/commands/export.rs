@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::R
         }
     });
     match done {
-        // Whoever reads has had enough, such as `head`.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         done => done
             .map(|()| ExitCode::SUCCESS)

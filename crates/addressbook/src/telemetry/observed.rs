@@ -58,7 +58,7 @@ pub(crate) const KINDS: [&str; 8] = [
 ];
 
 /// A repository of which is counted and traced what is asked. Whether it is ready is not: that is
-/// asked by whoever watches.
+/// asked by monitoring.
 pub(crate) struct Observed<R: ?Sized> {
     pub(crate) repository: Arc<R>,
     pub(crate) metrics: Option<StoreMetrics>,

@@ -219,7 +219,7 @@ mod tests {
             [line("POST", "unknown", 404, &lines[0]["duration_ms"])]
         );
 
-        // Turned away before anybody looked for who answers.
+        // Rejected before a route was looked for.
         let nobody = Door::to(MockAddressRepository::new()).guarded(nobody_comes_in());
         let lines = lines_at(&nobody, |_| (), TestRequest::get().uri(BOOK)).await;
         let route = "/v1/customers/{customer_id}/addresses";

@@ -104,7 +104,7 @@ impl InFlight {
         self.0.unsent_bytes.total()
     }
 
-    /// How many requests were turned away.
+    /// How many requests were rejected.
     pub(crate) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }

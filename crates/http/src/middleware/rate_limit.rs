@@ -26,9 +26,9 @@ use crate::response::problem_kind::RATE_LIMITED;
 /// How many requests each client may make in a time. Clones count together, so that all threads
 /// share one limit.
 ///
-/// A client is a credential: its name, and whose book alone it opens. Whoever comes in without
-/// one, or is turned away, is counted by the address of the connection: an IPv6 address by its
-/// first 64 bits, since the others are the subscriber's to choose. No header counts.
+/// A client is a credential: its name, and the customer that it is bound to. A request without a valid
+/// credential counts for the IP address of its connection: an IPv6 address by its first 64 bits, since
+/// the subscriber chooses the others. Headers do not count.
 #[derive(Clone)]
 pub struct RateLimit(Arc<Limiter<MonotonicClock>>);
 

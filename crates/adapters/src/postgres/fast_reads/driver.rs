@@ -59,7 +59,7 @@ impl Request {
     }
 
     fn answer(self, result: Result<Answer, RepositoryError>) {
-        // Whoever asked may have gone.
+        // The caller may have gone.
         let _ = self.answer.send(result);
     }
 }
