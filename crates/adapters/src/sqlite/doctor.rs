@@ -187,7 +187,12 @@ mod tests {
             let found = room(free_bytes, database_bytes);
             let bad = found.verdict != Verdict::Ok;
             assert_eq!(found.verdict, verdict, "{free_bytes} {database_bytes}");
-            assert_eq!(found.says.contains("free some space"), bad, "{}", found.says);
+            assert_eq!(
+                found.says.contains("free some space"),
+                bad,
+                "{}",
+                found.says
+            );
         }
     }
 }
