@@ -1,0 +1,324 @@
+use super::*;
+use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+use crate::{BookHead, Clock, Lookup, MockAddressRepository, Revision};
+
+/// A book that holds so many fewer than may be.
+fn all_but(room: u64) -> BookHead {
+    BookHead {
+        addresses: 1_000 - room,
+        revision: 2_000,
+    }
+}
+
+#[tokio::test]
+async fn import_reports_each_failure_of_the_commit() {
+    reports_each_failure(
+        |repository, failure| {
+            repository
+                .expect_commit()
+                .times(1)
+                .returning(move |_| Err(failure()));
+        },
+        |service| async move {
+            service
+                .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+                .await
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn import_reports_each_failure_of_the_look_up() {
+    reports_each_failure(
+        |repository, failure| {
+            repository
+                .expect_find()
+                .times(1)
+                .returning(move |_| Err(failure()));
+        },
+        |service| async move {
+            let without_id = ImportEntry {
+                id: None,
+                ..entry("Kigali")
+            };
+            service
+                .import(&[without_id], OnError::Stop, OnConflict::Refuse)
+                .await
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn import_of_new_addresses_reads_nothing() {
+    let mut repository = MockAddressRepository::new();
+    repository.expect_commit().times(1).returning(|commit| {
+        assert_eq!(commit.at, Frozen.now());
+        assert_eq!(commit.changes, [Change::Create(kept(&entry("Kigali")))]);
+        Ok(())
+    });
+    let outcomes = service(repository)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .await;
+    assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
+}
+
+#[tokio::test]
+async fn import_looks_and_decides_anew_after_a_conflict() {
+    let mut repository = MockAddressRepository::new();
+    let mut sequence = mockall::Sequence::new();
+    repository
+        .expect_commit()
+        .times(1)
+        .in_sequence(&mut sequence)
+        .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+    repository
+        .expect_find()
+        .times(1)
+        .in_sequence(&mut sequence)
+        .returning(|lookups| {
+            assert_eq!(
+                lookups,
+                [Lookup::Id(customer(), entry("Kigali").id.unwrap())]
+            );
+            Ok(vec![Some(kept(&entry("Huye")))])
+        });
+    repository
+        .expect_commit()
+        .times(1)
+        .in_sequence(&mut sequence)
+        .returning(|commit| {
+            let revision = Revision::FIRST.next();
+            let address = Address {
+                revision,
+                ..kept(&entry("Kigali"))
+            };
+            assert_eq!(
+                commit.changes,
+                [Change::Replace {
+                    address,
+                    expected: Revision::FIRST
+                }]
+            );
+            Ok(())
+        });
+    let outcomes = service(repository)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Update)
+        .await;
+    assert_eq!(outcomes.unwrap(), [ImportOutcome::Updated]);
+}
+
+#[tokio::test]
+async fn import_gives_up_as_busy_when_the_conflicts_do_not_end() {
+    let mut repository = MockAddressRepository::new();
+    repository
+        .expect_commit()
+        .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+    repository
+        .expect_find()
+        .returning(|lookups| Ok(vec![None; lookups.len()]));
+    let error = service(repository)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .await;
+    assert!(matches!(
+        error,
+        Err(ImportError::Repository(RepositoryError::Busy(_)))
+    ));
+}
+
+#[tokio::test]
+async fn import_skips_what_is_too_much_of_a_full_book() {
+    let entries = ["Kigali", "Huye", "Musanze"].map(|city| ImportEntry {
+        id: None,
+        ..entry(city)
+    });
+    let mut repository = MockAddressRepository::new();
+    repository
+        .expect_find()
+        .returning(|lookups| Ok(vec![None; lookups.len()]));
+    repository
+        .expect_head()
+        .times(1)
+        .returning(|_| Ok(all_but(1)));
+    repository
+        .expect_commit()
+        .times(2)
+        .returning(|commit| match commit.changes.len() {
+            3 => Err(RepositoryError::BookFull { index: 1 }),
+            _ => Ok(()),
+        });
+    let outcomes = service(repository)
+        .import(&entries, OnError::Skip, OnConflict::Refuse)
+        .await
+        .unwrap();
+    let full = ImportOutcome::BookFull;
+    assert_eq!(outcomes, [ImportOutcome::Created, full, full]);
+}
+
+#[tokio::test]
+async fn import_skips_what_is_too_much_of_full_histories() {
+    let of = |customer: &str, city| ImportEntry {
+        customer_id: CustomerId::parse(customer).unwrap(),
+        id: None,
+        ..entry(city)
+    };
+    let customers: Vec<_> = (0..10).map(|number| format!("cus_{number}")).collect();
+    let mut entries = vec![entry("Kigali")];
+    for customer in &customers {
+        entries.extend([of(customer, "Huye"), of(customer, "Musanze")]);
+    }
+    let mut repository = MockAddressRepository::new();
+    repository
+        .expect_find()
+        .returning(|lookups| Ok(vec![None; lookups.len()]));
+    // Each of them has room for one change more.
+    repository.expect_commit().returning(|commit| {
+        let mut made = HashSet::new();
+        for (index, change) in commit.changes.iter().enumerate().skip(1) {
+            if !made.insert(change.address().customer_id.clone()) {
+                return Err(RepositoryError::HistoryFull { index });
+            }
+        }
+        Ok(())
+    });
+    let outcomes = service(repository)
+        .import(&entries, OnError::Skip, OnConflict::Refuse)
+        .await
+        .unwrap();
+    let mut expected = vec![ImportOutcome::Created];
+    for _ in customers {
+        expected.extend([ImportOutcome::Created, ImportOutcome::HistoryFull]);
+    }
+    assert_eq!(outcomes, expected);
+}
+
+#[tokio::test]
+async fn import_names_the_entry_that_is_one_revision_too_many() {
+    let mut repository = MockAddressRepository::new();
+    repository.expect_commit().return_once(|commit| {
+        assert_eq!(commit.max_past_revisions, 20_000);
+        Err(RepositoryError::HistoryFull { index: 0 })
+    });
+    let error = service(repository)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .await;
+    let history_full = matches!(
+        error,
+        Err(ImportError::HistoryFull {
+            index: 0,
+            max_past_revisions: 20_000
+        })
+    );
+    assert!(history_full, "{error:?}");
+}
+
+#[tokio::test]
+async fn import_changes_no_address_that_has_as_many_revisions_as_may_be() {
+    let with_revision = |number| {
+        let mut repository = MockAddressRepository::new();
+        repository.expect_find().returning(move |_| {
+            Ok(vec![Some(Address {
+                revision: Revision::new(number).unwrap(),
+                ..kept(&entry("Huye"))
+            })])
+        });
+        repository
+            .expect_commit()
+            .times(..=2)
+            .returning(|commit| match commit.changes[0] {
+                Change::Create(_) => Err(RepositoryError::Conflict { index: 0 }),
+                _ => Ok(()),
+            });
+        service(repository)
+    };
+    let import = async |number, on_error| {
+        with_revision(number)
+            .import(&[entry("Kigali")], on_error, OnConflict::Update)
+            .await
+    };
+    let outcomes = import(999, OnError::Stop).await.unwrap();
+    assert_eq!(outcomes, [ImportOutcome::Updated]);
+    let outcomes = import(1_000, OnError::Skip).await.unwrap();
+    assert_eq!(outcomes, [ImportOutcome::TooManyRevisions]);
+    let error = import(1_000, OnError::Stop).await;
+    let too_many = matches!(
+        error,
+        Err(ImportError::TooManyRevisions {
+            index: 0,
+            max_revisions: 1_000
+        })
+    );
+    assert!(too_many, "{error:?}");
+}
+
+#[tokio::test]
+async fn import_knows_what_exists_in_a_full_book() {
+    let new = ImportEntry {
+        id: Some(AddressId::parse(&format!("add_{}", "0".repeat(26))).unwrap()),
+        ..entry("Huye")
+    };
+    let mut repository = MockAddressRepository::new();
+    repository
+        .expect_commit()
+        .times(1)
+        .returning(|_| Err(RepositoryError::BookFull { index: 0 }));
+    repository
+        .expect_head()
+        .times(1)
+        .returning(|_| Ok(all_but(0)));
+    repository
+        .expect_find()
+        .times(1)
+        .returning(|_| Ok(vec![None, Some(kept(&entry("Kigali")))]));
+    let outcomes = service(repository)
+        .import(&[new, entry("Kigali")], OnError::Skip, OnConflict::Refuse)
+        .await
+        .unwrap();
+    assert_eq!(
+        outcomes,
+        [ImportOutcome::BookFull, ImportOutcome::Unchanged]
+    );
+}
+
+#[tokio::test]
+async fn import_names_the_entry_that_is_too_much() {
+    let entries = ["Kigali", "Huye"].map(|city| ImportEntry {
+        id: None,
+        ..entry(city)
+    });
+    let mut repository = MockAddressRepository::new();
+    let there = kept(&entry("Kigali"));
+    let found = vec![Some(there), None];
+    repository.expect_find().return_once(|_| Ok(found));
+    repository
+        .expect_commit()
+        .return_once(|_| Err(RepositoryError::BookFull { index: 0 }));
+    let error = service(repository)
+        .import(&entries, OnError::Stop, OnConflict::Refuse)
+        .await;
+    assert!(matches!(
+        error,
+        Err(ImportError::BookFull {
+            index: 1,
+            max_addresses: 1_000
+        })
+    ));
+}
+
+#[tokio::test]
+async fn import_creates_what_comes_twice_as_it_comes_last() {
+    let mut repository = MockAddressRepository::new();
+    repository.expect_commit().times(1).returning(|commit| {
+        assert_eq!(commit.changes, [Change::Create(kept(&entry("Huye")))]);
+        Ok(())
+    });
+    let entries = [entry("Kigali"), entry("Huye")];
+    let outcomes = service(repository)
+        .import(&entries, OnError::Stop, OnConflict::Update)
+        .await;
+    assert_eq!(
+        outcomes.unwrap(),
+        [ImportOutcome::Created, ImportOutcome::Updated]
+    );
+}
