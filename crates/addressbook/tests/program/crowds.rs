@@ -9,7 +9,7 @@ use std::time::Instant;
 use rstest::rstest;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::{EXAMPLE_PATH, Place, wait_until};
+use crate::support::{EXAMPLE_PATH, Place, RawAnswer, wait_until};
 
 const CONNECTIONS: usize = 10_000;
 
@@ -37,16 +37,10 @@ fn ten_thousand_connections_leave_room_for_others() {
     let mut early = BufReader::new(TcpStream::connect(&service.address).unwrap());
     let mut ask = |path: &str| {
         write!(early.get_mut(), "GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(early.read_line(&mut head).unwrap(), 0, "{head}");
-        }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let mut body = vec![0; length.unwrap().parse().unwrap()];
-        std::io::Read::read_exact(&mut early, &mut body).unwrap();
-        head.lines().next().unwrap().to_owned()
+        RawAnswer::read(&mut early)
+            .unwrap()
+            .status_line()
+            .to_owned()
     };
     assert!(ask(EXAMPLE_PATH).contains("200"));
     let mut crowd: Vec<_> = (0..CONNECTIONS)

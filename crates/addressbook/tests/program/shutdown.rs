@@ -1,23 +1,17 @@
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
-use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, Service};
+use crate::support::{
+    EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, RawAnswer, Service, wait_until,
+};
 
 /// Much longer than anything here should take.
 const LONG: &str = "600";
-
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !happened() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 #[rstest]
 #[case::sigterm("TERM")]
@@ -65,10 +59,10 @@ impl Asked {
             // A connection is used again as long as no answer says that it ends.
             loop {
                 let sent = stream.get_mut().write_all(request.as_bytes());
-                match sent.and_then(|()| answer_ends_connection(&mut stream)) {
-                    Ok(ends) => {
+                match sent.and_then(|()| RawAnswer::read(&mut stream)) {
+                    Ok(answer) => {
                         asked.answered += 1;
-                        if ends {
+                        if answer.header("connection") == Some("close") {
                             break;
                         }
                     }
@@ -81,27 +75,6 @@ impl Asked {
         }
         asked
     }
-}
-
-/// Reads an answer, and whether it is the connection's last.
-fn answer_ends_connection(stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
-    let (mut length, mut ends) = (None, false);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let line = line.trim_end().to_lowercase();
-        match line.split_once(": ") {
-            Some(("content-length", value)) => length = value.parse().ok(),
-            Some(("connection", value)) => ends = value == "close",
-            _ if line.is_empty() => break,
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
-    stream.read_exact(&mut body)?;
-    Ok(ends)
 }
 
 #[rstest]

@@ -1,4 +1,5 @@
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -362,6 +363,42 @@ impl Answer {
 
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// An answer as it was read from a connection that the client goes on using.
+pub(crate) struct RawAnswer {
+    head: String,
+}
+
+impl RawAnswer {
+    /// Reads the head, and the body by its announced length.
+    pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Self> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let answer = Self { head };
+        let length = answer.header("content-length");
+        let length = length.and_then(|length| length.parse().ok());
+        let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
+        stream.read_exact(&mut body)?;
+        Ok(answer)
+    }
+
+    pub(crate) fn status_line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
+    /// The value of a header, whose name is in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
     }
 }
 
