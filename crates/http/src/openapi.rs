@@ -34,10 +34,10 @@ use crate::routes;
         title = "Addressbook",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    servers((url = "/", description = "The service that this document comes from")),
+    servers((url = "/", description = "The service that serves this document")),
     tags(
         (name = "Addresses", description = "The addresses of a customer"),
-        (name = "Revisions", description = "What addresses were: immutable, also after removal"),
+        (name = "Revisions", description = "Earlier states of addresses. They never change and remain after removal"),
         (name = "Erasure", description = "The right to be forgotten"),
     ),
     paths(
@@ -113,11 +113,11 @@ fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Oper
 
 fn description() -> String {
     let mut text = String::from(
-        "Keeps the saved addresses of a company's customers.\n\n\
-         `/api/v1/…` answers the same as `/v1/…`. `HEAD` answers as `GET` does, without a body. \
-         Parameters in a query that an operation does not know are ignored, unless the request \
-         says `Prefer: handling=strict`.\n\n\
-         Errors are problem documents (RFC 9457) on every path. Decide by `type`:\n\n\
+        "Stores the addresses of a company's customers.\n\n\
+         Each path under `/v1` also works under `/api/v1`. `HEAD` returns what `GET` does, without \
+         a body. Unknown query parameters are ignored, unless the request has \
+         `Prefer: handling=strict`.\n\n\
+         Errors are problem documents (RFC 9457) on every path. Distinguish them by `type`:\n\n\
          | `type` | Status | Meaning |\n| --- | --- | --- |\n",
     );
     for kind in problem_kind::ALL {
@@ -128,7 +128,7 @@ fn description() -> String {
             kind.detail
         );
     }
-    text + "| `about:blank` | any other | The status says it all. |\n"
+    text + "| `about:blank` | any other | The status has the whole meaning. |\n"
 }
 
 /// The OpenAPI document of this release, as JSON for people to read, too.
