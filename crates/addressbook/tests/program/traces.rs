@@ -311,7 +311,7 @@ fn that_the_collector_fails_is_told_once_and_that_it_is_well_again() {
     let log = stop(service);
     assert_eq!(log.matches("traces are lost").count(), 1, "{log}");
     assert!(log.contains("cause=\"500 Internal Server Error\""), "{log}");
-    assert_eq!(log.matches("takes traces again").count(), 1, "{log}");
+    assert_eq!(log.matches("accepts traces again").count(), 1, "{log}");
     assert!(!collector.spans().is_empty());
 }
 
