@@ -1,12 +1,12 @@
-// Runs the pieces of a crate: measured by Criterion, or so many times for valgrind to count.
-// A part of each crate's `benches/pieces.rs`.
+// Runs the pieces of a crate: measured by Criterion, or a number of times for valgrind to count.
+// Included in each crate's `benches/pieces.rs`.
 
 use criterion::Criterion;
 
-/// Something to measure, by its name.
+/// Something to measure, with its name.
 pub(crate) type Piece = (String, Box<dyn FnMut()>);
 
-/// A piece of that name.
+/// Creates a piece with this name.
 pub(crate) fn piece<T>(name: &str, mut work: impl FnMut() -> T + 'static) -> Piece {
     let run = move || {
         std::hint::black_box(work());
@@ -14,8 +14,8 @@ pub(crate) fn piece<T>(name: &str, mut work: impl FnMut() -> T + 'static) -> Pie
     (name.to_owned(), Box::new(run))
 }
 
-/// What `main` does: as Criterion does it, or with `PIECE` and `TIMES` in the environment
-/// the piece of that name so many times. What it needs may be made when it first runs.
+/// Runs all pieces with Criterion. With `PIECE` and `TIMES` in the environment, runs the piece with
+/// that name that many times instead. A piece may create what it needs when it first runs.
 pub(crate) fn run(pieces: Vec<Piece>) {
     let setting = |name| std::env::var(name).ok();
     if let (Some(wanted), Some(times)) = (setting("PIECE"), setting("TIMES")) {

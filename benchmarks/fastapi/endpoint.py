@@ -1,5 +1,5 @@
-"""FastAPI + SQLAlchemy 2: the endpoint on SQLite (sync, in FastAPI's threads, as its tutorial
-has it) and on PostgreSQL (async, asyncpg). DATABASE is SQLAlchemy's URL."""
+"""FastAPI + SQLAlchemy 2: the endpoint on SQLite (sync, in FastAPI's threads, as in its tutorial)
+and on PostgreSQL (async, asyncpg). DATABASE is SQLAlchemy's URL."""
 
 import os
 from datetime import datetime, timezone
@@ -18,7 +18,7 @@ ON_SQLITE = URL.startswith("sqlite")
 
 
 class IsoText(TypeDecorator):
-    """SQLite has no type for times; texts of one form sort and compare."""
+    """Stores times as text, because SQLite has no type for them. The texts sort like the times."""
 
     impl = Text
     cache_ok = True

@@ -1,5 +1,5 @@
-// The endpoint that both databases share: the contract's answer as a JSON schema, which
-// Fastify compiles to a serialiser, and as many processes as asked for.
+// The endpoint that both databases share: the response as a JSON schema, which Fastify compiles to
+// a serializer, and PROCESSES processes.
 import cluster from 'node:cluster';
 import Fastify from 'fastify';
 

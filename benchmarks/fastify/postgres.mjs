@@ -1,5 +1,5 @@
-// Fastify + pg. A pool for each process, named (prepared) statements, jsonb and timestamptz
-// read by the driver; page and count are asked for at once.
+// Fastify + pg: a pool for each process, and named (prepared) statements. The driver reads jsonb
+// and timestamptz. Page and count are queried at the same time.
 import pg from 'pg';
 import { serve } from './endpoint.mjs';
 

@@ -1,5 +1,5 @@
-// Fastify + better-sqlite3. Queries run where the requests are answered, as the library's
-// authors advise; statements are prepared once; WAL, a memory map and a page cache.
+// Fastify + better-sqlite3: queries run inline, as the library's authors advise. Statements are
+// prepared once. Uses WAL, a memory map and a page cache.
 import Database from 'better-sqlite3';
 import { serve } from './endpoint.mjs';
 

@@ -1,6 +1,6 @@
-"""Runs the benchmarks and reports them. Started by scripts/benchmark; Python's standard library
-is all that it needs."""
+"""Runs the benchmarks and reports their results. scripts/benchmark starts it. Needs only Python's
+standard library."""
 
 
 class Failure(Exception):
-    """A run that measured something else than it meant to."""
+    """A run that failed, or did not measure what it should."""

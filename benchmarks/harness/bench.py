@@ -1,4 +1,4 @@
-"""What every group of benchmarks is given: options, data, servers, load, and an end to it all."""
+"""What every group of benchmarks gets: options, data, servers, load, and cleaning up."""
 
 import contextlib
 import shutil
@@ -26,7 +26,7 @@ class Options:
 
 @dataclass
 class Bench:
-    """A run. Whatever it starts or creates is ended or removed by `stack`."""
+    """A run. `stack` ends or removes everything that it starts or creates."""
 
     options: Options
     target: Path
@@ -36,7 +36,7 @@ class Bench:
     _clusters: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        # Large files are written here, so not in a folder that may be in memory.
+        # Not in /tmp, which may be in memory: large files are written here.
         self.place = Path(tempfile.mkdtemp(prefix="run-", dir=self.target))
         self.stack.callback(shutil.rmtree, self.place, ignore_errors=True)
 
@@ -54,14 +54,14 @@ class Bench:
         return self._clusters[data.folder]
 
     def database(self, store: str, data: Data) -> str:
-        """The URL of our database with this data, loaded if need be."""
+        """The URL of our database with this data. Loads the data if necessary."""
         if store == "sqlite":
             return f"sqlite://{data.sqlite()}"
         return data.postgres(self.cluster(data))
 
     def server(self, name: str, command: list, env: dict | None = None) -> Server:
-        """Starts a server; `{port}` in its command and environment is where it is to listen."""
-        # A free port: on one of our choice, whatever an ended run left would answer instead.
+        """Starts a server. `{port}` in its command and environment is the port to listen on."""
+        # A free port. On a fixed one, a server that an earlier run left behind could respond.
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -71,7 +71,7 @@ class Bench:
         return server
 
     def ours(self, database: str, *arguments: str) -> Server:
-        """Starts the service as a user does; its log, at the default level, goes to a file."""
+        """Starts the service as a user does. Its log, at the default level, goes to a file."""
         return self.server(
             "addressbook",
             [programs.addressbook(), "serve", "--listen", "127.0.0.1:{port}",
@@ -79,7 +79,7 @@ class Bench:
         )
 
     def keys(self, name: str, lines: list) -> Path:
-        """A file for wrk."""
+        """Writes a file for wrk."""
         path = self.place / f"{name.replace(' ', '-')}.txt"
         path.write_text("".join(f"{line}\n" for line in lines))
         return path
@@ -93,14 +93,14 @@ class Bench:
         return wrk.load(server, shape, keys, connections, self.options.seconds, choice)
 
     def interleave(self, cells: dict) -> list:
-        """Runs every cell once a round, A B C A B C: what changes on the machine meanwhile
-        changes for all. `cells` is a function giving figures by a tuple of labels."""
+        """Runs every cell once per round, A B C A B C, so that a change on the machine affects all.
+        `cells` maps a tuple of labels to a function that returns figures."""
         measured = []
         for number in range(1, self.options.rounds + 1):
             for labels, run in cells.items():
                 figures = {name: round(value, 3) for name, value in run().items()}
-                told = "  ".join(f"{name} {value:,}" for name, value in figures.items())
-                say(f"  round {number}  {' · '.join(map(str, labels)):<44} {told}")
+                line = "  ".join(f"{name} {value:,}" for name, value in figures.items())
+                say(f"  round {number}  {' · '.join(map(str, labels)):<44} {line}")
                 measured.append({"labels": list(labels), "round": number, **figures})
         return measured
 
@@ -110,14 +110,14 @@ def say(text: str) -> None:
 
 
 def median(cells: list, figure: str, *labels) -> float | None:
-    """The median over the rounds of a figure of the cells with these labels."""
+    """The median, over all rounds, of a figure of the cells with these labels."""
     values = [cell[figure] for cell in cells if cell["labels"] == list(labels) and figure in cell]
     return statistics.median(values) if values else None
 
 
 @contextlib.contextmanager
 def most(read):
-    """Reads a value over and over meanwhile; what it gives, called afterwards, is the most."""
+    """Reads a value repeatedly in the background. Yields a function that returns the maximum."""
     largest, done = 0.0, threading.Event()
 
     def watch():

@@ -1,4 +1,4 @@
-"""Bars as SVG, to be read on light and on dark pages."""
+"""Bar charts as SVG, for light and dark pages."""
 
 from html import escape
 
@@ -20,7 +20,7 @@ STYLE = """
 
 
 def bars(title: str, unit: str, values: list, ours: str) -> str:
-    """A horizontal bar for each (label, value); that of `ours` stands out."""
+    """A horizontal bar for each (label, value). The bar of `ours` is highlighted."""
     longest = max(value for _, value in values)
     height = TOP + len(values) * (BAR + GAP)
     parts = [
@@ -28,7 +28,7 @@ def bars(title: str, unit: str, values: list, ours: str) -> str:
         f'width="{WIDTH}" height="{height}" role="img" aria-label="{escape(title)}">',
         f"<style>{STYLE}</style>",
         f'<text class="title" x="0" y="16">{escape(title)}</text>',
-        f'<text class="unit" x="0" y="34">{escape(unit)}, more is better</text>',
+        f'<text class="unit" x="0" y="34">{escape(unit)}, higher is better</text>',
     ]
     for index, (label, value) in enumerate(values):
         top = TOP + index * (BAR + GAP)

@@ -1,4 +1,4 @@
-"""Who is compared, and how each is started and tuned. benchmarks/README.md says why so."""
+"""What is compared, and how each contender is started and tuned. benchmarks/README.md says why."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from .bench import Bench, say
 from .server import Server
 
 CORES = os.cpu_count()
-# Processes, and connections in all.
+# Processes, and connections in total.
 FASTIFY_VARIANTS = {
     "sqlite": [(1, 0), (CORES, 0)],
     "postgres": [(1, 8), (CORES, 8), (CORES, 16), (CORES, 32)],
@@ -17,7 +17,7 @@ FASTIFY_TRIAL_S = 2
 
 
 def fixed_body(bench: Bench, reference: Server) -> Server:
-    """The ceiling: a program that sends one body, as long as the mean of what ours sends."""
+    """The ceiling: a program that sends one body, of the mean length of the service's pages."""
     lengths = [
         len(reference.get(f"/v1/customers/{customer}/addresses?limit=10")[2])
         for customer in bench.data().customers[:20]
@@ -27,8 +27,8 @@ def fixed_body(bench: Bench, reference: Server) -> Server:
 
 
 def fastify(bench: Bench, store: str, database: str) -> tuple:
-    """Fastify with as many processes and connections as are best on this machine: a short
-    trial of each variant decides. Gives the server and its variant in words."""
+    """Fastify with the number of processes and connections that is best on this machine, by a
+    short trial of each variant. Returns the server and a description of its variant."""
     name = {"sqlite": "Fastify + better-sqlite3", "postgres": "Fastify + pg"}[store]
 
     def started(processes, pool):
@@ -64,13 +64,13 @@ def fastapi(bench: Bench, store: str, database: str) -> Server:
 
 
 def must_agree(bench: Bench, servers: list) -> None:
-    """Fails unless all answer the same, and what was asked for."""
+    """Fails unless all servers return the same pages, and the requested ones."""
     for customer in bench.data().customers[:20]:
         pages = [server.page(customer) for server in servers]
         for server, page in zip(servers, pages):
             if page != pages[0]:
-                raise Failure(f"{server.name} answers {page} and {servers[0].name} {pages[0]}")
+                raise Failure(f"{server.name} returned {page}, but {servers[0].name} {pages[0]}")
         total, content = pages[0]
         ids = [address["id"] for address in content["addresses"]]
         if total != 10 or len(ids) != 10 or ids != sorted(set(ids)):
-            raise Failure(f"{servers[0].name}: ten addresses by id were expected: {pages[0]}")
+            raise Failure(f"{servers[0].name}: expected ten addresses by id, got {pages[0]}")

@@ -1,4 +1,4 @@
-"""The data: the same for everyone and in every run, loaded once and kept below target/."""
+"""The data: the same for everyone and in every run, loaded once and stored below target/."""
 
 import hashlib
 import inspect
@@ -53,7 +53,7 @@ def _line(chance: random.Random, customer: str, unix_ms: int) -> str:
 
 
 def _lines(customers: list):
-    """Ten addresses of each customer, as they come in life: of one after another."""
+    """Ten addresses of each customer, in random order of the customers, as in real use."""
     chance = random.Random(8)
     everyone, unix_ms = customers.copy(), _T0_MS
     for _ in range(ADDRESSES_EACH):
@@ -71,8 +71,8 @@ def _book_lines(count: int):
 
 
 def import_file(file: Path, url: str) -> dict:
-    """Has the service's own import read a file; gives the most memory that took, without the
-    parts of files that the system mapped in."""
+    """Imports a file with the service's own import. Returns the maximum of its memory, without
+    mapped parts of files."""
     process = subprocess.Popen(
         [programs.addressbook(), "import", "--log", "warn", "--database-url", url,
          "--max-addresses", "1000000", file],
@@ -88,10 +88,10 @@ def import_file(file: Path, url: str) -> dict:
 
 
 class Data:
-    """Some data and the databases that hold it."""
+    """Some data, and the databases that contain it."""
 
     def __init__(self, parent: Path, scale: float):
-        # Another generator or another schema is other data.
+        # Another generator or schema makes other data.
         made_by = [inspect.getsource(inspect.getmodule(Data))]
         made_by += [p.read_text() for p in sorted(Path("crates/adapters/migrations").rglob("*.sql"))]
         digest = hashlib.sha256("".join(made_by).encode()).hexdigest()[:8]
@@ -101,7 +101,7 @@ class Data:
         chance = random.Random(7)
         count = max(20, round(CUSTOMERS * scale))
         self.customers = ["cus_" + _ulid(chance, _T0_MS + n) for n in range(count)]
-        chance.shuffle(self.customers) # so that any of the first are some at random
+        chance.shuffle(self.customers) # so that the first n are random ones
         self.addresses = ADDRESSES_EACH * count
 
     def keys(self) -> Path:
@@ -128,7 +128,7 @@ class Data:
         return self._made("addressbook.db", load)
 
     def plain_sqlite(self) -> Path:
-        """The same addresses as a developer of one endpoint would keep them: a rowid table in
+        """The same addresses as a developer of one endpoint would store them: a rowid table in
         the order of arrival, an index for the query, times as text."""
 
         def copy(path):
@@ -168,7 +168,7 @@ class Data:
         return cluster.url("addressbook")
 
     def plain_postgres(self, cluster) -> str:
-        """The name of a database as a developer of one endpoint would make it."""
+        """The name of a database as a developer of one endpoint would create it."""
 
         def copy(path):
             self.postgres(cluster)
@@ -207,7 +207,7 @@ class Data:
         return self._made(name, write)
 
     def _made(self, name: str, make) -> Path:
-        """The path of a file that is made whole, or not at all."""
+        """The path of a file, which is created completely or not at all."""
         path = self.folder / name
         if not path.exists():
             print(f"  making {self.folder.name}/{name}", file=sys.stderr, flush=True)
@@ -220,7 +220,7 @@ class Data:
 
 
 def _settle(path: Path) -> None:
-    """Empties the write-ahead log, which has another name after a renaming."""
+    """Empties the WAL, because its name would not match the database after a renaming."""
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

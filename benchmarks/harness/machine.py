@@ -1,4 +1,4 @@
-"""What was measured where: machine, versions, commit. No names of hosts or users."""
+"""Describes what was measured, and where: machine, versions, commit. No names of hosts or users."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def _said(*command: str) -> str:
-    """What a program says of itself: its first line. (wrk ends with 1 after telling its version.)"""
+    """The first line that a program prints. (wrk exits with 1 after it prints its version.)"""
     done = subprocess.run(command, capture_output=True, text=True)
     return (done.stdout or done.stderr).strip().partition("\n")[0]
 
@@ -36,8 +36,9 @@ AUTOGROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 @contextlib.contextmanager
 def without_autogroups():
-    """Keeps Linux from taking each process of PostgreSQL for a desktop session with a right to as
-    much of the processors as all others, as units of systemd and containers do. Needs root."""
+    """Turns autogroups off, as in units of systemd and in containers. With them, Linux treats each
+    process of PostgreSQL as a desktop session with an equal share of the processors. Needs root.
+    """
     try:
         before = AUTOGROUPS.read_text()
         AUTOGROUPS.write_text("0")
@@ -77,7 +78,7 @@ def machine(postgres_settings: dict) -> dict:
 
 
 def _version(program: str) -> str:
-    """The first number with a point in what the program says of itself."""
+    """The first number with a point in what `--version` prints."""
     if not shutil.which(program):
         return ""
     return re.search(r"\d+\.[\d.]*\d", _said(program, "--version"))[0]

@@ -1,4 +1,4 @@
-"""pgbench with the service's own statements, taken from the server's log so that they cannot
+"""pgbench with the service's own statements, which come from the server's log so that they cannot
 drift."""
 
 import os
@@ -13,20 +13,20 @@ from .data import Data
 from .postgres import Cluster
 from .programs import run
 
-# pgbench cannot choose a text at random. So each run of a script fetches some customers in one
-# statement, of as many as a row of theirs has, and then does its work for each of them.
+# pgbench cannot choose a text at random. Therefore each run of a script first fetches a row of
+# customers in one statement, and then does its work for each of them.
 ROW, ROWS = 20, 5_000
-# It prepares each statement of a script for each client, which takes longer than what the service
-# has to warm up.
+# pgbench prepares each statement of a script for each client, so it needs a longer warm-up than the
+# service.
 WARM_UPS = 3
 
 
 class Script:
-    """What the service sends for one request, for so many random customers a run."""
+    """The service's statements for one request, for several random customers per run."""
 
     def __init__(self, cluster: Cluster, database: str, statements: list, parameters: dict,
                  customers: int, file: Path):
-        """`parameters` says by which variable to replace a logged value: `c` is a customer, `a`
+        """`parameters` maps a logged value to the variable that replaces it: `c` is a customer, `a`
         a new address's id. Other values are sent as they were logged."""
         self.cluster, self.database, self.customers = cluster, database, customers
         self.file, self.constants = file, {}
@@ -58,9 +58,9 @@ class Script:
         return f":{self.constants.setdefault(value, f'constant{len(self.constants)}')}"
 
     def run(self, clients: int, options: Options) -> float:
-        """Runs it with prepared statements; gives for how many customers a second, once it is
-        warm. Each client has each statement of the script to itself, and so would plan most of
-        the time in a short run: the plan that a connection comes to is theirs from the start."""
+        """Runs the script with prepared statements. Returns the customers per second after the
+        warm-up. Each client prepares each statement separately, so it would plan most of the time
+        in a short run. Therefore all use generic plans from the start."""
         warm_up_s = WARM_UPS * options.warm_up_s
         done = run(
             [*self.cluster.program("pgbench", self.database), "--no-vacuum",
@@ -78,7 +78,7 @@ class Script:
 
 
 def store_customers(cluster: Cluster, database: str, data: Data, place: Path) -> None:
-    """Random customers, in a schema of their own, for scripts to take from."""
+    """Stores random customers for scripts, in a separate schema."""
     rows = place / "customers.tsv"
     with open(rows, "w") as file:
         for n in range(ROWS):
@@ -101,15 +101,15 @@ def statements_of(cluster: Cluster, database: str, start_service, request) -> li
     cluster.psql("postgres", f"ALTER DATABASE {database} SET log_statement = 'all'")
     server = start_service()
     try:
-        for _ in range(3): # connected and prepared, on whichever connection
+        for _ in range(3): # so that every connection is open and has its statements prepared
             request(server)
         before = len(cluster.logged())
         request(server)
-        time.sleep(0.2) # a COMMIT is answered before it is logged, for all we know
+        time.sleep(0.2) # a COMMIT may return before it is logged
     finally:
         server.stop()
         cluster.psql("postgres", f"ALTER DATABASE {database} RESET log_statement")
-    # A connection that is made meanwhile sets itself up.
+    # A connection that is opened meanwhile sends SET statements.
     return [(sql, values) for sql, values in _parsed(cluster.logged()[before:])
             if not sql.upper().startswith("SET ")]
 
@@ -118,12 +118,12 @@ def _parsed(log: str) -> list:
     found = []
     for entry in log.split("@@ ")[1:]:
         entry = entry.strip()
-        if told := re.match(r"LOG:  (?:statement|execute ([^:]*)): (.*)", entry, re.S):
-            # Where it was prepared by SQL, all that was sent with that comes before and after.
-            prepared = re.search(rf"PREPARE {told[1]} AS (.*?);", told[2], re.S)
-            sql = prepared[1] if prepared else told[2]
+        if match := re.match(r"LOG:  (?:statement|execute ([^:]*)): (.*)", entry, re.S):
+            # A statement that was prepared by SQL is logged with all that was sent with it.
+            prepared = re.search(rf"PREPARE {match[1]} AS (.*?);", match[2], re.S)
+            sql = prepared[1] if prepared else match[2]
             found.append([re.sub(r"\s+", " ", sql).rstrip("; "), []])
-        elif told := re.match(r"DETAIL:  [Pp]arameters: (.*)", entry, re.S):
-            values = re.findall(r"\$\d+ = (?:'((?:[^']|'')*)'|(NULL))", told[1])
+        elif match := re.match(r"DETAIL:  [Pp]arameters: (.*)", entry, re.S):
+            values = re.findall(r"\$\d+ = (?:'((?:[^']|'')*)'|(NULL))", match[1])
             found[-1][1] = [None if null else text.replace("''", "'") for text, null in values]
     return found

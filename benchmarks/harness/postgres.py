@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own that writes durably."""
+"""A private PostgreSQL server that writes durably."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ START_TIMEOUT_S = 60
 
 
 def settings() -> dict:
-    """What differs from the defaults: memory and write-ahead log, as guides advise them."""
+    """Settings that differ from the defaults: memory and WAL, as guides advise."""
     memory = memory_mib()
     return {
         "shared_buffers": f"{min(memory // 4, 8192)}MB",
@@ -33,13 +33,13 @@ def settings() -> dict:
 class Cluster:
     def __init__(self, folder: Path):
         self.folder = folder
-        # Where a machine has only links to the server's programs, the clients are beside these.
+        # Resolves links, because the clients are in the folder of the server's real programs.
         self.bin = (Path(os.environ["PG_BIN"]) / "initdb").resolve().parent
         # The path of a Unix socket has to be short.
         self.socket = Path(tempfile.mkdtemp(prefix="addressbook-pg-", dir="/tmp"))
         self.log = self.socket / "log"
         self.process = None
-        # PostgreSQL refuses root, and needs no rights.
+        # PostgreSQL refuses to run as root, and needs no privileges.
         self.identity = {}
         if os.geteuid() == 0:
             users = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -55,7 +55,7 @@ class Cluster:
             self.folder.mkdir()
             if self.identity:
                 shutil.chown(self.folder, self.identity["user"])
-            # Whoever runs it needs to reach the folder of the repository.
+            # The user that runs the server must be able to access the repository's folder.
             run([self.bin / "initdb", f"--pgdata={self.folder}", "--username=postgres",
                  "--auth=trust", "--encoding=UTF8", "--locale=C"],
                 START_TIMEOUT_S, cwd=self.socket, **self.identity)
@@ -84,14 +84,14 @@ class Cluster:
         shutil.rmtree(self.socket, ignore_errors=True)
 
     def url(self, database: str, scheme: str = "postgres") -> str:
-        """A URL as libpq takes it, or as node-postgres and SQLAlchemy do: these want a user."""
+        """A URL for libpq, or for node-postgres and SQLAlchemy, which require a user."""
         if scheme == "postgres":
             return f"postgres:///{database}?host={self.socket}&port=5432&user=postgres"
         host = "localhost" if scheme == "postgresql" else ""
         return f"{scheme}://postgres@{host}/{database}?host={self.socket}"
 
     def program(self, name: str, database: str) -> list:
-        """How the command line of one of PostgreSQL's clients begins."""
+        """The beginning of the command line of one of PostgreSQL's clients."""
         return [self.bin / name, database, "--host", self.socket, "--username=postgres"]
 
     def logged(self) -> str:
@@ -102,11 +102,13 @@ class Cluster:
         return run([*self._psql(database), "-At", *commands], 3600).stdout.strip()
 
     def pipe(self, source: str, copy_out: str, target: str, copy_in: str) -> None:
-        """Copies what one statement gives into another database."""
-        giving = subprocess.Popen([*self._psql(source), "-c", copy_out], stdout=subprocess.PIPE)
-        taking = subprocess.run([*self._psql(target), "-c", copy_in], stdin=giving.stdout)
-        giving.stdout.close()
-        if giving.wait() != 0 or taking.returncode != 0:
+        """Copies the output of one statement into another database."""
+        source_process = subprocess.Popen([*self._psql(source), "-c", copy_out],
+                                          stdout=subprocess.PIPE)
+        target_process = subprocess.run([*self._psql(target), "-c", copy_in],
+                                        stdin=source_process.stdout)
+        source_process.stdout.close()
+        if source_process.wait() != 0 or target_process.returncode != 0:
             raise Failure("copying between two databases failed")
 
     def _psql(self, database: str) -> list:

@@ -1,4 +1,4 @@
-"""The programs that take part: each is built or fetched when a group first asks for it."""
+"""The programs of the benchmarks. Each is built or installed when a group first needs it."""
 
 import functools
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from . import Failure
 
-# Of Cargo; `dev` for a trial, which says nothing about speed.
+# The profile of Cargo. A trial uses `dev`, because it does not measure speed.
 profile = "release"
 
 
 @functools.cache
 def addressbook() -> Path:
-    """The service, built as users build it: by itself, without what tests add to its crates."""
+    """The service, built as users build it: alone, without the features that tests add."""
     _cargo("build", "--package", "addressbook")
     return _built() / "addressbook"
 
@@ -27,14 +27,14 @@ def fixed_body() -> Path:
 
 def benches() -> list:
     """The programs of all `benches/pieces.rs`."""
-    told = _cargo("bench", "--workspace", "--bench", "pieces", "--no-run",
-                  "--message-format=json").splitlines()
-    return [path for line in told if (path := json.loads(line).get("executable"))]
+    output = _cargo("bench", "--workspace", "--bench", "pieces", "--no-run",
+                    "--message-format=json").splitlines()
+    return [path for line in output if (path := json.loads(line).get("executable"))]
 
 
 @functools.cache
 def fastify() -> Path:
-    """A copy of benchmarks/fastify that has its packages."""
+    """A copy of benchmarks/fastify with its packages installed."""
     return Path(_got('need_node benchmarks/fastify; echo "$copy"'))
 
 
@@ -53,13 +53,13 @@ def debian(name: str) -> str:
 
 
 def run(command: list, timeout_s: float, **options) -> subprocess.CompletedProcess:
-    """Runs a command to its end; its output is text."""
+    """Runs a command to its end. Its output is text."""
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, timeout=timeout_s,
         **options,
     )
     if done.returncode != 0:
-        raise Failure(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise Failure(f"{command[0]} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
 
 
@@ -74,7 +74,7 @@ def _built() -> Path:
 
 
 def _got(script: str) -> str:
-    """Runs a script that has scripts/lib/get.sh; gives the last line that it prints."""
+    """Runs a script that sources scripts/lib/get.sh. Returns the last line that it prints."""
     command = ["bash", "-euc", f". scripts/lib/get.sh; {script}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip().rpartition("\n")[2]

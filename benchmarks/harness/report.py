@@ -1,4 +1,4 @@
-"""Makes a page and charts of what was measured."""
+"""Writes a page and charts of the results."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ title: Benchmarks
 
 # Benchmarks
 
-Written by `./scripts/benchmark`; the figures of every round are in [results](results). Who is
-compared here, how each is tuned, and what the figures do not say: `benchmarks/README.md` in the
-repository tells it. All figures are medians of the rounds; in a round every contender is measured
-once, one after another. Server and load share the machine.
+`./scripts/benchmark` writes this page. The figures of every round are in [results](results). All
+figures are medians of the rounds. A round measures every contender once, one after another. Server
+and load generator share the machine. `benchmarks/README.md` in the repository describes what is
+compared, how each contender is tuned, and what the figures do not show.
 """
 
 
 class Claim(NamedTuple):
-    """What must be true, what was measured, and whether it holds."""
+    """A requirement, what was measured, and whether the requirement is met."""
 
     must: str
     measured: str
@@ -29,7 +29,7 @@ class Claim(NamedTuple):
 
 @dataclass
 class Section:
-    """What one group has to tell: Markdown, claims, charts by their file's name."""
+    """The results of one group: Markdown, claims, and charts by file name."""
 
     title: str
     text: str
@@ -51,7 +51,7 @@ def milliseconds(value: float | None) -> str:
 
 
 def write(folder: Path, groups: dict) -> str:
-    """Makes the folder's page of the results that are there; gives the table of claims."""
+    """Writes the folder's page from the existing results. Returns the table of claims."""
     claims, sections, raw = [], [], {}
     for name, group in groups.items():
         path = folder / "results" / f"{name}.json"
@@ -67,16 +67,16 @@ def write(folder: Path, groups: dict) -> str:
         sections.append(
             f"## {section.title}\n\n{images}{section.text}\n"
             f"`./scripts/benchmark {name}` at commit {about['commit']}, {about['date']}, with "
-            f"{about['addresses']:,} addresses; rounds: {about['rounds']}, of {about['seconds']} s "
-            "a measurement.\n"
+            f"{about['addresses']:,} addresses; rounds: {about['rounds']}, "
+            f"{about['seconds']} s per measurement.\n"
         )
         claims += section.claims
     if not raw:
         return "there are no results yet\n"
     rows = [[claim.must, claim.measured, "yes" if claim.holds else "**no**"] for claim in claims]
-    told = table(["what must be true", "measured", "holds"], rows)
+    requirements = table(["requirement", "measured", "met"], rows)
     machine = table(["", ""], raw["about"]["machine"].items())
     (folder / "README.md").write_text("\n".join([
-        HEAD, "## What must be true\n", told, *sections, "## Machine and versions\n", machine,
+        HEAD, "## Requirements\n", requirements, *sections, "## Machine and versions\n", machine,
     ]))
-    return told
+    return requirements

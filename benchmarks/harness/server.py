@@ -30,7 +30,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, path: str = "/v1/customers/cus_nobody/addresses") -> float:
-        """Starts it and waits for its first answer to `path`; gives the seconds that took."""
+        """Starts the server and waits for a response to `path`. Returns the seconds until then."""
         started = time.perf_counter()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -46,7 +46,7 @@ class Server:
             waited = time.perf_counter() - started
             if self.process.poll() is not None or waited > START_TIMEOUT_S:
                 tail = self.log.read_text(errors="replace")[-2000:]
-                raise Failure(f"{self.name} gave no answer within {waited:.0f} s:\n{tail}")
+                raise Failure(f"{self.name} did not respond within {waited:.0f} s:\n{tail}")
             time.sleep(0.0005)
 
     def stop(self) -> None:
@@ -58,14 +58,14 @@ class Server:
         except subprocess.TimeoutExpired:
             pass
         try:
-            os.killpg(self.process.pid, signal.SIGKILL) # whoever of its group is left
+            os.killpg(self.process.pid, signal.SIGKILL) # the rest of its group
         except ProcessLookupError:
             pass
         self.process.wait()
         self.process = None
 
     def get(self, path: str, headers: dict | None = None, method: str = "GET", body=None):
-        """The status, headers and body of an answer."""
+        """Sends a request. Returns the status, headers and body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body=body, headers=headers or {})
@@ -75,16 +75,15 @@ class Server:
             connection.close()
 
     def page(self, customer: str) -> tuple:
-        """What a client sees of a customer's first ten addresses: total and content."""
+        """A customer's first ten addresses as a client sees them: total and content."""
         status, headers, body = self.get(f"/v1/customers/{customer}/addresses?limit=10")
         if status != 200:
-            raise Failure(f"{self.name} answered {status}: {body[:300]!r}")
+            raise Failure(f"{self.name} returned {status}: {body[:300]!r}")
         return int(headers["x-total-count"]), json.loads(body)
 
 
 def anonymous_mib(pid: int) -> float:
-    """The memory that a process has of its own, without the parts of files that are mapped in;
-    none where it has ended."""
+    """The private memory of a process, without mapped parts of files. Zero if it has ended."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):

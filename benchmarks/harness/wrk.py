@@ -1,4 +1,4 @@
-"""Load by wrk, and what it measured."""
+"""Loads a server with wrk, and returns what it measured."""
 
 import json
 import os
@@ -15,13 +15,13 @@ THREADS = os.cpu_count()
 
 def load(server: Server, shape: str, keys: Path, connections: int, seconds: int,
          choice: str = "uniform") -> dict:
-    """Loads a server with what wrk.lua describes; any failure ends the run."""
+    """Loads a server as wrk.lua describes. Any failed request ends the run."""
     return start(server, shape, keys, connections, seconds, choice)()
 
 
 def start(server: Server, shape: str, keys: Path, connections: int, seconds: int,
           choice: str = "uniform"):
-    """Begins to load a server; what it gives, called, waits for the end and for the figures."""
+    """Starts to load a server. Returns a function that waits for the end and the figures."""
     command = [
         programs.debian("wrk"), f"-t{min(THREADS, connections)}", f"-c{connections}",
         f"-d{seconds}s", "--timeout", "30s", "-s", SCRIPT, server.url, "--", shape, keys, choice,
@@ -37,19 +37,19 @@ def start(server: Server, shape: str, keys: Path, connections: int, seconds: int
             output, _ = process.communicate(timeout=deadline - time.monotonic())
         finally:
             process.kill() # unless it has ended
-        told = [line for line in output.splitlines() if line.startswith("{")]
-        if process.returncode != 0 or not told:
-            raise Failure(f"wrk ended with {process.returncode}:\n{output}")
-        told = json.loads(told[-1])
-        if told["failures"]:
-            raise Failure(f"{server.name}: requests failed under load: {told}\n{output}")
-        if not told["requests"]:
-            raise Failure(f"{server.name} answered nothing within {seconds} s of load: "
-                          "a longer measurement (--seconds) may do")
+        result = [line for line in output.splitlines() if line.startswith("{")]
+        if process.returncode != 0 or not result:
+            raise Failure(f"wrk exited with {process.returncode}:\n{output}")
+        result = json.loads(result[-1])
+        if result["failures"]:
+            raise Failure(f"{server.name}: requests failed under load: {result}\n{output}")
+        if not result["requests"]:
+            raise Failure(f"{server.name} sent no response within {seconds} s of load: "
+                          "measure for longer (--seconds)")
         return {
-            "rate": told["requests"] / told["duration_us"] * 1e6,
-            "p50_ms": told["p50_us"] / 1000,
-            "p99_ms": told["p99_us"] / 1000,
+            "rate": result["requests"] / result["duration_us"] * 1e6,
+            "p50_ms": result["p50_us"] / 1000,
+            "p99_ms": result["p99_us"] / 1000,
         }
 
     return finish

@@ -1,11 +1,11 @@
--- The requests of the benchmarks, for wrk. Everything comes as arguments behind "--":
+-- The requests of the benchmarks, for wrk. The arguments follow "--":
 --
 --   wrk … -s wrk.lua URL -- SHAPE FILE [uniform|zipf]
 --
 -- SHAPE  list    GET the first ten addresses, with If-None-Match where the file has a tag
 --        create  POST an address
---        path    GET the path that the file has
--- FILE   a line each: a customer's id or a path, and a tag behind a tab if there is one
+--        path    GET a path from the file
+-- FILE   one customer id or path per line, followed by a tab and a tag if there is one
 --
 -- Prints one line of JSON at the end.
 

@@ -1,25 +1,25 @@
 # shellcheck shell=bash
-# Gets what scripts need from Debian, npm and PyPI, the last two below target/. To be sourced
-# in the repository's root.
+# Installs what scripts need from Debian, npm and PyPI, the last two below target/. Source it in the
+# repository's root.
 
-# Gets Debian packages.
+# Installs Debian packages.
 get() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         { apt-get update && DEBIAN_FRONTEND=noninteractive \
             apt-get install -y --no-install-recommends "$@"; } >&2
     else
-        echo "This needs more programs (Debian, Ubuntu: apt-get install $*)" >&2
+        echo "Programs are missing. Install them (Debian, Ubuntu: apt-get install $*)" >&2
         return 1
     fi
 }
 
-# need COMMAND PACKAGE…: gets the packages where the command is missing.
+# need COMMAND PACKAGE…: installs the packages if the command is missing.
 need() {
     command -v "$1" >/dev/null || get "${@:2}"
 }
 
-# need_python NAME REQUIREMENT…: a virtual environment below target/ that holds exactly
-# these; sets $venv.
+# need_python NAME REQUIREMENT…: creates a virtual environment below target/ with exactly these
+# packages, and sets $venv.
 need_python() {
     venv=$PWD/target/tools/$1
     shift
@@ -30,7 +30,7 @@ need_python() {
     rm -rf "$venv"
     mkdir -p "${venv%/*}"
     python3 -m venv "$venv" 2>/dev/null || {
-        get python3-venv # where Debian keeps the means for this
+        get python3-venv # a separate package on Debian
         rm -rf "$venv"
         python3 -m venv "$venv"
     }
@@ -38,8 +38,8 @@ need_python() {
     echo "$*" >"$venv/requirements"
 }
 
-# need_node FOLDER: the packages that the folder's lock file names, in a copy of the folder
-# below target/; sets $copy.
+# need_node FOLDER: copies the folder below target/, installs the packages of its lock file there,
+# and sets $copy.
 need_node() {
     need node nodejs npm
     need npm npm

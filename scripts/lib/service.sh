@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# Starts the built program on a free port, on either store, for scripts that ask it as a
-# client does. To be sourced in the repository's root; ends what it started when the script
-# ends.
+# Starts the built program on a free port, on either store, for scripts that act as its clients.
+# Source it in the repository's root. Stops what it started when the script exits.
 
 # shellcheck source=scripts/lib/get.sh
 . scripts/lib/get.sh
@@ -9,7 +8,7 @@
 . scripts/lib/postgres.sh
 
 place=$(mktemp -d)
-chmod 755 "$place" # the server of the database may run as another user
+chmod 755 "$place" # the database server may run as another user
 service_pid='' postgres_pid=''
 
 stop_service() {
@@ -30,7 +29,7 @@ stop_all() {
 }
 trap stop_all EXIT
 
-# PostgreSQL refuses root, and needs no rights: what to put before its commands.
+# PostgreSQL refuses to run as root. This prefix of its commands drops the privileges.
 unprivileged=()
 if [ "$(id -u)" = 0 ]; then
     user=nobody
@@ -38,7 +37,7 @@ if [ "$(id -u)" = 0 ]; then
     unprivileged=(setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups)
 fi
 
-# Starts a server of our own, on a socket in a folder of its own.
+# Creates and starts a private PostgreSQL server, on a socket in its own folder.
 start_postgres() {
     need_postgres
     local folder=$place/postgres
@@ -52,10 +51,10 @@ start_postgres() {
     run_postgres
 }
 
-# Runs the server that was started before, once it has stopped.
+# Runs the server that start_postgres created. Starts it again after it has stopped.
 run_postgres() {
     local folder=$place/postgres
-    : >"$folder/postgres.log" # there before it is looked at, and empty
+    : >"$folder/postgres.log" # exists, and is empty, before it is read below
     ${unprivileged[@]+"${unprivileged[@]}"} "$PG_BIN/postgres" -D "$folder/data" -k "$folder" \
         -c listen_addresses= -c fsync=off >"$folder/postgres.log" 2>&1 &
     postgres_pid=$!
@@ -70,14 +69,14 @@ run_postgres() {
     return 1
 }
 
-# Builds the program. Prints nothing when all is well.
+# Builds the program. Prints nothing on success.
 build_program() {
     cargo build --quiet --locked -p addressbook
     program=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/addressbook
 }
 
-# start_service sqlite|postgres [ARGUMENT…]: sets $service_url, and $service_key, which opens
-# everything.
+# start_service sqlite|postgres [ARGUMENT…]: starts the service, and sets $service_url and
+# $service_key, which may read and write everything.
 start_service() {
     local store=$1 database=sqlite://$place/sqlite.db
     shift
@@ -90,7 +89,7 @@ start_service() {
     service_key=$(ADDRESSBOOK_DATABASE_URL=$database "$program" keys create --create-database --name script \
         --scope addresses:read --scope addresses:write 2>"$place/log") ||
         { cat "$place/log" >&2 && return 1; }
-    : >"$place/banner" # likewise: the shell opens it for the program only once that is started
+    : >"$place/banner" # likewise: the shell opens it in the background
     ADDRESSBOOK_DATABASE_URL=$database ADDRESSBOOK_LOG=warn ADDRESSBOOK_SHUTDOWN_DELAY_S=0 \
         "$program" serve --listen 127.0.0.1:0 "$@" >"$place/banner" 2>"$place/log" &
     service_pid=$!

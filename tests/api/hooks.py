@@ -1,4 +1,4 @@
-"""What the document cannot say of a right or a wrong request."""
+"""Adapts generated requests to rules that the OpenAPI document cannot express."""
 
 import uuid
 
@@ -9,8 +9,8 @@ SHORTEST_LIMIT, LONGEST_LIMIT = 200, 1024  # of an address's texts, in character
 
 
 def make_long_text_too_long(body):
-    """The service counts what is left of a text once it is trimmed and composed, so that one
-    character more than the document allows need not be too many."""
+    """Makes texts that are too long much longer. The service trims and composes a text before it
+    counts characters, so a text with one character too many may be valid."""
     if not isinstance(body, dict):
         return
     for name, text in body.items():
@@ -27,15 +27,15 @@ def before_call(ctx, case, kwargs):
         return
     if "after" in case.query:
         if case.query["after"]:
-            # Nobody makes up a cursor of which the service says that it gave it out.
+            # A cursor must come from the service, so a generated one is never valid.
             del case.query["after"]
         else:
-            # The first page by cursors: not together with an offset.
+            # An empty cursor requests the first page, and excludes an offset.
             case.query.pop("offset", None)
     if "Idempotency-Key" in case.headers:
-        # The same key is for the same body alone.
+        # A key may be used again only with the same body.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
-    # Made-up tags name no state, so that nothing would ever be changed: half of them go.
+    # Generated tags match no state, so no change would ever succeed. This removes half of them.
     for condition in ("If-Match", "If-None-Match"):
         if len(case.headers.get(condition, "")) % 2:
             del case.headers[condition]

@@ -1,4 +1,4 @@
-"""Draws the panels of a Grafana dashboard from what Prometheus has, in their places."""
+"""Draws the panels of a Grafana dashboard, in their layout, from the data in Prometheus."""
 
 import datetime
 import json
@@ -40,7 +40,7 @@ def draw(axes, panel):
             times = [datetime.datetime.fromtimestamp(at, datetime.timezone.utc) for at, _ in points]
             axes.plot(times, [float(value) for _, value in points], label=name, linewidth=1.2)
             lines += 1
-    assert lines, f"{panel['title']} shows nothing"
+    assert lines, f"{panel['title']} has no data"
     axes.set_title(panel["title"], loc="left", fontsize=10, fontweight="bold")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""What customers and clients do all day: reads, writes, repetitions, and mistakes."""
+"""A realistic load: reads, writes, retries and invalid requests."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ ADDRESS = {"region": "Kigali City", "city": "Kigali", "country": "RW"}
 
 
 def send(method, path, body=None, headers=()):
-    """Gives the body of the answer, or None for whatever is no success."""
+    """Returns the body of the response, or None unless the request succeeds."""
     request = urllib.request.Request(URL + path, method=method)
     request.add_header("Authorization", f"Bearer {KEY}")
     for name, value in headers:

@@ -1,5 +1,5 @@
-// Opens the API reference in a browser, tries requests from it, without and with a key, and
-// watches that nothing comes from anywhere else.
+// Opens the API reference in a browser, tries requests from it with and without a key, and checks
+// that nothing is loaded from other servers.
 //
 //   node try.mjs URL-OF-THE-SERVICE KEY PATH-OF-THE-BROWSER PICTURE.png
 
@@ -41,7 +41,7 @@ try {
   assert.equal(await page.locator(".opblock").count(), 8);
   assert.match(await page.locator(".info .title").innerText(), /Addressbook/);
 
-  // Fills in what has to be, presses the button, and gives status and body of the answer.
+  // Fills in the parameters, presses the button, and returns the response's status and body.
   async function tryOut(operation, parameters = {}) {
     const block = page.locator(`[id$="-${operation}"]`);
     await block.locator(".opblock-summary").click();
@@ -59,7 +59,7 @@ try {
 
   const refused = await tryOut("getAddress", { address_id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7" });
   assert.match(refused.status, /^401/);
-  // The browser itself tells of that one.
+  // The browser itself logs that error.
   assert.match(complaints.splice(0).join(), /^Failed to load resource: .* 401 \([^)]*\)$/);
 
   await page.locator("button.authorize").first().click();

@@ -1,9 +1,9 @@
-"""Reads and writes through a proxy until told to stop by SIGTERM, and counts what goes wrong.
+"""Reads and writes through a proxy until SIGTERM, and counts lost requests.
 
     load.py HOST PORT KEY
 
-Prints how many requests were answered as they should be. Fails with the first lines of what
-went wrong, if anything did: another status, a broken connection, an answer that does not come.
+Prints the number of requests that got the expected response. If any did not, prints the first
+failures and exits with 1: another status, a broken connection, or no response in time.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ BODY = json.dumps({"region": "Kigali", "city": "Huye", "country": "RW"}).encode(
 
 
 class Client:
-    """One client: a connection for as long as the proxy keeps it, a book of its own."""
+    """A client with its own book. Uses one connection until the proxy closes it."""
 
     def __init__(self, number: int, host: str, port: int, key: str):
         self.where = (host, port)
@@ -47,14 +47,14 @@ class Client:
         created = await self.expect(counts, 201, "POST", self.book, BODY)
         listed = await self.expect(counts, 200, "GET", self.book)
         if [address["id"] for address in listed["addresses"]] != [created["id"]]:
-            raise RuntimeError("the list is not what was created")
+            raise RuntimeError("the list is not the created address")
         await self.expect(counts, 204, "DELETE", f"{self.book}/{created['id']}")
 
     async def expect(self, counts: Counter, status: int, method: str, path: str, body=b"") -> dict:
         async with asyncio.timeout(PATIENCE_S):
             got, answer = await self.ask(method, path, body)
         if got != status:
-            raise RuntimeError(f"{method} was answered with {got}: {answer}")
+            raise RuntimeError(f"{method} returned {got}: {answer}")
         counts[method] += 1
         return answer
 
@@ -69,7 +69,7 @@ async def main() -> int:
         while not stop.is_set():
             try:
                 await client.round(counts)
-            except Exception as error:  # whatever it is, a request was lost
+            except Exception as error:  # any exception means a lost request
                 failures.append(f"{type(error).__name__}: {error}")
                 return
 

@@ -1,5 +1,5 @@
-"""The groups of benchmarks, in the order in which they run. Each has `run`, which gives what it
-measured as JSON, and `tell`, which makes of that a section, claims and charts."""
+"""The groups of benchmarks, in the order in which they run. Each has `run`, which returns what it
+measured as JSON, and `tell`, which turns that into a section with claims and charts."""
 
 from . import (
     book, importing, instructions, large, listing_postgres, listing_sqlite, mixed, not_modified,
@@ -19,5 +19,5 @@ GROUPS = {
     "instructions": instructions,
 }
 
-# These take long, so they run only when they are named.
+# These take a long time, so they run only when they are named.
 ON_DEMAND = ["large", "instructions"]

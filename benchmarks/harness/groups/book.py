@@ -29,7 +29,7 @@ def run(bench: Bench) -> dict:
         for name, path in paths.items():
             keys = bench.keys(f"{store} {name}", [path])
             cells[store, name] = partial(one_by_one, bench, server, "path", keys)
-    # Creates change the book: on a copy.
+    # Creates change the book, so they use a copy.
     copy = bench.place / "book.db"
     shutil.copyfile(data.sqlite(), copy)
     server = bench.ours(f"sqlite://{copy}", "--max-addresses", "1000000")
@@ -41,15 +41,15 @@ def run(bench: Bench) -> dict:
 
 
 def one_by_one(bench: Bench, server, shape: str, keys) -> dict:
-    """What one request costs when nothing else happens, in milliseconds. It varies less than a
-    rate under load, so half the time will do."""
+    """The time of one request without other load, in milliseconds. It varies less than a rate under
+    load, so half the time is enough."""
     seconds = max(1, bench.options.seconds // 2)
     return {"ms": 1000 / wrk.load(server, shape, keys, 1, seconds)["rate"]}
 
 
 def last_cursor(server) -> str:
-    """The cursor of the last page that holds addresses, by following `next`; after a full page
-    comes one more, which may be empty."""
+    """The cursor of the last page with addresses, found by following `next`. A full page always has
+    a next one, which may be empty."""
     path, cursors = f"{PATH}?limit=200&after=", []
     while found := re.search(r'after=([^&>]+)[^>]*>; rel="next"', server.get(path)[1]["link"]):
         cursors.append(found[1])
@@ -78,7 +78,7 @@ def tell(raw: dict) -> Section:
                   f"{size:.2f}", size <= 1.3),
         ]
     limit = of("sqlite", "create in the book") / of("sqlite", "create in a small book")
-    claims.append(Claim("SQLite: a create, which keeps the limit, at most 1.3 times a small "
+    claims.append(Claim("SQLite: a create, which checks the limit, at most 1.3 times a small "
                         "book's", f"{limit:.2f}", limit <= 1.3))
     text = table(["one request at a time", "SQLite", "PostgreSQL"], rows)
     return Section(f"A book of {raw['addresses']:,} addresses", text, claims)

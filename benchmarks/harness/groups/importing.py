@@ -1,4 +1,4 @@
-"""Imports: against the sqlite3 shell with the same rows in one transaction, and against COPY."""
+"""Imports, compared with the sqlite3 shell (same rows, one transaction) and with COPY."""
 
 import itertools
 import sqlite3
@@ -25,7 +25,7 @@ def run(bench: Bench) -> dict:
         some.writelines(itertools.islice(file, data.addresses // 10))
     tenth_peak_mib = import_file(tenth, f"sqlite://{bench.place / 'tenth.db'}")["peak_mib"]
 
-    # The rows that our first imports leave are what the others insert.
+    # The others insert the rows that our first imports leave.
     inserts = bench.place / "inserts.sql"
     rows = {name: bench.place / f"{name}.copy" for name in TABLES}
 
@@ -71,7 +71,7 @@ def run(bench: Bench) -> dict:
 
 
 def timed(lines: int, work) -> dict:
-    """Lines a second, and what figures the work gives besides."""
+    """Lines per second, and the figures that the work returns."""
     started = time.perf_counter()
     figures = work()
     taken_s = time.perf_counter() - started
@@ -89,8 +89,8 @@ def migrate(url: str) -> None:
 
 
 def write_inserts(database: Path, to: Path) -> None:
-    """All rows as statements in one transaction, in the order of their arrival, for a database
-    like the service's: write-ahead log, durable."""
+    """Writes all rows as statements in one transaction, in the order of their arrival. The database
+    is like the service's: with WAL, durable."""
     with sqlite3.connect(database) as db, open(to, "w") as file:
         file.write("PRAGMA journal_mode = WAL;\nPRAGMA synchronous = FULL;\nBEGIN;\n")
         for name in TABLES:
@@ -116,12 +116,12 @@ def tell(raw: dict) -> Section:
     copy = of("rate", "postgres", OURS) / of("rate", "postgres", COPY)
     peak, tenth = of("peak_mib", "sqlite", OURS), raw["tenth_peak_mib"]
     text = f"{raw['lines']:,} lines of NDJSON.\n\n"
-    text += table(["store", "", "lines/s", "most anonymous memory"], rows)
+    text += table(["store", "", "lines/s", "maximum of anonymous memory"], rows)
     return Section("Import", text, [
         Claim("SQLite: an import at least 50 % of the sqlite3 shell's rate for the same rows",
               f"{shell:.0%}", shell >= 0.5),
         Claim("PostgreSQL: an import at least 30 % of COPY's rate for the same rows",
               f"{copy:.0%}", copy >= 0.3),
-        Claim("an import's memory is flat: at most 1.25 times that of a tenth of the lines",
+        Claim("an import's memory is constant: at most 1.25 times that of a tenth of the lines",
               f"{peak:.0f} MiB, a tenth {tenth:.0f} MiB", peak <= 1.25 * tenth),
     ])

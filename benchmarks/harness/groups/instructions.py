@@ -1,5 +1,5 @@
-"""The pieces by the instructions that each takes, as valgrind counts them: no other load on the
-machine changes these, so a difference between two commits is one of the code."""
+"""The instructions that each piece takes, counted by valgrind. Other load on the machine does not
+change them, so a difference between two commits comes from the code."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from .. import programs
 from ..bench import Bench, say
 from ..report import Section, table
 
-# The difference between few runs of a piece and many is that of as many runs alone.
+# Counts few runs of a piece and many. The difference excludes what happens before and after.
 FEW, MORE = 10, 100
 TIMEOUT_S = 600
 
@@ -34,6 +34,6 @@ def count(program: str, piece: str, times: int) -> int:
 
 
 def tell(counted: dict) -> Section:
-    text = "What a piece takes on the service's side, counted by valgrind.\n\n"
+    text = "The instructions of each piece in the service, counted by valgrind.\n\n"
     text += table(["piece", "instructions"], [[piece, f"{n:,}"] for piece, n in counted.items()])
     return Section("Instructions", text, [])

@@ -1,4 +1,4 @@
-"""Ten times the data against the data, in one run."""
+"""Ten times the data compared with the data, in one run."""
 
 from functools import partial
 
@@ -13,8 +13,8 @@ def run(bench: Bench) -> dict:
     for factor in FACTORS:
         data = bench.data(factor)
         server = bench.ours(bench.database("sqlite", data))
-        # As many for both: wrk's first thread begins while its second still reads them, and what
-        # it does meanwhile counts.
+        # The same number for both: wrk's first thread starts while its second still reads them, and
+        # its requests count.
         customers = data.customers[:len(bench.data().customers)]
         keys = bench.keys(f"{factor} times", customers)
         cells[data.addresses,] = partial(bench.load, server, "list", keys, 32)

@@ -1,6 +1,6 @@
-"""Pages of small books while slow requests run beside them: whether one slow query stops a
-worker's other requests. The fixed body's server beside the same slow requests shows what the
-lost processor time alone does."""
+"""Pages of small books while slow requests run. Shows whether a slow query delays a worker's other
+requests. The fixed body beside the same slow requests shows the effect of the lost processor time
+alone."""
 
 import random
 from functools import partial
@@ -31,7 +31,7 @@ def run(bench: Bench) -> dict:
 
 
 def slow_requests(bench: Bench, addresses: int) -> dict:
-    """Files of requests to the large book, by what makes them slow."""
+    """Files of slow requests to the large book, by what makes them slow."""
     chance = random.Random(11)
     path = f"/v1/customers/{BOOK}/addresses?limit=10"
     offsets = [chance.randrange(addresses // 2, addresses) for _ in range(100)]

@@ -1,4 +1,4 @@
-"""From the start of the program to its first answer, and how large it is."""
+"""The time from the start of the program to its first response, and the program's size."""
 
 import statistics
 
@@ -32,11 +32,11 @@ def run(bench: Bench) -> dict:
 def tell(raw: dict) -> Section:
     taken_ms = {STORES[store]: median(raw["cells"], "ms", store) for store in STORES}
     size_mib = raw["program_mib"]
-    text = table(["", "first answer after"],
+    text = table(["", "first response after"],
                  [[name, milliseconds(ms)] for name, ms in taken_ms.items()])
-    text += f"\nThe program, stripped, has {size_mib:.1f} MiB.\n"
+    text += f"\nThe stripped program is {size_mib:.1f} MiB.\n"
     claims = [
-        Claim(f"{name}: first answer within 50 ms of the start", milliseconds(ms), ms < 50)
+        Claim(f"{name}: first response within 50 ms of the start", milliseconds(ms), ms < 50)
         for name, ms in taken_ms.items()
     ]
     claims.append(Claim("the stripped program below 25 MiB", f"{size_mib:.1f} MiB", size_mib < 25))

@@ -1,5 +1,5 @@
-"""Durable creates: on SQLite with and without groups, on PostgreSQL against pgbench with the
-same statements."""
+"""Durable creates: on SQLite with and without group commits, on PostgreSQL compared with pgbench
+and the same statements."""
 
 import json
 import os
@@ -18,7 +18,7 @@ GROUPED, ALONE = "addressbook", "a transaction each"
 SQLITE = {GROUPED: [], ALONE: ["--sqlite-group-commits", "1"]}
 WAL_BOUND_MIB = 256
 COPY = "addressbook_writes"
-# As wrk.lua sends it.
+# The same body as in wrk.lua.
 BODY = json.dumps({
     "description": "Summer house by the lake", "region": "Île-de-France", "city": "Paris",
     "country": "FR", "custom_data": {"landmark": "gate blue bell porter garden", "floor": "3"},
@@ -34,7 +34,7 @@ def run(bench: Bench) -> dict:
         for clients in (1, 64):
             cells["sqlite", name, clients] = partial(
                 creating, bench, server, clients, Path(f"{copy}-wal"))
-    # As PostgreSQL's CHECKPOINT below: what was copied is not to be written while they are measured.
+    # Like the CHECKPOINT below: the copies must not be written to disk during the measurement.
     os.sync()
 
     data.postgres(cluster := bench.cluster(data))
@@ -53,7 +53,7 @@ def run(bench: Bench) -> dict:
 
 
 def creating(bench: Bench, server, clients: int, wal: Path) -> dict:
-    """Loads the service with creates; also gives how long the write-ahead log became."""
+    """Loads the service with creates. Also returns the maximum size of the WAL."""
     with most(lambda: wal.stat().st_size / 2**20 if wal.exists() else 0) as wal_mib:
         figures = bench.load(server, "create", bench.data().keys(), clients)
     return {**figures, "wal_mib": wal_mib()}
@@ -65,7 +65,7 @@ def create(server, customer: str) -> str:
         BODY.encode(),
     )
     if status != 201:
-        raise Failure(f"a create is answered with {status}: {body[:300]!r}")
+        raise Failure(f"a create returned {status}: {body[:300]!r}")
     return json.loads(body)["id"]
 
 
@@ -80,7 +80,7 @@ def creating_script(bench: Bench, cluster) -> tuple:
     store_customers(cluster, COPY, data, bench.place)
     parameters = {customer: "c", created[-1]: "a"}
     file = bench.place / "create.pgbench"
-    # Few, since it is several statements for each.
+    # Few customers, because each takes several statements.
     script = Script(cluster, COPY, statements, parameters, 5, file)
     return [sql for sql, _ in statements], script
 
@@ -114,7 +114,7 @@ def tell(raw: dict) -> Section:
         Claim("SQLite, one client: not slower than a transaction each", f"{single:.2f} times",
               single >= 0.95), # as good as equal
         Claim("SQLite, 64 clients: p99 under 15 ms", milliseconds(p99), p99 < 15),
-        Claim(f"SQLite: the write-ahead log stays below {WAL_BOUND_MIB} MiB",
+        Claim(f"SQLite: the WAL stays below {WAL_BOUND_MIB} MiB",
               f"{wal_mib:.0f} MiB", wal_mib < WAL_BOUND_MIB),
         Claim("PostgreSQL, 64 clients: at least 80 % of pgbench's rate for the same statements",
               f"{share:.0%}", share >= 0.8),

@@ -1,9 +1,9 @@
-//! The repository on each store: pages, and commits one by one and many at once.
+//! Benchmarks the repository on each store: pages, single commits, and concurrent commits.
 
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a benchmark that cannot run says so"
+    reason = "a benchmark that cannot run panics"
 )]
 
 use std::cell::{Cell, LazyCell};
@@ -25,7 +25,7 @@ const CUSTOMERS: u32 = 100;
 const ADDRESSES_EACH: u32 = 10;
 const AT_ONCE: usize = 64;
 
-/// The pieces of a repository, which is opened and gets its addresses when it is first used.
+/// The benchmarks of a repository, which is opened and filled with addresses at its first use.
 fn of(
     store: &str,
     runtime: &Rc<Runtime>,
@@ -101,7 +101,7 @@ fn main() {
         Arc::new(InMemoryRepository::default())
     });
     pieces.extend(of("sqlite", &runtime, move || opened(&sqlite)));
-    // Without fsync: what the disk takes is the whole service's benchmark.
+    // Without fsync, because the benchmark of the whole service measures the disk.
     pieces.extend(of("postgres", &runtime, || {
         opened(&PostgresServer::shared().create_database())
     }));

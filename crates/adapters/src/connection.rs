@@ -1,4 +1,4 @@
-//! How the program reaches a database: its URL, connections, the pool, and migrations.
+//! Access to a database: its URL, connections, the pool, and migrations.
 
 pub(crate) mod migrations;
 pub(crate) mod pool;

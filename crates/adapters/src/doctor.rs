@@ -1,4 +1,4 @@
-//! What is wrong with a store, if anything. Nothing here creates, migrates or changes one.
+//! Examines a store for problems. Nothing here creates, migrates or changes a store.
 
 use addressbook_domain::{Examination, Finding, Timestamp};
 
@@ -8,7 +8,7 @@ use crate::connection::url::DatabaseUrl;
 use crate::store::book_parts;
 use crate::{postgres, sqlite};
 
-/// Looks at a store. What cannot be reached is a finding too.
+/// Examines a store. A store that cannot be reached is a finding too.
 pub(crate) fn examine(
     url: &DatabaseUrl,
     options: &StoreOptions,
@@ -20,11 +20,11 @@ pub(crate) fn examine(
     }
 }
 
-/// How many books are looked at, unless all are.
+/// Number of books that are checked, unless all are.
 const SAMPLE: i64 = 1_000;
 
-/// How many books, drawn at random, count other addresses or past revisions than there are, in all
-/// or by their parts. For both databases.
+/// Builds the query that counts the books, among those drawn at random, whose number of addresses
+/// or past revisions, in total or in their parts, is wrong. Works on both databases.
 pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
     let limit = if full { i64::MAX } else { SAMPLE };
     let by_history = match found {
@@ -35,7 +35,7 @@ pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
         }
     };
     let by_parts = match found {
-        // May be from before there were any.
+        // The schema may be older than the parts.
         SchemaState::Older(_) => String::new(),
         _ => format!(
             "OR CASE WHEN addresses > {} THEN addresses ELSE 0 END <> (
@@ -52,20 +52,21 @@ pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
     )
 }
 
-/// A book's revision begins at the time when it was opened, and grows by one with each change.
+/// A book's revision starts at the time when the book was created, in Unix milliseconds, and grows
+/// by one with each change.
 pub(crate) const NEWEST_BOOK: &str = "SELECT coalesce(max(revision), 0) FROM address_books";
 
-/// How far clocks may be apart.
+/// Allowed difference between clocks, in milliseconds.
 pub(crate) const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
 pub(crate) fn schema(schema: &SchemaState) -> Finding {
     match schema {
-        SchemaState::Current => Finding::ok("schema", "is this release's"),
+        SchemaState::Current => Finding::ok("schema", "matches this release"),
         SchemaState::Older(missing) => Finding::warning(
             "schema",
             format!(
                 "lacks {missing} of this release's migrations: make a backup; the next start, or \
-                 addressbook migrate, makes them"
+                 addressbook migrate, runs them"
             ),
         ),
         SchemaState::Newer(version) => Finding::failed(
@@ -84,16 +85,16 @@ pub(crate) fn schema(schema: &SchemaState) -> Finding {
 
 pub(crate) fn books(wrong: i64, full: bool) -> Finding {
     match wrong {
-        0 if full => Finding::ok("books", "count the addresses and revisions that there are"),
+        0 if full => Finding::ok("books", "agree with their addresses and revisions"),
         0 => Finding::ok(
             "books",
-            format!("agree with their addresses ({SAMPLE} at most were tried)"),
+            format!("agree with their addresses (checked at most {SAMPLE} books)"),
         ),
         wrong => Finding::failed(
             "books",
             format!(
-                "{wrong} count other addresses or past revisions than there are: restore the last \
-                 good backup"
+                "{wrong} have a wrong count of addresses or past revisions: restore the last good \
+                 backup"
             ),
         ),
     }
@@ -101,10 +102,7 @@ pub(crate) fn books(wrong: i64, full: bool) -> Finding {
 
 pub(crate) fn clock(newest_ms: i64, now: Timestamp) -> Finding {
     match newest_ms - now.unix_ms() > CLOCK_TOLERANCE_MS {
-        false => Finding::ok(
-            "clock",
-            format!("{now}, and nothing in the store is from later"),
-        ),
+        false => Finding::ok("clock", format!("{now}, and nothing in the store is later")),
         true => Finding::failed(
             "clock",
             format!(

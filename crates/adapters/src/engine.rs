@@ -1,4 +1,4 @@
-//! The SQL databases as an engine of the program.
+//! Implements the program's engine for the SQL databases.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::store::sql_store::SqlStore;
 pub struct SqlEngine {
     /// Where the database is.
     pub url: DatabaseUrl,
-    /// How to work with it.
+    /// The settings of the pool, the timeouts and the writer.
     pub options: StoreOptions,
 }
 
@@ -36,9 +36,9 @@ impl Engine for SqlEngine {
         self.url.to_string()
     }
 
-    /// Threads that read SQLite wait for its file and work longer than their clients do, so more
-    /// of them get more done. Those that read PostgreSQL wait for nothing, and each has a
-    /// connection of its own.
+    /// On SQLite, threads wait for the file and do more work than the clients, so more threads
+    /// increase the throughput. On PostgreSQL, threads that read do not block, and each has its
+    /// own connection.
     fn workers_per_processor(&self) -> usize {
         match self.url {
             DatabaseUrl::Sqlite(_) => 3,

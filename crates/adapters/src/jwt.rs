@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519): who comes in with a token that an authorization server signed.
+//! Authentication with JSON Web Tokens (RFC 7519) that an authorization server signed.
 
 mod key_file;
 mod key_set;
@@ -17,52 +17,53 @@ use thiserror::Error;
 
 use key_file::KeyFile;
 
-/// Which tokens are taken, and what they open.
+/// Which tokens are accepted, and what they allow.
 #[derive(Clone, Debug)]
 pub struct JwtOptions {
     /// The file with the public keys: a JWK Set (RFC 7517), or one public key in PEM. It is
     /// read again when it changes.
     pub keys: PathBuf,
-    /// Who has to have issued a token: its claim `iss`.
+    /// The required value of the claim `iss`.
     pub issuer: String,
-    /// Whom a token has to be meant for: one of its claim `aud`.
+    /// The required value of the claim `aud`, or one of its values.
     pub audience: String,
-    /// The claim that names the customer whose book alone a token opens.
+    /// The claim with the id of the customer whose book the token can access.
     pub customer_claim: String,
-    /// A scope with which a token opens every book instead; none does without.
+    /// A scope that gives a token access to the books of all customers. If `None`, no token has
+    /// such access.
     pub all_customers_scope: Option<String>,
-    /// By how much the clocks of this machine and the issuer's may differ.
+    /// The allowed difference between this machine's clock and the issuer's.
     pub leeway: Duration,
 }
 
-/// Why there are no keys to check tokens with. Each says what was expected.
+/// Why the keys cannot be used. Each message says what was expected.
 #[derive(Debug, Error)]
 pub enum JwtKeysError {
     /// The file cannot be read.
     #[error("cannot read the file: {0}")]
     Read(io::Error),
-    /// The file holds something else.
+    /// The file is neither a JWK Set nor a public key in PEM.
     #[error("expected a JWK Set (RFC 7517), or one public key in PEM (-----BEGIN PUBLIC KEY-----)")]
     Format,
-    /// The file holds other keys alone.
+    /// The file contains only keys of other kinds.
     #[error(
         "expected at least one public key for RS256 (RSA, 2048 bits or more), ES256 (P-256) or \
          EdDSA (Ed25519)"
     )]
     NoKey,
-    /// Nothing tells several keys apart.
-    #[error("expected a kid of its own for each key of several")]
+    /// The file contains several keys, and a `kid` is missing or not unique.
+    #[error("expected a unique kid for each key, because there are several")]
     KeyId,
-    /// The system has no thread to spare.
+    /// The thread that watches the file cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
 
-/// Lets in who holds a token signed by one of the keys in a file.
+/// Authenticates tokens that are signed with one of the keys in a file.
 ///
 /// A token's scopes are those in its claim `scope`, separated by spaces (RFC 8693, section
-/// 4.2; RFC 9068, section 2.2.3). It opens one customer's book, and nobody's if it names no
-/// customer.
+/// 4.2; RFC 9068, section 2.2.3). A token gives access to one customer's book, and is rejected
+/// if it names no customer. See [`JwtOptions::all_customers_scope`] for the exception.
 #[derive(Debug)]
 pub struct JwtAuthenticator<C> {
     keys: KeyFile,
@@ -71,14 +72,14 @@ pub struct JwtAuthenticator<C> {
 }
 
 impl<C: Clock> JwtAuthenticator<C> {
-    /// The longest token that is looked at, in bytes.
+    /// Maximum length of a token, in bytes. Longer tokens are rejected unread.
     pub const MAX_TOKEN_LEN: usize = 8 * 1024;
 
-    /// Reads the keys, and from then on watches their file.
+    /// Reads the keys and starts watching their file for changes.
     ///
     /// # Errors
-    /// [`JwtKeysError`] when there is no key in the file to check tokens with. Later such a
-    /// file is a warning in the log, and the keys stay as they were.
+    /// [`JwtKeysError`] if the file contains no usable key. If a later version of the file
+    /// contains none, a warning is logged and the previous keys stay in use.
     pub fn open(options: JwtOptions, clock: C) -> Result<Self, JwtKeysError> {
         let keys = KeyFile::open(options.keys.clone())?;
         Ok(Self {
@@ -88,17 +89,18 @@ impl<C: Clock> JwtAuthenticator<C> {
         })
     }
 
-    /// What a token allows, or why it is refused: in words that hold nothing of the token.
-    fn admit(&self, token: &str) -> Result<Access, &'static str> {
+    /// Returns what a token allows, or why it is rejected. The reason contains nothing from the
+    /// token.
+    fn validate(&self, token: &str) -> Result<Access, &'static str> {
         if token.len() > Self::MAX_TOKEN_LEN {
-            return Err("it is too long");
+            return Err("the token is too long");
         }
         let header = decode_header(token).map_err(reason)?;
         check(&header)?;
         let keys = self.keys.current();
         let key = keys
             .find(header.kid.as_deref())
-            .ok_or("no key has its kid")?;
+            .ok_or("no key has this kid")?;
         let expected = self.expected(key.algorithm);
         let token = decode::<Box<RawValue>>(token, &key.decoding, &expected);
         let claims = claims_of(token.map_err(reason)?.claims.get())?;
@@ -107,23 +109,23 @@ impl<C: Clock> JwtAuthenticator<C> {
         self.access(&claims)
     }
 
-    /// The algorithm is the key's, whatever the token says.
+    /// The algorithm is always the key's, never the token's.
     fn expected(&self, algorithm: Algorithm) -> Validation {
         let mut expected = Validation::new(algorithm);
         expected.set_issuer(&[&self.options.issuer]);
         expected.set_audience(&[&self.options.audience]);
         expected.set_required_spec_claims(&["aud", "exp", "iss"]);
-        // That would be by the machine's time instead of the clock's.
+        // The library would use the machine's time instead of the clock port.
         expected.validate_exp = false;
         expected
     }
 
-    /// RFC 7519, section 4.1.1: the issuer is one string. The library would also find it in an
-    /// array.
+    /// Checks that the issuer is one string (RFC 7519, section 4.1.1). The library would also
+    /// accept an array that contains it.
     fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
         match claims.get("iss") {
             Some(Value::String(issuer)) if *issuer == self.options.issuer => Ok(()),
-            _ => Err("its issuer is another"),
+            _ => Err("the issuer is wrong"),
         }
     }
 
@@ -132,10 +134,10 @@ impl<C: Clock> JwtAuthenticator<C> {
         let now = self.clock.now().unix_ms() as f64 / 1_000.0;
         let leeway = self.options.leeway.as_secs_f64();
         if seconds("exp").ok_or(MALFORMED)?? + leeway <= now {
-            return Err("it is expired");
+            return Err("the token has expired");
         }
         match seconds("nbf").transpose()? {
-            Some(begin) if begin - leeway > now => Err("its time has not come"),
+            Some(begin) if begin - leeway > now => Err("the token is not valid yet"),
             _ => Ok(()),
         }
     }
@@ -151,10 +153,11 @@ impl<C: Clock> JwtAuthenticator<C> {
         let customer_id = if all_customers {
             None
         } else {
-            let claim = text(&self.options.customer_claim).ok_or("it names no customer")?;
-            Some(CustomerId::parse(claim).map_err(|_| "what it names is no customer's id")?)
+            let claim =
+                text(&self.options.customer_claim).ok_or("the customer claim is missing")?;
+            Some(CustomerId::parse(claim).map_err(|_| "the customer claim is not a customer id")?)
         };
-        // RFC 9068 has client_id, OpenID Connect azp.
+        // RFC 9068 defines client_id, OpenID Connect azp.
         let client = text("client_id").or_else(|| text("azp"));
         Ok(Access {
             name: name(client, customer_id.as_ref()).into(),
@@ -170,27 +173,27 @@ impl<C: Clock> JwtAuthenticator<C> {
 #[async_trait]
 impl<C: Clock> Authenticator for JwtAuthenticator<C> {
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
-        let admitted = self.admit(token);
-        if let Err(reason) = admitted {
-            tracing::debug!(reason, "a JSON Web Token is rejected");
+        let validated = self.validate(token);
+        if let Err(reason) = validated {
+            tracing::debug!(reason, "rejected a JSON Web Token");
         }
-        Ok(admitted.ok())
+        Ok(validated.ok())
     }
 }
 
-const MALFORMED: &str = "it is malformed";
+const MALFORMED: &str = "the token is malformed";
 
-/// The claims of a token, each of which there is once: of several, another reader might take
-/// another (RFC 7519, section 4).
+/// Parses the claims of a token. Rejects duplicate claims, because different readers may use
+/// different ones (RFC 7519, section 4).
 fn claims_of(text: &str) -> Result<Map<String, Value>, &'static str> {
     let _each_once = json::members(text).map_err(|_| MALFORMED)?;
     serde_json::from_str(text).map_err(|_| MALFORMED)
 }
 
-/// What RFC 7515, section 4.1.11, and RFC 8725, section 3.11, ask of a header.
+/// Checks what RFC 7515, section 4.1.11, and RFC 8725, section 3.11, require of a header.
 fn check(header: &Header) -> Result<(), &'static str> {
     if header.crit.is_some() {
-        return Err("it has critical extensions");
+        return Err("the token has critical extensions");
     }
     let is_access_token = |kind: &String| {
         let kind = kind.to_ascii_lowercase();
@@ -198,24 +201,23 @@ fn check(header: &Header) -> Result<(), &'static str> {
         matches!(short, "jwt" | "at+jwt")
     };
     match &header.typ {
-        Some(kind) if !is_access_token(kind) => Err("it is of another type"),
+        Some(kind) if !is_access_token(kind) => Err("the token is of another type"),
         _ => Ok(()),
     }
 }
 
 fn reason(error: Error) -> &'static str {
     match error.kind() {
-        ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::InvalidAlgorithm => "its algorithm is not the key's",
-        ErrorKind::InvalidIssuer => "its issuer is another",
-        ErrorKind::InvalidAudience => "it is meant for others",
-        ErrorKind::MissingRequiredClaim(_) => "it lacks aud, exp or iss",
+        ErrorKind::InvalidSignature => "the signature is wrong",
+        ErrorKind::InvalidAlgorithm => "the algorithm is not the key's",
+        ErrorKind::InvalidIssuer => "the issuer is wrong",
+        ErrorKind::InvalidAudience => "the audience is wrong",
+        ErrorKind::MissingRequiredClaim(_) => "aud, exp or iss is missing",
         _ => MALFORMED,
     }
 }
 
-/// What a token is called in the log: by the program that holds it, where that can be told,
-/// and never by a customer.
+/// The name of a token in the log: the client program if the token names one, never a customer.
 fn name(client: Option<&str>, customer_id: Option<&CustomerId>) -> String {
     let plain = |client: &&str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

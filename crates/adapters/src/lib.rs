@@ -1,10 +1,10 @@
-//! Addressbook's ports in the world: the [repository](SqlStore) of addresses and
-//! API keys on Diesel and r2d2, for SQLite and PostgreSQL, the databases as an
-//! [engine](SqlEngine) of the program, the [system's clock](SystemClock),
-//! [its randomness](OsSecrets), [ULIDs](UlidSource) and [JSON Web Tokens](JwtAuthenticator).
+//! Implements Addressbook's ports: the [repository](SqlStore) of addresses and API keys on
+//! Diesel and r2d2, for SQLite and PostgreSQL; the databases as an [engine](SqlEngine) of the
+//! program; the [system's clock](SystemClock) and [randomness](OsSecrets);
+//! [ULIDs](UlidSource); and [JSON Web Tokens](JwtAuthenticator).
 //!
-//! Each query is written once and compiled for both databases. Whatever differs
-//! between the two is in the folders `sqlite` and `postgres`; the schemas are in `migrations/`.
+//! Each query is written once and compiled for both databases. The folders `sqlite` and
+//! `postgres` contain what differs between the two. The schemas are in `migrations/`.
 
 mod connection;
 mod doctor;

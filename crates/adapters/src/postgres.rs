@@ -1,4 +1,4 @@
-//! What exists for PostgreSQL only.
+//! Code for PostgreSQL only.
 
 pub(crate) mod doctor;
 pub(crate) mod fast_reads;

@@ -1,4 +1,4 @@
-//! What exists for SQLite only.
+//! Code for SQLite only.
 
 pub(crate) mod backup;
 pub(crate) mod build;

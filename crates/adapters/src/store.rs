@@ -1,4 +1,4 @@
-//! The ports on SQL: what is read and written, the same for both databases.
+//! Implements the ports with SQL, in the same way for both databases.
 
 pub(crate) mod api_keys;
 pub(crate) mod book_parts;

@@ -9,19 +9,16 @@ use ulid::{Generator, Ulid};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where time comes from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only source of time")]
     fn now(&self) -> Timestamp {
         let now = chrono::Utc::now().timestamp_millis();
-        // Not before the year 10000.
+        // This fails only from the year 10000 on.
         Timestamp::from_unix_ms(now).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// Monotonic [ULIDs](https://github.com/ulid/spec): each greater than those before it,
-/// also within one millisecond.
+/// Generates monotonic [ULIDs](https://github.com/ulid/spec): each is greater than the previous
+/// ones, even within one millisecond.
 #[derive(Debug)]
 pub struct UlidSource<C> {
     clock: C,
@@ -29,7 +26,7 @@ pub struct UlidSource<C> {
 }
 
 impl<C: Clock> UlidSource<C> {
-    /// Ids that carry the time of this clock.
+    /// Creates a source whose ids contain the time of this clock.
     pub const fn new(clock: C) -> Self {
         Self {
             clock,
@@ -39,20 +36,17 @@ impl<C: Clock> UlidSource<C> {
 }
 
 impl<C: Clock> IdSource for UlidSource<C> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where ids come from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only source of ids")]
     fn next(&self) -> Ulid {
         let since_1970 = Duration::from_millis(self.clock.now().unix_ms().try_into().unwrap_or(0));
-        // A panic elsewhere cannot leave the generator half changed.
+        // A panic elsewhere cannot leave the generator half updated.
         let mut generator = self
             .generator
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match generator.generate_from_datetime(SystemTime::UNIX_EPOCH + since_1970) {
             Ok(ulid) => ulid,
-            // More than 2^80 ids in one millisecond: go on in the next.
+            // More than 2^80 ids in one millisecond: continue in the next.
             Err(overflow) => overflow.commit_overflow_increment(),
         }
     }
@@ -63,10 +57,7 @@ impl<C: Clock> IdSource for UlidSource<C> {
 pub struct OsSecrets;
 
 impl SecretSource for OsSecrets {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where secrets come from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only source of secrets")]
     fn secret(&self) -> Result<[u8; 32], Cause> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
@@ -81,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_grow_even_while_time_stands_still() {
+    fn ids_increase_within_one_millisecond() {
         let source = UlidSource::new(FrozenClock::default());
         let ids: Vec<_> = (0..1_000).map(|_| source.next()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
@@ -90,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn no_two_secrets_are_alike() {
+    fn secrets_are_unique() {
         let secrets: Vec<_> = (0..100).map(|_| OsSecrets.secret().unwrap()).collect();
         let different: std::collections::BTreeSet<_> = secrets.iter().collect();
         assert_eq!(different.len(), secrets.len());
     }
 
     #[test]
-    fn the_clock_goes_on() {
+    fn the_clock_returns_the_current_time() {
         assert!(SystemClock.now() > Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
     }
 }

@@ -1,4 +1,4 @@
-//! A program with a store of its own: `memory://NAME` beside SQLite and PostgreSQL.
+//! A program with its own store: `memory://NAME`, in addition to SQLite and PostgreSQL.
 //!
 //! ```sh
 //! cargo run --example foreign-store -- serve --demo --database-url memory://try
@@ -40,7 +40,7 @@ impl Engine for Memory {
     }
 }
 
-/// The store that the settings name.
+/// Returns the store that the settings name.
 fn engine_of(settings: &DatabaseSettings) -> anyhow::Result<Box<dyn Engine>> {
     match settings.url().starts_with("memory://") {
         true => Ok(Box::new(Memory {

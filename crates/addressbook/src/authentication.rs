@@ -1,5 +1,5 @@
-//! Authentication by API key or JSON Web Token. None is required as long as there never was a key and
-//! tokens are not configured.
+//! Authentication by API key or JSON Web Token. Requests need a credential once any key was ever
+//! created, or if tokens are configured.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::settings::AccessSettings;
 
-/// Authenticates requests. Each kind of token has an authenticator of its own.
+/// Authenticates requests. Each kind of token has its own authenticator.
 pub(crate) struct Authentication {
     keys: ApiKeyService,
     by_key: KeyAuthenticator,
@@ -25,15 +25,15 @@ pub(crate) struct Authentication {
     is_required: AtomicBool,
 }
 
-/// How often an open service looks whether there is a key.
+/// How often a service that requires no credentials checks whether a key exists.
 const LOOK_INTERVAL: Duration = KeyAuthenticator::LIFETIME;
 
-/// How often it is noted which keys were used.
+/// How often the service records which keys were used.
 const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
 
 impl Authentication {
-    /// The one for the keys of a repository. A key that was revoked counts, too: whoever takes the last one
-    /// back does not mean to let everybody in.
+    /// Creates the authentication for the keys of a repository. Revoked keys count too: an operator
+    /// who revokes the last key does not intend to open the service to everyone.
     pub(crate) async fn of(
         repository: Arc<dyn ApiKeyRepository>,
         by_jwt: Option<JwtAuthenticator<SystemClock>>,
@@ -48,8 +48,8 @@ impl Authentication {
         })
     }
 
-    /// Refuses to let everybody in where others than this machine can come, unless that is
-    /// what the operator said.
+    /// Returns an error if the service requires no credentials and other machines can reach it,
+    /// unless the operator allows that.
     pub(crate) fn check(
         &self,
         mut addresses: impl Iterator<Item = SocketAddr>,
@@ -70,7 +70,7 @@ impl Authentication {
         Ok(())
     }
 
-    /// How it stands, in a few words.
+    /// Describes which credentials are required, in a few words.
     pub(crate) fn rule(&self) -> &'static str {
         if self.by_jwt.is_some() {
             "by API key or JSON Web Token"
@@ -81,11 +81,11 @@ impl Authentication {
         }
     }
 
-    /// Closes an open door once there is a key, whichever process made it.
+    /// Waits until a key exists, whichever process creates it, and then requires credentials.
     pub(crate) async fn close_with_the_first_key(self: Arc<Self>) {
         while !self.is_required() {
             sleep(LOOK_INTERVAL).await;
-            // As long as the store is away, nobody gets anything anyway.
+            // While the store is unavailable, requests get no data anyway.
             if self.keys.any().await.unwrap_or(false) {
                 self.is_required.store(true, Ordering::Relaxed);
                 tracing::info!("an API key was created: requests now need a credential");
@@ -93,7 +93,7 @@ impl Authentication {
         }
     }
 
-    /// Notes every now and then which keys were used.
+    /// Records at intervals which keys were used.
     pub(crate) async fn record_uses(self: Arc<Self>) {
         loop {
             sleep(RECORD_INTERVAL).await;
@@ -108,7 +108,7 @@ impl Authentication {
 impl Authenticator for Authentication {
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError> {
         match &self.by_jwt {
-            // A JWT begins with a brace in base64, which is ey.
+            // A JWT begins with `{` in base64, which is `ey`, and never with this prefix.
             Some(by_jwt) if !token.starts_with(ApiToken::PREFIX) => {
                 by_jwt.authenticate(token).await
             }

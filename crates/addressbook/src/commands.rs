@@ -1,4 +1,4 @@
-//! What the program does: one file for each command.
+//! The commands of the program, one file each.
 
 pub(crate) mod backup;
 pub(crate) mod doctor;

@@ -1,5 +1,5 @@
-//! Something to see: the example of the contract, and customers all over the world.
-//! Always the same, so that loading it again changes nothing.
+//! Demonstration data: the example of the contract, and customers from all over the world. It is
+//! always the same, so that loading it again changes nothing.
 
 use addressbook_domain::{
     AddressContent, AddressId, AddressService, City, Country, CustomData, CustomerId, Description,
@@ -34,10 +34,10 @@ const DESCRIPTIONS: [Option<&str>; 8] = [
     Some("自宅"),
 ];
 
-/// Imports the demonstration data; what was changed since stays changed.
+/// Imports the demonstration data. It does not reset addresses that were changed since.
 pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
     let mut entries = example()?;
-    entries.extend(world().context("the demonstration data is faulty")?);
+    entries.extend(world().context("the demonstration data is invalid")?);
     service
         .import(&entries, OnError::Skip, OnConflict::Refuse)
         .await
@@ -50,7 +50,7 @@ fn example() -> anyhow::Result<Vec<ImportEntry>> {
     lines.map(|line| Ok(line?.entry?)).collect()
 }
 
-/// Numbers without end that look random and are the same each time (SplitMix64).
+/// An endless sequence of pseudo-random numbers, the same in each run (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -76,7 +76,7 @@ fn world() -> anyhow::Result<Vec<ImportEntry>> {
         // Most people have one or two addresses, a few have a dozen.
         let addresses = [1, 1, 1, 2, 2, 3, 5, 12][dice.roll(8) as usize];
         for _ in 0..addresses {
-            let place = dice.choose(&places).context("there are places")?;
+            let place = dice.choose(&places).context("there are no places")?;
             entries.push(somewhere(&customer_id, place, &mut dice)?);
         }
     }
@@ -93,7 +93,7 @@ fn somewhere(
     dice: &mut Dice,
 ) -> anyhow::Result<ImportEntry> {
     let mut columns = place.split('\t');
-    let mut column = || columns.next().context("a place has four columns");
+    let mut column = || columns.next().context("expected four columns");
     let (country, region, city, landmark) = (column()?, column()?, column()?, column()?);
     let created_ms = SINCE_MS + dice.roll(SPAN_MS);
     let updated_ms = created_ms + dice.roll(2) * dice.roll(SPAN_MS / 3);
@@ -130,12 +130,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_same_each_time() {
+    fn the_data_is_the_same_each_time() {
         assert_eq!(world().unwrap(), world().unwrap());
     }
 
     #[test]
-    fn it_shows_many_customers_in_many_countries() {
+    fn the_data_has_many_customers_in_many_countries() {
         let entries = world().unwrap();
         let customers: HashSet<_> = entries.iter().map(|entry| &entry.customer_id).collect();
         let countries: HashSet<_> = entries.iter().map(|entry| entry.content.country).collect();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_with_the_example_of_the_contract() {
+    fn the_example_has_two_addresses_of_one_customer() {
         let example = example().unwrap();
         assert_eq!(example.len(), 2);
         assert!(

@@ -1,32 +1,33 @@
-//! File descriptors: how many connections the system lets the process have.
+//! File descriptors, whose limit also limits the number of connections.
 
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// A connection's own, and one to watch over it.
+/// File descriptors of a connection: its socket, and one to monitor it.
 const PER_CONNECTION: u64 = 2;
 
-/// For the database, the log and what else the process has open.
+/// File descriptors for the database, the log and everything else.
 const OTHERS: u64 = 200;
 
-/// How many connections fit into the file descriptors that the system allows, from 1. `None` where
-/// it sets no limit.
+/// The number of connections that the system's limit of file descriptors allows, at least 1. `None`
+/// if the system sets no limit.
 pub(crate) fn connections() -> Option<u32> {
     let limit = getrlimit(Resource::Nofile).maximum?;
     let connections = limit.saturating_sub(OTHERS) / PER_CONNECTION;
     Some(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
 }
 
-/// What a worker thread has open to wait for events.
+/// File descriptors that a worker thread opens to wait for events.
 const PER_WORKER: u64 = 4;
 
-/// For the database and the log, and for the first connections.
+/// File descriptors for the database, the log and the first connections.
 const FEWEST: u64 = 60;
 
-/// Refuses to start where so many workers, which panic without file descriptors, cannot.
+/// Checks that there are enough file descriptors for this number of worker threads, which panic
+/// without them.
 ///
 /// # Errors
-/// How many file descriptors there would have to be.
+/// The limit is too low. The message states how many file descriptors are needed.
 pub(crate) fn suffice_for(workers: usize) -> anyhow::Result<()> {
     let needed = FEWEST + PER_WORKER * workers as u64;
     match getrlimit(Resource::Nofile).current {
@@ -38,13 +39,13 @@ pub(crate) fn suffice_for(workers: usize) -> anyhow::Result<()> {
     }
 }
 
-/// How many file descriptors so many connections need.
+/// The number of file descriptors that this number of connections needs.
 pub(crate) fn needed(connections: u32) -> u64 {
     u64::from(connections) * PER_CONNECTION + OTHERS
 }
 
-/// Takes all file descriptors that the system allows. By default, systems give a process 1,024
-/// and allow it to ask for more.
+/// Raises the limit of file descriptors to the maximum that the system allows. By default, systems
+/// allow a process 1,024, and more on request.
 pub(crate) fn take_all() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let all = Rlimit {

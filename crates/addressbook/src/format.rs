@@ -1,4 +1,4 @@
-//! The formats in which addresses come and go: NDJSON and CSV, with the same names.
+//! The file formats of import and export: NDJSON and CSV, with the same field names.
 
 mod columns;
 pub(crate) mod csv;
@@ -15,8 +15,8 @@ use clap::ValueEnum;
 
 pub(crate) use self::columns::Columns;
 
-/// The longest line, in bytes: several times what the fields of an address can take. So
-/// memory is bounded, whatever the input.
+/// The maximum length of a line, in bytes: several times what the fields of an address can take. It
+/// bounds memory for any input.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
 const NOT_UTF_8: &str = "expected text in UTF-8; if the file is in Windows-1252, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
@@ -25,22 +25,22 @@ const NOT_UTF_8: &str = "expected text in UTF-8; if the file is in Windows-1252,
 pub(crate) enum Format {
     /// One JSON object per line
     Ndjson,
-    /// A header, then one record per address. custom_data is JSON text, null is empty
+    /// A header, then one record per address. custom_data is JSON text, and null is an empty field
     Csv,
 }
 
-/// The address of one line of input, or what is wrong with it.
+/// The address in one line of input, or why it is invalid.
 pub(crate) struct Line {
     pub(crate) numbers: LineNumbers,
     pub(crate) entry: Result<ImportEntry, LineError>,
 }
 
-/// Why there is no address in a line.
+/// Why a line contains no valid address.
 #[derive(Debug)]
 pub(crate) enum LineError {
-    /// The line as a whole is wrong.
+    /// The line as a whole is invalid.
     Line(String),
-    /// Fields of it are.
+    /// Some of its fields are invalid.
     Fields(FieldErrors),
 }
 
@@ -61,8 +61,8 @@ impl Display for LineError {
     }
 }
 
-/// Where an address is in a file, counted from 1. In CSV, one with line breaks between quotation
-/// marks takes several lines.
+/// The lines of a file that contain one address, counted from 1. In CSV, an address with line
+/// breaks between quotation marks takes several lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LineNumbers {
     pub(crate) first: u64,
@@ -87,7 +87,7 @@ impl Display for LineNumbers {
     }
 }
 
-/// The lines of an input, as they are read: the input may be endless.
+/// The lines of an input, read lazily because the input may be endless.
 pub(crate) type Lines<'a> = Box<dyn Iterator<Item = anyhow::Result<Line>> + Send + 'a>;
 
 impl Format {
@@ -138,9 +138,9 @@ mod tests {
         bytes
     }
 
-    /// What the domain says of a value is said of a line in either format.
+    /// The domain's errors and suggestions appear in both formats.
     #[test]
-    fn a_line_is_told_what_was_probably_meant() {
+    fn errors_of_both_formats_suggest_what_was_probably_meant() {
         let csv = "customer_id,region,city,country\ncus_1,\u{200b},London,UK\n";
         let ndjson = "{\"customer_id\":\"cus_1\",\"region\":\"\u{200b}\",\"city\":\"London\",\"country\":\"UK\"}\n";
         for (format, input) in [(Format::Csv, csv), (Format::Ndjson, ndjson)] {
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_whole(
+        fn written_addresses_are_read_back_unchanged(
             addresses in proptest::collection::vec(strategies::address(), 0..5),
             format in proptest::sample::select(vec![Format::Ndjson, Format::Csv]),
         ) {

@@ -1,7 +1,7 @@
-//! Addressbook stores the saved addresses of a company's customers and lists them, fast
-//! and exactly. This crate puts the parts together: settings, store, HTTP.
+//! Addressbook stores the addresses of a company's customers and serves them over HTTP. This crate
+//! assembles the program: settings, store and HTTP.
 //!
-//! A program with a store of its own is a `main` that says which settings name it:
+//! To run it on your own store, write a `main` that selects the store by the settings:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -19,7 +19,7 @@
 
 #![deny(
     clippy::print_stdout,
-    reason = "it panics when nobody reads: see `output`"
+    reason = "it panics when the reader has closed the pipe: see `output`"
 )]
 
 mod authentication;
@@ -55,7 +55,7 @@ pub use crate::store::{EngineOf, sql_engine};
 
 /// Stores the addresses of a company's customers and serves them over HTTP.
 ///
-/// Without a command, it starts the service, as `serve` does.
+/// Without a command, starts the service, like `serve`.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -95,15 +95,15 @@ enum Task {
     },
 }
 
-/// Where settings come from besides flags and variables.
+/// The configuration file, a source of settings besides flags and variables.
 #[derive(Args, Clone, Debug)]
 struct ConfigArgument {
-    /// TOML file with settings, named as the flags without the leading dashes
+    /// TOML file with settings, named like the flags without the leading dashes
     #[arg(long, value_name = "FILE", env = "ADDRESSBOOK_CONFIG")]
     config: Option<PathBuf>,
 }
 
-/// Runs the program with the arguments of its command line, on the stores that `engine_of` knows.
+/// Runs the program with the arguments of its command line, on the store that `engine_of` selects.
 /// Returns the exit code.
 pub fn run(engine_of: EngineOf) -> ExitCode {
     let done = settings::read_command_line().and_then(|cli| {
@@ -139,8 +139,8 @@ pub fn run(engine_of: EngineOf) -> ExitCode {
     })
 }
 
-/// Refuses a clock that was never set: ids and records count from 1970, and so do libraries, which
-/// panic before it.
+/// Rejects a clock that was never set. Ids and records count from 1970, and libraries panic on
+/// earlier times.
 fn check_clock(now: Timestamp) -> anyhow::Result<()> {
     if now.unix_ms() < 0 {
         bail!("the machine's clock says {now}: expected a time after 1970; set it (NTP)");
@@ -163,7 +163,7 @@ fn api_keys(repository: Arc<dyn ApiKeyRepository>) -> ApiKeyService {
     )
 }
 
-/// New identifiers, of addresses and of requests.
+/// Generates the ids of addresses and requests.
 fn ids() -> Arc<UlidSource<SystemClock>> {
     Arc::new(UlidSource::new(SystemClock))
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Small allocations of many threads, of which a request is full, take it a third of the
-/// time that the C library's takes.
+/// A request makes many small allocations, on many threads at once. mimalloc takes a third of the
+/// time that the C library's allocator takes for them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

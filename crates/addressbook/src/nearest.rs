@@ -1,8 +1,8 @@
-/// How alike two names have to be for one to be suggested, from 0 to 1 (Jaro-Winkler).
+/// The minimum similarity of a name that is suggested, from 0 to 1 (Jaro-Winkler).
 const MIN_LIKENESS: f64 = 0.8;
 
-/// Which of some names somebody probably meant who wrote another, whatever their case and what
-/// separates their words.
+/// Returns the known name that was probably meant by a written one, if any is similar enough. Case
+/// and word separators are ignored.
 pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,

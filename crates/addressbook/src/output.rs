@@ -3,8 +3,8 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
 
-/// Writes to standard output. A reader that has closed it, such as `head`, is not an error: the
-/// command has done its work.
+/// Writes to standard output. It is not an error if the reader has closed the pipe, as `head` does:
+/// the command has done its work.
 pub(crate) fn print(text: impl Display) -> anyhow::Result<()> {
     let mut output = io::stdout();
     match write!(output, "{text}").and_then(|()| output.flush()) {

@@ -1,6 +1,5 @@
-//! Every setting is a flag, an `ADDRESSBOOK_*` variable and a TOML key of one name. What
-//! a flag says counts before the variable, the variable before the file, the file before
-//! the default.
+//! Every setting is a flag, an `ADDRESSBOOK_*` variable and a TOML key of the same name. The flag
+//! takes precedence over the variable, the variable over the file, and the file over the default.
 
 mod access;
 mod bounds;
@@ -24,7 +23,7 @@ pub(crate) use self::metrics::MetricsSettings;
 pub(crate) use self::reading::{misspelt_variables, read_command_line};
 pub(crate) use self::values::{host_and_port, true_or_false, whole_number};
 
-/// Which store holds the addresses, and how to work with it.
+/// The store of the addresses, and its options.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseSettings {
@@ -77,12 +76,12 @@ enum SqliteSynchronous {
 }
 
 impl DatabaseSettings {
-    /// The URL as it was given: it may hold a password.
+    /// The URL as it was set. It may contain a password.
     pub fn url(&self) -> &str {
         &self.database_url
     }
 
-    /// The most connections that a service opens, beside one for each worker.
+    /// The maximum number of connections in the pool. Each worker may open one more.
     pub(crate) fn pool_size(&self) -> u32 {
         self.pool_size
     }
@@ -104,11 +103,11 @@ impl DatabaseSettings {
     }
 }
 
-/// Where the database's URL can come from.
+/// The settings that can contain the URL of the database, for messages.
 pub(crate) const DATABASE_URL_SETTINGS: &str =
     "--database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL";
 
-/// How much the service takes.
+/// Limits of address books and of their contents.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitSettings {
@@ -182,7 +181,7 @@ pub(crate) struct ListenSettings {
     pub(crate) listen: String,
 }
 
-/// What goes to the log, which is written to standard error.
+/// What the service logs to standard error, and in which format.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogSettings {

@@ -1,6 +1,6 @@
-//! How the service is told to stop: SIGTERM waits until no new requests are sent here, and so does
-//! SIGHUP, which comes when a terminal is closed; SIGINT does not wait, and a second signal ends it
-//! at once. Where SIGHUP is ignored, as by `nohup`, it stays so.
+//! The signals that stop the service. After SIGTERM or SIGHUP, which is sent when a terminal is
+//! closed, the service waits until no new requests are sent to it. After SIGINT it does not wait. A
+//! second signal stops it at once. SIGHUP stays ignored if it was, as with `nohup`.
 
 use std::time::Duration;
 use std::{fs, future, io};
@@ -19,7 +19,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on these signals come here.
+    /// Starts to receive these signals.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -45,8 +45,8 @@ impl Signals {
         }
     }
 
-    /// Waits for a signal, lets the clients go, and says when to stop. Returns when a second
-    /// signal asks not to wait for anything.
+    /// Waits for a signal, begins to drain, and sends to `stop` when the server is to stop. Returns
+    /// on a second signal, which means not to wait for anything.
     pub(crate) async fn obey(mut self, drain: Drain, delay: Duration, stop: oneshot::Sender<()>) {
         let first = self.next().await;
         drain.begin();
@@ -56,13 +56,13 @@ impl Signals {
                 _ = self.next() => return,
             }
         }
-        // The other end is gone when the server has ended by itself.
+        // The receiver is gone if the server has already ended.
         let _ = stop.send(());
         self.next().await;
     }
 }
 
-/// Whether SIGHUP was ignored when the program started, as by `nohup`; known on Linux only.
+/// Whether SIGHUP was ignored when the program started, as with `nohup`. False except on Linux.
 fn is_hangup_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status

@@ -1,4 +1,4 @@
-//! Which store the program works on.
+//! Selects and opens the store.
 
 use addressbook_adapters::SqlEngine;
 use addressbook_domain::{Engine, OpenError, OpenMode, Store};
@@ -9,12 +9,12 @@ use crate::settings::{DATABASE_URL_SETTINGS, DatabaseSettings};
 /// Returns the store that the settings name, without opening it. An error says what was expected.
 pub type EngineOf = fn(&DatabaseSettings) -> anyhow::Result<Box<dyn Engine>>;
 
-/// The SQLite or PostgreSQL database that a URL names.
+/// Returns the SQLite or PostgreSQL database that the settings name.
 ///
 /// # Errors
-/// The URL is of neither form.
+/// The URL names neither.
 pub fn sql_engine(settings: &DatabaseSettings) -> anyhow::Result<Box<dyn Engine>> {
-    // The value itself may hold a password, and stays out of the message.
+    // The message omits the value, because it may contain a password.
     let url = settings.url().parse();
     Ok(Box::new(SqlEngine {
         url: url.with_context(|| format!("{DATABASE_URL_SETTINGS} is not a database URL"))?,
@@ -22,7 +22,7 @@ pub fn sql_engine(settings: &DatabaseSettings) -> anyhow::Result<Box<dyn Engine>
     }))
 }
 
-/// Opens a store, and says what to do where that fails.
+/// Opens a store. Errors say what to do.
 pub(crate) fn open(engine: &dyn Engine, mode: OpenMode) -> anyhow::Result<Store> {
     engine.open(mode).map_err(with_remedy)
 }

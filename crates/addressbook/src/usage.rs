@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 
 use crate::Cli;
 
-/// Ends the program because flags of a command contradict each other, as for every mistake on the
-/// command line: with a message, the usage and exit code 2.
+/// Exits because flags of a command contradict each other. As for any error on the command line,
+/// prints a message and the usage, and exits with code 2.
 pub(crate) fn refuse(command: &str, message: impl Display) -> ! {
     let mut cli = Cli::command();
     cli.build();

@@ -1,9 +1,9 @@
-//! Reading what comes from outside into values.
+//! Benchmarks of parsing input into value objects.
 
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a benchmark that cannot run says so"
+    reason = "a benchmark that cannot run panics with a message"
 )]
 
 use std::hint::black_box;

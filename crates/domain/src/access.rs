@@ -6,34 +6,34 @@ use thiserror::Error;
 
 use crate::{CustomerId, RepositoryError};
 
-/// What a credential allows, as OAuth 2.0 spells it (RFC 6749, section 3.3).
+/// A permission of a credential: a scope of OAuth 2.0 (RFC 6749, section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// `addresses:read`: to list and get addresses and their revisions.
+    /// `addresses:read`: list and get addresses and their revisions.
     Read,
-    /// `addresses:write`: to create, change, remove and erase addresses.
+    /// `addresses:write`: create, change, remove and erase addresses.
     Write,
 }
 
-/// The text is no [`Scope`].
+/// The text is not a [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected addresses:read or addresses:write")]
 pub struct ScopeError;
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 2] = [Self::Read, Self::Write];
 
-    /// Reads a scope's name.
+    /// Parses the name of a scope.
     ///
     /// # Errors
-    /// [`ScopeError`] when there is no such scope.
+    /// [`ScopeError`] if there is no such scope.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let mut all = Self::ALL.into_iter();
         all.find(|scope| scope.as_str() == text).ok_or(ScopeError)
     }
 
-    /// Its name.
+    /// The name of the scope.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "addresses:read",
@@ -51,41 +51,41 @@ impl fmt::Display for Scope {
 /// What a credential allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What the credential is called, for the log: never the credential itself, nor anything
-    /// of a customer.
+    /// The name of the credential, for the log. Never the credential itself, and never personal
+    /// data of a customer.
     pub name: Arc<str>,
-    /// What it allows.
+    /// The permissions of the credential.
     pub scopes: Vec<Scope>,
-    /// Whose address book alone it opens; every book without.
+    /// The only customer whose address book it allows. `None`: all customers.
     pub customer_id: Option<CustomerId>,
 }
 
 impl Access {
-    /// Whether it allows something in a customer's book.
+    /// Whether it has a scope for a customer's book.
     pub fn allows(&self, scope: Scope, customer_id: &str) -> bool {
         self.scopes.contains(&scope) && self.opens(customer_id)
     }
 
-    /// Whether it has to do with that customer's book at all.
+    /// Whether it applies to a customer's book at all, regardless of scopes.
     pub fn opens(&self, customer_id: &str) -> bool {
         let bound_to = self.customer_id.as_ref();
         bound_to.is_none_or(|own| own.as_str() == customer_id)
     }
 }
 
-/// Tells whom a bearer token (RFC 6750) belongs to.
+/// Authenticates callers by a bearer token (RFC 6750).
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Authenticator: Send + Sync {
-    /// What the holder of a token may do, or `None` where the token is worth nothing: unknown,
-    /// malformed, expired, revoked, or made for others.
+    /// Returns what the holder of a token may do, or `None` if the token is invalid: unknown,
+    /// malformed, expired, revoked, or issued for another audience.
     ///
     /// # Errors
-    /// What the store of credentials reports, as of [`AddressRepository`](crate::AddressRepository).
-    /// The caller MUST reject the request then.
+    /// The error of the store of credentials, as for
+    /// [`AddressRepository`](crate::AddressRepository). The caller MUST then reject the request.
     async fn authenticate(&self, token: &str) -> Result<Option<Access>, RepositoryError>;
 
-    /// Whether a request without a token is rejected. Once it is, it MUST stay so.
+    /// Whether requests without a token are rejected. Once this is `true`, it MUST stay `true`.
     fn is_required(&self) -> bool {
         true
     }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_read_as_they_are_written() {
+    fn scopes_parse_from_their_exact_names() {
         for scope in Scope::ALL {
             assert_eq!(Scope::parse(scope.as_str()), Ok(scope));
         }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_credential_opens_one_book() {
+    fn a_credential_for_one_customer_allows_only_that_book() {
         let mut access = Access {
             name: "shop".into(),
             scopes: vec![Scope::Read],

@@ -13,11 +13,11 @@ pub struct Address {
     pub created_at: Timestamp,
     /// When its content last changed; never before `created_at`.
     pub updated_at: Timestamp,
-    /// How often it was written: 1 when created, one more with each change.
+    /// The number of its current state: 1 when created, one more with each change.
     pub revision: Revision,
 }
 
-/// What a customer enters: an address without identity and history.
+/// The content of an address, without identity and history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddressContent {
     /// What the customer calls the address ("Home").
@@ -28,14 +28,14 @@ pub struct AddressContent {
     pub city: City,
     /// The country, by its ISO 3166-1 alpha-2 code.
     pub country: Country,
-    /// Whatever else the caller keeps with the address.
+    /// Any other data that the caller stores with the address.
     pub custom_data: Option<CustomData>,
 }
 
-/// One state of an address, kept for ever (until its customer is erased).
+/// One state of an address, stored until its customer is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressRevision {
-    /// The address as it was then; its `revision` is this one's number.
+    /// The address in this state. Its `revision` is the number of the state.
     pub address: Address,
     /// What happened.
     pub change: ChangeKind,
@@ -46,11 +46,11 @@ pub struct AddressRevision {
 /// What happened to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It came into the book.
+    /// The address was created.
     Created,
     /// Its content or times changed.
     Updated,
-    /// It left the book; the revision holds its last content.
+    /// The address was removed from the book. The revision contains its last content.
     Removed,
 }
 
@@ -58,7 +58,7 @@ impl ChangeKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Removed];
 
-    /// Its name: `created`, `updated` or `removed`.
+    /// The name of the kind: `created`, `updated` or `removed`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -68,18 +68,18 @@ impl ChangeKind {
     }
 }
 
-/// What tells one state of an address from all others, also from those of an address that
-/// was erased and came again at another time: the strong validator of conditional requests.
+/// Identifies one state of an address: the strong validator of conditional requests. It also
+/// differs from the states of an address that was erased and created again at another time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its number.
+    /// The number of the state.
     pub revision: Revision,
-    /// When its content last changed.
+    /// When the content last changed.
     pub updated_at: Timestamp,
 }
 
 impl Address {
-    /// Which state of the address this is.
+    /// The version of this state.
     pub fn version(&self) -> Version {
         Version {
             revision: self.revision,
@@ -88,12 +88,12 @@ impl Address {
     }
 }
 
-/// The number of an address's state: 1, 2, 3…
+/// The number of a state of an address: 1, 2, 3…
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(u32);
 
 impl Revision {
-    /// The revision of an address just created.
+    /// The revision of a new address.
     pub const FIRST: Self = Self(1);
 
     /// The revision with this number, or `None` for 0.

@@ -5,31 +5,31 @@ use ulid::Ulid;
 
 use crate::{Access, CustomerId, Scope, Timestamp, TokenDigest};
 
-/// What is kept of an API key: everything but the key itself.
+/// An API key as it is stored: everything except its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// What it is called by those who administer it.
+    /// The id by which operators refer to the key.
     pub id: ApiKeyId,
-    /// What it is called in logs.
+    /// The name of the key in logs.
     pub name: KeyName,
-    /// What it allows, in the order of [`Scope::ALL`].
+    /// The permissions of the key, in the order of [`Scope::ALL`].
     pub scopes: Vec<Scope>,
-    /// Whose address book alone it opens; every book without.
+    /// The only customer whose address book the key allows. `None`: all customers.
     pub customer_id: Option<CustomerId>,
-    /// What its token is found by.
+    /// The digest of its token, by which the key is found.
     pub digest: TokenDigest,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// From when on it is worth nothing.
+    /// When the key expires. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// When it was taken back, since which it is worth nothing.
+    /// When the key was revoked. `None`: it is not revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// How it stands with the key at a moment.
+    /// The state of the key at a time.
     pub fn state(&self, now: Timestamp) -> KeyState {
         if self.revoked_at.is_some() {
             KeyState::Revoked
@@ -40,7 +40,7 @@ impl ApiKey {
         }
     }
 
-    /// What its holder may do while it is active.
+    /// What the holder of the key may do while it is active.
     pub fn access(&self) -> Access {
         Access {
             name: self.name.as_str().into(),
@@ -50,32 +50,32 @@ impl ApiKey {
     }
 }
 
-/// How it stands with a key.
+/// Whether a key can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// It lets its holder in.
+    /// The key is valid.
     Active,
-    /// Its time is over.
+    /// The key has expired.
     Expired,
-    /// It was taken back.
+    /// The key was revoked.
     Revoked,
 }
 
-/// The identifier of an API key, which is no secret: `key_` and a lower-case
+/// The identifier of an API key, which is not secret: `key_` and a lower-case
 /// [ULID](https://github.com/ulid/spec).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiKeyId(Box<str>);
 
-/// The text is no [`ApiKeyId`].
+/// The text is not an [`ApiKeyId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected the id of a key, key_ followed by 26 of the characters 0-9 and a-z")]
+#[error("expected the id of a key: key_ followed by 26 of the characters 0-9 and a-z")]
 pub struct ApiKeyIdError;
 
 impl ApiKeyId {
-    /// Takes an identifier as it is.
+    /// Parses an identifier and leaves it unchanged.
     ///
     /// # Errors
-    /// [`ApiKeyIdError`] when it breaks the rule that the type states.
+    /// [`ApiKeyIdError`] if the text does not have the form of the type.
     pub fn parse(text: &str) -> Result<Self, ApiKeyIdError> {
         let ulid = text.strip_prefix("key_").ok_or(ApiKeyIdError)?;
         let ulid = Ulid::from_string(ulid).map_err(|_| ApiKeyIdError)?;
@@ -84,7 +84,7 @@ impl ApiKeyId {
             .ok_or(ApiKeyIdError)
     }
 
-    /// The identifier of a new key.
+    /// Creates the identifier of a new key.
     pub fn from_ulid(ulid: Ulid) -> Self {
         Self(format!("key_{}", ulid.to_string().to_ascii_lowercase()).into())
     }
@@ -101,12 +101,12 @@ impl fmt::Display for ApiKeyId {
     }
 }
 
-/// What a key is called in logs: 1 to 64 visible ASCII characters. Several keys may have the
-/// same name, such as an old one and the one that takes its place.
+/// The name of a key in logs: 1 to 64 visible ASCII characters. Several keys may have the same
+/// name, such as an old key and its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(Box<str>);
 
-/// The text is no [`KeyName`].
+/// The text is not a [`KeyName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected 1 to 64 visible ASCII characters without spaces, such as checkout")]
 pub struct KeyNameError;
@@ -115,10 +115,10 @@ impl KeyName {
     /// The longest name, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// Takes a name as it is.
+    /// Parses a name and leaves it unchanged.
     ///
     /// # Errors
-    /// [`KeyNameError`] when it breaks the rule that the type states.
+    /// [`KeyNameError`] if the text does not have the form of the type.
     pub fn parse(text: &str) -> Result<Self, KeyNameError> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         if text.is_empty() || text.len() > Self::MAX_LEN || !visible {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_is_written() {
+    fn only_canonical_ids_parse() {
         let id = ApiKeyId::from_ulid(Ulid::from_parts(1, 2));
         assert_eq!(ApiKeyId::parse(id.as_str()), Ok(id));
         for text in [
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_safe_in_a_log() {
+    fn names_have_only_visible_ascii_characters() {
         for text in ["a", "checkout", "shop/eu-1:blue", &"x".repeat(64)] {
             assert_eq!(KeyName::parse(text).unwrap().as_str(), text);
         }

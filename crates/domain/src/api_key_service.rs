@@ -8,7 +8,7 @@ use crate::{
     RepositoryError, Scope, SecretSource,
 };
 
-/// What can be done with API keys. Cheap to clone: the clones share everything.
+/// The use cases for API keys. Cheap to clone: all clones share their state.
 #[derive(Clone)]
 pub struct ApiKeyService {
     repository: Arc<dyn ApiKeyRepository>,
@@ -17,35 +17,35 @@ pub struct ApiKeyService {
     secrets: Arc<dyn SecretSource>,
 }
 
-/// What a new key is to be.
+/// The properties of a new key.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
-    /// What it is called in logs.
+    /// The name of the key in logs.
     pub name: KeyName,
-    /// What it allows.
+    /// The permissions of the key.
     pub scopes: Vec<Scope>,
-    /// Whose address book alone it opens; every book without.
+    /// The only customer whose address book the key allows. `None`: all customers.
     pub customer_id: Option<CustomerId>,
-    /// How long it is worth something; until it is revoked without.
+    /// The time until the key expires. `None`: never.
     pub lifetime: Option<Duration>,
 }
 
-/// Why there is no new key.
+/// Why a key was not created.
 #[derive(Debug, Error)]
 pub enum CreateKeyError {
-    /// Without randomness there is no secret.
-    #[error("the system has no randomness to give")]
+    /// No secret could be generated.
+    #[error("the operating system provides no randomness")]
     Secret(#[source] Cause),
-    /// What the repository reports.
+    /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
 
-/// How many keys are read at a time.
+/// The number of keys that are read at a time.
 const STEP: u32 = 500;
 
 impl ApiKeyService {
-    /// The use cases on these ports.
+    /// Creates the use cases on these ports.
     pub fn new(
         repository: Arc<dyn ApiKeyRepository>,
         clock: Arc<dyn Clock>,
@@ -60,10 +60,10 @@ impl ApiKeyService {
         }
     }
 
-    /// Makes a key. The token is given this once: nothing that is kept leads back to it.
+    /// Creates a key. The token is returned only here: it cannot be recovered from what is stored.
     ///
     /// # Errors
-    /// [`CreateKeyError`], and there is no new key.
+    /// [`CreateKeyError`]. No key was created.
     pub async fn create(&self, new: NewApiKey) -> Result<(ApiKey, ApiToken), CreateKeyError> {
         let secret = self.secrets.secret().map_err(CreateKeyError::Secret)?;
         let token = ApiToken::from_secret(secret);
@@ -85,10 +85,10 @@ impl ApiKeyService {
         Ok((key, token))
     }
 
-    /// Every key that was ever made, oldest first.
+    /// Returns all keys, oldest first, including revoked and expired ones.
     ///
     /// # Errors
-    /// What the [repository](ApiKeyRepository::list) reports.
+    /// The error of the [repository](ApiKeyRepository::list).
     pub async fn list(&self) -> Result<Vec<ApiKey>, RepositoryError> {
         let mut keys: Vec<ApiKey> = Vec::new();
         loop {
@@ -102,19 +102,19 @@ impl ApiKeyService {
         }
     }
 
-    /// Whether a key was ever made, of whatever state it is now.
+    /// Whether there are any keys, including revoked and expired ones.
     ///
     /// # Errors
-    /// What the [repository](ApiKeyRepository::list) reports.
+    /// The error of the [repository](ApiKeyRepository::list).
     pub async fn any(&self) -> Result<bool, RepositoryError> {
         Ok(!self.repository.list(None, 1).await?.is_empty())
     }
 
-    /// Takes a key back, for good. Gives the key as it is now, or `None` when there is none of
+    /// Revokes a key permanently. Returns the key as it is now, or `None` if there is no key with
     /// that id.
     ///
     /// # Errors
-    /// What the [repository](ApiKeyRepository::revoke) reports.
+    /// The error of the [repository](ApiKeyRepository::revoke).
     pub async fn revoke(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, RepositoryError> {
         self.repository.revoke(id, self.clock.now()).await
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_kept_is_the_key_without_its_token() {
+    async fn create_stores_the_key_without_its_token() {
         let mut repository = MockApiKeyRepository::new();
         repository.expect_add().times(1).returning(|_| Ok(()));
         let (key, token) = service(repository, Some([7; 32]))
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_randomness_there_is_no_key() {
+    async fn create_fails_without_randomness() {
         let failed = service(MockApiKeyRepository::new(), None)
             .create(new_key())
             .await;

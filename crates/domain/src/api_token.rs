@@ -5,29 +5,29 @@ use data_encoding::BASE32_DNSSEC as BASE32;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// An API key as its holder has it: `ab_` and 58 of `0–9 a–v`, which are 256 random bits and a
-/// checksum of these (CRC-32) in base 32 (RFC 4648, section 7).
+/// The token of an API key: `ab_` and 58 of `0–9 a–v`. They encode 256 random bits and their
+/// checksum (CRC-32) in base 32 (RFC 4648, section 7).
 ///
-/// Secret scanners find leaked keys by `\bab_[0-9a-v]{58}\b`, and tells by the
-/// checksum whether it is one, without asking anybody.
+/// Secret scanners find leaked tokens by `\bab_[0-9a-v]{58}\b`, and check the checksum to rule out
+/// other text, without a request to the service.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiToken(Box<str>);
 
 impl ApiToken {
-    /// What every token begins with, and no JWT does.
+    /// The prefix of every token. No JWT begins with it.
     pub const PREFIX: &str = "ab_";
 
     const SECRET_LEN: usize = 32;
     const LEN: usize = 58;
 
-    /// The token of a secret.
+    /// Creates the token of a secret.
     pub fn from_secret(secret: [u8; Self::SECRET_LEN]) -> Self {
         let checksum = crc32fast::hash(&secret).to_be_bytes();
         let text = BASE32.encode(&[&secret[..], &checksum].concat());
         Self([Self::PREFIX, &text].concat().into())
     }
 
-    /// Takes a text that is a token, whether or not there is such a key.
+    /// Parses a token, whether or not its key exists. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let encoded = text.strip_prefix(Self::PREFIX)?.as_bytes();
         if encoded.len() != Self::LEN {
@@ -39,12 +39,12 @@ impl ApiToken {
         (crc32fast::hash(secret).to_be_bytes() == checksum).then(|| Self(text.into()))
     }
 
-    /// The token itself, for its holder alone.
+    /// The token itself. Show it only to its holder.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is kept of it.
+    /// The digest of the token. Only the digest is stored.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -56,8 +56,7 @@ impl fmt::Debug for ApiToken {
     }
 }
 
-/// The SHA-256 of a token, by which it is found again. However two of them are compared, it
-/// takes the same time.
+/// The SHA-256 of a token, by which its key is found. Comparison takes constant time.
 #[derive(Clone, Copy)]
 pub struct TokenDigest(pub [u8; 32]);
 
@@ -87,13 +86,13 @@ mod tests {
 
     use super::*;
 
-    /// Made by Python: base64.b32hexencode(secret + zlib.crc32(secret).to_bytes(4)), and
-    /// hashlib.sha256 of the whole.
+    /// Computed in Python: base64.b32hexencode(secret + zlib.crc32(secret).to_bytes(4)), and
+    /// hashlib.sha256 of the whole token.
     const EXAMPLE: &str = "ab_000g40o40k30e209185go38e1s8124gj2gahc5oo34d1m70t3ofp29juh8";
     const DIGEST: &str = "71c0db9ade2b4ce6bdebf304e382a9df9b0a57b2a2e3a3ab12a38513a1ca3ecd";
 
     #[test]
-    fn a_token_is_what_the_documentation_says() {
+    fn a_token_has_the_documented_format() {
         let token = ApiToken::from_secret(std::array::from_fn(|place| place as u8));
         assert_eq!(token.expose(), EXAMPLE);
         let digest: String = token.digest().0.map(|byte| format!("{byte:02x}")).concat();
@@ -103,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_is_read_again_and_none_with_another_character(
+        fn a_token_parses_unless_a_character_differs(
             secret: [u8; 32], place in 3..61_usize, other in "[0-9a-v]",
         ) {
             let token = ApiToken::from_secret(secret);
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_none() {
+    fn other_text_is_not_a_token() {
         for text in [
             "",
             "ab_",
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_is_printed_by_accident() {
+    fn debug_output_contains_no_token() {
         let token = ApiToken::from_secret([7; 32]);
         assert_eq!(format!("{token:?}"), "ApiToken(…)");
         assert_eq!(format!("{:?}", token.digest()), "TokenDigest(…)");

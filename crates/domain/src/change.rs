@@ -5,16 +5,16 @@ use crate::{
     RepositoryError, Timestamp, Version,
 };
 
-/// Which state of an address a change is meant for.
+/// The state in which an address must be for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whichever there is: the last writer wins.
+    /// Any state: the last writer wins.
     Any,
-    /// One of these.
+    /// One of these versions.
     OneOf(Vec<Version>),
-    /// None of these.
+    /// None of these versions.
     NoneOf(Vec<Version>),
-    /// None at all: an address that exists fails it.
+    /// The address must not exist. Always fails for an existing address.
     Absent,
 }
 
@@ -38,22 +38,22 @@ pub enum ChangeError {
     /// The address is in another state than the client expected.
     #[error("the address is in another state")]
     PreconditionFailed {
-        /// The state that it is in.
+        /// The current version of the address.
         current: Version,
     },
-    /// The address would not be acceptable.
+    /// The address would be invalid.
     #[error(transparent)]
     Invalid(#[from] FieldErrors),
-    /// The address has had as many revisions as it may.
-    #[error("the address has {max_revisions} revisions, which is the most")]
+    /// The address has reached its limit of revisions.
+    #[error("the address has reached the limit of {max_revisions} revisions")]
     TooManyRevisions {
-        /// How many.
+        /// The limit.
         max_revisions: u32,
     },
-    /// The addresses of the customer have had as many revisions as they may.
-    #[error("the addresses have had {max_past_revisions} revisions, which is the most")]
+    /// The customer's addresses have reached the limit of past revisions.
+    #[error("the addresses have reached the limit of {max_past_revisions} past revisions")]
     HistoryFull {
-        /// How many.
+        /// The limit.
         max_past_revisions: u32,
     },
     /// The repository failed.
@@ -61,14 +61,14 @@ pub enum ChangeError {
     Repository(#[from] RepositoryError),
 }
 
-/// How often a change is decided again when others change the same address meanwhile.
+/// How many times a change is decided when concurrent requests change the same address.
 const ATTEMPTS: usize = 50;
 
 impl AddressService {
-    /// Changes an address by a merge patch. One that changes nothing leaves no trace.
+    /// Changes an address by a merge patch. A patch that changes nothing stores no revision.
     ///
     /// # Errors
-    /// [`ChangeError`]; nothing was changed then.
+    /// [`ChangeError`]. Nothing was changed.
     pub async fn patch(
         &self,
         customer_id: &CustomerId,
@@ -109,10 +109,10 @@ impl AddressService {
         Err(too_many_attempts().into())
     }
 
-    /// Takes an address out of its book. Its revisions stay.
+    /// Removes an address from its book. Its revisions remain.
     ///
     /// # Errors
-    /// [`ChangeError`]; nothing was changed then.
+    /// [`ChangeError`]. Nothing was changed.
     pub async fn remove(
         &self,
         customer_id: &CustomerId,
@@ -145,7 +145,7 @@ impl AddressService {
         }
     }
 
-    /// Commits a change, unless somebody else was faster.
+    /// Commits a change. Returns `false` if a concurrent change came first.
     async fn try_change(&self, change: Change, at: Timestamp) -> Result<bool, ChangeError> {
         let commit = self.commit_of(at, vec![change], None);
         match self.repository.commit(commit).await {
@@ -161,7 +161,7 @@ impl AddressService {
 }
 
 fn too_many_attempts() -> RepositoryError {
-    RepositoryError::Busy("others kept changing the same address".into())
+    RepositoryError::Busy("other requests kept changing the same address".into())
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patch_that_changes_nothing_commits_nothing() {
+    async fn a_patch_that_changes_nothing_commits_nothing() {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patch_is_decided_anew_when_somebody_else_was_faster() {
+    async fn patch_decides_again_after_a_conflict() {
         let mut repository = MockAddressRepository::new();
         let mut reads = 0;
         repository.expect_find().times(2).returning(move |_| {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_with_as_many_revisions_as_may_be_can_be_removed_alone() {
+    async fn an_address_at_its_revision_limit_can_only_be_removed() {
         let mut repository = MockAddressRepository::new();
         repository.expect_find().returning(|_| {
             Ok(vec![Some(Address {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patch_says_when_the_history_is_full() {
+    async fn patch_reports_a_full_history() {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn preconditions_keep_changes_away_from_other_states() {
+    async fn a_failed_precondition_prevents_the_change() {
         let current = kept(&entry("Kigali")).version();
         let other = Version {
             revision: current.revision.next(),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_can_be_neither_changed_nor_removed() {
+    async fn a_missing_address_can_be_neither_changed_nor_removed() {
         let absent = || {
             let mut repository = MockAddressRepository::new();
             repository.expect_find().returning(|_| Ok(vec![None]));

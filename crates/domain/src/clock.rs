@@ -1,7 +1,7 @@
 use crate::Timestamp;
 
-/// What time it is. The only source of time in the domain, so that tests can stop it.
+/// Tells the time. This is the only source of time in the domain, so that tests can freeze it.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }

@@ -2,59 +2,58 @@ use crate::{Address, IdempotencyRecord, IdempotentRequest, Revision, Timestamp};
 
 /// Changes that [`AddressRepository::commit`](crate::AddressRepository::commit) makes together.
 ///
-/// They may be of addresses of several customers, and there may be up to
-/// [`MAX_CHANGES`](Self::MAX_CHANGES) of them: an import commits a batch of lines at a time.
+/// A commit has up to [`MAX_CHANGES`](Self::MAX_CHANGES) changes, of one or several customers: an
+/// import commits a batch of lines at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// When the changes were decided.
     pub at: Timestamp,
-    /// The changes, in the order in which they are to be made.
+    /// The changes, in the order in which to make them.
     pub changes: Vec<Change>,
-    /// The most addresses that each book may hold to which a change adds one.
+    /// The maximum number of addresses in a book. Limits creations.
     pub max_addresses: u32,
-    /// The most past revisions that each book may have in which a change creates or replaces an
-    /// address: all revisions of its addresses, but for those that are their current states.
-    /// Removals are always made.
+    /// The maximum number of past revisions in a book: all revisions that are not the current state
+    /// of an address. Limits creations and replacements, but not removals.
     pub max_past_revisions: u32,
-    /// The idempotency key to remember, if the request had one.
+    /// The idempotency key to store, if the request had one.
     pub idempotency: Option<KeptKey>,
 }
 
-/// An idempotency key to remember.
+/// An idempotency key to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptKey {
     /// The request that the client may repeat.
     pub request: IdempotentRequest,
-    /// A record of the same key that was created before this has expired.
+    /// An existing record of the same key has expired if it was created before this time.
     pub expired_before: Timestamp,
 }
 
 /// A change of one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The address is new.
+    /// Creates the address.
     Create(Address),
-    /// The address takes the place of its own earlier state.
+    /// Replaces the current state of the address.
     Replace {
         /// The new state.
         address: Address,
         /// The revision that the decision was based on.
         expected: Revision,
     },
-    /// The address leaves the book, which is a revision of its own.
+    /// Removes the address from the book. The removal is a revision, too.
     Remove(Address),
 }
 
 impl Commit {
-    /// The most changes that the service puts into one commit: the upper limit of
+    /// The maximum number of changes that the service puts into one commit: the upper limit of
     /// `--import-batch-lines`.
     pub const MAX_CHANGES: u32 = 100_000;
 
-    /// The idempotency record to store with the changes, and the time before which an earlier
-    /// record of the same key has expired. `None` without a key or without changes.
+    /// Returns the idempotency record to store with the changes, and the time before which an
+    /// earlier record of the same key has expired. `None` without a key or without changes.
     ///
-    /// The record is of the address of the first change, so it is always of a customer whose book
-    /// the commit changes.
+    /// The record refers to the address of the first change, so its customer is always one whose
+    /// book the commit changes.
     pub fn record(&self) -> Option<(IdempotencyRecord, Timestamp)> {
         let kept = self.idempotency.as_ref()?;
         let address = self.changes.first()?.address();
@@ -70,7 +69,7 @@ impl Commit {
 }
 
 impl Change {
-    /// The address as it will be, or was.
+    /// The address in its new state, or in its last state before a removal.
     pub fn address(&self) -> &Address {
         match self {
             Self::Create(address) | Self::Replace { address, .. } | Self::Remove(address) => {
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_of_the_first_changed_address() {
+    fn the_record_refers_to_the_first_changed_address() {
         let first = kept(&entry("Kigali"));
         let other = Address {
             customer_id: CustomerId::parse("cus_2").unwrap(),
@@ -121,12 +120,12 @@ mod tests {
         assert_eq!(
             commit(changes).record(),
             Some((expected, Timestamp::MAX)),
-            "customer and address of the first change, at the time of the commit"
+            "expected customer and address of the first change, at the time of the commit"
         );
     }
 
     #[test]
-    fn without_a_key_or_a_change_there_is_no_record() {
+    fn a_commit_without_key_or_changes_has_no_record() {
         assert_eq!(commit(vec![]).record(), None, "no change");
         let keyless = Commit {
             idempotency: None,

@@ -10,31 +10,31 @@ use crate::fold::fold;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Country(&'static str);
 
-/// The text is not a [`Country`]. Says which country it could stand for, where that is known.
+/// The text is not a [`Country`]. The message suggests which country it may mean, if known.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("expected a two-letter ISO 3166-1 alpha-2 country code such as RW{hint}")]
 pub struct CountryError {
     hint: Hint,
 }
 
-/// What a text that is not a country's code could stand for.
+/// What a text that is not a country code may mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hint {
-    /// Nothing that is known.
+    /// Not known.
     Unknown,
-    /// One of these, by their codes: at least one.
+    /// One of the countries with these codes. Not empty.
     Countries(Vec<&'static str>),
-    /// A country that was divided into too many to name.
+    /// A former country with too many successors to list.
     FormerCountry,
-    /// Several countries together.
+    /// A union of countries.
     Union,
 }
 
 impl Country {
-    /// Takes a code in either case and raises it.
+    /// Parses a code in either case and converts it to upper case.
     ///
     /// # Errors
-    /// [`CountryError`] when the code is not assigned.
+    /// [`CountryError`] if the code is not assigned.
     pub fn parse(text: &str) -> Result<Self, CountryError> {
         let code = text.to_ascii_uppercase();
         match rust_iso3166::from_alpha2(&code) {
@@ -72,9 +72,9 @@ impl fmt::Display for Hint {
     }
 }
 
-/// Codes that are in use without being assigned to a country, and what they stand for. Those that
-/// ISO 3166-1 reserves exceptionally, besides those of ISO 3166-3; EL is the European Union's for
-/// Greece, and XKX the common one for Kosovo.
+/// Codes that are in use but not assigned, and the codes of the countries that they mean. Most are
+/// exceptionally reserved by ISO 3166-1 and not in ISO 3166-3. EL is the European Union's code for
+/// Greece, and XKX the common code for Kosovo.
 const ALIASES: [(&str, &str); 10] = [
     ("AC", "SH"),
     ("CP", "FR"),
@@ -88,10 +88,10 @@ const ALIASES: [(&str, &str); 10] = [
     ("XKX", "XK"),
 ];
 
-/// Codes that ISO 3166-1 reserves exceptionally for unions.
+/// Codes that are exceptionally reserved by ISO 3166-1 for unions.
 const UNIONS: [&str; 3] = ["EU", "EZ", "UN"];
 
-/// The most countries that a hint names.
+/// The maximum number of countries that a hint names.
 const MAX_COUNTRIES: usize = 4;
 
 fn hint(text: &str) -> Hint {
@@ -121,7 +121,7 @@ fn hint(text: &str) -> Hint {
     }
 }
 
-/// The countries of today that a former country became, by its code of two or three letters in
+/// Returns today's successors of a former country, by its two-letter or three-letter code in
 /// ISO 3166-3.
 fn successors(code: &str) -> Vec<&'static str> {
     let former = iso3166_3::ALL.iter().filter(|country| {
@@ -132,17 +132,17 @@ fn successors(code: &str) -> Vec<&'static str> {
     for successor in former.flat_map(|country| country.new_countries) {
         match rust_iso3166::from_alpha3(successor.alpha3) {
             Some(country) => codes.push(country.alpha2),
-            // Gone itself since.
+            // The successor is itself a former country.
             None => codes.extend(successors(successor.alpha3)),
         }
     }
     codes
 }
 
-/// The country whose English short name in ISO 3166-1 this is, with or without what stands in
-/// parentheses. Several, if they share that name.
+/// Returns the countries with this English short name in ISO 3166-1, with or without its part in
+/// parentheses. Several countries can share a name.
 fn named(text: &str) -> Vec<&'static str> {
-    // Longer than any name: not worth a comparison.
+    // Longer than any name.
     if text.len() > 100 {
         return Vec::new();
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_assigned_codes_and_kosovo() {
+    fn accepts_the_assigned_codes_and_kosovo() {
         let letters = || b'A'..=b'Z';
         let known = letters()
             .flat_map(|a| letters().map(move |b| String::from_utf8(vec![a, b]).unwrap()))
@@ -180,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn raises_lower_case() {
+    fn converts_codes_to_upper_case() {
         assert_eq!(Country::parse("rw").unwrap().as_str(), "RW");
         assert_eq!(Country::parse("Xk").unwrap().as_str(), "XK");
     }
 
     #[test]
-    fn says_what_was_expected() {
+    fn the_error_says_what_was_expected() {
         for text in [
             "",
             "R",
@@ -206,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn says_which_country_was_probably_meant() {
+    fn the_error_suggests_the_likely_country() {
         for (text, hint) in [
-            // In use, and not assigned.
+            // In use, but not assigned.
             ("UK", "did you mean GB?"),
             ("uk", "did you mean GB?"),
             ("EL", "did you mean GR?"),
@@ -222,7 +222,7 @@ mod tests {
             ("EU", "that is a union of countries"),
             ("EZ", "that is a union of countries"),
             ("UN", "that is a union of countries"),
-            // Of countries that are gone.
+            // Former countries.
             ("FX", "did you mean FR?"),
             ("AN", "did you mean BQ, CW or SX?"),
             ("BU", "did you mean MM?"),
@@ -234,7 +234,7 @@ mod tests {
             ("YU", "did you mean ME or RS?"),
             ("ZR", "did you mean CD?"),
             ("ZAR", "did you mean CD?"),
-            // In another form.
+            // Other codes, and names.
             ("USA", "did you mean US?"),
             ("rwa", "did you mean RW?"),
             ("646", "did you mean RW?"),
@@ -255,7 +255,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_hint_is_accepted(text in prop_oneof![any::<String>(), "[A-Z]{2,3}", "[0-9]{3}"]) {
+        fn hints_are_valid_codes(text in prop_oneof![any::<String>(), "[A-Z]{2,3}", "[0-9]{3}"]) {
             if let Err(CountryError { hint: Hint::Countries(codes) }) = Country::parse(&text) {
                 prop_assert!(!codes.is_empty());
                 for code in codes {

@@ -8,18 +8,18 @@ use crate::{
 /// A creation that the client may repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotentRequest {
-    /// What the client calls it.
+    /// The client's key for the request.
     pub key: IdempotencyKey,
-    /// What it says.
+    /// The digest of the request's body.
     pub fingerprint: Fingerprint,
 }
 
-/// What came of a creation.
+/// The result of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// The address as it was created.
     pub address: Address,
-    /// Whether that was done by an earlier request with the same key.
+    /// Whether an earlier request with the same key created it.
     pub replayed: bool,
 }
 
@@ -29,19 +29,19 @@ pub enum CreateError {
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The address holds more than it may.
+    /// The content exceeds a limit.
     #[error(transparent)]
     Invalid(#[from] FieldErrors),
-    /// The book holds as many addresses as it may.
-    #[error("the book holds {max_addresses} addresses, which is the most")]
+    /// The book has reached its limit of addresses.
+    #[error("the book has reached the limit of {max_addresses} addresses")]
     BookFull {
-        /// How many.
+        /// The limit.
         max_addresses: u32,
     },
-    /// The addresses of the customer have had as many revisions as they may.
-    #[error("the addresses have had {max_past_revisions} revisions, which is the most")]
+    /// The customer's addresses have reached the limit of past revisions.
+    #[error("the addresses have reached the limit of {max_past_revisions} past revisions")]
     HistoryFull {
-        /// How many.
+        /// The limit.
         max_past_revisions: u32,
     },
     /// The repository failed.
@@ -49,15 +49,15 @@ pub enum CreateError {
     Repository(#[from] RepositoryError),
 }
 
-/// How often a creation is tried while requests with the same key get in its way.
+/// How many times a creation is tried while concurrent requests use the same key.
 const ATTEMPTS: usize = 5;
 
 impl AddressService {
-    /// Creates an address, with a new id. A request that is repeated with its key creates
-    /// nothing: it is answered as it was the first time.
+    /// Creates an address with a new id. A request that is repeated with its key creates nothing
+    /// and returns the same result as the first time.
     ///
     /// # Errors
-    /// [`CreateError`]; nothing was changed then.
+    /// [`CreateError`]. Nothing was changed.
     pub async fn create(
         &self,
         customer_id: &CustomerId,
@@ -92,29 +92,29 @@ impl AddressService {
                         replayed: false,
                     });
                 }
-                // Perhaps a faster request with this key took the last place.
+                // A concurrent request with this key may have created the last address that fits.
                 Err(RepositoryError::BookFull { .. }) => {
                     let replayed = self.replay(customer_id, request, expired_before).await?;
                     return replayed.ok_or(CreateError::BookFull {
                         max_addresses: self.limits.max_addresses,
                     });
                 }
-                // Perhaps it was full only after a faster request with this key had been made.
+                // A concurrent request with this key may have filled the history.
                 Err(RepositoryError::HistoryFull { .. }) => {
                     let replayed = self.replay(customer_id, request, expired_before).await?;
                     return replayed.ok_or(CreateError::HistoryFull {
                         max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
-                // Another request with this key was faster: answer as it was answered.
+                // A concurrent request with this key came first: replay it.
                 Err(RepositoryError::KeyTaken) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RepositoryError::Busy("others kept using the same key".into()).into())
+        Err(RepositoryError::Busy("other requests kept using the same key".into()).into())
     }
 
-    /// What a request with this key created, if one did lately.
+    /// Returns what an earlier request with this key created, if its record has not expired.
     async fn replay(
         &self,
         customer_id: &CustomerId,
@@ -142,18 +142,18 @@ impl AddressService {
             .repository
             .revisions(customer_id, &record.address_id, first)
             .await?;
-        // None is left when the customer was erased a moment ago, and the record with them.
+        // No revision is left if the customer was erased since the record was read.
         Ok(revisions.into_iter().next().map(|revision| Created {
             address: revision.address,
             replayed: true,
         }))
     }
 
-    /// Forgets idempotency keys that are older than they are kept, some at a time, and
-    /// returns how many. Fewer than `limit` are the last.
+    /// Removes up to `limit` idempotency records that have expired. Returns how many it removed:
+    /// if fewer than `limit`, none remain.
     ///
     /// # Errors
-    /// What the [repository](crate::AddressRepository::prune_idempotency_records) reports.
+    /// The error of the [repository](crate::AddressRepository::prune_idempotency_records).
     pub async fn prune(&self, limit: u32) -> Result<u64, RepositoryError> {
         let before = self.clock.now().minus(self.limits.idempotency_retention);
         self.repository
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_reports_each_failure_to_look_for_the_key() {
+    async fn create_reports_each_failure_of_the_key_look_up() {
         reports_each_failure(
             |repository, failure| {
                 repository
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_says_when_the_book_is_full() {
+    async fn create_reports_a_full_book() {
         let mut repository = MockAddressRepository::new();
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_addresses, 1_000);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_says_when_the_history_is_full() {
+    async fn create_reports_a_full_history() {
         let mut repository = MockAddressRepository::new();
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_past_revisions, 20_000);
@@ -264,8 +264,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_replays_what_a_faster_request_with_the_key_created() {
-        // The second when it took the last place of the book.
+    async fn create_replays_a_concurrent_request_with_the_same_key() {
+        // The second and third: that request filled the book or the history.
         let refusals = [
             || RepositoryError::KeyTaken,
             || RepositoryError::BookFull { index: 0 },
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_refuses_a_key_that_was_used_for_another_request() {
+    async fn create_rejects_a_key_that_was_used_for_another_request() {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_idempotency_record()
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_forgets_a_key_after_its_time() {
+    async fn create_ignores_an_expired_key() {
         let mut repository = MockAddressRepository::new();
         let just_expired = Frozen
             .now()

@@ -2,22 +2,22 @@ use thiserror::Error;
 
 use crate::json::{self, JsonError};
 
-/// Whatever a caller keeps with an address: a JSON object of at most 16 KiB as compact
-/// UTF-8 text and 32 levels, read as [`json`] says. It is kept as that text: members
-/// keep their order, numbers and strings their spelling.
+/// Any data that a caller stores with an address: a JSON object with at most 16 KiB of compact
+/// UTF-8 text and 32 levels, validated by [`json`]. It is stored as compact text: the order of
+/// members and the spelling of numbers and strings stay unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CustomData(Box<str>);
 
-/// Why a text is no [`CustomData`].
+/// Why a text is not [`CustomData`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CustomDataError {
-    /// Not JSON, or JSON that [`json`] refuses.
+    /// Not JSON, or JSON that [`json`] rejects.
     #[error("expected a JSON object: {0}")]
     Json(#[from] JsonError),
-    /// JSON, but no object.
+    /// JSON, but not an object.
     #[error("expected a JSON object or null")]
     NotAnObject,
-    /// More text than can be kept.
+    /// The compact text is too long.
     #[error("expected at most {max} bytes as compact JSON, got {bytes}", max = CustomData::MAX_BYTES)]
     TooLarge {
         /// The length of the compact text.
@@ -26,16 +26,16 @@ pub enum CustomDataError {
 }
 
 impl CustomData {
-    /// The longest compact text, in bytes.
+    /// The maximum length of the compact text, in bytes.
     pub const MAX_BYTES: usize = 16 * 1024;
-    /// The deepest nesting, in levels of objects and arrays; the object itself is the
-    /// first.
+    /// The maximum depth, in levels of objects and arrays. The object itself is the first
+    /// level.
     pub const MAX_DEPTH: usize = 32;
 
-    /// Reads a JSON text and takes out its insignificant white space.
+    /// Parses a JSON text and removes its insignificant white space.
     ///
     /// # Errors
-    /// [`CustomDataError`] when it breaks the rules that the type states.
+    /// [`CustomDataError`] if it breaks a rule of the type.
     pub fn parse(text: &str) -> Result<Self, CustomDataError> {
         json::check(text, Self::MAX_DEPTH)?;
         let text = json::compact(text);
@@ -48,8 +48,7 @@ impl CustomData {
         }
     }
 
-    /// How deep it is nested, in levels of objects and arrays; the object itself is the
-    /// first.
+    /// The depth, in levels of objects and arrays. The object itself is the first level.
     pub fn depth(&self) -> usize {
         json::depth(&self.0)
     }
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_order_and_spelling() {
+    fn preserves_order_and_spelling() {
         let data =
             CustomData::parse(r#" { "z": 1.0, "a": "\u0041", "n": 12345678901234567890123 } "#);
         assert_eq!(
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_object() {
+    fn rejects_any_value_except_an_object() {
         for text in ["null", "[]", "1", r#""{}""#] {
             assert_eq!(
                 CustomData::parse(text),
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_in_size_without_white_space() {
+    fn the_size_limit_ignores_white_space() {
         let with_payload =
             |bytes: usize| format!(r#"{{"a":{}"{}"}}"#, " ".repeat(100), "x".repeat(bytes));
         let frame = r#"{"a":""}"#.len();
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_in_depth() {
+    fn the_depth_is_limited() {
         let nested =
             |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
         assert!(CustomData::parse(&nested(32)).is_ok());

@@ -2,33 +2,33 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// The identifier of a customer, owned by the caller's systems and hence opaque:
-/// 1 to 64 of `A–Z a–z 0–9 _ -`, kept and compared byte for byte.
+/// The identifier of a customer: 1 to 64 of `A–Z a–z 0–9 _ -`, stored and compared byte for byte.
+/// It comes from the caller's systems and is opaque to the service.
 ///
-/// Typically prefixed with `cus_`, which is not required. An id that begins with
-/// `add_` is refused: it is an address's, so two ids were swapped.
+/// The prefix `cus_` is usual, but not required. An id that begins with `add_` is rejected: it is
+/// the id of an address, so the caller has swapped two ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CustomerId(Box<str>);
 
-/// Why a text is no [`CustomerId`].
+/// Why a text is not a [`CustomerId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CustomerIdError {
-    /// Empty, too long, or with a character outside the alphabet.
+    /// The text is empty or too long, or contains a character that is not allowed.
     #[error("expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -")]
     Malformed,
-    /// The identifier of an address.
-    #[error("expected the id of a customer, got that of an address (add_…)")]
+    /// The text is the identifier of an address.
+    #[error("expected the id of a customer, got the id of an address (add_…)")]
     AddressId,
 }
 
 impl CustomerId {
-    /// The longest identifier, in bytes.
+    /// The maximum length of an identifier, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// Takes an identifier as it is.
+    /// Parses an identifier and leaves it unchanged.
     ///
     /// # Errors
-    /// [`CustomerIdError`] when it breaks the rules that the type states.
+    /// [`CustomerIdError`] if the text does not have the form of the type.
     pub fn parse(text: &str) -> Result<Self, CustomerIdError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if text.is_empty() || text.len() > Self::MAX_LEN || !text.bytes().all(allowed) {
@@ -40,7 +40,7 @@ impl CustomerId {
         Ok(Self(text.into()))
     }
 
-    /// The identifier as it was given.
+    /// The identifier, unchanged.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_every_allowed_spelling() {
+    fn accepts_every_allowed_spelling() {
         for text in [
             "cus_01h1w8r7s2v4l5m6n7p8j9k0q2",
             "A",
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_all_else() {
+    fn rejects_any_other_text() {
         for text in [
             "",
             " cus_1",
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_id_of_an_address() {
+    fn rejects_the_id_of_an_address() {
         assert_eq!(
             CustomerId::parse("add_01h1x0z5y4c1v2f5k6p3j9n8m7"),
             Err(CustomerIdError::AddressId)

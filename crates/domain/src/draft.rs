@@ -3,12 +3,12 @@ use std::fmt;
 
 use crate::{AddressContent, City, Country, CustomData, Description, Region, json};
 
-/// What is wrong with one field of an input.
+/// An error in one field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name, as the caller wrote or should have written it.
+    /// The name of the field, in the caller's spelling.
     pub field: Cow<'static, str>,
-    /// What was expected of it. Never holds the value itself.
+    /// What was expected. Never contains the value itself.
     pub message: String,
 }
 
@@ -18,13 +18,12 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// Everything that is wrong with an input, collected so that the caller learns of it
-/// at once.
+/// All errors in an input, collected so that the caller sees them together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// Notes a error.
+    /// Adds an error.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl fmt::Display) {
         self.0.push(FieldError {
             field: field.into(),
@@ -32,7 +31,7 @@ impl FieldErrors {
         });
     }
 
-    /// The value of a result, or `None` with its error noted.
+    /// Returns the value of a result, or adds its error and returns `None`.
     pub fn check<T, E: fmt::Display>(
         &mut self,
         field: &'static str,
@@ -41,14 +40,14 @@ impl FieldErrors {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
-    /// Notes that a required field is missing, unless it is known to be faulty already.
+    /// Adds the error that a required field is missing, unless the field already has an error.
     pub fn missing(&mut self, field: &'static str) {
         if !self.0.iter().any(|error| error.field == field) {
             self.add(field, "is required");
         }
     }
 
-    /// Whether nothing was wrong.
+    /// Whether there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -70,10 +69,10 @@ impl fmt::Display for FieldErrors {
 
 impl std::error::Error for FieldErrors {}
 
-/// What an input says about a field that may be null.
+/// The value of a nullable field in an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Input<T> {
-    /// Nothing. An address keeps what it has; in a new one, the field is null.
+    /// The field is absent. An existing address keeps its value; in a new one, the field is null.
     #[default]
     Absent,
     /// The field is null.
@@ -83,7 +82,7 @@ pub enum Input<T> {
 }
 
 impl<T: Clone> Input<T> {
-    /// What the field holds afterwards, given what it holds now.
+    /// Returns the new value of the field, given its current one.
     pub fn over(self, current: Option<&T>) -> Option<T> {
         match self {
             Self::Absent => current.cloned(),
@@ -93,8 +92,8 @@ impl<T: Clone> Input<T> {
     }
 }
 
-/// The content of an address before it is validated: what each door fills in from its
-/// own format. `None` is null or absent.
+/// The content of an address before validation. HTTP and import fill it from their own formats.
+/// `None` is null or absent.
 #[derive(Clone, Debug, Default)]
 pub struct AddressDraft<'a> {
     /// See [`AddressContent::description`].
@@ -110,7 +109,7 @@ pub struct AddressDraft<'a> {
 }
 
 impl AddressDraft<'_> {
-    /// Validates every field: the content, or `None` with each error noted.
+    /// Validates every field. Returns the content, or adds all errors and returns `None`.
     pub fn parse(&self, errors: &mut FieldErrors) -> Option<AddressContent> {
         let description = optional(errors, "description", &self.description, Description::parse);
         let region = required(errors, "region", &self.region, Region::parse);
@@ -127,9 +126,8 @@ impl AddressDraft<'_> {
     }
 }
 
-/// What a JSON merge patch (RFC 7396) does to the content of an address: each field is left
-/// alone (`None`), made null (`Some(None)`) or replaced. Custom data is a merge patch of
-/// its own, as JSON text.
+/// A JSON merge patch (RFC 7396) of the content of an address: each field is unchanged (`None`),
+/// set to null (`Some(None)`) or replaced. Custom data is itself a merge patch, as JSON text.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPatch {
     /// See [`AddressContent::description`].
@@ -142,16 +140,16 @@ pub struct AddressPatch {
     pub country: Option<Option<String>>,
     /// See [`AddressContent::custom_data`].
     pub custom_data: Option<Option<String>>,
-    /// What is known to be wrong with it already: it applies to nothing then.
+    /// Errors found while the patch was read. If there are any, the patch cannot be applied.
     pub errors: FieldErrors,
 }
 
 impl AddressPatch {
-    /// The content that a patch makes of another. Fields that the patch does not name stay as
-    /// they are, even if they hold what is no longer accepted.
+    /// Applies the patch to a content. Fields that the patch does not name stay unchanged, even if
+    /// their values are no longer accepted.
     ///
     /// # Errors
-    /// Every error of the fields that the patch names, found as in any other address.
+    /// All errors of the fields that the patch names. They are validated as in a new address.
     pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, FieldErrors> {
         let mut errors = self.errors.clone();
         let description = patched(&self.description, &content.description, |value| {
@@ -185,7 +183,7 @@ impl AddressPatch {
     }
 }
 
-/// A field after a patch: parsed if the patch names it.
+/// Returns a field after a patch. It is parsed only if the patch names it.
 fn patched<T: Clone>(
     patch: &Option<Option<String>>,
     current: &T,
@@ -197,7 +195,7 @@ fn patched<T: Clone>(
     }
 }
 
-/// Custom data after a merge patch.
+/// Applies a merge patch to custom data.
 fn merge(target: Option<&str>, patch: &str) -> Result<CustomData, String> {
     json::check(patch, CustomData::MAX_DEPTH).map_err(|error| error.to_string())?;
     let merged = json::merge_patch(target.unwrap_or("{}"), patch);
@@ -239,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_every_error_at_once() {
+    fn all_errors_are_reported_together() {
         let draft = AddressDraft {
             description: Some("".into()),
             region: Some("\0".into()),
@@ -260,9 +258,9 @@ mod tests {
         );
     }
 
-    /// Text that an earlier release accepted and this one would refuse.
+    /// The text was accepted by an earlier release and would be rejected by this one.
     #[test]
-    fn a_patch_asks_nothing_of_the_fields_that_it_does_not_name() {
+    fn a_patch_does_not_validate_fields_that_it_does_not_name() {
         let content = AddressContent {
             description: Some(Description::parse_stored("\u{2800}").unwrap()),
             region: Region::parse_stored("\u{200b}").unwrap(),
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_option_is_no_fault() {
+    fn optional_fields_may_be_absent() {
         let draft = AddressDraft {
             region: Some("Kigali".into()),
             city: Some(" Kigali ".into()),

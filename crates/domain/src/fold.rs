@@ -1,16 +1,14 @@
-//! The form in which texts are compared that differ only in the case or the accents of their
-//! letters.
+//! Folding: the form in which texts are compared regardless of case and accents.
 
 use icu_casemap::CaseMapper;
 use unicode_normalization::UnicodeNormalization;
 
-/// The text without the case and the accents of its letters.
+/// Returns the text without the case and the accents of its letters.
 ///
-/// Case is folded by Unicode's full case folding, so that ß becomes ss. Accents are the marks of
-/// the blocks for combining diacritical marks, which Latin, Greek and Cyrillic letters take;
-/// marks of other scripts are part of their letters and stay, as in が or हि. Latin letters that
-/// Unicode does not decompose become the [plain letters](plain_letters) that people type
-/// instead.
+/// Case is folded by Unicode's full case folding, so ß becomes ss. Accents are the marks in the
+/// blocks for combining diacritical marks, which Latin, Greek and Cyrillic letters use. Marks of
+/// other scripts are part of their letters and stay, as in が or हि. Latin letters that Unicode
+/// does not decompose become the [plain letters](plain_letters) that people type instead.
 pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -27,15 +25,15 @@ pub(crate) fn fold(text: &str) -> String {
     plain.nfc().collect()
 }
 
-/// Whether a character is a mark of the blocks Combining Diacritical Marks, …Extended,
+/// Whether a character is a mark in one of the blocks Combining Diacritical Marks, …Extended,
 /// …Supplement or Combining Half Marks.
 fn is_accent(char: char) -> bool {
     matches!(char, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// What people type for a lower-case Latin letter with a stroke or a hook, and for one of two
-/// letters in one: letters of living alphabets that have no decomposition in Unicode. The plain
-/// letters are those of CLDR's transform Latin-ASCII, and e for ə, as in passports.
+/// Returns what people type for a lower-case Latin letter with a stroke or a hook, and for a
+/// ligature: letters of living alphabets that Unicode does not decompose. The plain letters are
+/// those of CLDR's transform Latin-ASCII, and e for ə, as in passports.
 fn plain_letters(char: char) -> Option<&'static str> {
     Some(match char {
         'æ' => "ae",
@@ -91,7 +89,7 @@ mod tests {
         }
     }
 
-    /// Without it the letter is another letter or a syllable without its vowel.
+    /// Without its mark, it would be another letter, or a syllable without its vowel.
     #[test]
     fn marks_of_other_scripts_stay() {
         for text in [
@@ -114,13 +112,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_folded_stays_as_it_is(text in any::<String>()) {
+        fn folding_twice_changes_nothing(text in any::<String>()) {
             let folded = fold(&text);
             prop_assert_eq!(fold(&folded), folded);
         }
 
         #[test]
-        fn no_accent_makes_a_difference(
+        fn accents_make_no_difference(
             text in "[a-zA-Zßøłαβж ]{1,20}",
             accents in proptest::collection::vec(proptest::char::range('\u{300}', '\u{344}'), 20),
         ) {

@@ -1,9 +1,9 @@
 use ulid::Ulid;
 
-/// Where new identifiers come from. The only source of randomness in the domain, so
-/// that tests can foresee it.
+/// Generates identifiers. This is the only source of identifiers in the domain, so that tests can
+/// predict them.
 pub trait IdSource: Send + Sync {
-    /// A new identifier. Each MUST be greater than every one that this source gave
+    /// Returns a new identifier. It MUST be greater than every identifier that this source returned
     /// before.
     fn next(&self) -> Ulid;
 }

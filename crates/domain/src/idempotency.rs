@@ -4,25 +4,25 @@ use thiserror::Error;
 
 use crate::{AddressId, CustomerId, Timestamp};
 
-/// What a client calls one creation, so that it can repeat it without creating twice
-/// (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible ASCII characters, kept
-/// as they are.
+/// A text that a client chooses for one creation, so that it can repeat the request without
+/// creating a second address (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible
+/// ASCII characters.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
 
-/// The text is no [`IdempotencyKey`].
+/// The text is not an [`IdempotencyKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected 1 to 255 visible ASCII characters")]
 pub struct IdempotencyKeyError;
 
 impl IdempotencyKey {
-    /// The longest key, in bytes.
+    /// The maximum length of a key, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Takes a key as it is.
+    /// Parses a key and leaves it unchanged.
     ///
     /// # Errors
-    /// [`IdempotencyKeyError`] when it breaks the rule that the type states.
+    /// [`IdempotencyKeyError`] if the text does not have the form of the type.
     pub fn parse(text: &[u8]) -> Result<Self, IdempotencyKeyError> {
         let visible = text.iter().all(u8::is_ascii_graphic);
         if text.is_empty() || text.len() > Self::MAX_LEN || !visible {
@@ -39,29 +39,29 @@ impl IdempotencyKey {
     }
 }
 
-// A key may be somebody's name or mail address: it stays out of logs.
+// A key may be a person's name or email address, so it must not be logged.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdempotencyKey(…)")
     }
 }
 
-/// What tells one request from another: the SHA-256 of its body.
+/// The SHA-256 of a request's body, to detect that a key is used for another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// That a key was used, for what, and what came of it. The answer itself is the first
-/// revision of the address.
+/// What is stored about a used idempotency key. The response is not stored: it is built from the
+/// first revision of the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// Whose key it is: each customer has keys of its own.
+    /// The customer of the key. Each customer has a separate set of keys.
     pub customer_id: CustomerId,
     /// The key.
     pub key: IdempotencyKey,
-    /// The request that it came with.
+    /// The digest of the request's body.
     pub fingerprint: Fingerprint,
     /// The address that was created.
     pub address_id: AddressId,
-    /// When.
+    /// When it was created.
     pub created_at: Timestamp,
 }

@@ -17,9 +17,9 @@ use crate::{
 /// What to do with an entry whose id exists with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
-    /// It cannot be imported.
+    /// The entry cannot be imported.
     Refuse,
-    /// The address gets the entry's content.
+    /// The entry replaces the content of the address.
     Update,
 }
 
@@ -28,61 +28,60 @@ pub enum OnConflict {
 pub enum OnError {
     /// Import none of the batch.
     Stop,
-    /// Leave it out and go on.
+    /// Skip the entry and continue.
     Skip,
 }
 
-/// What became of an entry.
+/// The result of importing an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
-    /// It is a new address.
+    /// The entry created an address.
     Created,
-    /// It changed an address.
+    /// The entry changed an address.
     Updated,
-    /// It was there already.
+    /// The address already exists with this content.
     Unchanged,
-    /// Its id exists with other content, and was left so ([`OnError::Skip`]).
+    /// Skipped: the id exists with other content ([`OnError::Skip`]).
     Conflict,
-    /// The customer has as many addresses as may be ([`OnError::Skip`]).
+    /// Skipped: the customer has reached the limit of addresses ([`OnError::Skip`]).
     BookFull,
-    /// The address has as many revisions as may be ([`OnError::Skip`]).
+    /// Skipped: the address has reached the limit of revisions ([`OnError::Skip`]).
     TooManyRevisions,
-    /// The customer's addresses have had as many revisions as may be ([`OnError::Skip`]).
+    /// Skipped: the customer has reached the limit of past revisions ([`OnError::Skip`]).
     HistoryFull,
 }
 
-/// Why a batch was not imported. Nothing of it was.
+/// Why a batch was not imported. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// An entry's id exists with other content ([`OnError::Stop`]).
     #[error("entry {index} has the id of an address with other content")]
     Conflict {
-        /// Which of the entries, from 0.
+        /// The index of the entry, from 0.
         index: usize,
     },
-    /// The customer of an entry has as many addresses as may be ([`OnError::Stop`]).
-    #[error("entry {index} is one address more than the {max_addresses} a customer may have")]
+    /// The customer of an entry has reached the limit of addresses ([`OnError::Stop`]).
+    #[error("entry {index} exceeds the limit of {max_addresses} addresses of a customer")]
     BookFull {
-        /// Which of the entries, from 0.
+        /// The index of the entry, from 0.
         index: usize,
-        /// How many a customer may have.
+        /// The limit.
         max_addresses: u32,
     },
-    /// The address of an entry has as many revisions as may be ([`OnError::Stop`]).
-    #[error("entry {index} changes an address that has {max_revisions} revisions, the most")]
+    /// The address of an entry has reached the limit of revisions ([`OnError::Stop`]).
+    #[error("entry {index} exceeds the limit of {max_revisions} revisions of an address")]
     TooManyRevisions {
-        /// Which of the entries, from 0.
+        /// The index of the entry, from 0.
         index: usize,
-        /// How many an address may have.
+        /// The limit.
         max_revisions: u32,
     },
-    /// The addresses of an entry's customer have had as many revisions as may be
-    /// ([`OnError::Stop`]).
-    #[error("entry {index} is one past revision more than the {max_past_revisions} of a customer")]
+    /// The customer of an entry has reached the limit of past revisions ([`OnError::Stop`]).
+    #[error("entry {index} exceeds the limit of {max_past_revisions} past revisions of a customer")]
     HistoryFull {
-        /// Which of the entries, from 0.
+        /// The index of the entry, from 0.
         index: usize,
-        /// How many the addresses of a customer may have had.
+        /// The limit.
         max_past_revisions: u32,
     },
     /// The repository failed.
@@ -90,23 +89,23 @@ pub enum ImportError {
     Repository(#[from] RepositoryError),
 }
 
-/// How often a batch is decided again when others change the same addresses meanwhile.
+/// How many times a batch is decided when concurrent requests change the same addresses.
 const ATTEMPTS: usize = 5;
 
 impl AddressService {
-    /// Imports a batch, all of it or nothing: the outcome of each entry. Importing the
+    /// Imports a batch as a whole or not at all. Returns the outcome of each entry. Importing the
     /// same entries again changes nothing.
     ///
     /// # Errors
-    /// [`ImportError`]; nothing of the batch was imported then.
+    /// [`ImportError`]. Nothing of the batch was imported.
     pub async fn import(
         &self,
         entries: &[ImportEntry],
         on_error: OnError,
         on_conflict: OnConflict,
     ) -> Result<Vec<ImportOutcome>, ImportError> {
-        // Most imports are of new addresses: look only once the store says otherwise,
-        // or where an entry without id leaves no other way.
+        // Most entries are new addresses. So look up existing ones only after a conflict, or if
+        // an entry has no id.
         let mut found = vec![Vec::new(); entries.len()];
         let mut look = entries.iter().any(|entry| entry.id.is_none());
         let mut room = None;
@@ -136,8 +135,8 @@ impl AddressService {
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
                 Err(RepositoryError::Conflict { .. }) => look = true,
-                // Decide again without what is too much. What exists already is not, and has to be
-                // told apart.
+                // Decide again without the entries that do not fit. The look-up finds those that
+                // exist already, which need no room.
                 Err(RepositoryError::BookFull { .. }) if on_error == OnError::Skip => {
                     look = true;
                     room = Some(self.room(entries).await?);
@@ -148,7 +147,7 @@ impl AddressService {
                         max_addresses: self.limits.max_addresses,
                     });
                 }
-                // Of one customer at a time, so this is none of the attempts.
+                // Happens once per customer, so it does not count as an attempt.
                 Err(RepositoryError::HistoryFull { index }) if on_error == OnError::Skip => {
                     let entry = entry_of_change[index];
                     full.insert(entries[entry].customer_id.clone(), entry);
@@ -164,10 +163,10 @@ impl AddressService {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RepositoryError::Busy("others kept changing the imported addresses".into()).into())
+        Err(RepositoryError::Busy("other requests kept changing the same addresses".into()).into())
     }
 
-    /// Refuses a batch with an entry that cannot be imported.
+    /// Rejects a batch with an entry that cannot be imported.
     fn refuse_any(&self, outcomes: &[ImportOutcome]) -> Result<(), ImportError> {
         for (index, outcome) in outcomes.iter().enumerate() {
             match outcome {
@@ -184,10 +183,10 @@ impl AddressService {
         Ok(())
     }
 
-    /// For each entry the addresses that it may speak of: the one of its id, or of its content.
+    /// Returns for each entry the addresses that it may match: by its id, or by its content.
     ///
-    /// Of several with the same content, the store finds any. Where an entry before changes that
-    /// one, all of them are in question.
+    /// If several addresses have the same content, the store finds any one of them. If an earlier
+    /// entry names that one by id, all of them are returned.
     async fn found(&self, entries: &[ImportEntry]) -> Result<Vec<Vec<Address>>, RepositoryError> {
         let lookups = entries.iter().map(ImportEntry::lookup).collect();
         let found = self.repository.find(lookups).await?;
@@ -208,7 +207,7 @@ impl AddressService {
         Ok(found)
     }
 
-    /// All addresses of a customer with that content.
+    /// Returns all addresses of a customer with this content.
     async fn with_content(
         &self,
         customer_id: &CustomerId,
@@ -234,7 +233,7 @@ impl AddressService {
         }
     }
 
-    /// How many addresses each customer of these entries may have besides those of now.
+    /// Returns how many more addresses each customer of these entries may have.
     async fn room(&self, entries: &[ImportEntry]) -> Result<Room, RepositoryError> {
         let mut room = Room::new();
         for entry in entries {
@@ -247,7 +246,8 @@ impl AddressService {
         Ok(room)
     }
 
-    /// Without `room`, there is enough for all.
+    /// Decides the outcome of each entry and collects the changes. Without `room`, all creations
+    /// fit.
     fn decide(
         &self,
         entries: &[ImportEntry],
@@ -305,11 +305,11 @@ impl AddressService {
     }
 }
 
-/// How many addresses more each customer may have.
+/// How many more addresses each customer may have.
 type Room = HashMap<CustomerId, u64>;
 
-/// The customers whose addresses have had as many revisions as may be, and from which entry on.
+/// The customers that have reached the limit of past revisions, with the first entry beyond it.
 type FullHistories = HashMap<CustomerId, usize>;
 
-/// How many addresses of a customer are read at a time.
+/// The number of addresses of a customer that are read at a time.
 const SCANNED: u32 = 1_000;

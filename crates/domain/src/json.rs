@@ -1,7 +1,7 @@
-//! JSON as it is read at every door: strictly, by RFC 8259 with the choices of
-//! RFC 7493 (I-JSON) where two readers could disagree. Duplicate member names, lone
-//! surrogates, NUL characters, numbers beyond a double's range, text after the value
-//! and nesting deeper than a bound are refused; nothing is silently altered.
+//! Strict JSON for all inputs: RFC 8259, with the restrictions of RFC 7493 (I-JSON) where two
+//! parsers could disagree. Duplicate member names, lone surrogates, NUL characters, numbers
+//! beyond a double's range, text after the value and nesting deeper than a limit are rejected.
+//! Nothing is silently altered.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,15 +13,15 @@ use serde_json::de::StrRead;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-/// Why a text is no JSON that can be accepted: what was found, and where.
+/// Why a JSON text is rejected: what was found, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct JsonError(String);
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
-        // Where the text is one line, "line 1" says nothing, and misleads a reader of
-        // a file of many such lines.
+        // Most texts are one line. "line 1" would then say nothing, or be mistaken for the line
+        // of a file that is being imported.
         Self(
             error
                 .to_string()
@@ -30,14 +30,14 @@ impl From<serde_json::Error> for JsonError {
     }
 }
 
-/// One member of a JSON object: its name, and its value as it was spelled.
+/// One member of a JSON object: its name, and its value in the original spelling.
 pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
-/// The members of a JSON object, in their order.
+/// Returns the members of a JSON object, in their order.
 ///
 /// # Errors
-/// [`JsonError`] when the text is no object, or names a member twice. What the values
-/// hold is not looked into beyond their syntax: [`string`] and [`check`] do.
+/// [`JsonError`] if the text is not an object, or has a duplicate member. Only the syntax of the
+/// values is checked. [`string`] and [`check`] validate them.
 pub fn members(text: &str) -> Result<Vec<Member<'_>>, JsonError> {
     let mut reader = reader_of(text)?;
     let members = reader.deserialize_map(Members)?;
@@ -45,20 +45,20 @@ pub fn members(text: &str) -> Result<Vec<Member<'_>>, JsonError> {
     Ok(members)
 }
 
-/// RFC 8259, section 8.1: no byte order mark is to be added.
+/// Rejects a byte order mark, which RFC 8259, section 8.1, forbids.
 fn reader_of(text: &str) -> Result<serde_json::Deserializer<StrRead<'_>>, JsonError> {
     if text.starts_with('\u{feff}') {
         return Err(JsonError(
-            "a byte order mark (U+FEFF) stands before the JSON; send it without".into(),
+            "the JSON begins with a byte order mark (U+FEFF): remove it".into(),
         ));
     }
     Ok(serde_json::Deserializer::from_str(text))
 }
 
-/// The text that a JSON string stands for, or `None` when the value is no string.
+/// Decodes a JSON string. Returns `None` if the value is not a string.
 ///
 /// # Errors
-/// [`JsonError`] when the string holds a lone surrogate.
+/// [`JsonError`] if the string contains a lone surrogate.
 pub fn string(value: &RawValue) -> Result<Option<String>, JsonError> {
     if value.get().starts_with('"') {
         Ok(Some(serde_json::from_str(value.get())?))
@@ -67,10 +67,10 @@ pub fn string(value: &RawValue) -> Result<Option<String>, JsonError> {
     }
 }
 
-/// Validates a whole JSON text, to `max_depth` levels of arrays and objects.
+/// Validates a whole JSON text, with at most `max_depth` levels of arrays and objects.
 ///
 /// # Errors
-/// [`JsonError`] when it breaks a rule of this module.
+/// [`JsonError`] if it breaks a rule of this module.
 pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
     Strict {
         depth_left: max_depth,
@@ -80,11 +80,11 @@ pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
     .validate(text)
 }
 
-/// Whether all readers read a JSON text alike: checks what [`check`] does, but for the NUL
-/// characters and, up to 127 levels, the depth, which are a matter of what can be kept.
+/// Checks that all parsers read a JSON text in the same way. Like [`check`], but accepts NUL
+/// characters and up to 127 levels: these limit only what can be stored.
 ///
 /// # Errors
-/// [`JsonError`] when it breaks one of the other rules of this module.
+/// [`JsonError`] if it breaks another rule of this module.
 pub fn check_readable(text: &str) -> Result<(), JsonError> {
     Strict {
         depth_left: usize::MAX,
@@ -94,12 +94,12 @@ pub fn check_readable(text: &str) -> Result<(), JsonError> {
     .validate(text)
 }
 
-/// Applies a JSON merge patch (RFC 7396) to a text: members that the patch does not name
-/// keep their order and spelling, new ones come last, in the patch's order. Both texts
-/// have to be JSON already; what is no object counts as an empty one.
+/// Applies a JSON merge patch (RFC 7396) to a text. Members that the patch does not name keep
+/// their order and spelling. New members come last, in the order of the patch. Both texts must be
+/// valid JSON. A target that is not an object counts as an empty object.
 ///
 /// # Errors
-/// [`JsonError`] when an object names a member twice.
+/// [`JsonError`] if an object has a duplicate member.
 pub fn merge_patch(target: &str, patch: &str) -> Result<String, JsonError> {
     let is_object = |text: &str| text.trim_start().starts_with('{');
     if !is_object(patch) {
@@ -138,7 +138,7 @@ pub fn merge_patch(target: &str, patch: &str) -> Result<String, JsonError> {
     Ok(format!("{{{}}}", merged.join(",")))
 }
 
-/// The members of an object, each name as it was spelled.
+/// Returns the members of an object, with their names in the original spelling.
 fn spelled_members(text: &str) -> Result<Vec<(&str, &RawValue)>, JsonError> {
     struct Spelled;
 
@@ -161,8 +161,8 @@ fn spelled_members(text: &str) -> Result<Vec<(&str, &RawValue)>, JsonError> {
     Ok(serde_json::Deserializer::from_str(text).deserialize_map(Spelled)?)
 }
 
-/// The same JSON without insignificant white space: strings, numbers and the order of
-/// members keep their spelling. The text has to be JSON already.
+/// Removes insignificant white space. The spelling of strings and numbers and the order of
+/// members stay unchanged. The text must be valid JSON.
 pub fn compact(text: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let keep = |char: &char| {
@@ -178,7 +178,7 @@ pub fn compact(text: &str) -> String {
     text.chars().filter(keep).collect()
 }
 
-/// How deep a JSON text is nested, in levels of objects and arrays.
+/// Returns how deeply a JSON text is nested, in levels of objects and arrays.
 pub(crate) fn depth(text: &str) -> usize {
     let (mut in_string, mut escaped) = (false, false);
     let (mut depth, mut deepest) = (0_usize, 0);
@@ -212,9 +212,7 @@ impl<'de> Visitor<'de> for Members {
         let mut names = HashSet::new();
         while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
             if let Some(twice) = names.replace(name.clone()) {
-                return Err(A::Error::custom(format_args!(
-                    "member {twice:?} stands twice"
-                )));
+                return Err(A::Error::custom(format_args!("duplicate member {twice:?}")));
             }
             members.push((name, map.next_value()?));
         }
@@ -222,11 +220,11 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// The name of a member, borrowed where it holds no escapes.
+/// The name of a member, borrowed if it contains no escapes.
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Walks a value to its leaves and refuses what the module refuses.
+/// Visits a whole value and rejects what breaks a rule of this module.
 #[derive(Clone, Copy)]
 struct Strict {
     depth_left: usize,
@@ -289,7 +287,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         if !self.takes_nul && text.contains('\0') {
-            return Err(E::custom("a NUL character, which cannot be kept"));
+            return Err(E::custom("a NUL character, which cannot be stored"));
         }
         Ok(())
     }
@@ -306,9 +304,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = map.next_key::<String>()? {
             self.visit_str(&name)?;
             if let Some(twice) = names.replace(name) {
-                return Err(A::Error::custom(format_args!(
-                    "member {twice:?} stands twice"
-                )));
+                return Err(A::Error::custom(format_args!("duplicate member {twice:?}")));
             }
             map.next_value_seed(inner)?;
         }
@@ -333,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn members_refuse_what_is_no_object_and_what_is_ambiguous() {
+    fn members_reject_non_objects_and_duplicates() {
         for text in [
             "",
             "[]",
@@ -348,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn check_refuses_what_two_readers_could_read_differently() {
+    fn check_rejects_what_parsers_could_read_differently() {
         for text in [
             r#"{"a":{"b":1,"b":2}}"#,
             r#"{"a":"\ud800"}"#,
@@ -374,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_can_be_read() {
+    fn check_readable_accepts_what_cannot_be_stored() {
         for text in [
             r#"{"\u0000":"\u0000"}"#,
             &format!("{}{}", "[".repeat(127), "]".repeat(127)),
@@ -396,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn compact_touches_only_white_space_between_tokens() {
+    fn compact_removes_only_white_space_between_tokens() {
         assert_eq!(
             compact("{ \"a b\" : \"c \\\" \\\\\" ,\n\"d\":\t1.0 }"),
             r#"{"a b":"c \" \\","d":1.0}"#
@@ -416,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn merge_patch_gives_the_results_of_rfc_7396_appendix_a() {
+    fn merge_patch_follows_rfc_7396_appendix_a() {
         for (target, patch, merged) in [
             (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
             (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
@@ -447,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn merge_patch_leaves_alone_what_it_does_not_name() {
+    fn merge_patch_preserves_members_that_it_does_not_name() {
         assert_eq!(
             merge_patch(
                 r#"{"z":1.50,"\u0061":[1e3],"m":{"y":-0,"x":"\/"}}"#,

@@ -12,15 +12,15 @@ use crate::{
     RepositoryError, Timestamp, TokenDigest,
 };
 
-/// How many keys are remembered at most. More than that are in use only where each customer
-/// has one, and then each comes seldom.
+/// The maximum number of cached keys. More keys are in use only if each customer has one, and
+/// then each is used rarely.
 const REMEMBERED: usize = 10_000;
 
-/// Tells whom an API key belongs to.
+/// Authenticates callers by their API keys.
 ///
-/// What the repository says of a key that is good counts for [`LIFETIME`](Self::LIFETIME): so
-/// a key that is revoked anywhere is worth nothing here soon after, and no request of a busy
-/// client has to wait for the repository.
+/// A valid key is cached for [`LIFETIME`](Self::LIFETIME). A key that another instance revokes
+/// therefore stops working here soon after, and the requests of a busy client do not wait for the
+/// repository.
 pub struct KeyAuthenticator {
     repository: Arc<dyn ApiKeyRepository>,
     clock: Arc<dyn Clock>,
@@ -28,19 +28,19 @@ pub struct KeyAuthenticator {
     uses: Mutex<BTreeMap<ApiKeyId, Timestamp>>,
 }
 
-/// What the repository said of a key.
+/// A cached key.
 struct Known {
     access: Access,
     expires_at: Option<Timestamp>,
     found_at: Timestamp,
-    /// Whether somebody asks again already.
+    /// Whether a request is already reading the key from the repository again.
     is_renewed: AtomicBool,
 }
 
 impl Known {
-    /// Whether this is the answer. In the second half of its life it is not for the one who
-    /// asks first: who goes to the repository, while the others need not wait.
-    fn answers(&self, now: Timestamp) -> bool {
+    /// Whether a request can use the cached key. In the second half of the lifetime, the first
+    /// request cannot: it reads the key from the repository again, so that others need not wait.
+    fn is_usable(&self, now: Timestamp) -> bool {
         let age_ms = now.unix_ms() - self.found_at.unix_ms();
         let lifetime_ms = KeyAuthenticator::LIFETIME.as_millis() as i64;
         let lives = (0..lifetime_ms).contains(&age_ms)
@@ -50,13 +50,13 @@ impl Known {
 }
 
 impl KeyAuthenticator {
-    /// How long an answer of the repository counts.
+    /// How long a key is cached.
     pub const LIFETIME: Duration = Duration::from_secs(2);
 
-    /// How exactly it is known when a key was last used.
+    /// The precision of [`ApiKey::last_used_at`].
     pub const USE_PRECISION: Duration = Duration::from_secs(60);
 
-    /// An authenticator for the keys of a repository.
+    /// Creates an authenticator for the keys of a repository.
     pub fn new(repository: Arc<dyn ApiKeyRepository>, clock: Arc<dyn Clock>) -> Self {
         Self {
             repository,
@@ -66,12 +66,12 @@ impl KeyAuthenticator {
         }
     }
 
-    /// Notes in the repository which keys were used since the last time. To be called every
-    /// now and then: no request waits for it.
+    /// Records in the repository which keys were used since the last call. Call it periodically:
+    /// requests do not wait for it.
     ///
     /// # Errors
-    /// What the [repository](ApiKeyRepository::record_uses) reports. Keys that go on being used
-    /// are noted the next time.
+    /// The error of the [repository](ApiKeyRepository::record_uses). Keys that are used again are
+    /// recorded by a later call.
     pub async fn record_uses(&self) -> Result<(), RepositoryError> {
         let uses = mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
         if uses.is_empty() {
@@ -98,12 +98,12 @@ impl Authenticator for KeyAuthenticator {
             return Ok(None);
         };
         let (digest, now) = (token.digest(), self.clock.now());
-        if let Some(known) = self.known.get(&digest).filter(|known| known.answers(now)) {
+        if let Some(known) = self.known.get(&digest).filter(|known| known.is_usable(now)) {
             return Ok(Some(known.access.clone()));
         }
         let found = self.repository.find(&digest).await?;
-        let is_good = |key: &ApiKey| key.digest == digest && key.state(now) == KeyState::Active;
-        let Some(key) = found.filter(is_good) else {
+        let is_valid = |key: &ApiKey| key.digest == digest && key.state(now) == KeyState::Active;
+        let Some(key) = found.filter(is_valid) else {
             self.known.remove(&digest);
             return Ok(None);
         };
@@ -112,7 +112,7 @@ impl Authenticator for KeyAuthenticator {
         let known = Known {
             access: access.clone(),
             expires_at: key.expires_at,
-            // From before it was asked for: it may have been revoked since.
+            // The time before the read: the key may have been revoked since.
             found_at: now,
             is_renewed: AtomicBool::new(false),
         };
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::{KeyName, MockApiKeyRepository, Scope};
 
-    /// A clock that goes on when it is told to.
+    /// A clock that tests can set.
     #[derive(Default)]
     struct Ticking(AtomicI64);
 
@@ -168,14 +168,14 @@ mod tests {
         Timestamp::from_unix_ms(ms).unwrap()
     }
 
-    /// An authenticator whose repository answers so, one after the other, and is asked no more
-    /// often.
+    /// An authenticator whose repository returns these results in order, and expects no other
+    /// calls.
     fn authenticator(
-        answers: impl IntoIterator<Item = Result<Option<ApiKey>, RepositoryError>>,
+        results: impl IntoIterator<Item = Result<Option<ApiKey>, RepositoryError>>,
     ) -> (KeyAuthenticator, Arc<Ticking>) {
         let mut repository = MockApiKeyRepository::new();
-        for answer in answers {
-            repository.expect_find().times(1).return_once(|_| answer);
+        for result in results {
+            repository.expect_find().times(1).return_once(|_| result);
         }
         over(repository)
     }
@@ -188,13 +188,13 @@ mod tests {
         )
     }
 
-    async fn is_let_in(authenticator: &KeyAuthenticator) -> bool {
+    async fn is_authenticated(authenticator: &KeyAuthenticator) -> bool {
         let access = authenticator.authenticate(token().expose()).await.unwrap();
         access.is_some_and(|access| access == key().access())
     }
 
     #[tokio::test]
-    async fn what_is_no_token_is_refused_without_a_look_at_the_keys() {
+    async fn a_malformed_token_is_rejected_without_a_look_up() {
         let (authenticator, _) = authenticator([]);
         for text in [
             "",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_an_active_key_of_that_very_token_lets_in() {
+    async fn only_an_active_key_with_the_digest_of_the_token_authenticates() {
         let revoked_at = Some(at(0));
         let expires_at = Some(at(0));
         let digest = ApiToken::from_secret([8; 32]).digest();
@@ -228,26 +228,26 @@ mod tests {
             Some(ApiKey { digest, ..key() }),
         ] {
             let (authenticator, _) = authenticator([Ok(other.clone()), Ok(other), Ok(Some(key()))]);
-            assert!(!is_let_in(&authenticator).await);
+            assert!(!is_authenticated(&authenticator).await);
             assert!(
-                !is_let_in(&authenticator).await,
-                "what is refused is asked again"
+                !is_authenticated(&authenticator).await,
+                "expected another look-up after a rejection"
             );
-            assert!(is_let_in(&authenticator).await);
+            assert!(is_authenticated(&authenticator).await);
         }
     }
 
     #[tokio::test]
-    async fn an_answer_counts_for_two_seconds_and_one_asks_for_all_in_the_second_half() {
+    async fn a_key_is_cached_for_two_seconds_and_renewed_once_in_the_second_half() {
         let (authenticator, clock) = authenticator([Ok(Some(key())), Ok(Some(key()))]);
         for ms in [0, 1, 999, 1_000, 1_000, 1_999] {
             clock.set(ms);
-            assert!(is_let_in(&authenticator).await, "at {ms} ms");
+            assert!(is_authenticated(&authenticator).await, "at {ms} ms");
         }
     }
 
     #[tokio::test]
-    async fn a_revoked_key_is_worth_nothing_after_two_seconds_whatever_happens() {
+    async fn a_revoked_key_is_rejected_after_two_seconds_even_if_look_ups_fail() {
         let unavailable = || Err(RepositoryError::Unavailable("no connection".into()));
         let revoked_at = Some(at(1));
         let revoked = || {
@@ -258,25 +258,25 @@ mod tests {
         };
         let (authenticator, clock) =
             authenticator([Ok(Some(key())), unavailable(), unavailable(), revoked()]);
-        assert!(is_let_in(&authenticator).await);
+        assert!(is_authenticated(&authenticator).await);
         clock.set(1_000);
-        // The first one asks and fails; the others live on what was known.
+        // The first request reads from the repository and fails. The others use the cached key.
         authenticator
             .authenticate(token().expose())
             .await
             .unwrap_err();
         clock.set(1_999);
-        assert!(is_let_in(&authenticator).await);
+        assert!(is_authenticated(&authenticator).await);
         clock.set(2_000);
         authenticator
             .authenticate(token().expose())
             .await
             .unwrap_err();
-        assert!(!is_let_in(&authenticator).await);
+        assert!(!is_authenticated(&authenticator).await);
     }
 
     #[tokio::test]
-    async fn a_key_expires_also_while_it_is_remembered() {
+    async fn a_cached_key_expires_in_time() {
         let expires_at = Some(at(500));
         let expiring = || {
             Ok(Some(ApiKey {
@@ -285,24 +285,24 @@ mod tests {
             }))
         };
         let (authenticator, clock) = authenticator([expiring(), expiring()]);
-        assert!(is_let_in(&authenticator).await);
+        assert!(is_authenticated(&authenticator).await);
         clock.set(499);
-        assert!(is_let_in(&authenticator).await);
+        assert!(is_authenticated(&authenticator).await);
         clock.set(500);
-        assert!(!is_let_in(&authenticator).await);
+        assert!(!is_authenticated(&authenticator).await);
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_put_back_prolongs_nothing() {
+    async fn setting_the_clock_back_does_not_extend_the_cache_lifetime() {
         let (authenticator, clock) = authenticator([Ok(Some(key())), Ok(None)]);
         clock.set(5_000);
-        assert!(is_let_in(&authenticator).await);
+        assert!(is_authenticated(&authenticator).await);
         clock.set(4_999);
-        assert!(!is_let_in(&authenticator).await);
+        assert!(!is_authenticated(&authenticator).await);
     }
 
     #[tokio::test]
-    async fn uses_are_noted_to_the_minute_and_apart_from_requests() {
+    async fn uses_are_recorded_to_the_minute_and_outside_requests() {
         let mut repository = MockApiKeyRepository::new();
         for last_used_at in [None, Some(at(0)), Some(at(0))] {
             let key = ApiKey {
@@ -325,7 +325,7 @@ mod tests {
         authenticator.record_uses().await.unwrap();
         for ms in [0, 57_999, 60_000] {
             clock.set(ms);
-            assert!(is_let_in(&authenticator).await, "at {ms} ms");
+            assert!(is_authenticated(&authenticator).await, "at {ms} ms");
             authenticator.record_uses().await.unwrap();
         }
     }

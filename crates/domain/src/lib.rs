@@ -1,17 +1,16 @@
-//! The heart of Addressbook: what an address is, where addresses are kept, and
-//! what can be done with them.
+//! The domain of Addressbook: entities, value objects, ports and use cases.
 //!
-//! This crate knows no database and no HTTP. It has four parts:
+//! This crate depends on no database and no HTTP framework. It has four parts:
 //!
-//! * **value objects** ([`CustomerId`], [`AddressId`], [`Country`], [`Region`],
-//!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]):
-//!   private fields, one fallible `parse`, an error that says what was expected;
-//!   after that nobody checks again;
-//! * **ports** ([`AddressRepository`], [`ApiKeyRepository`], [`Authenticator`], [`Clock`],
-//!   [`IdSource`], [`SecretSource`]): what the use cases need of the outside world, as traits
-//!   whose doc comments are contracts;
-//! * **the store as a whole** ([`Engine`], [`Store`]): what a program opens, examines and copies;
-//! * **use cases** ([`AddressService`], [`ApiKeyService`]): what the service does, in terms of
+//! * **Value objects** ([`CustomerId`], [`AddressId`], [`Country`], [`Region`],
+//!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]) have
+//!   private fields, one fallible `parse`, and an error that says what was expected.
+//!   A parsed value is valid and is not checked again.
+//! * **Ports** ([`AddressRepository`], [`ApiKeyRepository`], [`Authenticator`], [`Clock`],
+//!   [`IdSource`], [`SecretSource`]) are traits for what the use cases need from outside. Their
+//!   doc comments are contracts.
+//! * **The store as a whole** ([`Engine`], [`Store`]) is what a program opens, examines and copies.
+//! * **Use cases** ([`AddressService`], [`ApiKeyService`]) are what the service does, in terms of
 //!   values and ports.
 
 mod access;

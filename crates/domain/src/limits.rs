@@ -2,35 +2,35 @@ use std::time::Duration;
 
 use crate::{AddressContent, City, CustomData, Description, FieldErrors, Region};
 
-/// How much the service takes.
+/// Limits of addresses, revisions and idempotency keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLimits {
-    /// The most addresses that a customer may have. Default: 1,000.
+    /// The maximum number of addresses of a customer. Default: 1,000.
     pub max_addresses: u32,
-    /// The most revisions that an address may have. One that has as many can be removed, but no
-    /// longer changed. Default: 1,000.
+    /// The maximum number of revisions of an address. At the limit, the address can be removed, but
+    /// not changed. Default: 1,000.
     pub max_revisions: u32,
-    /// The most past revisions that the addresses of a customer may have, removed ones included.
-    /// A customer who has as many can remove addresses, but neither change nor add any. Default:
-    /// 20,000.
+    /// The maximum number of past revisions of a customer, including those of removed addresses. At
+    /// the limit, the customer's addresses can be removed, but not changed, and none can be
+    /// created. Default: 20,000.
     pub max_past_revisions: u32,
-    /// How long an idempotency key is remembered. Default: 24 hours.
+    /// How long an idempotency key is stored. Default: 24 hours.
     pub idempotency_retention: Duration,
-    /// How much an address may hold.
+    /// Limits of the content of an address.
     pub content: ContentLimits,
 }
 
-/// How much a new or changed address may hold, within what the types allow; what is kept
-/// already stays as it is. The default is what the types allow.
+/// Limits of the content of new and changed addresses, within the limits of the types. Stored
+/// content that exceeds them stays. The default is the limits of the types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentLimits {
-    /// The longest description, in characters.
+    /// The maximum length of a description, in characters.
     pub max_description_chars: usize,
-    /// The longest region and the longest city, in characters.
+    /// The maximum length of a region and of a city, in characters.
     pub max_place_chars: usize,
-    /// The longest custom data, in bytes of compact JSON.
+    /// The maximum size of custom data, in bytes of compact JSON.
     pub max_custom_data_bytes: usize,
-    /// The deepest custom data, in levels of objects and arrays.
+    /// The maximum depth of custom data, in levels of objects and arrays.
     pub max_custom_data_depth: usize,
 }
 
@@ -61,16 +61,15 @@ impl ContentLimits {
     /// Validates the content of a new address.
     ///
     /// # Errors
-    /// A error for each field that is too much.
+    /// An error for each field that exceeds a limit.
     pub fn check(&self, content: &AddressContent) -> Result<(), FieldErrors> {
         self.validate(None, content)
     }
 
-    /// Validates a content that takes the place of another: what stays as it was is not asked
-    /// about.
+    /// Validates a content that replaces another. Unchanged fields are not validated.
     ///
     /// # Errors
-    /// A error for each field that is changed and too much.
+    /// An error for each changed field that exceeds a limit.
     pub fn check_change(
         &self,
         kept: &AddressContent,
@@ -139,7 +138,7 @@ mod tests {
     use crate::testing::content;
 
     #[test]
-    fn every_field_that_is_too_much_is_named() {
+    fn every_field_that_exceeds_a_limit_is_reported() {
         let limits = ContentLimits {
             max_description_chars: 3,
             max_place_chars: 6,
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_was_is_not_asked_about() {
+    fn unchanged_fields_are_not_validated() {
         let limits = ContentLimits {
             max_place_chars: 5,
             ..ContentLimits::default()

@@ -5,27 +5,27 @@ use crate::{
     PageStart, SearchText, Timestamp,
 };
 
-/// Which addresses of a book are asked for, in which order, and which page of them.
+/// A request for a page of a book, with filters and order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The most addresses to give.
+    /// The maximum number of addresses to return.
     pub limit: Limit,
     /// Where the page begins.
     pub start: Start,
-    /// What goes first.
+    /// The order of the addresses.
     pub order: Order,
-    /// What is left out.
+    /// The addresses to include.
     pub filter: Filter,
-    /// The book as it stood then; as it stands now without.
+    /// Lists the book as it was at this time. `None`: as it is now.
     pub as_of: Option<Timestamp>,
 }
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// After so many addresses.
+    /// After this number of addresses.
     Offset(Offset),
-    /// After this place in the order, whether an address is there or not.
+    /// After this position in the order, whether or not an address is there.
     After(Place),
 }
 
@@ -35,25 +35,25 @@ impl Default for Start {
     }
 }
 
-/// A place in an order: the one of an address with this id and this time.
+/// A position in an order: that of an address with this id and this time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The time that the order goes by, `None` in an order by id alone.
+    /// The time by which the order sorts. `None` in an order by id.
     pub time: Option<Timestamp>,
     /// The id, which breaks ties.
     pub id: AddressId,
 }
 
-/// What goes first in a listing.
+/// The order of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
-    /// What addresses are compared by.
+    /// The key by which addresses are compared.
     pub key: OrderKey,
-    /// The greatest goes first, also among those with the same time.
+    /// Whether the greatest comes first. Also applies to ids that break ties.
     pub descending: bool,
 }
 
-/// What addresses are compared by; where that is equal, by their ids.
+/// The key by which addresses are compared. Ties are broken by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OrderKey {
     /// The id, byte for byte.
@@ -65,19 +65,19 @@ pub enum OrderKey {
     UpdatedAt,
 }
 
-/// What is left out of a listing. The default leaves nothing out.
+/// The conditions that an address in a listing must meet. The default includes all addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Addresses in other countries, unless this is empty.
+    /// The address is in one of these countries. Empty: in any country.
     pub countries: Vec<Country>,
-    /// Addresses of which neither description, region nor city holds this.
+    /// The description, the region or the city contains this text.
     pub text: Option<SearchText>,
-    /// Addresses that last changed before this.
+    /// The address last changed at this time or later.
     pub updated_since: Option<Timestamp>,
 }
 
 impl Filter {
-    /// Whether an address stays in the listing.
+    /// Whether an address meets all conditions.
     pub fn keeps(&self, address: &Address) -> bool {
         let content = &address.content;
         let texts = [
@@ -100,7 +100,7 @@ impl Filter {
 }
 
 impl Order {
-    /// Which of an address's times this order goes by: the one that belongs to its [`Place`].
+    /// Returns the time by which this order sorts an address: the time of its [`Place`].
     pub fn time(self, created_at: Timestamp, updated_at: Timestamp) -> Option<Timestamp> {
         match self.key {
             OrderKey::Id => None,
@@ -121,8 +121,8 @@ impl Order {
 }
 
 impl Listing {
-    /// The page of the book as it stands, if that is all that is asked for: what a
-    /// repository answers from its key, whatever the size of the book.
+    /// Returns the page request if the listing has no filter, no other order and no `as_of`. A
+    /// repository reads such a page by key, whatever the size of the book.
     pub fn plain(&self) -> Option<PageRequest> {
         let plain = self.order == Order::default()
             && self.filter == Filter::default()
@@ -137,12 +137,11 @@ impl Listing {
         })
     }
 
-    /// The page that is asked for, of all addresses of a book in whichever order: one place
-    /// for what is left out, what goes first and where the page begins, whatever the
-    /// repository.
+    /// Computes the page from all addresses of a book, which may be in any order. It applies the
+    /// filter, the order and the start of the page in the same way for every repository.
     ///
     /// # Errors
-    /// [`Inconsistency`] when an address cannot be put on a page.
+    /// [`Inconsistency`] if an address has a value that cannot have been written through the port.
     pub fn page(
         &self,
         head: BookHead,
@@ -201,7 +200,7 @@ mod tests {
         }
     }
 
-    /// Five addresses of which some share a time, in no order.
+    /// Five addresses in no order. Some share a time.
     fn book() -> Vec<Address> {
         vec![
             address(3, 20, 50),
@@ -221,7 +220,7 @@ mod tests {
         Order { key, descending }
     }
 
-    /// What each order makes of [`book`].
+    /// The numbers of the addresses of [`book`] in each order.
     const ORDERED: [(Order, [u8; 5]); 6] = [
         (order(OrderKey::Id, false), [1, 2, 3, 4, 5]),
         (order(OrderKey::Id, true), [5, 4, 3, 2, 1]),
@@ -231,7 +230,7 @@ mod tests {
         (order(OrderKey::UpdatedAt, true), [5, 3, 4, 1, 2]),
     ];
 
-    /// The numbers of the addresses on a page of that book, and how many there are in all.
+    /// The numbers of the addresses on a page of that book, and the total.
     fn numbers(listing: &Listing, book: Vec<Address>) -> (Vec<u8>, u64) {
         let page = listing.page(HEAD, book).unwrap();
         assert_eq!(page.head(), HEAD);
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn each_order_goes_by_its_key_and_then_by_id() {
+    fn each_order_sorts_by_its_key_and_then_by_id() {
         for (order, expected) in ORDERED {
             let listing = Listing {
                 order,
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_and_ends_where_it_is_asked_to() {
+    fn a_page_has_the_requested_offset_and_limit() {
         for (order, expected) in ORDERED {
             for (offset, size) in [(0, 1), (0, 5), (1, 2), (3, 200), (4, 1)] {
                 let listing = Listing {
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_end_is_nothing_but_the_total() {
+    fn a_page_past_the_end_is_empty_and_has_the_total() {
         for offset in [5, 6, Offset::MAX] {
             let listing = Listing {
                 start: from(offset),
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_place_comes_what_follows_it_whether_or_not_it_is_still_taken() {
+    fn a_page_after_a_position_does_not_require_an_address_there() {
         for (order, expected) in ORDERED {
             for (index, number) in expected.into_iter().enumerate() {
                 let found = book().into_iter().find(|address| address.id == id(number));
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_plain_when_it_is_all_of_the_book_by_ascending_id() {
+    fn a_listing_is_plain_without_filter_order_and_as_of() {
         let place = Place {
             time: None,
             id: id(3),
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_keeps_what_fulfils_all_of_it() {
+    fn an_address_must_meet_all_conditions_of_a_filter() {
         let countries = |codes: &[&str]| Filter {
             countries: codes
                 .iter()
@@ -386,7 +385,7 @@ mod tests {
             (text("KIGALI"), true),
             (text("garu"), false),
             (text("rugen"), true),
-            // Not across two fields, nor in others.
+            // A match does not span two fields. Other fields are not searched.
             (text("kigali nya"), false),
             (text("rw"), false),
             (

@@ -1,19 +1,19 @@
 use crate::{Address, AddressId, Inconsistency, Timestamp};
 
-/// What is known of an address book without reading its addresses. The default is a
-/// book that was never opened.
+/// A summary of an address book that can be read without its addresses. The default is the head
+/// of a book that was never changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BookHead {
-    /// How many addresses the book holds.
+    /// The number of addresses in the book.
     pub addresses: u64,
-    /// A number that grows with every change in the book; 0 before the first.
+    /// The book revision: a number that grows with every change in the book; 0 before the first.
     pub revision: u64,
 }
 
-/// One page of an address book, as it stood at one moment.
+/// One page of an address book, from one snapshot.
 ///
-/// All text lies in one buffer and is lent out as [`AddressRef`]s: a page costs two
-/// allocations however many addresses it holds.
+/// All text is in one buffer and is borrowed as [`AddressRef`]s. A page therefore costs two
+/// allocations, however many addresses it contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressPage {
     head: BookHead,
@@ -22,11 +22,11 @@ pub struct AddressPage {
     rows: Vec<Row>,
 }
 
-/// How long the text of an address is, as a rule.
+/// The usual length of the text of an address, in bytes.
 const USUAL_TEXT_LEN: usize = 192;
 
-/// Where the fields of one address end in the page's text, and its times. A null is a
-/// field of no length, which neither text nor JSON can have otherwise.
+/// The ends of the fields of one address in the page's text, and its times. A null is an empty
+/// field: neither text nor JSON is empty otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     ends: [usize; 6],
@@ -34,7 +34,7 @@ struct Row {
     updated_at: Timestamp,
 }
 
-/// One address, borrowed from where it is kept.
+/// One address, borrowed from where it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRef<'a> {
     /// See [`AddressId`].
@@ -56,12 +56,12 @@ pub struct AddressRef<'a> {
 }
 
 impl AddressPage {
-    /// A page of all of that book, without addresses yet.
+    /// Creates an empty page of all addresses of a book.
     pub fn new(head: BookHead) -> Self {
         Self::of_total(head, head.addresses)
     }
 
-    /// A page of so many addresses of that book, without addresses yet.
+    /// Creates an empty page of a list that has `total` addresses of a book.
     pub fn of_total(head: BookHead, total: u64) -> Self {
         Self {
             head,
@@ -70,11 +70,11 @@ impl AddressPage {
         }
     }
 
-    /// Puts an address behind those that the page holds.
+    /// Appends an address to the page.
     ///
     /// # Errors
-    /// [`Inconsistency`] when a field is not what a repository can have been given. The
-    /// check is for damage from outside and cheap; it does not parse JSON again.
+    /// [`Inconsistency`] if a field has a value that cannot have been written through the port.
+    /// The check is cheap and detects damage from outside. It does not parse JSON again.
     pub fn push(&mut self, address: AddressRef<'_>) -> Result<(), Inconsistency> {
         address.check()?;
         let mut ends = [0; 6];
@@ -95,22 +95,22 @@ impl AddressPage {
         Ok(())
     }
 
-    /// What was true of the whole book when the page was read.
+    /// The head of the book at the time of the page.
     pub fn head(&self) -> BookHead {
         self.head
     }
 
-    /// How many addresses there are on all pages together.
+    /// The number of addresses on all pages of the list together.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// How many addresses the page holds.
+    /// The number of addresses on the page.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether the page holds no address.
+    /// Whether the page has no addresses.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -124,7 +124,7 @@ impl AddressPage {
     pub fn iter(&self) -> impl Iterator<Item = AddressRef<'_>> {
         let mut start = 0;
         self.rows.iter().map(move |row| {
-            // A loop: the compiler makes more of it than of a map over the array.
+            // The compiler optimises this loop better than a map over the array.
             let mut fields = [""; 6];
             for (field, end) in fields.iter_mut().zip(row.ends) {
                 *field = &self.text[start..end];
@@ -145,8 +145,8 @@ impl AddressPage {
     }
 }
 
-/// A page whose fields are bytes, of which it is not known yet whether they are text. To
-/// find that out once for the whole page takes a tenth of what it takes field by field.
+/// A page whose fields are bytes that have not been checked to be UTF-8. Checking the whole page
+/// at once takes a tenth of the time of checking each field.
 #[derive(Debug, Default)]
 pub struct UncheckedPage {
     page: AddressPage,
@@ -154,7 +154,7 @@ pub struct UncheckedPage {
 }
 
 impl UncheckedPage {
-    /// A page of all of that book, without addresses yet, and with room for so many.
+    /// Creates an empty page of all addresses of a book, with room for `addresses` addresses.
     pub fn with_capacity(head: BookHead, addresses: usize) -> Self {
         let mut page = AddressPage::new(head);
         page.rows.reserve(addresses);
@@ -164,13 +164,13 @@ impl UncheckedPage {
         }
     }
 
-    /// Whether the page holds no address.
+    /// Whether the page has no addresses.
     pub fn is_empty(&self) -> bool {
         self.page.is_empty()
     }
 
-    /// Puts an address behind those that the page holds. Its fields are those of an
-    /// [`AddressRef`] in the same order, without a byte where one is null.
+    /// Appends an address to the page. The fields are those of an [`AddressRef`], in the same
+    /// order. A null is an empty slice.
     pub fn push(&mut self, fields: [&[u8]; 6], created_at: Timestamp, updated_at: Timestamp) {
         let mut ends = [0; 6];
         for (end, field) in ends.iter_mut().zip(fields) {
@@ -184,10 +184,11 @@ impl UncheckedPage {
         });
     }
 
-    /// The page, if all of it is what a repository can have been given.
+    /// Checks the page and returns it.
     ///
     /// # Errors
-    /// [`Inconsistency`] with the first address that is not.
+    /// [`Inconsistency`] for the first address with a value that cannot have been written through
+    /// the port.
     pub fn check(self) -> Result<AddressPage, Inconsistency> {
         let Self { mut page, text } = self;
         let damaged = |field| Inconsistency {
@@ -224,7 +225,7 @@ impl<'a> From<&'a Address> for AddressRef<'a> {
 }
 
 impl<'a> AddressRef<'a> {
-    /// Its text, nothing where it is null.
+    /// The text fields. A null is an empty text.
     fn fields(&self) -> [&'a str; 6] {
         [
             self.id,
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_gives_back_what_it_was_given() {
+    fn a_page_returns_its_addresses_unchanged() {
         let other = AddressRef {
             description: Some("家"),
             custom_data: None,
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unchecked_page_becomes_the_same_page() {
+    fn a_checked_page_equals_one_built_from_text() {
         let mut page = AddressPage::default();
         page.push(ADDRESS).unwrap();
         page.push(ADDRESS).unwrap();
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unchecked_page_is_none_if_a_field_is_damaged() {
+    fn checking_fails_if_a_field_is_damaged() {
         let damaged = AddressRef {
             country: "fr",
             ..ADDRESS
@@ -333,7 +334,7 @@ mod tests {
         assert!(unchecked(&[ADDRESS, damaged]).check().is_err());
         for (region, city) in [
             (&b"Kigali\xff"[..], &b"Kigali"[..]),
-            // Text only together.
+            // Valid UTF-8 only if the two fields are joined.
             (b"Kigali\xc3", b"\xa9"),
         ] {
             let mut page = UncheckedPage::default();
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_names_the_damaged_field() {
+    fn the_error_names_the_damaged_field() {
         for (address, field) in [
             (
                 AddressRef {

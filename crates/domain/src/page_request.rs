@@ -4,11 +4,11 @@ use thiserror::Error;
 
 use crate::AddressId;
 
-/// The most addresses that a page may hold: 1 to 200, by default 50.
+/// The maximum number of addresses on a page: 1 to 200, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u8);
 
-/// The text is no [`Limit`].
+/// The text is not a [`Limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected a whole number from 1 to {max} in decimal digits", max = Limit::MAX)]
 pub struct LimitError;
@@ -17,10 +17,10 @@ impl Limit {
     /// The largest limit.
     pub const MAX: u8 = 200;
 
-    /// Reads decimal digits, without sign or leading zeros.
+    /// Parses decimal digits, without sign or leading zeros.
     ///
     /// # Errors
-    /// [`LimitError`] when the text is no such number or outside the range.
+    /// [`LimitError`] if the text is not such a number or is outside the range.
     pub fn parse(text: &str) -> Result<Self, LimitError> {
         match decimal(text) {
             Some(limit) if (1..=Self::MAX).contains(&limit) => Ok(Self(limit)),
@@ -40,12 +40,12 @@ impl Default for Limit {
     }
 }
 
-/// How many addresses of a book come before a page: 0 to 2^53 − 1 (the largest integer
-/// that every JSON reader keeps exactly), by default 0.
+/// The number of addresses that a page skips: 0 to 2^53 − 1 (the largest integer
+/// that every JSON parser reads exactly), by default 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offset(u64);
 
-/// The text is no [`Offset`].
+/// The text is not an [`Offset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected a whole number from 0 to {max} in decimal digits", max = Offset::MAX)]
 pub struct OffsetError;
@@ -54,10 +54,10 @@ impl Offset {
     /// The largest offset, 2^53 − 1.
     pub const MAX: u64 = (1 << 53) - 1;
 
-    /// Reads decimal digits, without sign or leading zeros.
+    /// Parses decimal digits, without sign or leading zeros.
     ///
     /// # Errors
-    /// [`OffsetError`] when the text is no such number or outside the range.
+    /// [`OffsetError`] if the text is not such a number or is outside the range.
     pub fn parse(text: &str) -> Result<Self, OffsetError> {
         match decimal(text) {
             Some(offset) if offset <= Self::MAX => Ok(Self(offset)),
@@ -71,7 +71,7 @@ impl Offset {
     }
 }
 
-/// A number in decimal digits and nothing else: the standard parsers take `+5` and `007`.
+/// Parses a number of only decimal digits. The standard parsers also accept `+5` and `007`.
 fn decimal<T: FromStr>(text: &str) -> Option<T> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
@@ -82,10 +82,10 @@ fn decimal<T: FromStr>(text: &str) -> Option<T> {
     }
 }
 
-/// Which part of an address book is asked for, by ascending id.
+/// A request for a page of an address book, by ascending id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The most addresses to give.
+    /// The maximum number of addresses to return.
     pub limit: Limit,
     /// Where the page begins.
     pub start: PageStart,
@@ -94,9 +94,9 @@ pub struct PageRequest {
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageStart {
-    /// After so many addresses.
+    /// After this number of addresses.
     Offset(Offset),
-    /// After this id, whether there is such an address or not.
+    /// After this id, whether or not an address with it exists.
     After(AddressId),
 }
 

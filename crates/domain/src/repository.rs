@@ -6,164 +6,168 @@ use crate::{
     IdempotencyKey, IdempotencyRecord, Listing, PageRequest, Revision, Timestamp,
 };
 
-/// Where addresses are stored: one book for each customer.
+/// Stores addresses: one book for each customer.
 ///
 /// Each `MUST` is followed by the names of its tests in the contract suite of
 /// `addressbook-testkit`. An adapter runs that suite against itself.
 ///
 /// # Every method
-/// * One call is one transaction. What it reads MUST be of one moment
+/// * One call is one transaction. Everything it reads MUST come from one snapshot
 ///   (`the_head_of_a_page_is_of_the_moment_of_its_addresses`,
 ///   `a_page_of_a_listing_is_of_one_moment`, `finds_all_at_one_moment`, `scans_at_one_moment`,
-///   `revisions_are_of_one_moment`), and what it writes MUST take effect all together or not at
+///   `revisions_are_of_one_moment`), and everything it writes MUST take effect together or not at
 ///   all (`a_refused_commit_changes_nothing`, `a_commit_takes_effect_in_all_books_at_once`).
-/// * A call MUST see what every call wrote that returned before it began
+/// * A call MUST see the writes of every call that returned before it began
 ///   (`a_call_sees_what_was_written_before_it`).
-/// * The caller may drop a future before it ends, for example because a client went away. A
-///   commit MUST then take effect as a whole or not at all
+/// * The caller may drop a future before it completes, for example because a client disconnected.
+///   A commit MUST then take effect as a whole or not at all
 ///   (`a_dropped_commit_takes_effect_as_a_whole_or_not_at_all`).
-/// * Text MUST come back byte for byte as it was given, in every script and at every length that
-///   the domain allows (`stores_every_script_byte_for_byte`, `stores_nulls`,
-///   `stores_custom_data_as_it_was_spelled`, `stores_the_longest_values`), and times MUST come
-///   back to the millisecond (`stores_times_to_the_millisecond`).
-/// * Text that an earlier release accepted MUST come back too, although `parse` refuses it today
-///   (`stores_text_that_earlier_releases_accepted`).
-/// * Ids MUST be compared and ordered by their bytes: not by the rules of a language, nor
-///   regardless of case (`tells_ids_apart_that_differ_only_in_case`, `lists_by_ascending_id`,
+/// * Text MUST be returned byte for byte as it was stored, in every script and at every length
+///   that the domain allows (`stores_every_script_byte_for_byte`, `stores_nulls`,
+///   `stores_custom_data_as_it_was_spelled`, `stores_the_longest_values`), and times MUST be
+///   returned to the millisecond (`stores_times_to_the_millisecond`).
+/// * Text that an earlier release accepted MUST be returned as well, although `parse` rejects it
+///   today (`stores_text_that_earlier_releases_accepted`).
+/// * Ids MUST be compared and ordered by their bytes, not by the rules of a language, and not
+///   case-insensitively (`tells_ids_apart_that_differ_only_in_case`, `lists_by_ascending_id`,
 ///   `scans_in_byte_order`).
 ///
 /// # What the suite cannot show
-/// An adapter does this, too, and has tests of its own for it:
+/// An adapter also has these properties, and tests them itself:
 /// * **Durable.** A call that writes returns `Ok` only when the change survives a crash of the
 ///   process and of the machine. Several commits may become durable together (a group commit), if
-///   each of them returns only then and is refused or made by itself.
-/// * **Shared.** Several processes may use one store: instances of the service, and an import or
-///   an export beside them. "Before" in the rules above is meant across all of them, so an adapter
-///   answers from the store, not from a cache of its own. A store that only one process can open
-///   serves a single instance; to open it a second time is an error that says so.
-/// * **Bounded.** Every call ends, whatever the store does: with [`RepositoryError::Busy`] or
-///   [`RepositoryError::Unavailable`] after a timeout.
+///   none of them returns earlier and each is made or rejected by itself.
+/// * **Shared.** Several processes may use one store: instances of the service, and imports or
+///   exports that run at the same time. "Before" in the rules above applies across all of them, so
+///   an adapter reads from the store, not from a cache of its own. A store that only one process
+///   can open serves a single instance. Opening it a second time fails, and the error says why.
+/// * **Bounded.** Every call ends, whatever the store does: after a timeout, it fails with
+///   [`RepositoryError::Busy`] or [`RepositoryError::Unavailable`].
 /// * **Checked.** A record that cannot have been written through this port is reported as
-///   [`RepositoryError::Corrupt`]. It is never left out, guessed at or a panic.
+///   [`RepositoryError::Corrupt`]. It is never skipped or repaired by a guess, and never causes a
+///   panic.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AddressRepository: Send + Sync {
-    /// A page of a customer's book: addresses by ascending id.
+    /// Returns a page of a customer's book: addresses by ascending id.
     ///
     /// * MUST return an empty page with the default [`BookHead`] for a customer without a book
     ///   (`lists_an_empty_page_for_an_unknown_customer`).
     /// * MUST return an empty page with the head of the book when the page begins at or past the
     ///   end (`lists_an_empty_page_with_the_head_past_the_end`).
-    /// * Pages that follow each other MUST together hold each address exactly once, whatever their
-    ///   size and wherever they begin (`pages_of_every_size_hold_each_address_exactly_once`,
+    /// * Consecutive pages MUST together contain each address exactly once, at every page size and
+    ///   offset (`pages_of_every_size_hold_each_address_exactly_once`,
     ///   `pages_far_into_a_large_book_hold_the_same`,
     ///   `pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks`).
-    /// * A page after an id MUST begin with the first greater id, whether or not there is an
-    ///   address with that id (`pages_after_an_id_begin_with_the_next_greater_one`).
+    /// * A page after an id MUST begin with the next greater id, whether or not an address with
+    ///   that id exists (`pages_after_an_id_begin_with_the_next_greater_one`).
     async fn list(
         &self,
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError>;
 
-    /// A page with filters, in another order or of an earlier time: what [`Listing::page`] makes
-    /// of all addresses of the book and of its head.
+    /// Returns a page with filters, in another order or as of an earlier time: the page that
+    /// [`Listing::page`] computes from all addresses of the book and its head.
     ///
-    /// The time it takes grows with the book, so call [`Listing::page`] where the addresses were
-    /// read, not on a thread that has other requests.
+    /// The computation takes time in proportion to the book. Call [`Listing::page`] on the thread
+    /// that read the addresses, not on a thread that serves other requests.
     ///
-    /// * MUST be made of all addresses of the book and its current head
+    /// * MUST be computed from all addresses of the book and its current head
     ///   (`a_page_of_a_listing_is_made_of_all_addresses`).
-    /// * As of a time: MUST be made of exactly the addresses whose latest revision up to the end of
-    ///   that millisecond is not a removal, each as that revision has it
+    /// * With [`Listing::as_of`], MUST be computed from exactly the addresses whose latest revision
+    ///   up to the end of that millisecond is not a removal, each in the state of that revision
     ///   (`the_book_is_known_as_it_stood_at_any_moment`). The latest revision MUST be the one with
-    ///   the greatest number, not with the latest time: a clock may have been set back
-    ///   (`the_latest_revision_is_the_one_with_the_greatest_number`).
+    ///   the greatest number, not the one with the latest time, because a clock may have been set
+    ///   back (`the_latest_revision_is_the_one_with_the_greatest_number`).
     async fn page_of(
         &self,
         customer_id: &CustomerId,
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError>;
 
-    /// The head of a customer's book, at the cost of one look-up by key. A customer without a book
-    /// has the default [`BookHead`].
+    /// Returns the head of a customer's book, at the cost of one look-up by key. A customer without
+    /// a book has the default [`BookHead`].
     ///
-    /// * MUST count the addresses that the book holds (`the_head_counts_the_addresses`).
-    /// * Its revision MUST be greater after a commit that changed the book than before it, and the
-    ///   same as long as nothing in the book changed, whatever happens in other customers' books
+    /// * MUST count the addresses in the book (`the_head_counts_the_addresses`).
+    /// * The book revision MUST increase with every commit that changes the book, and stay the same
+    ///   otherwise, whatever happens in other customers' books
     ///   (`the_revision_of_a_book_grows_with_its_changes_alone`).
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError>;
 
-    /// The addresses that some look-ups find: one result for each look-up, in the same order,
-    /// `None` where there is no such address. An import looks up as many as it commits at a time,
-    /// up to [`Commit::MAX_CHANGES`].
+    /// Looks up addresses by id or by content. Returns one result for each look-up, in the same
+    /// order: `None` if no such address exists. An import passes as many look-ups as it commits at
+    /// a time, up to [`Commit::MAX_CHANGES`].
     ///
     /// * MUST return a result for each look-up, in their order, however many there are
     ///   (`finds_by_id_in_the_order_of_the_look_ups`, `finds_as_many_as_are_looked_up`).
     /// * MUST find nothing in the book of another customer
     ///   (`finds_nothing_in_another_customers_book`).
-    /// * MUST find by content any address of that customer whose content is equal, nulls included,
-    ///   and none that differs in any way (`finds_by_content_what_is_equal_and_nothing_else`).
+    /// * A look-up by content MUST find any one address of that customer with equal content, nulls
+    ///   included, and no address whose content differs in any way
+    ///   (`finds_by_content_what_is_equal_and_nothing_else`).
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError>;
 
-    /// Makes all changes of a commit, writes a revision of each, and stores its idempotency
-    /// record ([`Commit::record`]); or refuses the commit and changes nothing.
+    /// Makes all changes of a commit, writes a revision for each, and stores its idempotency
+    /// record ([`Commit::record`]); or rejects the commit and changes nothing.
     ///
-    /// The changes may be of several customers, up to [`Commit::MAX_CHANGES`] of them. A commit
+    /// A commit has up to [`Commit::MAX_CHANGES`] changes, of one or several customers. A commit
     /// without changes does nothing.
     ///
-    /// * MUST make as many changes as a commit may hold, of several customers
-    ///   (`commits_as_many_changes_as_an_import_brings`), and nothing without any
+    /// * MUST make as many changes as a commit may have, of several customers
+    ///   (`commits_as_many_changes_as_an_import_brings`), and MUST do nothing without changes
     ///   (`a_commit_without_changes_does_nothing`).
-    /// * Changes MUST be made in their order: each sees the effect of those before it
+    /// * Changes MUST be made in their order: each sees the effect of the changes before it
     ///   (`changes_see_the_effect_of_those_before_them`).
-    /// * MUST refuse with [`RepositoryError::Conflict`] when an address to create exists already
-    ///   (`refuses_to_create_what_exists`), or when one to replace or to remove does not exist at
+    /// * MUST reject with [`RepositoryError::Conflict`] if an address to create already exists
+    ///   (`refuses_to_create_what_exists`), or if an address to replace or remove does not exist at
     ///   the expected revision (`refuses_to_replace_what_is_not_at_the_expected_revision`,
     ///   `refuses_to_remove_what_is_not_at_the_expected_revision`).
-    /// * MUST refuse with [`RepositoryError::BookFull`] when a book would hold more addresses than
+    /// * MUST reject with [`RepositoryError::BookFull`] if a book would hold more addresses than
     ///   the commit allows (`refuses_one_address_too_many_and_names_it`).
-    /// * MUST refuse with [`RepositoryError::HistoryFull`] when a change would create or replace an
-    ///   address of a book that has as many past revisions as the commit allows, or more
-    ///   (`refuses_one_past_revision_too_many_and_names_it`). Past are all revisions of its
-    ///   addresses but for their current states: a replacement adds one, a removal two, and a
-    ///   removal MUST NOT be refused for them (`removes_addresses_whatever_the_history_holds`).
-    /// * MUST refuse with [`RepositoryError::KeyTaken`] when there is a record of the same customer
-    ///   and key already (`refuses_a_key_that_is_taken`), unless that has expired: then the new
-    ///   record MUST take its place (`replaces_the_record_of_a_key_that_has_expired`).
-    /// * Of several reasons to refuse, the first MUST win: the index is that of the first change
-    ///   that does not fit (`the_first_change_that_does_not_fit_decides`), at the same change
-    ///   `Conflict` goes before `BookFull` (`a_conflict_goes_before_a_full_book`) and that before
-    ///   `HistoryFull` (`a_full_book_goes_before_a_full_history`), and `KeyTaken` is for a commit
-    ///   whose changes all fit (`a_taken_key_is_refused_last`).
-    /// * A refused commit MUST change nothing: no address, no revision, no record, no head
+    /// * MUST reject with [`RepositoryError::HistoryFull`] if a change would create or replace an
+    ///   address in a book that already has as many past revisions as the commit allows, or more
+    ///   (`refuses_one_past_revision_too_many_and_names_it`). Past revisions are all revisions that
+    ///   are not the current state of an address: a replacement adds one and a removal two. A
+    ///   removal MUST NOT be rejected for them (`removes_addresses_whatever_the_history_holds`).
+    /// * MUST reject with [`RepositoryError::KeyTaken`] if a record with the same customer and key
+    ///   exists (`refuses_a_key_that_is_taken`). If that record has expired, the new record MUST
+    ///   replace it instead (`replaces_the_record_of_a_key_that_has_expired`).
+    /// * If there are several reasons to reject, the first MUST be reported: the index is that of
+    ///   the first change that does not fit (`the_first_change_that_does_not_fit_decides`). For one
+    ///   change, `Conflict` takes precedence over `BookFull`
+    ///   (`a_conflict_goes_before_a_full_book`), and `BookFull` over `HistoryFull`
+    ///   (`a_full_book_goes_before_a_full_history`). `KeyTaken` is reported only if all changes fit
+    ///   (`a_taken_key_is_refused_last`).
+    /// * A rejected commit MUST change nothing: no address, no revision, no record, no head
     ///   (`a_refused_commit_changes_nothing`).
     /// * MUST accept the same address id in the books of two customers
     ///   (`accepts_the_same_address_id_in_two_books`).
-    /// * MUST write a revision of each change, with the whole address, what happened and when
+    /// * MUST write a revision for each change, with the whole address, what happened and when
     ///   (`every_change_writes_a_revision`).
-    /// * The repository counts revisions, whatever a change says. An address that is created again
-    ///   after it was removed MUST continue its revisions
+    /// * The repository assigns revision numbers and ignores those in a change. An address that is
+    ///   created again after its removal MUST continue its revisions
     ///   (`an_address_that_is_created_again_continues_its_revisions`).
-    /// * Of several commits at once that create the same address, replace the same revision of it,
-    ///   or bring the same key, exactly one MUST succeed; the others are refused
+    /// * Of several concurrent commits that create the same address, replace the same revision of
+    ///   it, or have the same key, exactly one MUST succeed; the others are rejected
     ///   (`of_concurrent_creations_exactly_one_succeeds`,
     ///   `of_concurrent_replacements_exactly_one_succeeds`,
-    ///   `of_concurrent_commits_with_one_key_exactly_one_succeeds`). A book MUST NOT outgrow its
-    ///   limits by them (`of_concurrent_creations_no_more_succeed_than_the_book_may_hold`,
+    ///   `of_concurrent_commits_with_one_key_exactly_one_succeeds`). They MUST NOT take a book
+    ///   beyond its limits (`of_concurrent_creations_no_more_succeed_than_the_book_may_hold`,
     ///   `of_concurrent_replacements_no_more_succeed_than_the_history_may_hold`).
-    /// * Commits at once that do not exclude each other MUST all succeed, in whichever order they
-    ///   name the books (`concurrent_commits_to_one_book_lose_nothing`,
+    /// * Concurrent commits that do not conflict MUST all succeed, in whatever order they name the
+    ///   books (`concurrent_commits_to_one_book_lose_nothing`,
     ///   `concurrent_commits_across_books_all_succeed`).
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError>;
 
-    /// The revisions of an address, newest first: those with a smaller number than
-    /// [`RevisionRange::before`], up to the limit. None for an address that never was.
+    /// Returns the revisions of an address, newest first: those with a smaller number than
+    /// [`RevisionRange::before`], up to the limit. Returns none for an address that never existed.
     ///
-    /// * MUST come by descending number, as many as the limit allows
+    /// * MUST be ordered by descending number, as many as the limit allows
     ///   (`revisions_come_newest_first_in_ranges_of_any_size`,
     ///   `gives_as_many_revisions_as_are_asked_for`).
-    /// * MUST include those of a removed address, and its removal (`revisions_outlive_the_address`).
+    /// * MUST include the revisions of a removed address, and its removal
+    ///   (`revisions_outlive_the_address`).
     /// * MUST be none for the id of another customer's address
     ///   (`gives_no_revisions_by_the_id_of_another_customers_address`).
     async fn revisions(
@@ -173,10 +177,9 @@ pub trait AddressRepository: Send + Sync {
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError>;
 
-    /// The record of a customer's key, also of one that has expired and was not pruned yet.
+    /// Returns the record of a customer's key, even if it has expired and was not pruned yet.
     ///
-    /// * MUST be the record that the commit brought: [`Commit::record`]
-    ///   (`stores_the_record_of_the_first_change`).
+    /// * MUST be the [`Commit::record`] of the commit (`stores_the_record_of_the_first_change`).
     /// * MUST NOT be another customer's, or that of a key that differs in any byte
     ///   (`tells_records_apart_by_customer_and_key`).
     async fn idempotency_record(
@@ -185,66 +188,68 @@ pub trait AddressRepository: Send + Sync {
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError>;
 
-    /// Removes up to `limit` records that were created before a moment, of all customers, in any
+    /// Removes up to `limit` records that were created before a time, of all customers, in any
     /// order. Returns how many it removed.
     ///
-    /// * MUST remove no record that was created at that moment or later, and no more than the
-    ///   limit; fewer only when no older one is left (`prunes_old_records_in_steps`).
+    /// * MUST remove no record that was created at that time or later, no more records than the
+    ///   limit, and fewer only if no older record remains (`prunes_old_records_in_steps`).
     async fn prune_idempotency_records(
         &self,
         before: Timestamp,
         limit: u32,
     ) -> Result<u64, RepositoryError>;
 
-    /// Removes everything of a customer: addresses, revisions, idempotency records, the book.
-    /// Returns how much that was.
+    /// Deletes all data about a customer: addresses, revisions, idempotency records and the book.
+    /// Returns what it deleted, as counts.
     ///
     /// * Afterwards everything MUST be as if the customer had never had a book, and other
     ///   customers' books as before (`erases_everything_of_one_customer_and_nothing_of_others`).
-    /// * The revision of a book that is opened again MUST be greater than any before, as long as
-    ///   the time of the commits goes on (`a_book_opened_again_begins_at_a_greater_revision`).
-    /// * Commits to the book at the same time MUST come before or after it as a whole
+    /// * If the customer gets a book again, its revision MUST be greater than any before, as long
+    ///   as the time of the commits does not go back
+    ///   (`a_book_opened_again_begins_at_a_greater_revision`).
+    /// * A concurrent commit to the book MUST take effect as a whole before the erasure or after it
     ///   (`an_erasure_among_commits_leaves_no_half`).
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError>;
 
-    /// Addresses of all customers, or of one, by ascending customer id and address id: the first
-    /// ones, or those after a given one, whether or not there is an address with that id.
+    /// Returns addresses of all customers, or of one, by ascending customer id and address id: the
+    /// first ones, or those after a given id, whether or not an address with that id exists.
     ///
-    /// * MUST return fewer than the limit only when there are no more
-    ///   (`scans_in_steps_of_any_size`, `scans_as_many_as_are_asked_for`), and of one customer no
-    ///   other's (`scans_one_customer_alone`).
+    /// * MUST return fewer than the limit only if there are no more
+    ///   (`scans_in_steps_of_any_size`, `scans_as_many_as_are_asked_for`). A scan of one customer
+    ///   MUST return no other customer's addresses (`scans_one_customer_alone`).
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError>;
 
-    /// Whether the repository could answer now. It does the least that shows it.
+    /// Checks whether the repository can serve calls now, with as little work as possible.
     ///
-    /// * MUST succeed when the other methods would (`is_ready`).
+    /// * MUST succeed if the other methods would (`is_ready`).
     async fn ready(&self) -> Result<(), RepositoryError>;
 }
 
-/// One question of [`AddressRepository::find`].
+/// One look-up of [`AddressRepository::find`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// The address with that id in that customer's book.
+    /// The address with this id in this customer's book.
     Id(CustomerId, AddressId),
-    /// Any address in that customer's book with that content.
+    /// Any address with this content in this customer's book.
     Content(CustomerId, AddressContent),
 }
 
 /// Which revisions of an address [`AddressRepository::revisions`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevisionRange {
-    /// Those with a smaller number than this. `None`: from the newest on.
+    /// Only revisions with a smaller number than this. `None`: starts at the newest.
     pub before: Option<Revision>,
     /// The most revisions to return.
     pub limit: u32,
 }
 
-/// How much was erased.
+/// What an erasure deleted, as counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     /// Addresses that were in the book.
     pub addresses: u64,
-    /// Revisions of addresses, also of removed ones. The state in which an address is counts.
+    /// Revisions of addresses, including removed ones. The current state of an address counts as
+    /// one.
     pub revisions: u64,
     /// Idempotency records.
     pub idempotency_records: u64,
@@ -253,9 +258,9 @@ pub struct Erased {
 /// Which addresses [`AddressRepository::scan`] returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// Those of this customer only. `None`: of all customers.
+    /// Only addresses of this customer. `None`: of all customers.
     pub customer_id: Option<CustomerId>,
-    /// Those after this one. `None`: from the first on.
+    /// Only addresses after this one. `None`: starts at the first.
     pub after: Option<(CustomerId, AddressId)>,
     /// The most addresses to return.
     pub limit: u32,
@@ -267,34 +272,34 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Why a call failed, by what the caller can do about it.
 #[derive(Debug, Error)]
 pub enum RepositoryError {
-    /// What is stored is not what the caller expected: read again and decide again.
-    #[error("change {index} does not fit what is stored")]
+    /// The stored state is not the one that the caller expected: read again and decide again.
+    #[error("change {index} conflicts with the stored state")]
     Conflict {
-        /// Which of the commit's changes, from 0.
+        /// The index of the change in the commit, from 0.
         index: usize,
     },
-    /// A book would hold more addresses than it may: make room.
+    /// A book would exceed its limit of addresses: remove an address first.
     #[error("change {index} is one address too many")]
     BookFull {
-        /// Which of the commit's changes, from 0.
+        /// The index of the change in the commit, from 0.
         index: usize,
     },
-    /// The addresses of a book have had as many revisions as they may: change no more of them.
+    /// A book has reached its limit of past revisions: stop creating and replacing its addresses.
     #[error("change {index} is one past revision too many")]
     HistoryFull {
-        /// Which of the commit's changes, from 0.
+        /// The index of the change in the commit, from 0.
         index: usize,
     },
-    /// The idempotency key was used before: look up for what.
+    /// The idempotency key was used before: look up what it was used for.
     #[error("the idempotency key was used before")]
     KeyTaken,
-    /// Others were in the way for too long: the same call may succeed in a moment.
+    /// The call waited too long for others: the same call may succeed in a moment.
     #[error("the store is busy")]
     Busy(#[source] Cause),
-    /// The store cannot be reached or takes no work: it may come back by itself.
+    /// The store cannot be reached or accepts no work: it may recover by itself.
     #[error("the store is not available")]
     Unavailable(#[source] Cause),
-    /// A record is damaged: an operator has to repair it.
+    /// A record is damaged: an operator must repair it.
     #[error(transparent)]
     Corrupt(#[from] Inconsistency),
     /// Anything else: a defect of the adapter or the store.
@@ -302,15 +307,15 @@ pub enum RepositoryError {
     Internal(#[source] Cause),
 }
 
-/// A record that holds what cannot have been written through the port. As text, which may come
-/// into a log, it does not say which record.
+/// A stored record contains a value that cannot have been written through the port. Its message,
+/// which may be logged, does not identify the record.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a stored {record} has an impossible {field}")]
+#[error("a stored {record} has an invalid {field}")]
 pub struct Inconsistency {
-    /// What kind of record: `address` or `address book`.
+    /// The kind of record: `address` or `address book`.
     pub record: &'static str,
-    /// Its id. Not a customer's, which is personal data.
+    /// The id of the record. Never a customer id, which is personal data.
     pub key: String,
-    /// Which of its fields.
+    /// The invalid field.
     pub field: &'static str,
 }

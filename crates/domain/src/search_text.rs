@@ -1,24 +1,23 @@
 use crate::fold::fold;
 use crate::{TextError, text};
 
-/// A text to be found in others, whatever the case and the accents of its letters: 1 to 200
-/// characters, trimmed, without control characters, and not only of what a search does not
-/// look at.
+/// A text to search for, regardless of case and accents: 1 to 200 characters, trimmed, without
+/// control characters, and not only of accents.
 ///
-/// Both texts are folded alike, so `zurich` finds `Zürich` and `Zürich` finds `Zurich`: by
-/// Unicode's canonical caseless matching (definition D145), and without accents. Marks of other
-/// scripts than Latin, Greek and Cyrillic are part of their letters and count.
+/// Both texts are folded by Unicode's canonical caseless matching (definition D145), and without
+/// accents. So `zurich` finds `Zürich`, and `Zürich` finds `Zurich`. Marks of scripts other than
+/// Latin, Greek and Cyrillic are part of their letters and are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchText(String);
 
 impl SearchText {
-    /// The longest text, in characters (Unicode scalar values).
+    /// The maximum length, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 200;
 
-    /// The search for a text.
+    /// Parses a text to search for.
     ///
     /// # Errors
-    /// [`TextError`] when the text breaks the rules that the type states.
+    /// [`TextError`] if the text breaks a rule of the type.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let folded = fold(&text::normalise(text, Self::MAX_CHARS)?);
         if folded.is_empty() {
@@ -27,7 +26,7 @@ impl SearchText {
         Ok(Self(folded))
     }
 
-    /// Whether another text holds this one.
+    /// Whether another text contains this one.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         fold(text).contains(&self.0)
     }
@@ -112,7 +111,7 @@ mod tests {
             prop_assume!(text.is_ok());
             let text = text.unwrap();
             prop_assume!(SearchText::parse(text.as_str()).is_ok());
-            // In upper case the iota subscript is a letter, which marks behind it then stay behind.
+            // In upper case, the iota subscript is a letter, and marks after it belong to it.
             prop_assume!(!text.as_str().nfd().any(|char| char == '\u{345}'));
             for wanted in [text.as_str().to_uppercase(), text.as_str().to_lowercase()] {
                 prop_assert!(finds(&wanted, text.as_str()), "{:?} in {:?}", wanted, text);
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_for_is_a_text_like_others() {
+    fn the_search_text_follows_the_rules_of_other_texts() {
         assert!(SearchText::parse(&"ß".repeat(200)).is_ok());
         assert_eq!(SearchText::parse(" Kigali "), SearchText::parse("kigali"));
         for text in [

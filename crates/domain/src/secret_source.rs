@@ -1,12 +1,12 @@
 use crate::Cause;
 
-/// Where secrets come from. The only source of them in the domain, so that tests can foresee
+/// Generates secrets. This is the only source of secrets in the domain, so that tests can predict
 /// them.
 pub trait SecretSource: Send + Sync {
-    /// 256 bits that nobody can foresee: they MUST come from the system's own source of
-    /// randomness, or one as good.
+    /// Returns 256 unpredictable bits. They MUST come from the operating system's source of
+    /// randomness, or an equally good one.
     ///
     /// # Errors
-    /// What the system says when it has none to give.
+    /// The operating system's error if it provides no randomness.
     fn secret(&self) -> Result<[u8; 32], Cause>;
 }

@@ -6,8 +6,8 @@ use crate::{
     RevisionRange, Scan, ServiceLimits, Timestamp,
 };
 
-/// What can be done with customers' addresses. Every door (HTTP, import, export) comes
-/// through here. Cheap to clone: the clones share everything.
+/// The use cases for customers' addresses. HTTP, import and export all use them. Cheap to clone:
+/// all clones share their state.
 #[derive(Clone)]
 pub struct AddressService {
     pub(crate) repository: Arc<dyn AddressRepository>,
@@ -17,7 +17,7 @@ pub struct AddressService {
 }
 
 impl AddressService {
-    /// The use cases on these ports.
+    /// Creates the use cases on these ports.
     pub fn new(
         repository: Arc<dyn AddressRepository>,
         clock: Arc<dyn Clock>,
@@ -32,12 +32,12 @@ impl AddressService {
         }
     }
 
-    /// How much the service takes.
+    /// The limits of the service.
     pub fn limits(&self) -> &ServiceLimits {
         &self.limits
     }
 
-    /// Changes that the repository makes together, within the limits.
+    /// Creates a commit of changes, with the limits of the service.
     pub(crate) fn commit_of(
         &self,
         at: Timestamp,
@@ -53,11 +53,11 @@ impl AddressService {
         }
     }
 
-    /// A page of a customer's addresses, by default all of them by ascending id. The
-    /// service owns no customers: one without addresses has an empty book.
+    /// Returns a page of a customer's addresses, by default all of them by ascending id. The
+    /// service does not manage customers: an unknown customer has an empty book.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::list) reports.
+    /// The error of the [repository](AddressRepository::list).
     pub async fn list(
         &self,
         customer_id: &CustomerId,
@@ -69,10 +69,10 @@ impl AddressService {
         }
     }
 
-    /// One address, or `None` when it is not in this customer's book.
+    /// Returns one address, or `None` if it is not in this customer's book.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::find) reports.
+    /// The error of the [repository](AddressRepository::find).
     pub async fn find(
         &self,
         customer_id: &CustomerId,
@@ -82,11 +82,11 @@ impl AddressService {
         Ok(self.repository.find(vec![lookup]).await?.pop().flatten())
     }
 
-    /// What an address was, newest first, or `None` when this customer never had such an
-    /// address. An empty range of one that there was is no `None`.
+    /// Returns revisions of an address, newest first, or `None` if this customer never had such an
+    /// address. With [`RevisionRange::before`], an empty range is an empty list, not `None`.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::revisions) reports.
+    /// The error of the [repository](AddressRepository::revisions).
     pub async fn revisions(
         &self,
         customer_id: &CustomerId,
@@ -97,10 +97,10 @@ impl AddressService {
         Ok((!revisions.is_empty() || range.before.is_some()).then_some(revisions))
     }
 
-    /// One revision of an address, or `None` when there is none of that number.
+    /// Returns one revision of an address, or `None` if there is no revision with that number.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::revisions) reports.
+    /// The error of the [repository](AddressRepository::revisions).
     pub async fn revision(
         &self,
         customer_id: &CustomerId,
@@ -119,37 +119,37 @@ impl AddressService {
         Ok(found.filter(|found| found.address.revision == revision))
     }
 
-    /// How many addresses a customer has and at which revision the book is: enough to
-    /// tell whether a page that somebody holds is still true.
+    /// Returns the number of a customer's addresses and the book revision: enough to check whether
+    /// a client's page is still current.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::head) reports.
+    /// The error of the [repository](AddressRepository::head).
     pub async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
         self.repository.head(customer_id).await
     }
 
-    /// The next addresses of an export. Each call sees one moment; what changes between
-    /// two calls shows up in the later one or not at all, and no address comes twice.
+    /// Returns the next addresses of an export. Each call reads one snapshot. A change between two
+    /// calls appears in the later one or not at all. No address appears twice.
     ///
     /// # Errors
-    /// What the [repository](AddressRepository::scan) reports.
+    /// The error of the [repository](AddressRepository::scan).
     pub async fn export(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         self.repository.scan(scan).await
     }
 
-    /// Erases all that is kept of a customer, for good: the right to erasure.
+    /// Permanently deletes all data about a customer: the right to erasure.
     ///
     /// # Errors
-    /// What the [repository](crate::AddressRepository::erase) reports.
+    /// The error of the [repository](crate::AddressRepository::erase).
     pub async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         self.repository.erase(customer_id).await
     }
 
-    /// Whether requests could be answered now. A repository that is busy is there: to send
-    /// requests elsewhere would not make it less so.
+    /// Checks whether the service can serve requests now. A busy repository counts as ready:
+    /// sending requests to another instance would not make it less busy.
     ///
     /// # Errors
-    /// What else the [repository](AddressRepository::ready) reports.
+    /// Any other error of the [repository](AddressRepository::ready).
     pub async fn ready(&self) -> Result<(), RepositoryError> {
         match self.repository.ready().await {
             Err(RepositoryError::Busy(_)) => Ok(()),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_repository_that_is_busy_is_ready_though_it_fails() {
+    async fn a_busy_repository_is_ready_and_any_other_failure_is_not() {
         for failure in FAILURES {
             let mut repository = MockAddressRepository::new();
             repository
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revision_is_found_by_its_own_number_alone() {
+    async fn a_revision_is_found_only_by_its_number() {
         let mut repository = MockAddressRepository::new();
         repository.expect_revisions().returning(|_, _, range| {
             assert_eq!(

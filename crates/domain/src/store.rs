@@ -1,8 +1,8 @@
-//! A store as a whole: what a program needs of it besides the ports of the use cases.
+//! The store as a whole: what a program needs besides the ports of the use cases.
 //!
-//! An [`Engine`] is a store that is named and not opened yet. Opening it gives a [`Store`], whose
-//! ports the use cases run on. Everything but [`Engine::name`], [`Engine::location`] and
-//! [`Engine::open`] is optional.
+//! An [`Engine`] describes a store that is not open yet. Opening it returns a [`Store`] with the
+//! ports of the use cases. Only [`Engine::name`], [`Engine::location`] and [`Engine::open`] are
+//! required.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use thiserror::Error;
 
 use crate::{AddressRepository, ApiKeyRepository, Cause, Timestamp};
 
-/// A store that is named and not opened yet, such as a database by its URL.
+/// A store that is not open yet, such as a database at a URL.
 pub trait Engine: Send + Sync {
     /// The product, such as `SQLite`: for the start-up message, metrics and traces.
     fn name(&self) -> &'static str;
 
-    /// Where the store is, as an operator would recognise it, without passwords.
+    /// The location of the store, in a form that operators recognise, without passwords.
     fn location(&self) -> String;
 
-    /// How many threads that answer requests serve best for each processor, from 1: more where
-    /// they wait for the store.
+    /// The best number of request threads for each processor, from 1. More than 1 helps if the
+    /// threads wait for the store.
     fn workers_per_processor(&self) -> usize {
         1
     }
@@ -32,34 +32,34 @@ pub trait Engine: Send + Sync {
     /// [`OpenError`]. With [`OpenMode::Existing`], nothing was created or changed.
     fn open(&self, mode: OpenMode) -> Result<Store, OpenError>;
 
-    /// Migrations, examination and copies, if the program can do them.
+    /// Returns the migrations, examination and copies, if this engine supports them.
     fn maintenance(&self) -> Option<&dyn Maintenance> {
         None
     }
 }
 
-/// What opening may change.
+/// What [`Engine::open`] may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Create the store where there is none, and bring its schema to this release.
+    /// Create the store if it is missing, and migrate its schema to this release.
     CreateOrMigrate,
-    /// Open a store that exists with this release's schema, and fail otherwise.
+    /// Open a store that exists and has this release's schema; fail otherwise.
     Existing,
 }
 
-/// A store that is open.
+/// An open store.
 #[derive(Clone)]
 pub struct Store {
     /// The addresses.
     pub addresses: Arc<dyn AddressRepository>,
-    /// The API keys, which may be stored elsewhere than the addresses.
+    /// The API keys. They may be in another store than the addresses.
     pub api_keys: Arc<dyn ApiKeyRepository>,
     /// The state of the connection pool, if the store has one.
     pub pool: Option<Arc<dyn ConnectionPool>>,
 }
 
 impl Store {
-    /// A store whose one type implements both ports, without a connection pool.
+    /// Creates a store from one type that implements both ports, without a connection pool.
     pub fn of<R: AddressRepository + ApiKeyRepository + 'static>(repository: R) -> Self {
         let repository = Arc::new(repository);
         Self {
@@ -72,24 +72,24 @@ impl Store {
 
 /// A pool of connections, for metrics.
 pub trait ConnectionPool: Send + Sync {
-    /// The state of the pool now.
+    /// The current state of the pool.
     fn state(&self) -> PoolState;
 }
 
 /// The state of a connection pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolState {
-    /// The most connections that the pool may have.
+    /// The maximum number of connections.
     pub max_connections: u32,
-    /// The connections that it has.
+    /// The current number of connections.
     pub connections: u32,
-    /// Those of them that nobody uses.
+    /// How many of them are not in use.
     pub idle_connections: u32,
-    /// How often a connection was taken since the start.
+    /// How many times a connection was taken from the pool since the start.
     pub checkouts: u64,
-    /// How long callers waited for connections since the start, altogether.
+    /// The total time that callers waited for connections since the start.
     pub waited: Duration,
-    /// How often a caller waited in vain since the start.
+    /// How many times a caller got no connection in time since the start.
     pub timeouts: u64,
 }
 
@@ -99,13 +99,13 @@ pub enum OpenError {
     /// There is no store at the location, and the mode does not create one.
     #[error("there is no database at {location}")]
     Missing {
-        /// Where it should be, without passwords.
+        /// The location, without passwords.
         location: String,
     },
-    /// What is at the location holds no address books, and the mode does not create them.
+    /// The database at the location has no schema of the service, and the mode does not create it.
     #[error("the database at {location} holds no address books")]
     NoSchema {
-        /// Where it is, without passwords.
+        /// The location, without passwords.
         location: String,
     },
     /// The store was written by an older release, and the mode does not migrate it.
@@ -114,9 +114,9 @@ pub enum OpenError {
          then run addressbook migrate"
     )]
     OlderSchema {
-        /// Where it is, without passwords.
+        /// The location, without passwords.
         location: String,
-        /// How many migrations it lacks.
+        /// The number of missing migrations.
         missing: usize,
     },
     /// The store was written by a newer release.
@@ -131,42 +131,42 @@ pub enum OpenError {
     /// The store cannot be reached, read or created.
     #[error("cannot open the database {location}: {reason}")]
     Unreachable {
-        /// Where it should be, without passwords.
+        /// The location, without passwords.
         location: String,
-        /// What the store or the system said, in one line.
+        /// The error of the store or the operating system, in one line.
         reason: String,
     },
-    /// Anything else. The text says what to do about it.
+    /// Any other error. Its message says what to do.
     #[error(transparent)]
     Other(Cause),
 }
 
-/// What operators do with a store, running or not.
+/// What operators can do with a store, whether or not the service is running.
 pub trait Maintenance {
-    /// Creates the store where there is none, and brings its schema to this release. Returns the
+    /// Creates the store if it is missing, and migrates its schema to this release. Returns the
     /// number of migrations that were run.
     ///
     /// # Errors
-    /// [`OpenError`]. The schema is as it was then.
+    /// [`OpenError`]. The schema is then unchanged.
     fn migrate(&self) -> Result<usize, OpenError>;
 
     /// Examines the store without changing it. A store that cannot be reached is a finding too.
     fn examine(&self, examination: &Examination) -> Vec<Finding>;
 
-    /// Copies the store as of one moment into a new file, while others read and write it.
+    /// Copies a snapshot of the store into a new file. The store can be read and written meanwhile.
     ///
     /// # Errors
-    /// [`CopyError`]. Nothing of the copy is left then.
+    /// [`CopyError`]. No partial copy remains.
     fn backup(
         &self,
         file: &Path,
         progress: &mut dyn FnMut(CopyStep),
     ) -> Result<CopySummary, CopyError>;
 
-    /// Creates the store from such a file, where there is none.
+    /// Creates the store from a backup file. The store must not exist yet.
     ///
     /// # Errors
-    /// [`CopyError`]. Nothing of the copy is left then.
+    /// [`CopyError`]. No partial store remains.
     fn restore(
         &self,
         file: &Path,
@@ -177,29 +177,29 @@ pub trait Maintenance {
 /// How to examine a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Examination {
-    /// Check everything, however long that takes.
+    /// Whether to check everything, however long that takes.
     pub full: bool,
     /// The current time.
     pub now: Timestamp,
-    /// The most connections that a service with the same settings opens.
+    /// The maximum number of connections that a service with the same settings opens.
     pub connections: u32,
 }
 
-/// The result of one check.
+/// Whether a check passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As it should be.
+    /// The check passed.
     Ok,
-    /// It works, and will cause trouble.
+    /// The store works, but a problem is likely later.
     Warning,
-    /// It does not work, or not correctly.
+    /// The store does not work, or not correctly.
     Failed,
 }
 
-/// One thing that was checked. Its text names no customer.
+/// The result of one check, with a message. The message names no customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was checked, in a word or two.
+    /// What was checked, in one or two words.
     pub what: &'static str,
     /// The result.
     pub verdict: Verdict,
@@ -208,17 +208,17 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A check that passed.
+    /// Creates the finding of a check that passed.
     pub fn ok(what: &'static str, says: impl Into<String>) -> Self {
         Self::new(what, Verdict::Ok, says)
     }
 
-    /// A check that found future trouble.
+    /// Creates the finding of a check that found a likely later problem.
     pub fn warning(what: &'static str, says: impl Into<String>) -> Self {
         Self::new(what, Verdict::Warning, says)
     }
 
-    /// A check that failed.
+    /// Creates the finding of a check that failed.
     pub fn failed(what: &'static str, says: impl Into<String>) -> Self {
         Self::new(what, Verdict::Failed, says)
     }
@@ -233,40 +233,40 @@ impl Finding {
     }
 }
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyStep {
     /// Bytes are being copied.
     Copying {
-        /// How many are copied so far.
+        /// The number of bytes copied so far.
         done_bytes: u64,
-        /// How many there are in all.
+        /// The number of bytes in total.
         total_bytes: u64,
     },
     /// All bytes are copied, and the copy is being checked.
     Checking,
 }
 
-/// What a copy holds.
+/// What a copy contains, as counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopySummary {
-    /// The file that was written.
+    /// The size of the file that was written.
     pub bytes: u64,
-    /// Addresses.
+    /// Current addresses.
     pub addresses: u64,
-    /// Customers that have, or had, addresses.
+    /// Customers that have or had addresses.
     pub customers: u64,
-    /// States that addresses had before, removals among them.
+    /// Earlier states of addresses, including removals.
     pub earlier_revisions: u64,
 }
 
-/// Why there is no copy.
+/// Why a copy failed.
 #[derive(Debug, Error)]
 pub enum CopyError {
-    /// The store has tools of its own for this; the text names them.
+    /// The store has its own tools for copies. The message names them.
     #[error("{0}")]
     OtherTools(String),
-    /// Anything else. The text says what to do about it.
+    /// Any other error. Its message says what to do.
     #[error(transparent)]
     Failed(Cause),
 }

@@ -1,4 +1,4 @@
-//! What the tests of the use cases share.
+//! Shared helpers for the tests of the use cases.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::{
     ServiceLimits, Timestamp,
 };
 
-/// A clock that stands still, and ids that are all the same.
+/// A frozen clock, and an id source that always returns the same id.
 pub(crate) struct Frozen;
 
 impl Clock for Frozen {
@@ -26,7 +26,7 @@ impl IdSource for Frozen {
     }
 }
 
-/// The use cases on a repository, in a frozen world.
+/// The use cases on a repository, with a frozen clock and a constant id.
 pub(crate) fn service(repository: MockAddressRepository) -> AddressService {
     AddressService::new(
         Arc::new(repository),
@@ -75,7 +75,7 @@ pub(crate) fn kept(entry: &ImportEntry) -> Address {
 
 pub(crate) type Failure = fn() -> RepositoryError;
 
-/// Every failure that the port can report, but for the conflict of a commit.
+/// The failures that every method of the port can report.
 pub(crate) const FAILURES: [Failure; 4] = [
     || RepositoryError::Busy("locked".into()),
     || RepositoryError::Unavailable("no connection".into()),
@@ -89,7 +89,7 @@ pub(crate) const FAILURES: [Failure; 4] = [
     },
 ];
 
-/// Lets the repository fail in each way and expects the use case to report it so.
+/// Expects the use case to report each of these failures of the repository.
 pub(crate) async fn reports_each_failure<T, E: ToString, F: Future<Output = Result<T, E>>>(
     expect: impl Fn(&mut MockAddressRepository, Failure),
     call: impl Fn(AddressService) -> F,

@@ -5,31 +5,31 @@ use icu_properties::props::DefaultIgnorableCodePoint;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a text is no [`Region`], [`City`], [`Description`] or
+/// Why a text is not a [`Region`], [`City`], [`Description`] or
 /// [`SearchText`](crate::SearchText).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
-    /// Nothing is left after trimming, or more characters than the type allows.
+    /// The trimmed text is empty, or has more characters than the type allows.
     #[error("expected 1 to {max_chars} characters, got {chars}")]
     Length {
-        /// How many characters there were, after trimming and normalisation.
+        /// The number of characters, after trimming and normalisation.
         chars: usize,
-        /// How many the type allows.
+        /// The number of characters that the type allows.
         max_chars: usize,
     },
-    /// A NUL or another control character, which no address line has.
+    /// The text contains a NUL or another control character.
     #[error("expected text without control characters, got U+{0:04X}")]
     ControlCharacter(u32),
-    /// Nobody can see that there is a text. Holds its first character.
+    /// The text has only invisible characters. Contains the first of them.
     #[error("expected visible text, got only invisible characters such as U+{0:04X}")]
     Invisible(u32),
-    /// A search ignores accents, and nothing else is left of its text.
+    /// The search text has only accents, which a search ignores.
     #[error("expected more than accents, which a search ignores")]
     OnlyAccents,
 }
 
-/// Brings text into the one form in which it is stored: trimmed, in Unicode normalisation form C
-/// (UAX #15), without control characters, of bounded length, and visible.
+/// Converts text into the form in which it is stored: trimmed, and in Unicode normalisation form C
+/// (UAX #15). Rejects control characters, too many characters, and text that is not visible.
 pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
     let text = normalise_stored(text, max_chars)?;
     match text.chars().next() {
@@ -38,7 +38,7 @@ pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<Box<str>, TextEr
     }
 }
 
-/// As [`normalise`], and accepts text that cannot be seen, as earlier releases did.
+/// Like [`normalise`], but accepts invisible text, as earlier releases did.
 fn normalise_stored(text: &str, max_chars: usize) -> Result<Box<str>, TextError> {
     let text: String = text.trim().nfc().collect();
     if let Some(control) = text.chars().find(|char| char.is_control()) {
@@ -50,8 +50,8 @@ fn normalise_stored(text: &str, max_chars: usize) -> Result<Box<str>, TextError>
     }
 }
 
-/// Whether a character leaves no ink: white space, what Unicode lets fonts ignore
-/// (Default_Ignorable_Code_Point), and characters whose glyph is blank.
+/// Whether a character is invisible: white space, characters that fonts may ignore
+/// (Default_Ignorable_Code_Point), and characters with a blank glyph.
 fn is_invisible(char: char) -> bool {
     !char.is_ascii_graphic()
         && (char.is_whitespace()
@@ -59,7 +59,7 @@ fn is_invisible(char: char) -> bool {
             || BLANKS.contains(&char))
 }
 
-/// Blank characters for which Unicode has no property: a Braille pattern without dots, marks of
+/// Blank characters that no Unicode property covers: a Braille pattern without dots, marks of
 /// interlinear annotation, a musical null notehead, a Khitan filler and two Egyptian blanks.
 const BLANKS: [char; 8] = [
     '\u{2800}',
@@ -83,22 +83,22 @@ macro_rules! text {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// The longest text, in characters (Unicode scalar values).
+            /// The maximum length, in characters (Unicode scalar values).
             pub const MAX_CHARS: usize = $max_chars;
 
             /// Trims and normalises a text.
             ///
             /// # Errors
-            /// [`TextError`] when the result breaks the rules that the type states.
+            /// [`TextError`] if the result breaks a rule of the type.
             pub fn parse(text: &str) -> Result<Self, TextError> {
                 normalise(text, Self::MAX_CHARS).map(Self)
             }
 
-            /// As [`parse`](Self::parse), for text that a store returns. Earlier releases
-            /// stored text of nothing but invisible characters: that is accepted here.
+            /// Like [`parse`](Self::parse), for text that a store returns. Accepts text of only
+            /// invisible characters, which earlier releases stored.
             ///
             /// # Errors
-            /// [`TextError`] when the text breaks another rule.
+            /// [`TextError`] if the text breaks another rule of the type.
             pub fn parse_stored(text: &str) -> Result<Self, TextError> {
                 normalise_stored(text, Self::MAX_CHARS).map(Self)
             }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_nothing_and_blanks() {
+    fn rejects_empty_and_blank_text() {
         for text in ["", " ", "\u{a0}\t\n"] {
             assert_eq!(
                 City::parse(text),
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// Each as a text of its own, between blanks, twice, and beside another.
+    /// Tested alone, between blanks, twice, and beside others.
     const INVISIBLE: [char; 28] = [
         '\u{ad}',
         '\u{34f}',
@@ -201,7 +201,7 @@ mod tests {
     ];
 
     #[test]
-    fn refuses_text_that_nobody_sees() {
+    fn rejects_invisible_text() {
         for char in INVISIBLE {
             for text in [
                 format!("{char}"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn invisible_characters_beside_others_stay() {
+    fn invisible_characters_beside_visible_ones_are_stored() {
         for char in INVISIBLE {
             for text in [format!("{char}a"), format!("a{char}"), format!("a{char}b")] {
                 assert_eq!(City::parse(&text).unwrap().as_str(), text);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_text_may_be_invisible_and_keeps_the_other_rules() {
+    fn stored_text_may_be_invisible_but_must_follow_the_other_rules() {
         for char in INVISIBLE {
             let text = char.to_string();
             assert_eq!(City::parse_stored(&text).unwrap().as_str(), text);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_control_characters() {
+    fn rejects_control_characters() {
         for (text, code) in [("a\0b", 0), ("a\nb", 10), ("a\u{85}b", 0x85)] {
             assert_eq!(City::parse(text), Err(TextError::ControlCharacter(code)));
         }

@@ -4,25 +4,23 @@ use std::{fmt, str};
 use chrono::{DateTime, Datelike, Timelike};
 use thiserror::Error;
 
-/// A moment in UTC, in whole milliseconds, from the year 0 to the year 9999; printed
-/// as ISO 8601 with three digits of milliseconds, `2024-08-01T10:15:30.000Z`.
+/// A time in UTC, in whole milliseconds, from the year 0 to the year 9999. Formatted as ISO 8601
+/// with three digits of milliseconds: `2024-08-01T10:15:30.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp {
     unix_ms: i64,
 }
 
-/// The text or number is no [`Timestamp`].
+/// The text or number is not a [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error(
-    "expected a time by RFC 3339 from the years 0000 to 9999, such as 2024-08-01T10:15:30.000Z"
-)]
+#[error("expected an RFC 3339 time from year 0000 to 9999, such as 2024-08-01T10:15:30.000Z")]
 pub struct TimestampError;
 
 impl Timestamp {
-    /// The length of a printed timestamp, in bytes.
+    /// The length of a formatted timestamp, in bytes.
     pub const LEN: usize = 24;
 
-    /// The last moment, 9999-12-31T23:59:59.999Z.
+    /// The latest time, 9999-12-31T23:59:59.999Z.
     pub const MAX: Self = Self {
         unix_ms: Self::MAX_UNIX_MS,
     };
@@ -30,20 +28,20 @@ impl Timestamp {
     const MIN_UNIX_MS: i64 = -62_167_219_200_000;
     const MAX_UNIX_MS: i64 = 253_402_300_799_999;
 
-    /// Reads a time by RFC 3339 in any zone. Digits finer than a millisecond are
+    /// Parses an RFC 3339 time in any time zone. Digits beyond the millisecond are
     /// cut off.
     ///
     /// # Errors
-    /// [`TimestampError`] when the text is no such time.
+    /// [`TimestampError`] if the text is not such a time, or is outside the years 0 to 9999.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| TimestampError)?;
         Self::from_unix_ms(time.timestamp_millis())
     }
 
-    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
+    /// Creates a timestamp from milliseconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// [`TimestampError`] when the moment lies outside the years 0 to 9999.
+    /// [`TimestampError`] if the time is outside the years 0 to 9999.
     pub const fn from_unix_ms(unix_ms: i64) -> Result<Self, TimestampError> {
         if Self::MIN_UNIX_MS <= unix_ms && unix_ms <= Self::MAX_UNIX_MS {
             Ok(Self { unix_ms })
@@ -57,7 +55,7 @@ impl Timestamp {
         self.unix_ms
     }
 
-    /// The moment so long before this one, but not before the first.
+    /// Subtracts a duration. Stops at the earliest time.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -65,7 +63,7 @@ impl Timestamp {
         Self { unix_ms }
     }
 
-    /// The moment so long after this one, but not after the last.
+    /// Adds a duration. Stops at the latest time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -73,9 +71,9 @@ impl Timestamp {
         Self { unix_ms }
     }
 
-    /// The printed form, as ASCII.
+    /// Formats the timestamp as ASCII.
     pub fn to_iso8601(self) -> [u8; Self::LEN] {
-        // Without its zone, whose offset each of the getters below would add again.
+        // `naive_utc`, because with a time zone each getter below would add the offset again.
         let time = DateTime::from_timestamp_millis(self.unix_ms)
             .unwrap_or_default()
             .naive_utc();
@@ -99,7 +97,7 @@ impl Timestamp {
     }
 }
 
-/// The numbers below 100, printed: looked up in half the time that two divisions take.
+/// The numbers below 100 as text. The look-up takes half the time of two divisions.
 const TWO_DIGITS: [[u8; 2]; 100] = {
     let mut printed = [*b"00"; 100];
     let mut number = 0;
@@ -126,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn prints_as_chrono_does_and_reads_it_back(
+        fn formats_like_chrono_and_parses_its_own_output(
             unix_ms in Timestamp::MIN_UNIX_MS..=Timestamp::MAX_UNIX_MS
         ) {
             let timestamp = Timestamp::from_unix_ms(unix_ms).unwrap();
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn its_range_is_the_years_0_to_9999() {
+    fn the_range_is_the_years_0_to_9999() {
         for (unix_ms, text) in [
             (Timestamp::MIN_UNIX_MS, "0000-01-01T00:00:00.000Z"),
             (Timestamp::MAX_UNIX_MS, "9999-12-31T23:59:59.999Z"),
@@ -152,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn reads_other_zones_and_cuts_finer_digits() {
+    fn parses_other_time_zones_and_cuts_off_finer_digits() {
         let timestamp = Timestamp::parse("2024-08-01T12:15:30.0009+02:00").unwrap();
         assert_eq!(timestamp.to_string(), "2024-08-01T10:15:30.000Z");
     }
 
     #[test]
-    fn refuses_what_is_no_time() {
+    fn rejects_any_other_text() {
         for text in [
             "",
             "2024-08-01",

@@ -1,7 +1,8 @@
-//! Whole requests, from the parsed head to the body, with addresses in memory.
+//! Benchmarks of whole requests, from the parsed head to the body, with addresses in memory.
 //!
-//! The difference between two of them is what a piece costs: a page of 200 and one of 10, the
-//! writing of 190 addresses; an empty page after a cursor and one by offset, the cursor.
+//! The difference between two of them is the cost of a piece. A page of 200 and one of 10 differ by
+//! the writing of 190 addresses. An empty page after a cursor and one by offset differ by the
+//! cursor.
 
 #![expect(
     clippy::expect_used,
@@ -30,7 +31,7 @@ use pieces::{Piece, piece};
 
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 
-/// What the app answers from: a book of 200 addresses.
+/// The parts of an app with a book of 200 addresses.
 async fn parts() -> Parts {
     let repository = InMemoryRepository::default();
     let addresses = (0..200).map(|number| fixtures::address("cus_1", number));
@@ -40,14 +41,14 @@ async fn parts() -> Parts {
     Parts::new(service, Arc::new(SequenceIds::default()))
 }
 
-/// Who knows one key, and has just been asked for it.
+/// An authenticator that knows one key.
 async fn authenticator() -> KeyAuthenticator {
     let keys = InMemoryApiKeys::default();
     keys.add(fixtures::api_key(1)).await.unwrap();
     KeyAuthenticator::new(Arc::new(keys), Arc::new(FrozenClock::default()))
 }
 
-/// A header of the answer to a request for the book.
+/// A header of the response to a request for the book.
 fn header(query: &str, name: HeaderName) -> String {
     System::new().block_on(async {
         let app = init_service(app(parts().await)).await;
@@ -58,12 +59,12 @@ fn header(query: &str, name: HeaderName) -> String {
     })
 }
 
-/// A request for the book, answered by a service of its own.
+/// A request for the book, to a separate app.
 fn request(name: &str, query: &str, header: Option<(HeaderName, String)>) -> Piece {
     request_to(|parts| parts, name, query, header)
 }
 
-/// The same for whoever holds a key.
+/// Like [`request`], with a key.
 fn request_with_key(name: &str, query: &str) -> Piece {
     let authenticator = Arc::new(System::new().block_on(authenticator()));
     let guarded = |parts| Parts {
@@ -74,7 +75,7 @@ fn request_with_key(name: &str, query: &str) -> Piece {
     request_to(guarded, name, query, Some((AUTHORIZATION, key)))
 }
 
-/// The same where it is counted, and never one too many.
+/// Like [`request`], with a rate limit that is never exceeded.
 fn request_under_a_limit(name: &str, query: &str) -> Piece {
     let limited = |parts| Parts {
         rate_limit: RateLimit::new(1_000_000, 1),
@@ -104,7 +105,7 @@ fn request_to(
     })
 }
 
-/// A key that was looked up less than a second ago.
+/// Authentication with a key that was looked up less than a second ago.
 fn known_key() -> Piece {
     let system = System::new();
     let authenticator = system.block_on(authenticator());

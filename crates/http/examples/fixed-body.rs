@@ -1,5 +1,5 @@
-//! The ceiling of the benchmarks: actix-web as the service runs it, sending a fixed body and
-//! doing nothing else. Takes a port and the body's length in bytes.
+//! The upper bound for the benchmarks: actix-web as the service runs it, but it only sends a fixed
+//! body. Arguments: a port and the length of the body in bytes.
 
 use std::error::Error;
 

@@ -24,33 +24,33 @@ use crate::routes;
 use crate::telemetry::metrics::HttpMetrics;
 use crate::telemetry::request_span::RequestTracer;
 
-/// What the application is put together from. Cheap to clone: the clones share everything.
+/// The parts of the application. Cheap to clone: the clones share everything.
 #[derive(Clone)]
 pub struct Parts {
     /// The use cases.
     pub service: AddressService,
-    /// Names the requests that come without a usable `X-Request-Id`.
+    /// Generates ids for requests without a valid `X-Request-Id`.
     pub ids: Arc<dyn IdSource>,
-    /// Tells who may come in; without, everybody may.
+    /// Authenticates callers. `None`: no credentials are required.
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// Origins whose pages may call, such as `https://shop.example`: none by default.
+    /// Origins whose pages may call the service, such as `https://shop.example`. Default: none.
     pub cors_origins: Vec<String>,
-    /// What the operator chose.
+    /// Settings of the operator.
     pub options: HttpOptions,
-    /// Counts what is in flight, for the bound in the options.
+    /// Counts requests in flight, for the limit in the options.
     pub in_flight: InFlight,
-    /// Counts how often each client asks; without, nobody does.
+    /// Limits the requests of each client. `None`: no limit.
     pub rate_limit: Option<RateLimit>,
-    /// Says when to let the clients go, because the service is about to stop.
+    /// Whether connections are to be closed because the service is about to stop.
     pub drain: Drain,
-    /// Counts what is answered; without, nobody does.
+    /// Counts responses. `None`: they are not counted.
     pub metrics: Option<HttpMetrics>,
-    /// Makes spans of requests; without, nobody does. Without the feature `otlp` there is none.
+    /// Creates spans of requests. `None`, as always without the feature `otlp`: no spans.
     pub tracer: Option<RequestTracer>,
 }
 
 impl Parts {
-    /// An application that lets everybody in, with the default options.
+    /// An application that requires no credentials, with the default options.
     pub fn new(service: AddressService, ids: Arc<dyn IdSource>) -> Self {
         Self {
             service,
@@ -67,11 +67,10 @@ impl Parts {
     }
 }
 
-/// The whole application, for the server and for tests alike: every route, and what every
-/// exchange has.
+/// Builds the application with all routes and middleware, for the server and for tests.
 ///
-/// Services added to the result answer in the same way: their errors become problems, and
-/// their requests are logged.
+/// Services added to the result are treated alike: their errors become problems, and their
+/// requests are logged.
 pub fn app(
     parts: Parts,
 ) -> App<
@@ -118,13 +117,13 @@ pub fn app(
             }
         })
         .default_service(web::to(not_found::answer))
-        // The framework runs the last of these first. From there on inwards:
-        // 1. exchange: a request id, the log line and problem bodies, for every answer there is.
-        // 2. cors: answers preflight requests, which bring no credential.
-        // 3. bounds: refuses what is too much before anything is looked up for it.
-        // 4. authenticate: who asks, before a rate limit counts for a credential.
+        // The framework runs the last of these first. In the order of execution:
+        // 1. exchange: a request id, the log line and problem bodies, for every response.
+        // 2. cors: responds to preflight requests, which carry no credential.
+        // 3. bounds: rejects requests above the limits before anything is looked up for them.
+        // 4. authenticate: identifies the caller, because the rate limit counts credentials.
         // 5. rate limit: before the work that it bounds.
-        // 6. compression: of what the operations answer, and of nothing else.
+        // 6. compression: only of the responses of operations.
         .wrap_fn(move |request, next| {
             compression::around(request, next, options.compress_min_bytes)
         })

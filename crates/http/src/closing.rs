@@ -1,19 +1,19 @@
-//! The end of listening, such that nobody who was let in is cut off.
+//! Stops listening without cutting off accepted clients.
 //!
-//! A listener that is closed resets the connections that wait to be taken, on which clients may have
-//! sent requests. And a connection that waits for its next request is closed at the stop, when that
-//! request may be under way. So new connections are refused first; those there are have a moment
-//! for one more request each, whose answer ends them.
+//! Closing a listener resets the connections in its backlog, on which clients may already have sent
+//! requests. Stopping also closes connections that wait for their next request, while that request
+//! may be on its way. So new connections are refused first. Open connections then have a moment for
+//! one more request each, and are closed after its response.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::rt::time::sleep;
 
-/// How long connections have between the last one that is let in and the stop: some round trips.
+/// Time between refusing new connections and the stop: enough for a few round trips.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
-/// The listeners of a server, beside those that it has itself.
+/// Duplicates of a server's own listeners.
 pub(crate) struct Closing(Vec<TcpListener>);
 
 impl Closing {
@@ -21,7 +21,7 @@ impl Closing {
         Self(listeners)
     }
 
-    /// Lets nobody new in, and waits for those who are there.
+    /// Refuses new connections and waits for the last requests on the open ones.
     pub(crate) async fn run(self) {
         for listener in &self.0 {
             refuse_new(listener);
@@ -30,8 +30,8 @@ impl Closing {
     }
 }
 
-/// Drops the packets that begin a connection (TCP's SYN), so that those which have begun come
-/// through. Clients try again a second later, and find nobody listening.
+/// Drops the packets that begin a connection (TCP's SYN), so that only connections that have
+/// already begun get through. Clients retry a second later, when the listener is closed.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn refuse_new(listener: &TcpListener) {
     use socket2::{SockFilter, SockRef};

@@ -1,6 +1,6 @@
-//! What the framework does not bound by itself on a connection: it gives the head of the first
-//! request so much time, but not those of later ones, and waits for ever for a client that does
-//! not read its answers, or hardly.
+//! Limits that the framework lacks. It limits the time for the head of a connection's first
+//! request, but not for later ones. It also waits forever for a client that reads its responses
+//! slowly or not at all.
 
 use std::cell::Cell;
 use std::net::Shutdown;
@@ -15,10 +15,10 @@ use socket2::SockRef;
 
 use crate::request::request_stream::Answers;
 
-/// Since when a connection has waited for a request; nothing while one is being answered.
+/// When a connection began to wait for a request; `None` while one is in progress.
 type IdleSince = Rc<Cell<Option<Instant>>>;
 
-/// Closes a connection that waits for too long; lives with it.
+/// Closes a connection that waits too long. Dropped together with the connection.
 struct Watch {
     idle_since: IdleSince,
     task: JoinHandle<()>,
@@ -30,22 +30,21 @@ impl Drop for Watch {
     }
 }
 
-/// How long a connection may be without a whole head, and what its client has to take of its
-/// answers.
+/// How long a connection may lack a complete head, and how fast its client must read responses.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) max_idle: Duration,
     pub(crate) write_timeout: Duration,
-    /// How many bytes within that.
+    /// Minimum bytes that a client reads within `write_timeout`.
     pub(crate) min_written: u64,
 }
 
-/// How many bytes the system may hold besides those that are under way. What is written is then
-/// about what the client took.
+/// Maximum bytes that the operating system buffers besides those in transit, so that the number of
+/// bytes written is close to the number of bytes that the client has read.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const MAX_UNSENT: u32 = 16 * 1024;
 
-/// Bounds a new connection.
+/// Applies the limits to a new connection.
 pub(crate) fn bound(
     stream: &TcpStream,
     answers: Rc<Answers>,
@@ -65,7 +64,7 @@ pub(crate) fn bound(
             tracing::warn!(%error, "cannot limit how long a response waits for its client");
         }
     }
-    // The system would hold a small answer back until the client has confirmed the one before.
+    // Otherwise the system delays a small response until the client acknowledges the previous one.
     if let Err(error) = socket.set_tcp_nodelay(true) {
         tracing::warn!(%error, "cannot disable the delay of small responses");
     }
@@ -93,13 +92,13 @@ pub(crate) fn bound(
                 break;
             }
         }
-        // An error says that it is closed already.
+        // An error means that the connection is already closed.
         let _ = socket.shutdown(Shutdown::Both);
     });
     data.insert(Watch { idle_since, task });
 }
 
-/// A request that is being answered on a connection, until this is dropped.
+/// Marks a connection as busy with a request until dropped.
 pub(crate) struct Busy(Option<IdleSince>);
 
 impl Busy {
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn small_answers_are_sent_at_once() {
+    async fn small_responses_are_sent_without_delay() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();

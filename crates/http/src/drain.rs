@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the service is about to stop. Clones share it.
 ///
-/// From then on `/readyz` fails, so that no new requests are sent here, and connections are
-/// closed after their next answer, so that clients move away. All else goes on.
+/// Once it is, `/readyz` fails, so that load balancers send no new requests, and each connection
+/// is closed after its next response, so that clients connect elsewhere. Everything else continues.
 #[derive(Clone, Debug, Default)]
 pub struct Drain(Arc<AtomicBool>);
 
 impl Drain {
-    /// Says that it is. There is no way back.
+    /// Begins the drain. It cannot be undone.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

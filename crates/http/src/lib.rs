@@ -1,6 +1,6 @@
 //! Addressbook over HTTP.
 //!
-//! [`app`] is all there is to plug in:
+//! [`app`] builds the application:
 //!
 //! ```no_run
 //! use actix_web::HttpServer;
@@ -14,11 +14,11 @@
 //! }
 //! ```
 //!
-//! Each operation has a file in `operations` with its handler and tests; the table in `routes` says
-//! which path and method it answers. `request` and `response` hold what the operations share,
-//! `middleware` what surrounds them, and `telemetry` what is logged and measured. A handler returns a `Problem`
-//! where it cannot answer; what every exchange has (request id, log line, problem bodies)
-//! is added around them all, in one place.
+//! Each operation has a file in `operations` with its handler and tests. The table in `routes` maps
+//! paths and methods to them. `request` and `response` hold what the operations share, `middleware`
+//! what surrounds them, and `telemetry` what is logged and measured. A handler returns a `Problem`
+//! when it fails. Everything that each exchange needs (request id, log line, problem bodies) is
+//! added in one place, around all handlers.
 
 mod app;
 mod closing;

@@ -1,4 +1,4 @@
-//! What surrounds every operation. `app` says in which order.
+//! Middleware around every operation. `app` defines the order.
 
 pub(crate) mod access;
 pub(crate) mod bounds;

@@ -1,8 +1,8 @@
-/// The longest name that is compared, in bytes. No name of ours is nearly as long.
+/// The longest name that is compared, in bytes. All known names are much shorter.
 const MAX_LEN: usize = 64;
 
-/// Which of some names somebody probably meant who wrote another, in either case: one that differs
-/// by few characters, or a part of which it is, or that is a part of it.
+/// The known name that was probably meant by a misspelled one, ignoring case: one that differs by
+/// few characters, that contains the written name, or that is contained in it.
 pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_found_by_what_is_written_for_it() {
+    fn a_misspelled_name_finds_the_intended_one() {
         let known = ["limit", "offset", "after", "country", "q", "updated_since"];
         for (written, name) in [
             ("limti", Some("limit")),

@@ -1,5 +1,5 @@
-//! The contract for machines: an OpenAPI 3.1 document made from the operations' own
-//! declarations and from the limits of the domain's types.
+//! The OpenAPI 3.1 document, generated from the declarations of the operations and the limits of
+//! the domain's types.
 
 mod bodies;
 mod parameters;
@@ -38,7 +38,7 @@ use crate::routes;
     tags(
         (name = "Addresses", description = "The addresses of a customer"),
         (name = "Revisions", description = "Earlier states of addresses. They never change and remain after removal"),
-        (name = "Erasure", description = "The right to be forgotten"),
+        (name = "Erasure", description = "Permanent deletion of all data about a customer"),
     ),
     paths(
         crate::operations::list_addresses::list,
@@ -66,7 +66,7 @@ use crate::routes;
 )]
 struct Contract;
 
-/// What is computed.
+/// The parts of the document that are computed.
 struct Rest;
 
 impl Modify for Rest {
@@ -85,22 +85,22 @@ impl Modify for Rest {
     }
 }
 
-/// What the document calls that by which one comes in.
+/// The name of the security scheme in the document.
 const CREDENTIAL: &str = "credential";
 
 fn credential() -> SecurityScheme {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "An API key (`addressbook keys create`), or another token that the service was told \
-             to trust. What an operation needs is the scope beside it; a credential that is bound \
-             to a customer opens that customer's book alone. Services that were started without \
-             any keys ask for none.",
+            "An API key (`addressbook keys create`), or another token that the service is \
+             configured to trust. Each operation states the scope that it requires. A credential \
+             that is bound to a customer gives access only to that customer's book. A service \
+             without keys requires no credential.",
         ));
     SecurityScheme::Http(scheme.build())
 }
 
-/// `HEAD` is not in the document: it answers as `GET` does.
+/// The operation of a method. `HEAD` is not in the document, because it responds like `GET`.
 fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
     match *method {
         Method::GET => item.get.as_mut(),
@@ -128,20 +128,20 @@ fn description() -> String {
             kind.detail
         );
     }
-    text + "| `about:blank` | any other | The status has the whole meaning. |\n"
+    text + "| `about:blank` | any other | See the HTTP status. |\n"
 }
 
-/// The OpenAPI document of this release, as JSON for people to read, too.
+/// The OpenAPI document of this release, as indented JSON.
 pub fn openapi_json() -> &'static str {
     static JSON: OnceLock<String> = OnceLock::new();
     JSON.get_or_init(|| {
-        // Writing text to memory does not fail, and a test reads what comes out.
+        // Writing text to memory does not fail, and a test reads the result.
         let json = Contract::openapi().to_pretty_json();
         json.unwrap_or_default() + "\n"
     })
 }
 
-/// `GET /openapi.json`; `HEAD` likewise.
+/// `GET` and `HEAD` of `/openapi.json`.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.service(resource("/openapi.json").get(get).head(get));
 }

@@ -1,4 +1,4 @@
-//! What each route does: one file for each operation.
+//! The handlers, one file per operation.
 
 pub(crate) mod create_address;
 pub(crate) mod erase_customer;

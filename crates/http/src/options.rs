@@ -1,32 +1,32 @@
 use std::time::Duration;
 
-/// What an operator may choose about the door itself.
+/// Settings of the HTTP interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
-    /// Whether an address is changed or removed only by a request with `If-Match`; others
-    /// get 428 (RFC 6585). Default: no, the last writer wins.
+    /// Whether changing or removing an address requires `If-Match`; requests without it get 428
+    /// (RFC 6585). Default: no, the last writer wins.
     pub require_if_match: bool,
-    /// The largest body that is taken, in bytes; larger ones get 413. Default: 64 KiB.
+    /// The maximum size of a request body, in bytes; larger ones get 413. Default: 64 KiB.
     pub max_body_bytes: usize,
-    /// How long a body may take to arrive; a slower one gets 408. Default: 10 s.
+    /// Time for a request body to arrive; a slower one gets 408. Default: 10 s.
     pub body_timeout: Duration,
-    /// How long a request may take from its head to its answer, the body included; then it is
-    /// given up with 503. Default: 20 s.
+    /// Time for a request from its head to its response, including its body; a slower one gets
+    /// 503. Default: 20 s.
     pub request_timeout: Duration,
-    /// The most requests that are answered at the same time, on all threads together; one more
-    /// gets 503 at once. Default: 1000.
+    /// The maximum number of requests in flight, on all threads together; further ones get 503
+    /// immediately. Default: 1000.
     pub max_in_flight: usize,
-    /// The most bodies that are waited for at the same time, on all threads together. One client may
-    /// have a quarter of them; one more gets 503 at once. Default: 1000.
+    /// The maximum number of request bodies that have not fully arrived, on all threads together.
+    /// One client can use a quarter of them; further ones get 503 immediately. Default: 1000.
     pub max_waiting_bodies: usize,
-    /// The most bytes of long answers that wait until their clients take them, on all threads
-    /// together. One client may have a quarter of them; one more answer becomes 503. Default:
-    /// 128 MiB.
+    /// The maximum number of bytes of long responses that clients have not read yet, on all threads
+    /// together. One client can use a quarter of them; above that, a response becomes 503.
+    /// Default: 128 MiB.
     pub max_unsent_bytes: usize,
-    /// Whether `/docs` is there. Default: yes.
+    /// Whether `/docs` is served. Default: yes.
     pub has_docs: bool,
-    /// The shortest answer that is compressed for clients that accept gzip, in bytes. Default:
-    /// none is.
+    /// The minimum size of a response that is compressed for clients that accept gzip, in bytes.
+    /// Default: none are compressed.
     pub compress_min_bytes: Option<usize>,
 }
 

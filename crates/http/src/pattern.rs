@@ -3,18 +3,18 @@ use std::sync::LazyLock;
 use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, Resource, web};
 
-/// What the log and the metrics call a request by: the pattern of the path that it is for.
-/// Never the path itself, which names a customer.
+/// The route of a request in the log and the metrics. Never the path itself, which contains a
+/// customer's id.
 ///
-/// A number, so that nothing is looked up by name while requests are answered.
+/// Stored as a number, so that handling a request involves no lookup by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(usize);
 
 impl Pattern {
-    /// Every path that is not answered.
+    /// Stands for every path without a route.
     pub(crate) const UNKNOWN: Self = Self(0);
 
-    /// All of them, by number.
+    /// All routes, by number.
     pub(crate) const ALL: [&str; 14] = [
         "unknown",
         "/v1/customers/{customer_id}/addresses",
@@ -32,19 +32,19 @@ impl Pattern {
         "/docs/{file}",
     ];
 
-    /// That of a request which has been on its way to a [`resource`].
+    /// The route of a request that was dispatched to a [`resource`].
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
         request.app_data().copied()
     }
 
-    /// That of a path whose request did not get so far, or is gone.
+    /// The route of a path, for a request that was not dispatched or no longer exists.
     pub(crate) fn of_path(path: &str) -> Self {
         let mut all = RESOURCES.iter();
         all.position(|resource| resource.is_match(path))
             .map_or(Self::UNKNOWN, Self)
     }
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// The index in [`ALL`](Self::ALL).
     pub(crate) fn number(self) -> usize {
         self.0
     }
@@ -54,11 +54,11 @@ impl Pattern {
     }
 }
 
-/// All patterns, to be matched.
+/// All routes, for matching paths.
 static RESOURCES: LazyLock<[ResourceDef; Pattern::ALL.len()]> =
     LazyLock::new(|| Pattern::ALL.map(ResourceDef::new));
 
-/// A resource whose requests are called by its pattern.
+/// Creates a resource whose requests are logged and counted under its route.
 pub(crate) fn resource(pattern: &str) -> Resource {
     let number = Pattern::ALL.iter().position(|known| *known == pattern);
     web::resource(pattern).app_data(number.map_or(Pattern::UNKNOWN, Pattern))
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_path_that_is_answered_has_its_pattern_and_no_other() {
+    async fn every_served_path_maps_to_its_route() {
         for pattern in &Pattern::ALL[1..] {
             let path = pattern.replace(['{', '}'], "");
             for method in [Method::GET, Method::PUT] {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_of_the_contract_has_a_pattern() {
+    fn every_path_of_the_openapi_document_is_a_route() {
         let contract: serde_json::Value = serde_json::from_str(crate::openapi_json()).unwrap();
         for path in contract["paths"].as_object().unwrap().keys() {
             assert!(Pattern::ALL.contains(&path.as_str()), "{path}");

@@ -1,4 +1,4 @@
-//! How a request is read.
+//! Parsing of requests.
 
 pub(crate) mod address_input;
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! How a response is written.
+//! Building of responses.
 
 pub(crate) mod address_etag;
 pub(crate) mod address_json;

@@ -15,16 +15,16 @@ use crate::operations::remove_address;
 use crate::operations::revisions;
 use crate::pattern;
 
-/// Where a customer's address book is found.
+/// The routes of a customer's address book.
 const BOOKS: [&str; 2] = [
     "/v1/customers/{customer_id}/addresses",
     "/api/v1/customers/{customer_id}/addresses",
 ];
 
-/// What a path takes: each method, and the scope that it needs.
+/// The methods of a route, each with the scope that it requires.
 type Methods = Vec<(Method, Scope, Route)>;
 
-/// What can be asked of an address book: each path below it.
+/// The routes below an address book, with their methods.
 fn resources() -> [(&'static str, Methods); 4] {
     [
         (
@@ -62,7 +62,7 @@ fn resources() -> [(&'static str, Methods); 4] {
     ]
 }
 
-/// Without an authenticator, nobody is asked what they may do.
+/// Registers all routes. Without an authenticator, scopes are not checked.
 pub(crate) fn configure(
     config: &mut web::ServiceConfig,
     authenticator: Option<&Arc<dyn Authenticator>>,
@@ -85,7 +85,7 @@ pub(crate) fn configure(
     }
 }
 
-/// Each path and method, as the OpenAPI document has them, with the scope that it needs.
+/// Each route and method, as in the OpenAPI document, with the required scope.
 pub(crate) fn needs() -> impl Iterator<Item = (String, Method, Scope)> {
     resources().into_iter().flat_map(|(path, routes)| {
         let path = format!("{}{path}", BOOKS[0]);
@@ -105,7 +105,7 @@ mod tests {
 
     const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
-    /// A path below the book of a customer, to the first revision of the first address.
+    /// A path below a customer's book, for the first revision of the first address.
     fn path(book: &str, below: &str, customer_id: &str) -> String {
         format!("{book}{below}")
             .replace("{customer_id}", customer_id)
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn all_methods_of_a_path_are_allowed_and_no_others() {
+    async fn the_allow_header_lists_exactly_the_methods_of_a_route() {
         for (below, allowed) in [
             ("", "GET, HEAD, POST, DELETE"),
             ("/{address_id}", "GET, HEAD, PATCH, DELETE"),

@@ -17,28 +17,29 @@ use crate::connection::Patience;
 use crate::request::request_stream::RequestStream;
 use crate::response::unsent::CHUNK_BYTES;
 
-/// What the server may take of the machine, and clients of the server.
+/// Limits of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// How many threads answer requests. Default: 1.
+    /// Number of threads that handle requests. Default: 1.
     pub workers: usize,
-    /// The most connections at a time, on all threads together; more wait in the backlog.
-    /// Default: 10,000.
+    /// The maximum number of open connections, on all threads together; further ones wait in the
+    /// backlog. Default: 10,000.
     pub max_connections: usize,
-    /// The most connections that wait to be taken, as far as the system lets them. Default: 1024.
+    /// The maximum number of connections that wait to be accepted; the operating system may allow
+    /// fewer. Default: 1024.
     pub backlog: u32,
-    /// How long the head of a request may take to arrive; a slower one gets 408. Default: 5 s.
+    /// Time for a request's head to arrive; a slower one gets 408. Default: 5 s.
     pub header_timeout: Duration,
-    /// How long a connection stays open without a request. Default: 75 s.
+    /// Time that a connection stays open without a request. Default: 75 s.
     pub keep_alive: Duration,
-    /// How long a client may take nothing of its answers before its connection is closed; on
-    /// Linux only. Default: 10 s.
+    /// Time in which a client reads nothing of a response before its connection is closed; on Linux
+    /// only. Default: 10 s.
     pub write_timeout: Duration,
-    /// How many bytes of its answers a client has to take per second while it has them before it,
-    /// measured over the write timeout; a slower one's connection is closed. Default: 4096.
+    /// Minimum bytes per second that a client reads of a pending response, measured over the write
+    /// timeout; the connection of a slower client is closed. Default: 4096.
     pub min_read_rate: u32,
-    /// How long requests may go on once the server stops; what outlasts it is cut. Whole
-    /// seconds. Default: 30 s.
+    /// Time for requests in flight once the server stops; then they are cut off. Whole seconds.
+    /// Default: 30 s.
     pub shutdown_timeout: Duration,
 }
 
@@ -57,16 +58,16 @@ impl Default for ServerOptions {
     }
 }
 
-/// Addresses that are taken, on which nobody listens yet: so a program finds out that it cannot
-/// have them before it does anything else.
+/// Sockets that are bound but not listening yet, so that a program notices unavailable addresses
+/// before it does anything else.
 #[derive(Debug)]
 pub struct Bound(Vec<Socket>);
 
 impl Bound {
-    /// Takes each of the addresses that can be taken.
+    /// Binds each of the addresses that can be bound.
     ///
     /// # Errors
-    /// What the system says, when none can.
+    /// The error of the operating system if none can be bound.
     pub fn to(addresses: impl ToSocketAddrs) -> io::Result<Self> {
         let mut sockets = Vec::new();
         let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -94,21 +95,21 @@ impl Bound {
 
 fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // A restart need not wait for the connections of the process before.
+    // So that a restart need not wait for connections of the previous process.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
-/// Listens, and returns where, and a future that answers requests until `stop` is complete and
-/// what was in flight then is finished or cut.
+/// Listens, and returns the addresses and a future. The future serves requests until `stop`
+/// completes and the requests then in flight are finished or cut off.
 ///
-/// This is what the framework's own `HttpServer` does, which takes no other connections than
-/// TCP's: here they come without offers to upgrade.
+/// This replaces the framework's `HttpServer`, which accepts only plain TCP connections: here,
+/// offers to upgrade are removed from them.
 ///
 /// # Errors
-/// What the system says to the addresses.
+/// Errors of the operating system while listening.
 pub fn listen(
     bound: Bound,
     parts: Parts,
@@ -126,7 +127,7 @@ pub fn listen(
     let closing = Closing::of(ours?);
     let mut server = Server::build()
         .workers(options.workers)
-        // The framework counts for each thread.
+        // The framework's limit is per thread.
         .max_concurrent_connections(options.max_connections.div_ceil(options.workers))
         .shutdown_timeout(options.shutdown_timeout.as_secs())
         .shutdown_signal(async move {
@@ -168,5 +169,5 @@ pub fn listen(
     Ok((addresses, server.run()))
 }
 
-/// How long a client may take to close a connection that the service closes.
+/// Time for a client to close a connection that the service closes.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);

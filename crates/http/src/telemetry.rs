@@ -1,4 +1,4 @@
-//! What is logged, measured and traced.
+//! Logs, metrics and traces.
 
 pub(crate) mod method;
 pub(crate) mod metrics;

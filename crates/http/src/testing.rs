@@ -1,4 +1,4 @@
-//! The app as a test sees it: a request goes in, the whole response comes out as text.
+//! Runs the app in tests: sends a request and returns the whole response as text.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) async fn answer(
     Door::to(repository).answer(request).await
 }
 
-/// As [`answer`], with more routes.
+/// Like [`answer`], with additional routes.
 pub(crate) async fn answer_with(
     repository: impl AddressRepository + 'static,
     routes: impl FnOnce(&mut ServiceConfig),
@@ -36,7 +36,7 @@ pub(crate) async fn answer_with(
     Door::to(repository).answer_with(routes, request).await
 }
 
-/// A door for several requests to the same repository.
+/// An app for several requests to the same repository.
 pub(crate) struct Door {
     parts: Parts,
 }
@@ -61,19 +61,19 @@ impl Door {
         Self { parts }
     }
 
-    /// The same door, with somebody who asks who comes.
+    /// The same app with an authenticator.
     pub(crate) fn guarded(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.parts.authenticator = Some(Arc::new(authenticator));
         self
     }
 
-    /// The same door, through which a client comes so often within an hour.
+    /// The same app with a limit of requests per client and hour.
     pub(crate) fn limited(mut self, requests: u32) -> Self {
         self.parts.rate_limit = RateLimit::new(requests, 60 * 60);
         self
     }
 
-    /// The same door, for pages of these origins too.
+    /// The same app with these allowed origins.
     pub(crate) fn open_to_pages_of(mut self, origins: &[&str]) -> Self {
         self.parts.cors_origins = origins.iter().map(ToString::to_string).collect();
         self
@@ -114,15 +114,15 @@ impl Door {
     }
 }
 
-/// The path of the addresses of `cus_1`, where the tests are at home.
+/// The path of the addresses of `cus_1`, the customer in most tests.
 pub(crate) const BOOK: &str = "/v1/customers/cus_1/addresses";
 
-/// The path of an address in [`BOOK`]: of a [fixture](fixtures::address), by its number.
+/// The path of the [fixture](fixtures::address) with this number in [`BOOK`].
 pub(crate) fn path_of(number: u32) -> String {
     format!("{BOOK}/{}", fixtures::address_id(number))
 }
 
-/// A request with a body of JSON.
+/// A request with a JSON body.
 pub(crate) fn sending(method: Method, uri: &str, json: impl Into<web::Bytes>) -> TestRequest {
     TestRequest::with_uri(uri)
         .method(method)
@@ -138,23 +138,23 @@ pub(crate) async fn holding(addresses: impl IntoIterator<Item = Address>) -> InM
     repository
 }
 
-/// The body of an answer, as JSON.
+/// The body of a response, as JSON.
 pub(crate) fn body_of(answer: &str) -> Value {
     let (_, body) = answer.split_once("\n\n").unwrap();
     serde_json::from_str(body).unwrap()
 }
 
-/// A header of an answer.
+/// A header of a response.
 pub(crate) fn header_of(answer: &str, name: &str) -> Option<String> {
     let (head, _) = answer.split_once("\n\n").unwrap();
     head.lines()
         .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
 }
 
-/// How a repository fails.
+/// Creates the error with which a repository fails.
 pub(crate) type Failure = fn() -> RepositoryError;
 
-/// A repository of which every call fails.
+/// A repository whose every call fails.
 pub(crate) fn refusing(failure: Failure) -> MockAddressRepository {
     let mut repository = MockAddressRepository::new();
     repository

@@ -1,4 +1,4 @@
-//! The bounds, as clients meet them on real connections.
+//! The limits on real connections.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::support::serve;
 
-/// A bound that is soon reached, but not by chance on a busy machine.
+/// A timeout that is short, but not exceeded by chance on a busy machine.
 const SOON: Duration = Duration::from_secs(1);
 
 fn parts(repository: InMemoryRepository) -> Parts {
@@ -30,7 +30,7 @@ fn parts(repository: InMemoryRepository) -> Parts {
     Parts::new(service, Arc::new(SequenceIds::default()))
 }
 
-/// All that comes after some bytes were sent, until the server closes the connection.
+/// Sends bytes and returns everything received until the server closes the connection.
 async fn answers_to(server: SocketAddr, sent: impl Into<String>) -> String {
     let sent = sent.into();
     let exchange = move || {
@@ -39,7 +39,7 @@ async fn answers_to(server: SocketAddr, sent: impl Into<String>) -> String {
         stream.write_all(sent.as_bytes())?;
         let mut answers = Vec::new();
         match stream.read_to_end(&mut answers) {
-            // The server did not read all that was sent.
+            // The server did not read everything that was sent.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
             read => drop(read?),
         }
@@ -48,14 +48,14 @@ async fn answers_to(server: SocketAddr, sent: impl Into<String>) -> String {
     web::block(exchange).await.unwrap().unwrap()
 }
 
-/// Requests that came, and may go.
+/// Counts requests that arrived, and holds them until they may finish.
 struct Held {
     came: Semaphore,
     may_go: Semaphore,
 }
 
 #[actix_web::test]
-async fn above_the_bound_in_flight_the_answer_is_503_at_once() {
+async fn above_the_limit_in_flight_requests_get_503_immediately() {
     let held = web::Data::new(Held {
         came: Semaphore::new(0),
         may_go: Semaphore::new(0),
@@ -133,7 +133,7 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
         body_timeout: SOON,
         ..parts.options
     };
-    // What is left of a body in chunks is waited for like a next request.
+    // The framework waits for the rest of a chunked body like for the next request.
     let options = ServerOptions {
         header_timeout: SOON,
         keep_alive: SOON,
@@ -156,7 +156,7 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
     }
 }
 
-/// A connection from an address of the loopback network.
+/// Connects from an address of the loopback network.
 fn connect_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
@@ -166,7 +166,7 @@ fn connect_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
 
 const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
-/// What is answered to a creation whose body comes a moment after its head.
+/// Returns the response to a creation whose body arrives a moment after its head.
 async fn answer_to_a_slow_body(mut stream: TcpStream) -> String {
     let exchange = move || {
         let head = head_of_creation(ADDRESS.len());
@@ -185,9 +185,9 @@ fn head_of_creation(length: usize) -> String {
     )
 }
 
-#[cfg(target_os = "linux")] // where each address of 127.0.0.0/8 is there
+#[cfg(target_os = "linux")] // where every address of 127.0.0.0/8 exists
 #[actix_web::test]
-async fn bodies_that_never_arrive_keep_nobody_else_waiting() {
+async fn bodies_that_never_arrive_do_not_block_other_clients() {
     let mut parts = parts(InMemoryRepository::default());
     let in_flight = parts.in_flight.clone();
     parts.options = HttpOptions {
@@ -197,7 +197,7 @@ async fn bodies_that_never_arrive_keep_nobody_else_waiting() {
         ..parts.options
     };
     let server = serve(parts, ServerOptions::default());
-    // Of one client four are waited for, and the fifth is refused.
+    // The service waits for four bodies of one client, and rejects the fifth.
     let mut greedy = Vec::new();
     for _ in 0..4 {
         let mut stream = connect_from([127, 0, 0, 1], server);
@@ -210,7 +210,7 @@ async fn bodies_that_never_arrive_keep_nobody_else_waiting() {
     let refused = answer_to_a_slow_body(connect_from([127, 0, 0, 1], server)).await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(refused.contains("problem:busy"), "{refused}");
-    // A body that comes with its head is not waited for.
+    // A body that arrives with its head is not counted.
     let whole = format!("{}{ADDRESS}", head_of_creation(ADDRESS.len()));
     let created = answers_to(server, whole.replace("Host", "Connection: close\r\nHost")).await;
     assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
@@ -229,10 +229,10 @@ async fn bodies_that_never_arrive_keep_nobody_else_waiting() {
 const LIST: &str =
     "GET /v1/customers/cus_1/addresses HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
-/// The framework answers before any of our code is asked. Here we would see it if these bounds
-/// changed.
+/// The framework responds before any code of the service runs. This test fails if its limits
+/// change.
 #[actix_web::test]
-async fn heads_that_are_too_large_get_a_bare_answer() {
+async fn heads_that_are_too_large_get_a_response_without_a_body() {
     let server = serve(
         parts(InMemoryRepository::default()),
         ServerOptions::default(),
@@ -257,7 +257,7 @@ async fn heads_that_are_too_large_get_a_bare_answer() {
     }
 }
 
-/// A book whose whole page takes 3.2 MB.
+/// A book whose largest page has 3.2 MB.
 async fn heavy_book() -> InMemoryRepository {
     let repository = InMemoryRepository::default();
     let heavy = CustomData::parse(&format!("{{\"a\":\"{}\"}}", "x".repeat(16_000))).unwrap();
@@ -276,9 +276,9 @@ async fn heavy_book() -> InMemoryRepository {
 
 const WHOLE_PAGE: &str = "GET /v1/customers/cus_1/addresses?limit=200 HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// With room for one connection, another is answered only once the first is closed.
+/// With a limit of one connection, a second one is served only after the first is closed.
 #[actix_web::test]
-async fn a_client_that_does_not_read_its_answers_is_let_go() {
+async fn a_client_that_does_not_read_its_responses_is_disconnected() {
     let options = ServerOptions {
         max_connections: 1,
         write_timeout: SOON,
@@ -298,13 +298,13 @@ async fn a_client_that_does_not_read_its_answers_is_let_go() {
     drop(stream);
 }
 
-/// How many bytes a client gets that reads a thousand at a time with pauses between, until the
-/// connection is closed or all is there.
+/// Returns the number of bytes that a client receives that reads 1,000 bytes at a time with a pause
+/// between, until the connection is closed or the response is complete.
 #[cfg(target_os = "linux")]
 async fn bytes_for_a_reader_with(pause: Duration, server: SocketAddr) -> usize {
     let exchange = move || {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        // The system reads ahead of the client, but not much.
+        // So that the operating system reads little ahead of the client.
         socket.set_recv_buffer_size(8 * 1024).unwrap();
         socket.connect(&server.into()).unwrap();
         let mut stream = TcpStream::from(socket);
@@ -324,7 +324,7 @@ async fn bytes_for_a_reader_with(pause: Duration, server: SocketAddr) -> usize {
 
 #[cfg(target_os = "linux")]
 #[actix_web::test]
-async fn a_client_that_hardly_reads_its_answers_is_let_go() {
+async fn a_client_that_reads_its_responses_too_slowly_is_disconnected() {
     let options = ServerOptions {
         write_timeout: SOON,
         min_read_rate: 50_000,
@@ -337,12 +337,12 @@ async fn a_client_that_hardly_reads_its_answers_is_let_go() {
     assert!(fast > 3_200_000, "{fast}");
 }
 
-#[cfg(target_os = "linux")] // where each address of 127.0.0.0/8 is there
+#[cfg(target_os = "linux")] // where every address of 127.0.0.0/8 exists
 #[actix_web::test]
-async fn answers_that_are_not_read_keep_nobody_else_waiting() {
+async fn unread_responses_do_not_block_other_clients() {
     let mut parts = parts(heavy_book().await);
     let in_flight = parts.in_flight.clone();
-    // A quarter is one page.
+    // One client's share, a quarter, is one page.
     parts.options.max_unsent_bytes = 16 * 1024 * 1024;
     let server = serve(parts, ServerOptions::default());
     let mut greedy = connect_from([127, 0, 0, 1], server);

@@ -1,4 +1,4 @@
-//! What becomes of an address when several clients change it at once.
+//! Several clients that change an address at the same time.
 
 #![expect(
     clippy::panic,
@@ -21,7 +21,7 @@ use ureq::{Agent, Body};
 const BODY: &str =
     r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"count":0}}"#;
 
-/// The address of the book of `cus_1` on a server of its own.
+/// Starts a server and returns the URL of the book of `cus_1`.
 async fn serve() -> String {
     let service = service(Arc::new(InMemoryRepository::default()));
     let parts = Parts::new(service, Arc::new(SequenceIds::default()));
@@ -59,7 +59,7 @@ fn json(mut response: Response<Body>) -> Value {
     serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap()
 }
 
-/// What so many clients get that set off at the same moment.
+/// Runs this many clients that start at the same moment, and returns their results.
 fn at_once<T: Send + 'static>(
     clients: usize,
     client: impl Fn(Agent) -> T + Send + Sync + 'static,
@@ -81,7 +81,7 @@ fn at_once<T: Send + 'static>(
         .collect()
 }
 
-/// Reads an address and adds 1 to its count, until nobody came in between.
+/// Reads an address and adds 1 to its count, until no other client changed it in between.
 fn add_one(agent: &Agent, url: &str) {
     loop {
         let read = agent.get(url).call().unwrap();
@@ -113,7 +113,7 @@ async fn no_update_is_lost() {
 }
 
 #[actix_web::test]
-async fn one_key_creates_one_address() {
+async fn one_idempotency_key_creates_one_address() {
     let book = serve().await;
     let (answers, list) = web::block(move || {
         let url = book.clone();

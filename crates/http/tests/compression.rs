@@ -1,4 +1,4 @@
-//! What a client gets that accepts gzip, on real connections.
+//! Responses to clients that accept gzip, on real connections.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use flate2::read::GzDecoder;
 const MIN_BYTES: usize = 1_000;
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 
-/// A service with 200 addresses, that compresses from so many bytes on.
+/// Serves a book of 200 addresses, and compresses responses of at least this size.
 async fn serve(compress_min_bytes: Option<usize>) -> SocketAddr {
     let repository = InMemoryRepository::default();
     let addresses = (1..=200).map(|number| fixtures::address("cus_1", number));
@@ -71,7 +71,7 @@ async fn ask(server: SocketAddr, method: &str, path: &str, headers: &[&str]) -> 
     send(server, method, path, headers, "").await
 }
 
-/// The same with a body.
+/// Like [`ask`], with a body.
 async fn send(
     server: SocketAddr,
     method: &str,
@@ -102,7 +102,7 @@ async fn send(
     let headers = lines
         .lines()
         .filter_map(|line| line.split_once(": "))
-        // The list in the second one has no order.
+        // The order of the list in the second one varies.
         .filter(|(name, _)| !["date", "access-control-expose-headers"].contains(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     Response {
@@ -115,7 +115,7 @@ async fn send(
 const GZIP: &str = "Accept-Encoding: gzip, deflate, br";
 
 #[actix_web::test]
-async fn a_compressed_answer_inflates_to_the_same_bytes() {
+async fn a_compressed_response_decompresses_to_the_same_bytes() {
     let (server, plain) = (serve(Some(MIN_BYTES)).await, serve(None).await);
     for path in [
         BOOK,
@@ -134,7 +134,7 @@ async fn a_compressed_answer_inflates_to_the_same_bytes() {
         assert!(answer.body.len() < expected.body.len() / 2, "{path}");
         let length = answer.body.len().to_string();
         assert_eq!(answer.header("content-length"), length, "{path}");
-        // All else is as it was.
+        // Everything else is the same.
         let differences = ["content-encoding", "content-length", "vary"];
         let others = |response: &Response| {
             let mut headers = response.headers.clone();
@@ -155,7 +155,7 @@ async fn a_compressed_answer_inflates_to_the_same_bytes() {
 }
 
 #[actix_web::test]
-async fn the_programs_own_files_are_compressed_in_any_case() {
+async fn the_files_of_the_program_are_always_compressed() {
     for server in [serve(None).await, serve(Some(1)).await] {
         for path in [
             "/openapi.json",
@@ -197,7 +197,7 @@ async fn revisions_have_no_strong_tag_and_are_compressed() {
 }
 
 #[actix_web::test]
-async fn only_gzip_is_chosen_and_only_where_it_is_liked_best() {
+async fn only_gzip_is_used_and_only_if_the_client_prefers_it() {
     let server = serve(Some(MIN_BYTES)).await;
     for (lines, is_gzip) in [
         (&["gzip"][..], true),
@@ -217,7 +217,7 @@ async fn only_gzip_is_chosen_and_only_where_it_is_liked_best() {
         (&["*;q=0, gzip"], true),
         (&[""], false),
         (&["gzip;q=x"], false),
-        // Nothing else is there, and a problem would help nobody.
+        // No other coding is available, and an error would not help the client.
         (&["identity;q=0"], false),
         (&["*;q=0"], false),
     ] {
@@ -237,7 +237,7 @@ async fn only_gzip_is_chosen_and_only_where_it_is_liked_best() {
 }
 
 #[actix_web::test]
-async fn a_short_answer_stays_as_it_is() {
+async fn a_short_response_is_not_compressed() {
     let server = serve(Some(MIN_BYTES)).await;
     let path = format!("{BOOK}?limit=2");
     let answer = ask(server, "GET", &path, &[GZIP]).await;
@@ -276,7 +276,7 @@ async fn an_address_keeps_its_strong_tag_and_is_never_compressed() {
 }
 
 #[actix_web::test]
-async fn answers_without_a_body_have_no_coding() {
+async fn responses_without_a_body_have_no_coding() {
     let server = serve(Some(1)).await;
     let tag = ask(server, "GET", BOOK, &[GZIP]).await;
     let known = format!("If-None-Match: {}", tag.header("etag"));
@@ -292,7 +292,7 @@ async fn answers_without_a_body_have_no_coding() {
 }
 
 #[actix_web::test]
-async fn problems_and_answers_to_changes_are_not_compressed() {
+async fn problems_and_responses_to_changes_are_not_compressed() {
     let server = serve(Some(1)).await;
     for (method, path, status) in [
         ("GET", "/nowhere", 404),

@@ -1,4 +1,4 @@
-//! A client that follows the links of a list from page to page.
+//! Clients that follow the links of a list from page to page.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ const ORDERS: [(&str, OrderKey, bool); 6] = [
     ("updated_at", OrderKey::UpdatedAt, false),
     ("-updated_at", OrderKey::UpdatedAt, true),
 ];
-/// When the second half of a book came into it, and the first half before.
+/// When the first and the second half of a book are created.
 const TIMES: [&str; 2] = ["2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"];
 
 struct Book {
@@ -39,7 +39,7 @@ struct Book {
     service: AddressService,
 }
 
-/// What a client sees of a page.
+/// The relevant content of a page.
 struct Page {
     ids: Vec<String>,
     total: usize,
@@ -87,7 +87,7 @@ impl Book {
 }
 
 prop_compose! {
-    /// The content and the times of an address: few enough that many are alike.
+    /// An address with content and times from few values, so that many are equal.
     fn address()(
         city in select(vec!["Évry", "évry", "Straße", "STRASSE", "İzmir", "Kigali"]),
         country in select(vec!["RW", "FR", "DE", "TR"]),
@@ -109,7 +109,7 @@ prop_compose! {
     }
 }
 
-/// A list of addresses with ids of their own.
+/// A list of addresses with distinct ids.
 fn addresses(numbers: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Address>> {
     vec(address(), numbers).prop_map(|addresses| {
         let numbered = addresses.into_iter().enumerate();
@@ -126,7 +126,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_pages_together_are_what_was_asked_for(
+    fn the_pages_together_are_the_requested_list(
         addresses in addresses(0..20),
         limit in 1..8_usize,
         (order, key, descending) in select(ORDERS.to_vec()),
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn no_address_is_skipped_or_repeated_while_others_come_and_go(
+    fn no_address_is_skipped_or_repeated_during_concurrent_changes(
         addresses in addresses(1..24),
         limit in 1..5_usize,
         (order, key, descending) in select(ORDERS.to_vec()),
@@ -187,7 +187,7 @@ proptest! {
     ) {
         rt::System::new().block_on(async {
             let book = Book::new();
-            // Half of them are there from the start; the others may come while we walk.
+            // Half of them exist from the start; the others may be added between the pages.
             let (mut there, mut coming): (Vec<_>, Vec<_>) = addresses
                 .into_iter()
                 .enumerate()
@@ -220,8 +220,8 @@ proptest! {
                     book.change(TIMES[1], [change]).await;
                 }
             }
-            // Those who were there all the time came, whoever came was there some time, and
-            // all in their order, each once.
+            // Every address that existed all the time was returned. Every returned address existed
+            // at some time. All are in order, each once.
             let seen: BTreeSet<_> = walked.iter().cloned().collect();
             for (_, address) in &stayed {
                 assert!(seen.contains(address.id.as_str()));

@@ -1,4 +1,4 @@
-//! What only a real connection shows.
+//! Behaviour that is visible only on a real connection.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,12 +22,12 @@ async fn serve() -> SocketAddr {
     support::serve(parts, options)
 }
 
-/// The head, without the date, and the body of the response to a request.
+/// Returns the head, without the date, and the body of the response to a request.
 async fn answer(server: SocketAddr, request_line: &str) -> (String, String) {
     answer_to(server, request_line, "").await
 }
 
-/// The same for a request with a body, and headers after its first line.
+/// Like [`answer`], with a body, and with headers after the first line.
 async fn answer_to(server: SocketAddr, head: &str, body: &str) -> (String, String) {
     let request =
         format!("{head}\r\nHost: localhost\r\nX-Request-Id: 1\r\nConnection: close\r\n\r\n{body}");
@@ -73,10 +73,10 @@ async fn head_is_get_without_the_body() {
     }
 }
 
-/// The framework answers before any of our code is asked, and closes the connection. Here
-/// we would see it if that changed.
+/// The framework responds before any code of the service runs, and closes the connection. This test
+/// fails if that changes.
 #[actix_web::test]
-async fn what_is_no_http_gets_a_bare_400() {
+async fn bytes_that_are_not_http_get_400_without_a_body() {
     let server = serve().await;
     let (head, body) = answer(server, "GET /livez").await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn what_is_no_http_gets_a_bare_400() {
 }
 
 #[actix_web::test]
-async fn a_body_that_is_too_large_is_refused_with_and_without_its_length() {
+async fn a_body_that_is_too_large_is_rejected_with_and_without_its_length() {
     let server = serve().await;
     let request_line =
         "POST /v1/customers/cus_1/addresses HTTP/1.1\r\nContent-Type: application/json";
@@ -108,9 +108,9 @@ async fn a_body_that_is_too_large_is_refused_with_and_without_its_length() {
     }
 }
 
-/// Also where the rest of the body never comes: it is not waited for.
+/// Even if the rest of the body never arrives: the service does not wait for it.
 #[actix_web::test]
-async fn a_compressed_body_is_refused_before_it_is_read() {
+async fn a_compressed_body_is_rejected_before_it_is_read() {
     let server = serve().await;
     for (method, path) in [("POST", ""), ("PATCH", "/add_00000000000000000000000001")] {
         for length in [4, 4_000] {

@@ -1,4 +1,4 @@
-//! What the log gets of panics, in a process of its own: what to do at a panic is one for all.
+//! Logging of panics. Runs in a separate process, because the panic hook is global.
 
 #![expect(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ impl Log {
         log
     }
 
-    /// The lines of panics since the last time.
+    /// The lines of panics since the last call.
     fn panics(&self) -> Vec<Value> {
         let text = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(text).unwrap();
@@ -62,7 +62,7 @@ fn status(url: &str) -> u16 {
 }
 
 #[actix_web::test]
-async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
+async fn each_panic_is_logged_once_without_its_message_and_the_service_continues() {
     let log = Log::start();
     log_panics();
 
@@ -80,7 +80,7 @@ async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
     let address = support::serve(parts, options);
     let url = |path| format!("http://{address}{path}");
 
-    // On a thread that answers requests, on one that waits for databases, and on any other.
+    // On a thread that handles requests, on one that may block, and on any other.
     let ready = url("/readyz");
     let answered = web::block(move || [status(&ready), status(&ready)]).await;
     let of_requests = log.panics();
@@ -89,7 +89,7 @@ async fn each_is_told_once_and_without_what_it_says_and_the_service_lives() {
     let other = other.spawn(|| panic!("a canary of a customer")).unwrap();
     let other = other.join();
     let of_others = log.panics();
-    // From here on a failure of this test is told.
+    // From here on, failures of this test are printed.
     drop(panic::take_hook());
 
     let all = format!("{of_requests:?} {of_others:?}");

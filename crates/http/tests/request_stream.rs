@@ -1,6 +1,6 @@
-//! Connections on the wire. Requests may ask for another protocol, such as HTTP/2 over cleartext:
-//! the service speaks HTTP/1.1 alone, ignores that (RFC 9110, section 7.8), and keeps the
-//! connection. Others are the last of theirs (RFC 9112, section 9.6).
+//! Reading of requests from a connection. The service speaks only HTTP/1.1: it ignores offers of
+//! other protocols, such as HTTP/2 over cleartext (RFC 9110, section 7.8), and keeps the connection
+//! open. It serves no request after the last of a connection (RFC 9112, section 9.6).
 
 #![expect(
     clippy::unwrap_used,
@@ -64,7 +64,7 @@ fn read_response(reader: &mut BufReader<TcpStream>) -> std::io::Result<Response>
     })
 }
 
-/// Sends pieces on one connection, each as a segment of its own, and reads so many responses.
+/// Sends pieces on one connection, each as a separate segment, and reads this many responses.
 async fn exchange(server: SocketAddr, pieces: Vec<String>, responses: usize) -> Vec<Response> {
     let exchange = move || {
         let mut stream = TcpStream::connect(server)?;
@@ -82,7 +82,7 @@ async fn exchange(server: SocketAddr, pieces: Vec<String>, responses: usize) -> 
     web::block(exchange).await.unwrap().unwrap()
 }
 
-/// What clients send who would rather speak another protocol.
+/// Headers of clients that prefer another protocol.
 const OFFERS: [&str; 6] = [
     // The default of Java's HttpClient.
     "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\n\
@@ -139,7 +139,7 @@ async fn an_offer_to_upgrade_is_ignored_and_the_connection_serves_the_next_reque
 }
 
 #[actix_web::test]
-async fn an_offer_does_not_take_the_requests_behind_it() {
+async fn an_offer_does_not_swallow_the_requests_after_it() {
     let server = serve();
     for offer in OFFERS {
         let all = [get(offer), get(offer), post(offer), get(offer)].concat();
@@ -151,7 +151,7 @@ async fn an_offer_does_not_take_the_requests_behind_it() {
 }
 
 #[actix_web::test]
-async fn a_body_stays_as_it_was_sent() {
+async fn a_body_is_not_changed() {
     let server = serve();
     for offer in OFFERS {
         let requests = vec![
@@ -187,7 +187,7 @@ async fn an_offer_is_ignored_however_it_is_cut_into_segments() {
 }
 
 #[actix_web::test]
-async fn a_client_that_also_asks_to_close_is_closed() {
+async fn an_offer_with_close_closes_the_connection() {
     let server = serve();
     for offer in [
         "Connection: close, Upgrade\r\nUpgrade: h2c\r\n",
@@ -199,8 +199,8 @@ async fn a_client_that_also_asks_to_close_is_closed() {
     }
 }
 
-/// All that comes back on a connection until the service closes it. Each piece is sent as a
-/// segment of its own.
+/// Sends pieces on one connection, each as a separate segment, and returns everything received
+/// until the service closes it.
 async fn all_of(server: SocketAddr, pieces: Vec<String>) -> String {
     let exchange = move || {
         let mut stream = TcpStream::connect(server)?;
@@ -218,7 +218,7 @@ async fn all_of(server: SocketAddr, pieces: Vec<String>) -> String {
 }
 
 #[actix_web::test]
-async fn a_request_with_which_the_connection_ends_is_the_last() {
+async fn no_request_is_served_after_the_last_of_a_connection() {
     let server = serve();
     let close = "Connection: close\r\n";
     for last in [
@@ -243,7 +243,7 @@ async fn a_request_with_which_the_connection_ends_is_the_last() {
 }
 
 #[actix_web::test]
-async fn a_body_that_nobody_reads_keeps_the_connection_if_it_came_with_its_head() {
+async fn an_unread_body_that_arrived_with_its_head_keeps_the_connection() {
     let server = serve();
     let unknown = |request: String| request.replace(BOOK, "/nothing");
     let wrong = |request: String| request.replace("application/json", "text/csv");
@@ -267,7 +267,7 @@ async fn a_body_that_nobody_reads_keeps_the_connection_if_it_came_with_its_head(
 }
 
 #[actix_web::test]
-async fn malformed_chunks_are_answered_with_400_before_the_connection_closes() {
+async fn malformed_chunks_get_400_before_the_connection_closes() {
     let server = serve();
     let chunked = post_in_chunks("");
     let (head, _) = chunked.split_once("\r\n\r\n").unwrap();
@@ -287,9 +287,9 @@ async fn malformed_chunks_are_answered_with_400_before_the_connection_closes() {
     }
 }
 
-/// The framework decides these. Here we would see it if they changed: see the page HTTP quirks.
+/// Behaviour of the framework, described on the page HTTP quirks. This test fails if it changes.
 #[actix_web::test]
-async fn what_the_framework_does_otherwise_than_expected() {
+async fn the_framework_sends_100_continue_before_an_error() {
     let server = serve();
     let head = "POST /nothing HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\
                 Content-Length: 9\r\n\r\n";

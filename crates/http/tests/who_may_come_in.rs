@@ -1,5 +1,5 @@
-//! Every path of the OpenAPI document, under both prefixes, with every method and every kind of
-//! credential, and the paths that are not in it: who is let in, and who is not.
+//! Authorization of every path of the OpenAPI document, under both prefixes, with every method and
+//! every kind of credential, and of paths outside the document.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use addressbook_testkit::{
 };
 use serde_json::Value;
 
-/// What was decided about each operation: a new one has to be decided here, too.
+/// The scope that each operation requires. Add new operations here, too.
 const DECIDED: [(&str, &str, Scope); 8] = [
     ("", "get", Scope::Read),
     ("", "post", Scope::Write),
@@ -35,7 +35,7 @@ const DECIDED: [(&str, &str, Scope); 8] = [
 
 const BOOK: &str = "/v1/customers/{customer_id}/addresses";
 
-/// Paths outside the document that everybody may see, and some that there are not.
+/// Public paths outside the document, and paths that do not exist.
 const PUBLIC: [&str; 5] = [
     "/livez",
     "/readyz",
@@ -73,8 +73,8 @@ const EXPIRED: u8 = 6;
 const REVOKED: u8 = 7;
 const UNKNOWN: u8 = 8;
 
-/// Every kind of credential, with the token that it comes by and what has to come of it.
-fn everybody() -> Vec<(&'static str, Option<String>, Verdict)> {
+/// Every kind of credential, with its header and the expected result.
+fn credentials() -> Vec<(&'static str, Option<String>, Verdict)> {
     let token = |number| Some(format!("Bearer {}", fixtures::api_token(number).expose()));
     let broken = || fixtures::api_token(FULL).expose().replace("ab_0", "ab_1");
     vec![
@@ -90,8 +90,8 @@ fn everybody() -> Vec<(&'static str, Option<String>, Verdict)> {
             Some(format!("Bearer {}", broken())),
             INVALID,
         ),
-        ("no key at all", Some("Bearer e30.e30.e30".into()), INVALID),
-        ("a key that nobody made", token(UNKNOWN), INVALID),
+        ("not a key", Some("Bearer e30.e30.e30".into()), INVALID),
+        ("an unknown key", token(UNKNOWN), INVALID),
         ("an expired key", token(EXPIRED), INVALID),
         ("a revoked key", token(REVOKED), INVALID),
         (
@@ -118,12 +118,12 @@ fn everybody() -> Vec<(&'static str, Option<String>, Verdict)> {
     ]
 }
 
-/// What a credential is worth in the book of `cus_1`.
+/// What a credential allows in the book of `cus_1`.
 #[derive(Clone, Copy, PartialEq)]
 enum Verdict {
     /// 401, with that error in the challenge.
     Unknown(&'static str),
-    /// All that takes one of these scopes, and 403 for the rest.
+    /// Operations that require one of these scopes; 403 for the others.
     May(&'static [Scope]),
 }
 
@@ -166,7 +166,7 @@ async fn keys() -> InMemoryApiKeys {
     keys
 }
 
-/// The whole application over a book with one address, with a guard.
+/// The parts of an application with authentication and a book with one address.
 async fn parts() -> Parts {
     let repository = InMemoryRepository::default();
     let creating = fixtures::creating([fixtures::address("cus_1", 1)]);
@@ -181,9 +181,9 @@ async fn parts() -> Parts {
     }
 }
 
-/// The status and the challenge of the answer to a request that would be right otherwise.
+/// Returns the status and the challenge of the response to a request that is otherwise valid.
 async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (StatusCode, String) {
-    // A world of its own for each: some would remove the address.
+    // A new application for each request, because some remove the address.
     let app = init_service(app(parts().await)).await;
     let mut request = TestRequest::with_uri(path)
         .method(method.clone())
@@ -199,7 +199,7 @@ async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (St
 }
 
 #[actix_web::test]
-async fn a_credential_that_may_only_write_reads_nothing_by_it() {
+async fn a_write_only_credential_gets_no_body() {
     let app = init_service(app(parts().await)).await;
     let book = BOOK.replace("{customer_id}", "cus_1");
     let address = format!("{book}/{}", fixtures::address_id(1));
@@ -229,7 +229,7 @@ async fn a_credential_that_may_only_write_reads_nothing_by_it() {
     }
 }
 
-/// The operations of the document: path, method, and the scopes that it says they need.
+/// The operations of the document: path, method and required scopes.
 fn operations() -> BTreeMap<(String, String), Value> {
     let document: Value = serde_json::from_str(openapi_json()).unwrap();
     let mut operations = BTreeMap::new();
@@ -243,7 +243,7 @@ fn operations() -> BTreeMap<(String, String), Value> {
 }
 
 #[test]
-fn every_operation_is_decided_and_the_document_says_how() {
+fn every_operation_requires_the_documented_scope() {
     let decided = DECIDED.map(|(below, method, scope)| {
         let operation = (format!("{BOOK}{below}"), method.to_owned());
         (operation, Value::from(vec![scope.as_str()]))
@@ -252,7 +252,7 @@ fn every_operation_is_decided_and_the_document_says_how() {
 }
 
 #[actix_web::test]
-async fn each_credential_opens_what_it_is_for_and_nothing_else() {
+async fn each_credential_allows_only_what_its_scopes_permit() {
     let mut paths: Vec<_> = operations().into_keys().map(|(path, _)| path).collect();
     paths.dedup();
     let mut tried = 0;
@@ -261,7 +261,7 @@ async fn each_credential_opens_what_it_is_for_and_nothing_else() {
             .replace("{customer_id}", "cus_1")
             .replace("{address_id}", fixtures::address_id(1).as_str())
             .replace("{revision}", "1");
-        assert!(!path.contains('{'), "how is {path} to be filled in?");
+        assert!(!path.contains('{'), "unknown parameter in {path}");
         for path in [path.clone(), format!("/api{path}")] {
             for method in METHODS {
                 let decided = DECIDED.iter().find(|(below, decided, _)| {
@@ -273,7 +273,7 @@ async fn each_credential_opens_what_it_is_for_and_nothing_else() {
                     *pattern == format!("{BOOK}{below}")
                         && asked.as_str().eq_ignore_ascii_case(decided)
                 });
-                for (who, authorization, verdict) in everybody() {
+                for (who, authorization, verdict) in credentials() {
                     let (status, challenge) =
                         answer(&method, &path, authorization.as_deref()).await;
                     let is_right = match (verdict, decided) {
@@ -295,7 +295,7 @@ async fn each_credential_opens_what_it_is_for_and_nothing_else() {
         }
     }
     println!("{tried} combinations of path, method and credential");
-    assert_eq!(tried, 4 * 2 * METHODS.len() * everybody().len());
+    assert_eq!(tried, 4 * 2 * METHODS.len() * credentials().len());
 }
 
 fn is_challenge(header: &str, error: &str) -> bool {
@@ -306,7 +306,7 @@ fn is_challenge(header: &str, error: &str) -> bool {
 }
 
 #[actix_web::test]
-async fn what_is_there_in_another_customers_book_makes_no_difference() {
+async fn existing_and_missing_addresses_of_other_customers_both_get_403() {
     let mut tried = 0;
     for (below, method, _) in DECIDED {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
@@ -331,9 +331,9 @@ async fn what_is_there_in_another_customers_book_makes_no_difference() {
 }
 
 #[actix_web::test]
-async fn what_is_public_is_so_for_everybody_and_nothing_else_is() {
+async fn public_paths_need_no_credential_and_all_others_do() {
     let mut tried = 0;
-    for (who, authorization, verdict) in everybody() {
+    for (who, authorization, verdict) in credentials() {
         for path in PUBLIC {
             for method in [Method::GET, Method::HEAD] {
                 let (status, _) = answer(&method, path, authorization.as_deref()).await;

@@ -1,5 +1,5 @@
-//! The contract suites: what every [`AddressRepository`] and every [`ApiKeyRepository`] promises, as
-//! tests.
+//! The contract suites: tests of what every [`AddressRepository`] and every [`ApiKeyRepository`]
+//! promises.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -16,10 +16,10 @@
 //! addressbook_testkit::address_repository_contract!(subject);
 //! ```
 //!
-//! `api_key_repository_contract!` likewise.
+//! `api_key_repository_contract!` works the same way.
 //!
-//! Each function below is one promise and becomes one test, on an empty repository of its own. A
-//! test ends within [`LIMIT`], also when the repository does not.
+//! Each function below is one promise and becomes one test, with its own empty repository. A test
+//! ends within [`LIMIT`], even if a call of the repository never returns.
 
 #![warn(
     clippy::expect_used,
@@ -67,13 +67,13 @@ pub use revisions::*;
 pub use run::{LIMIT, run, run_within};
 pub use scan::*;
 
-/// What a promise about addresses is tested on.
+/// The repository under test, for a promise about addresses.
 pub type Subject = Arc<dyn AddressRepository>;
 
-/// What a promise about API keys is tested on.
+/// The repository under test, for a promise about API keys.
 pub type KeySubject = Arc<dyn ApiKeyRepository>;
 
-/// A promise and its test, for those who go through all of them by themselves.
+/// A promise and its test, for callers that iterate over all promises.
 #[derive(Clone, Copy)]
 pub struct Promise<S> {
     name: &'static str,
@@ -81,15 +81,15 @@ pub struct Promise<S> {
 }
 
 impl<S: Send + 'static> Promise<S> {
-    /// The name of the promise: that of its function in this module.
+    /// The name of the promise, which is that of its function in this module.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Tests the promise as [`run`] does.
+    /// Tests the promise like [`run`].
     ///
     /// # Panics
-    /// When the promise is broken, or does not end in time.
+    /// If the promise is broken, or its test does not end in time.
     pub fn run<A: Send + 'static, Made>(&self, subject: impl FnOnce() -> Made)
     where
         Made: Future<Output = (S, A)> + Send + 'static,
@@ -97,10 +97,10 @@ impl<S: Send + 'static> Promise<S> {
         self.run_within(LIMIT, subject);
     }
 
-    /// Tests the promise as [`run_within`] does.
+    /// Tests the promise like [`run_within`].
     ///
     /// # Panics
-    /// When the promise is broken, or does not end in time.
+    /// If the promise is broken, or its test does not end in time.
     pub fn run_within<A: Send + 'static, Made>(
         &self,
         limit: Duration,
@@ -126,8 +126,8 @@ pub const ADDRESS_PROMISES: &[Promise<Subject>] =
 pub const API_KEY_PROMISES: &[Promise<KeySubject>] =
     crate::api_key_repository_contract! { @promises table };
 
-/// Makes a test of every promise of an [`AddressRepository`]. Takes the name of a function that
-/// makes an empty repository, and a value that lives as long as the test:
+/// Generates a test for every promise of an [`AddressRepository`]. Takes the name of a function
+/// that returns an empty repository, and a value that lives as long as the test:
 /// `async fn() -> (Arc<dyn AddressRepository>, T)`.
 #[macro_export]
 macro_rules! address_repository_contract {
@@ -232,8 +232,8 @@ macro_rules! address_repository_contract {
     };
 }
 
-/// Makes a test of every promise of an [`ApiKeyRepository`]. Takes the name of a function that
-/// makes an empty repository, and a value that lives as long as the test:
+/// Generates a test for every promise of an [`ApiKeyRepository`]. Takes the name of a function
+/// that returns an empty repository, and a value that lives as long as the test:
 /// `async fn() -> (Arc<dyn ApiKeyRepository>, T)`.
 #[macro_export]
 macro_rules! api_key_repository_contract {
@@ -256,7 +256,7 @@ macro_rules! api_key_repository_contract {
     };
 }
 
-/// `ready`: succeeds when the other methods would.
+/// `ready`: succeeds if the other methods would.
 pub async fn is_ready(repository: Subject) {
     calls::expect_ok(repository.ready().await, "ready, on a store that works");
 }

@@ -1,4 +1,4 @@
-//! Addresses and API keys to test with.
+//! Addresses and API keys for tests.
 
 use std::fmt::{Debug, Display};
 
@@ -14,18 +14,17 @@ pub fn customer(id: &str) -> CustomerId {
     CustomerId::parse(id).unwrap()
 }
 
-/// The id of an address that ends so, after as many zeros as it takes: those with greater
-/// numbers sort later.
+/// The id of an address with this ending, padded with zeros. Ids with greater numbers sort later.
 pub fn address_id(ending: impl Display) -> AddressId {
     AddressId::parse(&format!("add_{:0>26}", ending.to_string())).unwrap()
 }
 
-/// A limit of pages.
+/// A page limit.
 pub fn limit(limit: u8) -> Limit {
     Limit::parse(&limit.to_string()).unwrap()
 }
 
-/// The request of every idempotency key here.
+/// The request with this idempotency key. The fingerprint is always the same.
 pub fn request(key: &str) -> IdempotentRequest {
     IdempotentRequest {
         key: IdempotencyKey::parse(key.as_bytes()).unwrap(),
@@ -33,7 +32,8 @@ pub fn request(key: &str) -> IdempotentRequest {
     }
 }
 
-/// A commit at that time that brings that key, of which an earlier record may have expired.
+/// The commit, at this time and with this idempotency key. An earlier record of the key has
+/// expired if it is older than `expired_before`.
 pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commit {
     Commit {
         at: timestamp(at),
@@ -45,7 +45,7 @@ pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commi
     }
 }
 
-/// The record of that key: it created [`address`]`(customer, number)` at that time.
+/// The record of a key that created [`address`]`(customer_id, number)` at this time.
 pub fn record(customer_id: &str, number: u32, key: &str, created_at: &str) -> IdempotencyRecord {
     let IdempotentRequest { key, fingerprint } = request(key);
     IdempotencyRecord {
@@ -57,7 +57,7 @@ pub fn record(customer_id: &str, number: u32, key: &str, created_at: &str) -> Id
     }
 }
 
-/// A moment.
+/// A timestamp.
 pub fn timestamp(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
@@ -72,7 +72,7 @@ pub fn custom_data(json: &str) -> CustomData {
     CustomData::parse(json).unwrap()
 }
 
-/// What the fixtures below start from: all fields set, all plain.
+/// The content of the fixtures below. All fields have values.
 pub fn content() -> AddressContent {
     AddressContent {
         description: Some(Description::parse("Home").unwrap()),
@@ -95,7 +95,7 @@ pub fn address(customer_id: &str, number: u32) -> Address {
     }
 }
 
-/// An address's next state, in that city.
+/// The next state of an address, in another city.
 pub fn moved(address: &Address, city: &str) -> Address {
     let city = City::parse(city).unwrap();
     Address {
@@ -109,7 +109,7 @@ pub fn moved(address: &Address, city: &str) -> Address {
     }
 }
 
-/// A commit of some changes.
+/// A commit of changes, without limits.
 pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
     Commit {
         at: timestamp("2024-09-01T00:00:00.001Z"),
@@ -120,12 +120,12 @@ pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
     }
 }
 
-/// A commit that creates some addresses.
+/// A commit that creates addresses.
 pub fn creating(addresses: impl IntoIterator<Item = Address>) -> Commit {
     commit(addresses.into_iter().map(Change::Create))
 }
 
-/// The change of an address to its next state, in that city.
+/// The replacement of an address by its next state, in another city.
 pub fn replacing(address: &Address, city: &str) -> Change {
     Change::Replace {
         address: moved(address, city),
@@ -133,12 +133,12 @@ pub fn replacing(address: &Address, city: &str) -> Change {
     }
 }
 
-/// A commit that replaces an address by its next state, in that city.
+/// A commit that replaces an address by its next state, in another city.
 pub fn moving(address: &Address, city: &str) -> Commit {
     commit([replacing(address, city)])
 }
 
-/// A commit of some changes at that time.
+/// A commit of changes at this time.
 pub fn at(time: &str, changes: impl IntoIterator<Item = Change>) -> Commit {
     Commit {
         at: timestamp(time),
@@ -151,7 +151,8 @@ pub fn api_token(number: u8) -> ApiToken {
     ApiToken::from_secret([number; 32])
 }
 
-/// A key that opens everything for ever; those with greater numbers sort later.
+/// A key with all scopes for all customers, which never expires. Keys with greater numbers sort
+/// later.
 pub fn api_key(number: u8) -> ApiKey {
     ApiKey {
         id: ApiKeyId::from_ulid(Ulid::from_parts(1_722_507_330_000, number.into())),

@@ -6,12 +6,12 @@ use addressbook_domain::{
 };
 use ulid::Ulid;
 
-/// A clock that stands still.
+/// A clock that always returns the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct FrozenClock(pub Timestamp);
 
 impl Default for FrozenClock {
-    /// Stands at 2024-08-01T10:15:30.000Z.
+    /// A clock at 2024-08-01T10:15:30.000Z.
     fn default() -> Self {
         Self(Timestamp::from_unix_ms(1_722_507_330_000).expect("within the range of a timestamp"))
     }
@@ -23,7 +23,7 @@ impl Clock for FrozenClock {
     }
 }
 
-/// Ids one after another, the same in every run.
+/// Consecutive ids, the same in every run.
 #[derive(Debug, Default)]
 pub struct SequenceIds(AtomicU64);
 
@@ -36,7 +36,7 @@ impl IdSource for SequenceIds {
     }
 }
 
-/// The use cases on a repository, with the default limits, while the clock stands still.
+/// The use cases on a repository, with the default limits and a frozen clock.
 pub fn service(repository: Arc<dyn AddressRepository>) -> AddressService {
     AddressService::new(
         repository,

@@ -1,15 +1,17 @@
-//! For tests: in-memory repositories of [addresses](InMemoryRepository) and of
-//! [API keys](InMemoryApiKeys), [fixtures], a [frozen clock](FrozenClock) and
-//! [foreseeable ids](SequenceIds), the use cases [on them](service), a throwaway PostgreSQL, SQL in SQLite's files and arbitrary
-//! addresses (modules `postgres`, `sqlite` and `strategies`, by the features `postgres`, `sqlite`
-//! and `proptest`), and the [contract suites](contract) that every repository has to
-//! pass.
+//! Helpers for tests:
+//!
+//! * in-memory repositories of [addresses](InMemoryRepository) and [API keys](InMemoryApiKeys);
+//! * [fixtures], a [frozen clock](FrozenClock), [predictable ids](SequenceIds), and the use cases
+//!   [with them](service);
+//! * a throwaway PostgreSQL (module and feature `postgres`), SQL in SQLite files (module and
+//!   feature `sqlite`), and arbitrary addresses (module `strategies`, feature `proptest`);
+//! * the [contract suites](contract) that every repository must pass.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is reported"
+    reason = "in a test, a panic reports the failure"
 )]
 
 pub mod contract;

@@ -9,8 +9,8 @@ use addressbook_domain::{
 };
 use async_trait::async_trait;
 
-/// Keeps addresses in memory: the simplest repository that fulfils the contract, for
-/// tests of whatever stands on the port. A clone is a copy that goes its own way.
+/// Stores addresses in memory: the simplest repository that fulfils the contract, for tests of code
+/// that uses the port. A clone is an independent copy.
 #[derive(Debug, Default)]
 pub struct InMemoryRepository {
     kept: Mutex<Kept>,
@@ -27,7 +27,7 @@ impl Clone for InMemoryRepository {
 #[derive(Clone, Debug, Default)]
 struct Kept {
     books: Books,
-    /// No book that is opened from now on begins below it.
+    /// The greatest revision of all erased books. New books begin above it.
     last_erased_revision: u64,
 }
 
@@ -38,7 +38,7 @@ struct KeptBook {
     revision: u64,
     addresses: BTreeMap<AddressId, Address>,
     revisions: BTreeMap<AddressId, Vec<AddressRevision>>,
-    /// How many of them are not the current state of an address.
+    /// How many of `revisions` are not the current state of an address.
     past_revisions: u64,
     records: BTreeMap<String, IdempotencyRecord>,
 }
@@ -83,7 +83,7 @@ impl KeptBook {
         if self.past_revisions >= commit.max_past_revisions.into() && kind != ChangeKind::Removed {
             return Err(RepositoryError::HistoryFull { index });
         }
-        // Counted here, whatever the change says.
+        // The repository assigns the revision and ignores that of the change.
         let address = Address {
             revision: next,
             ..change.address().clone()

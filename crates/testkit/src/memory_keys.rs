@@ -6,7 +6,7 @@ use addressbook_domain::{
 };
 use async_trait::async_trait;
 
-/// Keeps API keys in memory: the simplest repository that fulfils the contract.
+/// Stores API keys in memory: the simplest repository that fulfils the contract.
 #[derive(Debug, Default)]
 pub struct InMemoryApiKeys(Mutex<BTreeMap<ApiKeyId, ApiKey>>);
 
@@ -21,7 +21,7 @@ impl InMemoryApiKeys {
 impl ApiKeyRepository for InMemoryApiKeys {
     async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
         let mut keys = self.keys();
-        let is_taken = |kept: &ApiKey| kept.id == key.id || kept.digest == key.digest;
+        let is_taken = |known: &ApiKey| known.id == key.id || known.digest == key.digest;
         if keys.values().any(is_taken) {
             return Err(RepositoryError::Conflict { index: 0 });
         }

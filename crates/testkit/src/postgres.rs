@@ -4,7 +4,7 @@
 //! use std::sync::LazyLock;
 //! use addressbook_testkit::postgres::PostgresServer;
 //!
-//! /// Migrated once; each test gets a copy, which takes a twentieth of a second.
+//! /// Migrated once. Each test gets a copy, which takes a twentieth of a second.
 //! static MIGRATED: LazyLock<String> = LazyLock::new(|| {
 //!     let url = PostgresServer::shared().create_database();
 //!     // migrate(&url), and close every connection to it
@@ -14,22 +14,22 @@
 //! let url = PostgresServer::shared().copy_database(&MIGRATED);
 //! ```
 //!
-//! With `TEST_DATABASE_URL` set, the databases are created on that server, by `psql` of `$PG_BIN`
-//! or `PATH`. The URL's role must be allowed to create databases.
+//! If `TEST_DATABASE_URL` is set, the databases are created on that server, by `psql` from
+//! `$PG_BIN` or `PATH`. The URL's role must be allowed to create databases.
 //!
-//! Otherwise a server is started from the first installation that has `initdb`: `$PG_BIN`, `PATH`,
-//! `pg_config --bindir`, Debian's and Homebrew's folders, and what `./scripts/test` unpacked. It
-//! listens on a Unix socket only, and forgoes all that makes data durable. That takes about a
-//! second per test process; a runner with a process per test is better off with one server in
-//! `TEST_DATABASE_URL`.
+//! Otherwise, a server is started from the first installation that has `initdb`, in this order:
+//! `$PG_BIN`, `PATH`, `pg_config --bindir`, the folders of Debian and Homebrew, and what
+//! `./scripts/test` unpacked. It listens only on a Unix socket, and all durability is turned off.
+//! The start takes about a second per test process. For a runner with one process per test, one
+//! server in `TEST_DATABASE_URL` is faster.
 //!
-//! Nothing stays behind, however the test process ends: a small shell holds the other end of a
-//! pipe, and cleans up when the pipe closes. `Drop` would not do, because a killed process runs
-//! none, and neither does a `static`.
+//! Nothing is left behind, however the test process ends: a small shell holds the other end of a
+//! pipe, and cleans up when the pipe closes. `Drop` is not enough, because it does not run when
+//! the process is killed, nor for a `static`.
 //!
-//! A missing PostgreSQL is a failure with a list of remedies: a skipped test proves nothing.
+//! If PostgreSQL is missing, tests fail with a list of remedies: a skipped test proves nothing.
 //!
-//! Whoever has to stop a server takes one of their own: [`PostgresServer::own`].
+//! A test that stops its server starts a separate one with [`PostgresServer::own`].
 
 mod own;
 
@@ -51,34 +51,34 @@ use tempfile::TempDir;
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Where `./scripts/test` leaves a link to the programs it unpacked.
+/// Where `./scripts/test` creates a link to the programs that it unpacked.
 const DOWNLOADED_BIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/postgresql/bin");
 
 const REMEDIES: &str = "\
-no initdb of PostgreSQL in PG_BIN or, without PG_BIN, in the usual places. Any one of these helps:
-  * run the tests with ./scripts/test, which finds PostgreSQL or gets one
+no initdb of PostgreSQL found in PG_BIN or, without PG_BIN, in the usual places. Do one of these:
+  * run the tests with ./scripts/test, which finds or downloads PostgreSQL
   * Debian, Ubuntu: apt-get install postgresql
   * macOS: brew install postgresql@17
   * PG_BIN=/folder/of/initdb cargo test
   * TEST_DATABASE_URL=postgres://user:password@host/postgres cargo test
     (a server on which this role may create databases; needs psql)";
 
-/// Makes a cluster and runs its server. Stops and starts it when told to, and when the tests' end
-/// of the pipe closes, stops it and removes everything. Arguments: the cluster's folder, the
-/// programs' folder, the size of the cluster's file system if it has one of its own, the folder of
-/// the server that the cluster copies and follows if there is one, and options of the server.
+/// Creates a cluster and runs its server. Stops and starts it on command. When the tests' end of
+/// the pipe closes, stops it and removes everything. Arguments: the cluster's folder, the
+/// programs' folder, the size of the cluster's file system (empty: no separate one), the folder of
+/// the server that the cluster copies and follows (empty: none), and options of the server.
 const SUPERVISE_SERVER: &str = r#"
 folder=$1 bin=$2 disk=$3 primary=$4
 shift 4
-trap '' HUP INT TERM    # who ends the tests means the tests: this shell has to outlive them
+trap '' HUP INT TERM    # signals are for the tests: this shell must outlive them to clean up
 
 new_cluster() {
     "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 \
         --no-sync --no-instructions "$@"
 }
 
-# A collation that differs from byte order, as most real databases have, finds each query that
-# forgot to ask for byte order. Not every build has ICU, not every system has C.UTF-8.
+# A collation that differs from byte order, like that of most real databases, reveals queries that
+# do not request byte order. Not every build has ICU, and not every system has C.UTF-8.
 make_cluster() {
     if [ -n "$primary" ]; then
         "$bin/pg_basebackup" --host="$primary" --username=postgres --pgdata=data \
@@ -96,7 +96,7 @@ start() {
     server=$!
 }
 
-# Asks again and again, because a server that has only just started misses the signal.
+# Repeats the signal, because a server that has just started misses it.
 stop() {
     while kill -QUIT $server; do sleep 0.1; done 2>/dev/null
 }
@@ -123,32 +123,32 @@ if [ -n "$disk" ]; then umount data; fi
 cd / && rm -rf "$folder"
 "#;
 
-/// Waits until the tests' end of the pipe closes, then runs SQL. Arguments: psql, URL, SQL.
+/// Waits until the tests' end of the pipe closes, and then runs SQL. Arguments: psql, URL, SQL.
 const RUN_AT_END: &str = r#"
 trap '' HUP INT TERM
 read -r _
 printf '%s\n' "$3" | "$1" --no-psqlrc --quiet --dbname="$2"
 "#;
 
-/// A running PostgreSQL server that gives each test a database of its own.
+/// A running PostgreSQL server that provides each test with a separate database.
 #[derive(Debug)]
 pub struct PostgresServer {
     psql: PathBuf,
-    /// URL of the database to connect to for creating others.
+    /// The URL of the database from which others are created.
     maintenance_url: String,
-    /// What the names of this process's databases begin with.
+    /// The prefix of the names of this process's databases.
     prefix: String,
     databases: AtomicU32,
-    /// Cleans up as soon as its standard input closes, so it is held as long as the server.
+    /// Cleans up as soon as its standard input closes, so it must live as long as the server.
     supervisor: Child,
 }
 
 impl PostgresServer {
-    /// The server of this test process, started by the first call.
+    /// Returns the server of this test process. The first call starts it.
     ///
     /// # Panics
-    /// When there is no PostgreSQL, or it does not start within two minutes. The message says what
-    /// to do or holds the server's log.
+    /// If there is no PostgreSQL, or it does not start within two minutes. The message says what
+    /// to do, or contains the server's log.
     #[track_caller]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
@@ -162,30 +162,31 @@ impl PostgresServer {
         }
     }
 
-    /// Creates an empty database and gives its URL, in a form that libpq takes.
+    /// Creates an empty database. Returns its URL, in a form that libpq accepts.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// If the server returns an error.
     #[track_caller]
     pub fn create_database(&self) -> String {
         self.create("")
     }
 
-    /// Creates a copy of the database at `template_url`, which came from this server, and gives the
+    /// Creates a copy of the database at `template_url`, which must be on this server. Returns the
     /// copy's URL.
     ///
     /// # Panics
-    /// When the server refuses, for instance because somebody is still connected to the template.
+    /// If the server returns an error, for example because a client is still connected to the
+    /// template.
     #[track_caller]
     pub fn copy_database(&self, template_url: &str) -> String {
         let (_, template, _) = split_at_database(template_url);
         self.create(&format!("TEMPLATE \"{template}\""))
     }
 
-    /// Runs SQL in a database, by `psql`. Gives the rows as lines, columns separated by `|`.
+    /// Runs SQL in a database, by `psql`. Returns the rows as lines, with columns separated by `|`.
     ///
     /// # Errors
-    /// What `psql` says when the database cannot be reached or a statement fails.
+    /// The message of `psql` if the database cannot be reached or a statement fails.
     pub fn query(&self, database_url: &str, sql: &str) -> Result<String, String> {
         run_psql(&self.psql, database_url, sql)
     }
@@ -201,7 +202,7 @@ impl PostgresServer {
         }
     }
 
-    /// Uses a server that runs already. Its supervisor drops the databases of this process.
+    /// Uses a running server. The supervisor drops the databases of this process.
     fn connect(url: String) -> Result<Self, String> {
         if !url.contains("://") {
             return Err("TEST_DATABASE_URL must be a URL: postgres://user@host/postgres".into());
@@ -231,8 +232,8 @@ impl PostgresServer {
         })
     }
 
-    /// Starts a server of our own, in a new folder: on a file system of the size `disk` if that is
-    /// not empty, and as a copy that follows the server in the folder `primary` if that is not.
+    /// Starts a new server in a new folder. If `disk` is not empty, it has a separate file system
+    /// of that size. If `primary` is not empty, it copies and follows the server in that folder.
     fn start(disk: &str, primary: &str, options: &[&str]) -> Result<Self, String> {
         let bin = find_programs()?;
         // Not `env::temp_dir()`: the path of a Unix socket must stay below a hundred bytes.
@@ -291,8 +292,8 @@ impl PostgresServer {
     }
 }
 
-/// A shell that shares nothing with the tests but the pipe: a Ctrl-C in the terminal, or a test
-/// runner that kills the tests' process group, must not reach it.
+/// A shell that shares only the pipe with the tests. A Ctrl-C in the terminal, or a test runner
+/// that kills the tests' process group, must not reach it.
 fn supervisor(mut shell: Command, script: &str) -> Command {
     shell
         .args(["-c", script, "addressbook-test-supervisor"])
@@ -301,8 +302,8 @@ fn supervisor(mut shell: Command, script: &str) -> Command {
     shell
 }
 
-/// A shell whose mounts nobody else sees. Root may mount in any case, but `PostgreSQL` is not to be
-/// root: whoever this is stays that, with the rights that the namespace gives.
+/// A shell with private mounts. Only root may mount otherwise, but `PostgreSQL` must not run as
+/// root. So the shell keeps its user and gets the required rights from a user namespace.
 fn shell_that_mounts() -> Command {
     let mut shell = Command::new("unshare");
     shell.args([
@@ -355,8 +356,8 @@ fn setting(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The folder of the first `initdb` there is, with symbolic links resolved: the other programs lie
-/// beside the real one, not beside the link.
+/// Returns the folder of the first `initdb` found, with symbolic links resolved: the other
+/// programs are beside the real file, not beside the link.
 fn find_programs() -> Result<PathBuf, String> {
     let places = match setting("PG_BIN") {
         Some(bin) => vec![bin.into()],
@@ -406,8 +407,9 @@ struct User {
     gid: u32,
 }
 
-/// Whom the server must run as when we are root, because PostgreSQL refuses root: `postgres` or
-/// else `nobody`, who then owns `folder`. `None` when we are not root.
+/// Returns the user to run the server as if we are root, because PostgreSQL refuses to run as root:
+/// `postgres`, or `nobody` if there is none. That user then owns `folder`. `None` if we are not
+/// root.
 fn server_user(folder: &Path) -> Result<Option<User>, String> {
     let created = folder.metadata().map_err(context("cannot read /tmp"))?;
     if created.uid() != 0 {
@@ -417,7 +419,8 @@ fn server_user(folder: &Path) -> Result<Option<User>, String> {
     let user = find_user(&passwd, "postgres")
         .or_else(|| find_user(&passwd, "nobody"))
         .ok_or("PostgreSQL refuses to run as root, and there is no user postgres or nobody")?;
-    chown(folder, Some(user.uid), Some(user.gid)).map_err(context("cannot give a folder away"))?;
+    chown(folder, Some(user.uid), Some(user.gid))
+        .map_err(context("cannot change a folder's owner"))?;
     Ok(Some(user))
 }
 
@@ -427,7 +430,7 @@ fn find_user(passwd: &str, name: &str) -> Option<User> {
         if fields.next()? != name {
             return None;
         }
-        // macOS writes nobody's number as -2.
+        // macOS writes the number of `nobody` as -2.
         let mut number = || Some(fields.next()?.parse::<i32>().ok()?.cast_unsigned());
         let _password = number();
         Some(User {
@@ -443,8 +446,8 @@ fn run_as(command: &mut Command, user: Option<User>) {
     }
 }
 
-/// The programs' folder, or that of a copy in `folder` when `user` may not enter the original,
-/// which happens below `/root`.
+/// Returns the programs' folder. If `user` cannot enter it, for example below `/root`, copies it
+/// to `folder` and returns the copy.
 fn reachable_programs(bin: PathBuf, folder: &Path, user: Option<User>) -> Result<PathBuf, String> {
     let Some(user) = user else { return Ok(bin) };
     let mut attempt = Command::new(bin.join("initdb"));
@@ -457,7 +460,7 @@ fn reachable_programs(bin: PathBuf, folder: &Path, user: Option<User>) -> Result
 
     let downloaded = Path::new(DOWNLOADED_BIN).parent().map(Path::canonicalize);
     let installation = match downloaded {
-        // Here libraries lie beside the installation, so all of the download has to go along.
+        // The libraries are beside the installation, so copy the whole download.
         Some(Ok(downloaded)) if bin.starts_with(&downloaded) => downloaded,
         _ => bin.parent().unwrap_or(&bin).to_owned(),
     };
@@ -467,7 +470,8 @@ fn reachable_programs(bin: PathBuf, folder: &Path, user: Option<User>) -> Result
     Ok(copy.join(inside))
 }
 
-/// Copies a folder with all that is in it. The new folders belong to `user`, who has to remove them.
+/// Copies a folder with all its contents. The new folders belong to `user`, who must be able to
+/// remove them.
 fn copy_folder(from: &Path, to: &Path, user: User) -> std::io::Result<()> {
     fs::create_dir(to)?;
     chown(to, Some(user.uid), Some(user.gid))?;
@@ -487,8 +491,8 @@ fn copy_folder(from: &Path, to: &Path, user: User) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What the names of this process's databases begin with: several test processes may share one
-/// server.
+/// Returns a unique prefix for the names of this process's databases: several test processes may
+/// share one server.
 fn unique_prefix() -> String {
     // The standard library's only source of randomness.
     let random = RandomState::new().build_hasher().finish();
@@ -500,8 +504,8 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{server}/{name}{parameters}")
 }
 
-/// Splits `scheme://authority/database?parameters` into what stands before the database's name
-/// (and its slash), the name, and what follows with its question mark.
+/// Splits `scheme://authority/database?parameters` into the part before the database's name (and
+/// its slash), the name, and the parameters with their question mark.
 fn split_at_database(url: &str) -> (&str, &str, &str) {
     let parameters = url.find('?').unwrap_or(url.len());
     let authority = url.find("://").map_or(0, |at| at + "://".len());
@@ -512,7 +516,7 @@ fn split_at_database(url: &str) -> (&str, &str, &str) {
     (&url[..slash], name, &url[parameters..])
 }
 
-/// Turns an I/O error into a message that says what was attempted.
+/// Converts an I/O error into a message that says what was attempted.
 fn context(attempt: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> String {
     move |error| format!("{attempt}: {error}")
 }

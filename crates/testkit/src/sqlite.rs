@@ -1,4 +1,4 @@
-//! SQL in a SQLite file, past every repository.
+//! Runs SQL in a SQLite file, without a repository.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,19 +7,20 @@ use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection};
 
-/// How long to wait for others who write.
+/// How long to wait for other writers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs SQL, which may be several statements, in a database that is created where there is none.
-/// Gives the rows as lines, columns separated by `|`.
+/// Runs one or more SQL statements in a database, which is created if it is missing. Returns the
+/// rows as lines, with columns separated by `|`.
 ///
 /// # Errors
-/// What SQLite says when a statement fails.
+/// SQLite's message if a statement fails.
 pub fn query(path: &Path, sql: &str) -> Result<String, String> {
     run(path, sql).map_err(|error| error.to_string())
 }
 
-/// A program that writes and does not end: as long as this is kept, nobody else writes.
+/// Holds the write lock of a database, like a program that does not finish its write. Nobody else
+/// can write until it is dropped.
 #[derive(Debug)]
 pub struct WriteLock {
     /// Closing it ends its transaction.
@@ -27,10 +28,10 @@ pub struct WriteLock {
 }
 
 impl WriteLock {
-    /// Waits for the lock as long as others need.
+    /// Waits for the lock and takes it.
     ///
     /// # Panics
-    /// When SQLite does not give it within half a minute.
+    /// If the lock is not available within half a minute.
     #[track_caller]
     pub fn take(path: &Path) -> Self {
         let begun = Connection::open(path).and_then(|connection| {

@@ -1,4 +1,4 @@
-//! Arbitrary addresses for property tests, with what tends to be got wrong more often
+//! Arbitrary addresses for property tests. Characters that often cause defects are more frequent
 //! than by chance: quotes, separators, wildcards, four-byte characters.
 
 use addressbook_domain::{
@@ -8,7 +8,7 @@ use addressbook_domain::{
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
 
-/// Any text without control characters that is not only blanks.
+/// Any text without control characters that has a visible character.
 fn text() -> impl Strategy<Value = String> {
     let awkward = sample::select(vec![
         '"', '\'', '\\', '/', ',', ';', ' ', '%', '_', '{', '\u{2028}', '\u{feff}', '🏠', 'é',
@@ -21,7 +21,7 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(|(chars, visible)| chars.into_iter().chain(visible.chars()).collect())
 }
 
-/// A JSON value, at most so many levels deep.
+/// Any JSON value with at most `depth` levels.
 fn json(depth: u32) -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -50,7 +50,7 @@ fn custom_data() -> impl Strategy<Value = CustomData> {
     })
 }
 
-/// Any moment.
+/// Any timestamp.
 pub fn timestamp() -> impl Strategy<Value = Timestamp> {
     (-62_167_219_200_000..=253_402_300_799_999_i64)
         .prop_map(|unix_ms| Timestamp::from_unix_ms(unix_ms).unwrap())
@@ -76,7 +76,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Any address, as it is when it was created.
+    /// Any newly created address.
     pub fn address()(
         customer_id in "[A-Za-z0-9_-]{1,64}".prop_filter("no address's", |id| !id.starts_with("add_")),
         id in "add_[0-9a-z]{26}",

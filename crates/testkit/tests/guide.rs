@@ -1,9 +1,9 @@
-//! The guide to storage adapters shows the code of the example.
+//! Checks that the guide to storage adapters shows the code of the example.
 
 use std::fs;
 use std::path::Path;
 
-/// The code blocks of a page that have a file as their title, with the file's path.
+/// Returns the code blocks of a page whose title is a file, with the path of the file.
 fn blocks(page: &str) -> Vec<(&str, &str)> {
     let mut blocks = Vec::new();
     for block in page.split("\n```").skip(1) {
@@ -31,7 +31,7 @@ fn the_guide_shows_the_code_of_the_example() {
         let file = file.unwrap_or_else(|error| panic!("the guide shows {path}: {error}"));
         assert!(
             file.contains(&format!("{code}\n")),
-            "the guide shows code that {path} does not have:\n{code}"
+            "the guide shows code that is not in {path}:\n{code}"
         );
     }
 }

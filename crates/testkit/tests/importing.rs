@@ -1,9 +1,6 @@
-//! What an import does depends on its entries, not on how they are cut into batches.
+//! The result of an import depends on its entries, not on how they are divided into batches.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is reported"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic reports the failure")]
 
 use std::sync::Arc;
 
@@ -18,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::runtime::Runtime;
 
-/// Entries for few customers with few ids and few contents: they meet often.
+/// Entries for few customers, with few ids and few contents, so that they often match.
 fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
     let entry = (
         select(vec!["cus_1", "cus_2"]),
@@ -41,7 +38,7 @@ fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
     vec(entry, 1..12)
 }
 
-/// The outcomes of an import in batches, and what each customer has in the end.
+/// Returns the outcomes of an import in batches, and the addresses of each customer afterwards.
 async fn imported(
     entries: &[ImportEntry],
     batches: &[usize],
@@ -59,10 +56,10 @@ async fn imported(
     let mut outcomes = Vec::new();
     let mut rest = entries;
     for size in batches.iter().chain(&[entries.len()]) {
-        let (batch, behind) = rest.split_at(*size.min(&rest.len()));
+        let (batch, remaining) = rest.split_at(*size.min(&rest.len()));
         let imported = service.import(batch, OnError::Skip, on_conflict).await;
         outcomes.extend(imported.unwrap());
-        rest = behind;
+        rest = remaining;
     }
     let scan = Scan {
         customer_id: None,
@@ -83,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_size_of_batches_makes_no_difference(
+    fn the_batch_size_makes_no_difference(
         entries in entries(),
         batches in vec(1_usize..6, 0..6),
         on_conflict in select(vec![OnConflict::Refuse, OnConflict::Update]),

@@ -1,4 +1,4 @@
-//! The throwaway PostgreSQL itself.
+//! Tests of the throwaway PostgreSQL.
 #![cfg(feature = "postgres")]
 
 use std::env;
@@ -24,7 +24,7 @@ fn two_databases_are_distinct() {
 }
 
 #[test]
-fn a_copy_has_what_its_template_has_and_then_changes_alone() {
+fn a_copy_has_the_data_of_its_template_and_is_independent() {
     let server = PostgresServer::shared();
     let template = server.create_database();
     let fill = "CREATE TABLE mark (n int); INSERT INTO mark VALUES (7)";
@@ -51,8 +51,9 @@ fn a_killed_test_process_leaves_nothing_behind() {
         .find(|line| line.starts_with("postgres"))
         .expect("the test process prints its database's URL");
     assert_eq!(server.query(&url, "SELECT 1").unwrap(), "1");
-    let ours = env::var_os("TEST_DATABASE_URL").is_none();
-    let cluster = ours.then(|| cluster(&url).expect("a folder with a running server's lock file"));
+    let started_here = env::var_os("TEST_DATABASE_URL").is_none();
+    let cluster =
+        started_here.then(|| cluster(&url).expect("a folder with a running server's lock file"));
     if let Some((_, server_process)) = &cluster {
         assert!(is_running(server_process));
     }
@@ -72,12 +73,12 @@ fn a_killed_test_process_leaves_nothing_behind() {
 #[test]
 #[ignore = "not a test: the process that a_killed_test_process_leaves_nothing_behind kills"]
 fn hold_a_database() {
-    // On a line of its own: the test harness has begun one.
+    // The test harness has begun a line, so begin a new one.
     println!("\n{}", PostgresServer::shared().create_database());
     sleep(Duration::from_secs(60));
 }
 
-/// The folder and the process number of the server at `url`.
+/// Returns the folder and the process id of the server at `url`.
 fn cluster(url: &str) -> Option<(PathBuf, String)> {
     let (_, host) = url.split_once("host=")?;
     let folder = Path::new(host.split('&').next()?).to_owned();
@@ -100,7 +101,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn a_server_of_ones_own_keeps_what_it_acknowledged_through_a_crash_and_a_failover() {
+fn acknowledged_writes_survive_a_crash_and_a_failover() {
     let mut server = PostgresServer::own();
     let database = server.create_database();
     let fill = "CREATE TABLE mark (n int); INSERT INTO mark VALUES (7)";

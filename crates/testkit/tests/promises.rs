@@ -1,10 +1,11 @@
-//! Each MUST of the ports names its tests, and each test of the contract suites is named by one.
+//! Checks that each MUST of the ports names its tests, and that each test of the contract suites is
+//! named by a MUST.
 
 use std::collections::BTreeSet;
 
 use addressbook_testkit::contract::{ADDRESS_PROMISES, API_KEY_PROMISES, Promise};
 
-/// The points of the lists in the doc comments of a source file, each in one line.
+/// Returns the list items in the doc comments of a source file, each as one line.
 fn points(source: &str) -> Vec<String> {
     let mut points: Vec<String> = Vec::new();
     let mut in_point = false;
@@ -25,7 +26,7 @@ fn points(source: &str) -> Vec<String> {
     points
 }
 
-/// What stands between backticks and looks like the name of a test.
+/// Returns the words between backticks that look like the name of a test.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |code: &&str| {
         let has_words = code.matches('_').count() >= 1;
@@ -45,16 +46,19 @@ fn check<S: Send + 'static>(source: &str, promises: &[Promise<S>]) {
         for rule in point.split("MUST").skip(1) {
             assert!(
                 names(rule).any(|name| all.contains(name)),
-                "a MUST without a test behind it: MUST{rule}"
+                "expected the name of a test after: MUST{rule}"
             );
         }
         for name in names(point) {
-            assert!(all.contains(name), "there is no test {name}, of: {point}");
+            assert!(
+                all.contains(name),
+                "there is no test {name}, named in: {point}"
+            );
             named.insert(name);
         }
     }
     let unnamed: Vec<_> = all.difference(&named).collect();
-    assert!(unnamed.is_empty(), "no MUST names the tests {unnamed:?}");
+    assert!(unnamed.is_empty(), "no MUST names these tests: {unnamed:?}");
 }
 
 #[test]

@@ -1,9 +1,6 @@
-//! A promise ends in time, whatever the repository does, and says which one it was.
+//! The test of a promise ends in time, whatever the repository does, and names the promise.
 
-#![expect(
-    clippy::expect_used,
-    reason = "in a test, a panic is how a failure is reported"
-)]
+#![expect(clippy::expect_used, reason = "in a test, a panic reports the failure")]
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use addressbook_testkit::contract::run_within;
 
-/// How a promise fails that has a tenth of a second.
+/// Returns how a promise fails with a limit of a tenth of a second.
 fn failure<Made, Tested>(subject: impl FnOnce() -> Made, test: impl FnOnce(()) -> Tested) -> String
 where
     Made: Future<Output = ((), ())> + Send + 'static,
@@ -24,7 +21,7 @@ where
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("the promise fails");
     let took = since.elapsed();
     assert!(took < Duration::from_secs(5), "it took {took:?}");
-    *panic.downcast::<String>().expect("a text")
+    *panic.downcast::<String>().expect("a panic message")
 }
 
 const EXPECTED: &str =
@@ -50,6 +47,6 @@ fn calls_that_block_every_thread_fail_their_promise() {
 }
 
 #[test]
-fn a_subject_that_is_never_made_fails_its_promise() {
+fn a_subject_that_is_never_created_fails_its_promise() {
     assert_eq!(failure(async || pending().await, async |()| {}), EXPECTED);
 }

@@ -59,7 +59,7 @@ fn has_content(row: AddressRow<'_>, content: &AddressContent) -> bool {
         && custom_data == content.custom_data.as_ref().map(|json| json.as_str())
 }
 
-/// All addresses of a book, as it is now.
+/// All current addresses of a book.
 fn book(transaction: &ReadTransaction, customer_id: &str) -> Result<Vec<Address>, Failed> {
     let end = end_of(customer_id);
     let addresses = transaction.open_table(ADDRESSES)?;
@@ -72,7 +72,7 @@ fn book(transaction: &ReadTransaction, customer_id: &str) -> Result<Vec<Address>
 }
 
 /// All addresses of a book, as it was at a time. The key orders the revisions of an address by
-/// their numbers, so the last one that is not too late is the latest.
+/// number, so the last one that is not later than `at` is the latest.
 fn book_then(
     transaction: &ReadTransaction,
     customer_id: &str,

@@ -11,7 +11,7 @@ use crate::error::Failed;
 use crate::rows;
 use crate::tables::{API_KEYS, API_KEYS_BY_DIGEST};
 
-/// Stores a key, in the place of the one with its id.
+/// Stores a key. Replaces the one with the same id, if any.
 fn put(transaction: &WriteTransaction, key: &ApiKey) -> Result<(), Failed> {
     let scopes: Vec<_> = key.scopes.iter().copied().map(Scope::as_str).collect();
     let row = (
@@ -30,7 +30,7 @@ fn put(transaction: &WriteTransaction, key: &ApiKey) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Changes a key, if there is one with that id, and returns it as it is now.
+/// Changes the key with this id, if there is one, and returns the changed key.
 fn update(
     transaction: &WriteTransaction,
     id: &ApiKeyId,
@@ -87,7 +87,7 @@ impl ApiKeyRepository for RedbStore {
     ) -> Result<Vec<ApiKey>, RepositoryError> {
         self.read(move |transaction| {
             let keys = transaction.open_table(API_KEYS)?;
-            // No id is empty.
+            // The empty text sorts before every id.
             let after = after.as_ref().map_or("", ApiKeyId::as_str);
             let rest = (Excluded(after), Unbounded);
             let mut found = Vec::new();

@@ -42,7 +42,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Makes one change of a commit, if it fits what is stored.
+    /// Makes one change of a commit, if it matches the stored state.
     fn make(&mut self, commit: &Commit, index: usize, number: u64) -> Result<(), Failed> {
         let change = &commit.changes[index];
         let address = change.address();
@@ -94,7 +94,7 @@ impl<'t> Tables<'t> {
         Ok(last.and_then(|(key, _)| Revision::new(key.value().2)))
     }
 
-    /// Stores a record, unless there is one of the same key that has not expired.
+    /// Stores a record, unless one with the same key exists that has not expired.
     fn store(
         &mut self,
         record: &IdempotencyRecord,

@@ -4,9 +4,9 @@ use addressbook_domain::{Engine, OpenError, OpenMode, Store};
 
 use crate::RedbStore;
 
-/// A redb file that is named and not opened yet.
+/// A redb file that is not open yet.
 pub struct RedbEngine {
-    /// Where the file is.
+    /// The path of the file.
     pub path: PathBuf,
 }
 

@@ -1,14 +1,14 @@
 use addressbook_domain::{Inconsistency, RepositoryError};
 
-/// Why a transaction was not made.
+/// Why a transaction failed.
 pub(crate) enum Failed {
     /// The store failed.
     Store(Box<redb::Error>),
-    /// What the port says of the call.
+    /// The adapter rejects the call with this error.
     Refused(RepositoryError),
 }
 
-/// What the caller can do about it.
+/// Maps an error to what the caller can do about it.
 impl From<Failed> for RepositoryError {
     fn from(failed: Failed) -> Self {
         let error = match failed {

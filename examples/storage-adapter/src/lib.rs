@@ -26,10 +26,10 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens a file, and creates it where there is none. Only one process can have it open.
+    /// Opens a file, and creates it if it does not exist. Only one process can have it open.
     ///
     /// # Errors
-    /// [`RepositoryError::Unavailable`] when the file cannot be opened, or is open already.
+    /// [`RepositoryError::Unavailable`] if the file cannot be opened, or is already open.
     pub fn open(path: &Path) -> Result<Self, RepositoryError> {
         let open = || -> Result<Self, Failed> {
             let database = Database::create(path)?;
@@ -43,7 +43,7 @@ impl RedbStore {
         open().map_err(RepositoryError::from)
     }
 
-    /// Reads in one transaction: everything is of one moment.
+    /// Reads in one transaction, from one snapshot.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, Failed> + Send + 'static,
@@ -52,7 +52,7 @@ impl RedbStore {
         blocking(move || work(&database.begin_read()?)).await
     }
 
-    /// Writes in one transaction: everything takes effect and is on the disk, or nothing.
+    /// Writes in one transaction: everything takes effect and is on disk, or nothing.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Failed> + Send + 'static,
@@ -60,7 +60,7 @@ impl RedbStore {
         let database = Arc::clone(&self.database);
         blocking(move || {
             let transaction = database.begin_write()?;
-            let value = work(&transaction)?; // dropped on an error, the transaction is undone
+            let value = work(&transaction)?; // an error drops the transaction, which undoes it
             transaction.commit()?;
             Ok(value)
         })
@@ -68,7 +68,7 @@ impl RedbStore {
     }
 }
 
-/// Waits for a disk on a thread that may wait, and goes on when the caller does not.
+/// Runs work on a thread that may block. The work continues even if the caller stops waiting.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failed> + Send + 'static,
 ) -> Result<T, RepositoryError> {

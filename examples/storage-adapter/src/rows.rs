@@ -1,5 +1,5 @@
-//! What is stored of an address, and how it comes back: each field through the `parse` of its type.
-//! What did not come back as it was stored is damaged.
+//! The stored rows, and how they are read: each field through the `parse` of its type. A field is
+//! damaged if its value would be stored as another text.
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressRef, AddressRevision, ApiKey, ApiKeyId, ChangeKind,
@@ -19,7 +19,7 @@ pub(crate) type AddressRow<'a> = (
     i64,
 );
 
-/// What happened, when, and the address as it was then.
+/// The kind and time of the change, and the address after it.
 pub(crate) type RevisionRow<'a> = (&'a str, i64, AddressRow<'a>);
 
 /// Fingerprint, address id, created at.
@@ -51,7 +51,7 @@ pub(crate) fn address_row(address: &Address, revision: Revision) -> AddressRow<'
     )
 }
 
-/// A row as a page takes it, without a string of its own for each field. The page checks it.
+/// A row as a page needs it, without a separate string for each field. The page validates it.
 pub(crate) fn address_ref<'a>(
     id: &'a str,
     row: AddressRow<'a>,
@@ -146,12 +146,12 @@ pub(crate) fn api_key(id: &str, row: ApiKeyRow<'_>) -> Result<ApiKey, Inconsiste
     })
 }
 
-/// The value of a text, if the text is exactly what is stored of that value.
+/// The value of a text, if that value is stored as exactly this text.
 fn parsed<T, E>(text: &str, parse: fn(&str) -> Result<T, E>, as_str: fn(&T) -> &str) -> Option<T> {
     parse(text).ok().filter(|value| as_str(value) == text)
 }
 
-/// Nothing where there is nothing; `None` for what is damaged.
+/// `Some(None)` for an absent field, `None` for a damaged one.
 fn all<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     match value {
         Some(None) => None,
@@ -164,7 +164,7 @@ fn time(key: &str, unix_ms: i64) -> Result<Timestamp, Inconsistency> {
     Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged("record", key, "time"))
 }
 
-/// What is damaged. A customer's id is personal data and not for the log.
+/// Names what is damaged. Omits the customer id, because personal data must not be logged.
 pub(crate) fn damaged(record: &'static str, key: &str, field: &'static str) -> Inconsistency {
     Inconsistency {
         record,

@@ -3,18 +3,18 @@ use redb::{TableDefinition, WriteTransaction};
 use crate::error::Failed;
 use crate::rows::{AddressRow, ApiKeyRow, RecordRow, RevisionRow};
 
-/// By customer and id: the addresses as they are now, side by side in the order of a page.
+/// By customer and id: the current addresses, in the order of a page.
 pub(crate) const ADDRESSES: TableDefinition<(&str, &str), AddressRow> =
     TableDefinition::new("addresses");
 
-/// By customer, id and number: every state that an address ever had.
+/// By customer, id and number: all revisions of the addresses.
 pub(crate) const REVISIONS: TableDefinition<(&str, &str, u32), RevisionRow> =
     TableDefinition::new("revisions");
 
-/// By customer: how many addresses the book holds, its revision, and how many past revisions.
+/// By customer: the book's number of addresses, its revision, and its number of past revisions.
 pub(crate) const BOOKS: TableDefinition<&str, (u64, u64, u64)> = TableDefinition::new("books");
 
-/// By customer and key.
+/// By customer and key: the idempotency records.
 pub(crate) const RECORDS: TableDefinition<(&str, &str), RecordRow> =
     TableDefinition::new("records");
 
@@ -22,18 +22,18 @@ pub(crate) const RECORDS: TableDefinition<(&str, &str), RecordRow> =
 pub(crate) const RECORDS_BY_AGE: TableDefinition<(i64, &str, &str), ()> =
     TableDefinition::new("records_by_age");
 
-/// The number of the last commit, which is the revision of the books that it changed. No number
-/// comes twice, so a book that is erased and opened again goes on from a greater one.
+/// The number of the last commit, which is the revision of the books that it changed. No number is
+/// used twice, so a book that is erased and created again continues from a greater one.
 pub(crate) const LAST_COMMIT: TableDefinition<(), u64> = TableDefinition::new("last_commit");
 
-/// By id.
+/// By id: the API keys.
 pub(crate) const API_KEYS: TableDefinition<&str, ApiKeyRow> = TableDefinition::new("api_keys");
 
 /// By digest: the id of the key.
 pub(crate) const API_KEYS_BY_DIGEST: TableDefinition<&[u8; 32], &str> =
     TableDefinition::new("api_keys_by_digest");
 
-/// Creates each table that is not there yet.
+/// Creates each table that does not exist yet.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), Failed> {
     transaction.open_table(ADDRESSES)?;
     transaction.open_table(REVISIONS)?;
@@ -46,8 +46,8 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The first customer id after this one: no id holds a NUL. All keys of a customer lie between
-/// their id and this.
+/// The end of the keys of a customer. All of them are between the customer id and this text,
+/// because no id contains a NUL.
 pub(crate) fn end_of(customer_id: &str) -> String {
     format!("{customer_id}\0")
 }

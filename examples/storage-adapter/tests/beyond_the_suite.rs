@@ -1,4 +1,4 @@
-//! What the contract suites cannot show.
+//! What the contract suites cannot test.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ async fn filled(path: &Path) {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+async fn a_reopened_file_contains_what_was_committed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("addressbook.redb");
     filled(&path).await;
@@ -33,20 +33,20 @@ async fn what_was_committed_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_open_is_unavailable_to_others() {
+async fn an_open_file_is_unavailable_to_others() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("addressbook.redb");
     let first = RedbStore::open(&path).unwrap();
     let second = RedbStore::open(&path);
     assert!(
         matches!(second, Err(RepositoryError::Unavailable(_))),
-        "expected that a second one cannot open the file"
+        "expected the second opening to fail"
     );
     first.ready().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_damaged_address_is_reported_and_not_guessed_at() {
+async fn a_damaged_address_is_reported() {
     type Row = (
         u32,
         Option<&'static str>,
@@ -93,7 +93,7 @@ async fn a_damaged_address_is_reported_and_not_guessed_at() {
 }
 
 #[tokio::test]
-async fn only_a_command_that_may_create_a_file_creates_one() {
+async fn a_file_is_created_only_if_the_mode_allows_it() {
     let folder = TempDir::new().unwrap();
     let engine = RedbEngine {
         path: folder.path().join("addressbook.redb"),
@@ -114,6 +114,6 @@ async fn only_a_command_that_may_create_a_file_creates_one() {
             engine.open(OpenMode::Existing),
             Err(OpenError::Unreachable { .. })
         ),
-        "expected a file that is open to be out of reach"
+        "expected an open file to be unreachable"
     );
 }

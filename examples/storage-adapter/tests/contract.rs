@@ -12,7 +12,7 @@ fn store() -> (RedbStore, TempDir) {
     (store, folder)
 }
 
-/// An empty repository, and what has to live as long as the test: the folder of its file.
+/// An empty repository, and the folder of its file, which must live as long as the test.
 async fn addresses() -> (Arc<dyn AddressRepository>, TempDir) {
     let (store, folder) = store();
     (Arc::new(store), folder)

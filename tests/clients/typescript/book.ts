@@ -40,23 +40,23 @@ const patched = await client.PATCH(one, {
   params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },
   body: { description: null, custom_data: { floor: "15th" } },
 });
-check(patched.data?.description === null, "no description any more");
-check(patched.data.custom_data?.["landmark"] !== undefined, "what was not named to stay");
+check(patched.data?.description === null, "no description");
+check(patched.data.custom_data?.["landmark"] !== undefined, "members not in the patch to remain");
 
 const stale = await client.PATCH(one, {
   params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },
   body: { city: "Butare" },
 });
-check(stale.error?.type === "urn:addressbook:problem:precondition-failed", "a problem by its type");
+check(stale.error?.type === "urn:addressbook:problem:precondition-failed", "precondition-failed");
 
 const removed = await client.DELETE(one, { params: { path } });
 check(removed.response.status === 204, "204");
 const gone = await client.GET(one, { params: { path } });
-check(gone.error?.status === 404, "404 once it is removed");
+check(gone.error?.status === 404, "404 after the removal");
 const revision = await client.GET(`${one}/revisions/{revision}`, {
   params: { path: { ...path, revision: 1 } },
 });
-check(revision.data?.change === "created", "the first revision still");
+check(revision.data?.change === "created", "the first revision to remain");
 
 const refused = await createClient<paths>({ baseUrl }).GET(book, {
   params: { path: { customer_id } },

@@ -23,15 +23,15 @@ use crate::store::error::{connection_reason, file_reason};
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// How long a start waits for another one that migrates the same database.
+/// How long a process waits for another one that migrates the same database.
 const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Any number that nothing else in the database locks.
+/// Key of the advisory lock: any number that nothing else in the database locks.
 const MIGRATION_LOCK: i64 = 0x0061_6464_7265_7373;
 
-/// Brings the database to this release's schema, and creates it first where there is
-/// none. One process at a time does so; all migrations become true together. Returns how
-/// many there were to run.
+/// Migrates the database to this release's schema. Creates the database if it does not exist. One
+/// process at a time does so, and runs all migrations in one transaction. Returns the number of
+/// migrations that were run.
 pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
     let session = SessionOptions {
         lock_timeout: MIGRATION_LOCK_TIMEOUT,
@@ -40,7 +40,7 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
     };
     let mut store = open_or_create(url, &session)?;
     build::check(&mut store);
-    // Most starts find everything in place. They need no lock, and no right to create.
+    // Usually the schema is current. Then neither a lock nor the right to create is needed.
     let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
     let applied = on_each!(&mut store, c => select(versions).load::<String>(c));
     if applied.is_ok_and(|applied| applied == known_versions()) {
@@ -63,7 +63,7 @@ pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize
 
 /// The migrations of this release.
 pub(crate) fn known_versions() -> Vec<String> {
-    // Both databases have migrations of the same names.
+    // The migrations of both databases have the same names.
     let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap_or_default();
     migrations
         .iter()
@@ -78,18 +78,18 @@ pub(crate) struct SchemaObject {
     pub(crate) kind: String,
     #[diesel(sql_type = Text)]
     pub(crate) name: String,
-    /// How it was created; `None` for what SQLite makes by itself.
+    /// The statement that created it; `None` for objects that SQLite creates by itself.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) sql: Option<String>,
 }
 
-/// All objects of a SQLite schema, but SQLite's statistics and the tables that Litestream makes in
-/// a database that it copies.
+/// Selects all objects of a SQLite schema except SQLite's statistics and the tables that
+/// Litestream creates in a database that it replicates.
 pub(crate) const SCHEMA_OBJECTS: &str = r"SELECT type AS kind, name, sql FROM sqlite_schema
      WHERE name NOT LIKE 'sqlite\_stat%' ESCAPE '\'
        AND NOT (type IN ('table', 'index') AND tbl_name LIKE '\_litestream\_%' ESCAPE '\')";
 
-/// What the first so many migrations make in an empty SQLite database.
+/// The objects that the first `migrations` migrations create in an empty SQLite database.
 pub(crate) fn sqlite_objects(migrations: usize) -> Result<Vec<SchemaObject>, Cause> {
     let mut fresh = SqliteConnection::establish(":memory:")?;
     for _ in 0..migrations {
@@ -98,7 +98,7 @@ pub(crate) fn sqlite_objects(migrations: usize) -> Result<Vec<SchemaObject>, Cau
     Ok(sql_query(SCHEMA_OBJECTS).load(&mut fresh)?)
 }
 
-/// What can go wrong inside the migrating transaction.
+/// An error inside the transaction that migrates.
 enum MigrateError {
     Diesel(diesel::result::Error),
     Open(OpenError),
@@ -162,8 +162,8 @@ fn open_or_create(
         .or_else(|error| match url {
             DatabaseUrl::Postgres(postgres) if is_missing(&error) => {
                 let created = create_database(postgres, session);
-                // Another start may have created it meanwhile: what counts is whether one can
-                // connect to it now.
+                // Another process may have created the database in the meantime, so connect even
+                // if creating it failed.
                 StoreConnection::establish(url, session).map_err(|error| match created {
                     Err(reason) if is_missing(&error) => {
                         format!(
@@ -179,7 +179,7 @@ fn open_or_create(
         .map_err(|reason| unreachable(url, reason))
 }
 
-/// Creates the file and its folder, for this user's eyes only.
+/// Creates the file and its folder, accessible only to this user.
 fn create_file(path: &Path) -> Result<(), String> {
     let failed =
         |path: &Path, reason: io::Error| format!("cannot create {}: {reason}", path.display());
@@ -198,13 +198,13 @@ fn create_file(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The folder that a path names, if it names one.
+/// The folder in a path, if it contains one.
 pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
 }
 
-/// Creates a folder, and those that it is in, for this user's eyes only.
+/// Creates a folder and its parents, accessible only to this user.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut folders = DirBuilder::new();
     #[cfg(unix)]
@@ -220,8 +220,10 @@ pub(crate) fn is_missing(error: &ConnectionError) -> bool {
     reason.contains("FATAL: database ") && reason.ends_with(" does not exist")
 }
 
+/// Creates the database that the URL names.
+///
 /// # Errors
-/// Why the server does not create it.
+/// The server's reason for not creating it.
 fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), String> {
     let Some((name, server)) = url.maintenance() else {
         return Ok(());

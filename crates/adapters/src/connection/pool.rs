@@ -16,21 +16,21 @@ use crate::sqlite::file_identity::DatabaseFile;
 use crate::sqlite::session::{self, Synchronous};
 use crate::store::error::WorkError;
 
-/// How a store works with its database.
+/// Settings of a store: its pool, timeouts and durability.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
-    /// The most connections of the pool, from 1. On PostgreSQL each thread that reads may have
-    /// one more. Default: 16.
+    /// Maximum number of connections in the pool, at least 1. On PostgreSQL, each thread that
+    /// reads may open one more. Default: 16.
     pub pool_size: u32,
     /// How long a request waits for a free connection. Default: 1 s.
     pub pool_timeout: Duration,
-    /// How long a write waits for others. Default: 5 s.
+    /// How long a write waits for the locks of other writes. Default: 5 s.
     pub lock_timeout: Duration,
     /// How long one statement may take on PostgreSQL. Default: 5 s.
     pub statement_timeout: Duration,
     /// When a write to SQLite counts as done.
     pub synchronous: Synchronous,
-    /// The most writes to SQLite that become durable together, from 1. Default: 100.
+    /// Maximum number of writes to SQLite in one group commit, at least 1. Default: 100.
     pub group_commits: u32,
 }
 
@@ -68,7 +68,7 @@ impl StoreOptions {
         }
     }
 
-    /// The pool; connections are made as they are needed.
+    /// Creates the pool. It opens connections when they are needed.
     pub(crate) fn pool(&self, url: DatabaseUrl) -> Pool {
         let answer_timeout = match &url {
             DatabaseUrl::Sqlite(_) => None,
@@ -81,7 +81,8 @@ impl StoreOptions {
             .max_size(self.pool_size)
             .min_idle(Some(0))
             .connection_timeout(self.pool_timeout)
-            // Looks at SQLite's file. No ping: it would double the round trips of each request.
+            // Checks SQLite's file. Sends no ping, which would double the round trips of each
+            // request.
             .test_on_check_out(true)
             .error_handler(Box::new(LogRefusal))
             .event_handler(Box::new(CountWaits(Arc::clone(&waits))))
@@ -95,26 +96,27 @@ impl StoreOptions {
     }
 }
 
-/// How long a server may take for an answer beyond what the statement may take.
+/// How much longer than the statement timeout a response of the server may take.
 pub(crate) const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
-/// Connections, and threads that may wait for them and for the database.
+/// A pool of connections. Runs work on threads that may wait for a connection and for the
+/// database.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: r2d2::Pool<StoreManager>,
     waits: Arc<Waits>,
-    /// How long a connection may go without any progress; `None` for as long as it likes.
+    /// How long a connection may make no progress; `None` for no limit.
     answer_timeout: Option<Duration>,
-    /// How many threads wait for an answer that nobody else waits for any more.
+    /// Number of threads that still wait for a response after their caller was sent an error.
     given_up: Arc<AtomicU32>,
 }
 
 impl Pool {
     /// Runs a unit of work.
     ///
-    /// A connection that lies in the pool may have been lost there, and nobody knows before it is
-    /// used. So where `unharmed` says of an error that nothing can have happened, the work is run
-    /// again on another connection, until it was one made for it.
+    /// An idle connection in the pool may be lost, which shows only when it is used. So if
+    /// `unharmed` says of an error that nothing can have been changed, the work is retried on
+    /// another connection, until it has run on one that was opened after this call.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
@@ -125,13 +127,13 @@ impl Pool {
         let working = spawn_blocking(move || pool.work(&on_thread, work, unharmed));
         let done = match self.answer_timeout {
             None => working.await,
-            // A separate task continues when the caller has gone.
+            // A separate task continues when the caller has been dropped.
             Some(limit) => {
                 let watch = self.clone().watch(lease, working, limit);
                 tokio::spawn(watch).await.and_then(|done| done)
             }
         };
-        // What a panic says stays out of the log: it may be of a customer.
+        // The panic message is not logged, because it may contain data of a customer.
         done.unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into())))
     }
 
@@ -162,7 +164,7 @@ impl Pool {
         }
     }
 
-    /// A connection for who waits since then.
+    /// Gets a connection for a caller that has been waiting since `since`.
     fn get(&self, since: Instant) -> Result<PooledConnection<StoreManager>, RepositoryError> {
         let patience = self.connections.connection_timeout();
         let patience = patience.saturating_sub(since.elapsed());
@@ -186,8 +188,8 @@ impl Pool {
         }
     }
 
-    /// Waits for the work as long as it gets on. PostgreSQL ends statements that take too long,
-    /// so one that does not has lost its server, or the network to it, without being told.
+    /// Waits for the work as long as it makes progress. PostgreSQL cancels statements that take
+    /// too long, so a statement without progress has lost its server or the network.
     async fn watch<T>(
         self,
         lease: Arc<Lease>,
@@ -204,16 +206,16 @@ impl Pool {
                 tracing::warn!("dropping a connection to the database: no response in time");
                 self.give_up(&lease);
                 return Ok(Err(RepositoryError::Unavailable(
-                    "no answer in time".into(),
+                    "no response in time".into(),
                 )));
             }
             seen = steps;
         }
     }
 
-    /// Makes room in the pool for another connection. The thread waits on, until the system finds
-    /// that the connection is lost. Those are as many as the pool is large at most: of more, the
-    /// room stays taken.
+    /// Makes room in the pool for another connection. The thread keeps waiting until the operating
+    /// system reports that the connection is lost. At most as many threads as the pool has slots
+    /// are abandoned in this way; further ones keep their slot.
     fn give_up(&self, lease: &Lease) {
         let most = self.connections.max_size();
         let one_more = |count| (count < most).then_some(count + 1);
@@ -226,12 +228,12 @@ impl Pool {
     }
 }
 
-/// What a thread works on, for who waits for it.
+/// The connection that a thread works with, shared with the task that waits for the thread.
 #[derive(Default)]
 struct Lease {
-    /// The connection's place in the pool, as long as the work goes on.
+    /// The connection's slot in the pool, while the work runs.
     held: Mutex<Option<PooledConnection<StoreManager>>>,
-    /// Grows when a statement begins or ends.
+    /// Incremented when a statement begins or ends.
     steps: Arc<AtomicU64>,
 }
 
@@ -240,23 +242,22 @@ impl Lease {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection out of its place, and when it was made.
+    /// Takes a connection out of its slot. Also returns when it was opened.
     fn begin(
         &self,
         mut pooled: PooledConnection<StoreManager>,
     ) -> Result<(StoreConnection, Instant), RepositoryError> {
-        let mut store = pooled
-            .store
-            .take()
-            .ok_or_else(|| RepositoryError::Internal("a place without a connection".into()))?;
+        let mut store = pooled.store.take().ok_or_else(|| {
+            RepositoryError::Internal("a slot of the pool without a connection".into())
+        })?;
         store.count_steps(&self.steps);
         let made = pooled.made;
         *self.held() = Some(pooled);
         Ok((store, made))
     }
 
-    /// Gives a sound connection back to its place, and the place to the pool. False if it was
-    /// given up.
+    /// Returns a working connection to its slot, and the slot to the pool. Returns false if the
+    /// slot was given up.
     fn end(&self, store: Option<StoreConnection>) -> bool {
         let Some(mut pooled) = self.held().take() else {
             return false;
@@ -266,11 +267,11 @@ impl Lease {
     }
 }
 
-/// Makes connections, for the pool and beside it.
+/// Opens connections, for the pool and outside it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreManager {
     url: DatabaseUrl,
-    /// SQLite's.
+    /// SQLite only.
     file: Option<DatabaseFile>,
     options: SessionOptions,
 }
@@ -285,7 +286,7 @@ impl StoreManager {
             .map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 
-    /// A connection to SQLite for [`scrub`](crate::sqlite::scrub).
+    /// Opens a connection to SQLite for [`scrub`](crate::sqlite::scrub).
     pub(crate) fn open_to_scrub(&self) -> rusqlite::Result<rusqlite::Connection> {
         match &self.url {
             DatabaseUrl::Sqlite(path) => session::open_raw(path, &self.options),
@@ -293,7 +294,7 @@ impl StoreManager {
         }
     }
 
-    /// Whether SQLite's file is still the one that connections have open.
+    /// Checks that SQLite's file is still the one that the connections have open.
     pub(crate) fn check_file(&self) -> Result<(), RepositoryError> {
         self.look_at_file()
             .map_err(|error| RepositoryError::Unavailable(error.into()))
@@ -309,9 +310,9 @@ impl StoreManager {
     }
 }
 
-/// A place in the pool.
+/// A slot in the pool.
 pub(crate) struct Pooled {
-    /// `None` while somebody works with it, and when it was lost.
+    /// `None` while the connection is in use, and after it was lost.
     store: Option<StoreConnection>,
     made: Instant,
 }
@@ -345,7 +346,7 @@ impl HandleError<ConnectionError> for LogRefusal {
     }
 }
 
-/// What the pool tells of those who wait.
+/// Statistics about waiting for connections.
 #[derive(Debug, Default)]
 struct Waits {
     checkouts: AtomicU64,
@@ -374,7 +375,7 @@ mod tests {
 
     use super::*;
 
-    /// A pool with one place, to an empty database.
+    /// A pool with one slot, for an empty database.
     fn pool_of_one() -> (Pool, StoreOptions, TempDir) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.db");
@@ -388,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_failure_that_does_not_say_what_it_says() {
+    async fn a_panic_is_an_internal_error_without_the_panic_message() {
         let (pool, _, _folder) = pool_of_one();
         let panicking = |_: &mut StoreConnection| -> Result<(), _> { panic!("of a customer") };
         let failed = pool.run(panicking, WorkError::is_loss).await;
@@ -396,7 +397,7 @@ mod tests {
             panic!("{failed:?}");
         };
         assert_eq!(cause.to_string(), "the work panicked");
-        // Its place is there for others.
+        // Its slot is available again.
         pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
     }
 

@@ -1,30 +1,31 @@
-//! Why the database lets nobody in, in the log.
+//! Logs why connections to the database fail.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a reason that stays the same is not told again.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long the same reason is not logged again.
+const PAUSE: Duration = Duration::from_secs(10);
 
-/// What was told last, and when.
-type Told = Option<(String, Instant)>;
+/// The reason that was logged last, and when.
+type Logged = Option<(String, Instant)>;
 
-static TOLD: Mutex<Told> = Mutex::new(None);
+static LOGGED: Mutex<Logged> = Mutex::new(None);
 
-/// Tells why a connection could not be made, unless that was told just now: all connections of the
-/// process try again and again, and find the same.
+/// Logs why a connection failed, unless the same reason was logged within the last 10 s. All
+/// connections of the process retry, and most fail for the same reason.
 pub(crate) fn tell(reason: String) {
     let now = Instant::now();
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    if is_news(&told, &reason, now) {
+    let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    if is_new(&logged, &reason, now) {
         tracing::warn!(reason, "cannot connect to the database");
-        *told = Some((reason, now));
+        *logged = Some((reason, now));
     }
 }
 
-fn is_news(told: &Told, reason: &str, now: Instant) -> bool {
-    told.as_ref()
-        .is_none_or(|(last, at)| last != reason || now.duration_since(*at) >= SILENCE)
+fn is_new(logged: &Logged, reason: &str, now: Instant) -> bool {
+    logged
+        .as_ref()
+        .is_none_or(|(last, at)| last != reason || now.duration_since(*at) >= PAUSE)
 }
 
 #[cfg(test)]
@@ -32,17 +33,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_told_when_it_is_another_and_once_in_a_while() {
+    fn a_reason_is_logged_when_it_changes_and_after_a_pause() {
         let at = Instant::now();
-        let told = Some(("refused".to_owned(), at));
-        assert!(is_news(&None, "refused", at));
-        assert!(is_news(&told, "no route to host", at));
-        assert!(!is_news(&told, "refused", at));
-        assert!(!is_news(
-            &told,
+        let logged = Some(("refused".to_owned(), at));
+        assert!(is_new(&None, "refused", at));
+        assert!(is_new(&logged, "no route to host", at));
+        assert!(!is_new(&logged, "refused", at));
+        assert!(!is_new(
+            &logged,
             "refused",
-            at + SILENCE - Duration::from_nanos(1)
+            at + PAUSE - Duration::from_nanos(1)
         ));
-        assert!(is_news(&told, "refused", at + SILENCE));
+        assert!(is_new(&logged, "refused", at + PAUSE));
     }
 }

@@ -1,4 +1,5 @@
-//! Which release's schema a database has. Nothing here creates, migrates or changes one.
+//! Determines which release's schema a database has. Nothing here creates, migrates or changes a
+//! database.
 
 use addressbook_domain::{Cause, OpenError};
 use diesel::dsl::sql;
@@ -19,18 +20,18 @@ use crate::store::error::{connection_reason, one_line};
 /// The schema of a database.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SchemaState {
-    /// Another application's, or none.
+    /// The schema of another application, or none.
     Foreign,
-    /// This release's.
+    /// The schema of this release.
     Current,
-    /// An older release's: it lacks so many migrations.
+    /// The schema of an older release, with the number of migrations that it lacks.
     Older(usize),
-    /// A newer release's: the first migration that this one does not know.
+    /// The schema of a newer release, with the first migration that this release does not know.
     Newer(String),
 }
 
 impl SchemaState {
-    /// The schema that these migrations make.
+    /// The schema that these migrations create.
     fn of(applied: &[String]) -> Self {
         let known = known_versions();
         match applied.iter().find(|version| !known.contains(version)) {
@@ -66,8 +67,9 @@ impl SchemaState {
         Ok(Self::of(&select(applied).load::<String>(connection)?))
     }
 
-    /// What a SQLite database of this state has in its schema, or has otherwise than its migrations
-    /// make it: a trigger, for example, which may change what is stored. `None` is as it should be.
+    /// Returns the first object in the schema of a SQLite database that its migrations did not
+    /// create, or created differently: for example a trigger, which may change what is stored.
+    /// `None` if there is none.
     pub(crate) fn unexpected(&self, connection: &Connection) -> Result<Option<String>, Cause> {
         let migrations = match self {
             Self::Current => known_versions().len(),

@@ -24,9 +24,8 @@ pub(crate) enum StoreConnection {
     Postgres(PgConnection),
 }
 
-/// Compiles one query for both databases and runs it on the one that is there. Written
-/// as a macro because the two have different types: each arm gets SQL, binds and a cache
-/// of prepared statements of its own.
+/// Compiles one query for both databases and runs it on the connected one. It is a macro because
+/// the two have different types: each arm has its own SQL, binds and cache of prepared statements.
 macro_rules! on_each {
     ($store:expr, $connection:ident => $query:expr) => {
         match $store {
@@ -37,11 +36,11 @@ macro_rules! on_each {
 }
 pub(crate) use on_each;
 
-/// How a session behaves towards others.
+/// The timeouts and the durability of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionOptions {
     pub(crate) lock_timeout: Duration,
-    /// PostgreSQL only. Zero is none.
+    /// PostgreSQL only. Zero means no timeout.
     pub(crate) statement_timeout: Duration,
     /// SQLite only.
     pub(crate) synchronous: Synchronous,
@@ -70,18 +69,19 @@ impl StoreConnection {
         }
     }
 
-    /// Runs a whole transaction that writes: all of it becomes true, or nothing.
+    /// Runs work in a transaction that writes: all of its changes are committed, or none.
     pub(crate) fn write<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<T, WorkError> {
-        // In SQLite, a transaction that only later turns to writing fails at once when
-        // another one writes, whatever the timeout. One that says so at its start waits.
+        // In SQLite, a transaction that starts as a reader and writes later fails at once if
+        // another one writes, whatever the timeout. `BEGIN IMMEDIATE` waits.
         self.transaction("BEGIN IMMEDIATE", "BEGIN", work)
     }
 
-    /// Runs work inside a savepoint, so that it can fail alone: the inner error is the work's, whose
-    /// changes are undone. After an outer error, nothing of the transaction is left.
+    /// Runs work inside a savepoint, so that it can fail without the rest of the transaction.
+    /// After an inner error, which is the work's, the changes of the work are rolled back. After
+    /// an outer error, the whole transaction is.
     pub(crate) fn savepoint<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
@@ -98,7 +98,7 @@ impl StoreConnection {
             .and_then(|_| self.release_savepoint());
         match undone {
             Ok(_) => Ok(Err(error)),
-            // A full or failing disk ends the whole transaction, which the work was told.
+            // A full or failing disk ends the whole transaction. The work's error says so.
             Err(_) if matches!(error, WorkError::Diesel(_)) => Err(error),
             Err(rollback_error) => Err(rollback_error.into()),
         }
@@ -108,7 +108,7 @@ impl StoreConnection {
         on_each!(self, c => prepared!(Sql("RELEASE work", vec![])).execute(c))
     }
 
-    /// Runs a whole transaction that reads: all of it is of one moment.
+    /// Runs work in a transaction that reads from one snapshot.
     pub(crate) fn read<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
@@ -137,15 +137,16 @@ impl StoreConnection {
                 Ok(value)
             }
             Err(error) => {
-                // The first error is the one that says why; a connection that cannot
-                // even roll back leaves the pool.
+                // The first error is the cause. A connection that cannot even roll back is
+                // dropped from the pool.
                 let _ = on_each!(self, c => AnsiTransactionManager::rollback_transaction(c));
                 Err(error)
             }
         }
     }
 
-    /// How long SQLite waits for others from now on. PostgreSQL's sessions have one timeout.
+    /// Sets how long SQLite waits for locks from now on. On PostgreSQL it does nothing: the
+    /// timeout of a session is fixed.
     pub(crate) fn set_lock_timeout(&mut self, timeout: Duration) -> QueryResult<()> {
         match self {
             Self::Sqlite(c) => {
@@ -155,8 +156,8 @@ impl StoreConnection {
         }
     }
 
-    /// From now on SQLite keeps what it needs to undo a savepoint in memory, instead of in a file
-    /// for each transaction.
+    /// Makes SQLite store the data to roll back a savepoint in memory, instead of in a temporary
+    /// file for each transaction.
     pub(crate) fn undo_savepoints_from_memory(&mut self) -> QueryResult<()> {
         match self {
             Self::Sqlite(c) => c.batch_execute("PRAGMA temp_store = MEMORY"),
@@ -164,8 +165,7 @@ impl StoreConnection {
         }
     }
 
-    /// Counts what happens from now on on PostgreSQL: each statement when it begins and when it
-    /// ends.
+    /// From now on, counts each statement on PostgreSQL when it begins and when it ends.
     pub(crate) fn count_steps(&mut self, steps: &Arc<AtomicU64>) {
         if let Self::Postgres(connection) = self {
             let steps = Arc::clone(steps);
@@ -177,7 +177,7 @@ impl StoreConnection {
         }
     }
 
-    /// Whether a transaction was left open or broken.
+    /// Whether a transaction is still open or broken.
     pub(crate) fn is_broken(&mut self) -> bool {
         on_each!(self, c => AnsiTransactionManager::is_broken_transaction_manager(c))
     }
@@ -194,36 +194,36 @@ mod tests {
 
     use super::*;
 
-    fn session(url: &str, questions: &[&str]) -> Vec<String> {
+    fn session(url: &str, expressions: &[&str]) -> Vec<String> {
         let options = SessionOptions {
             lock_timeout: Duration::from_millis(1_234),
             statement_timeout: Duration::from_secs(7),
             synchronous: Synchronous::Full,
         };
         let mut store = StoreConnection::establish(&url.parse().unwrap(), &options).unwrap();
-        let mut ask =
-            |question: &&str| on_each!(&mut store, c => select(sql::<Text>(question)).first(c));
-        questions
+        let mut evaluate =
+            |expression: &&str| on_each!(&mut store, c => select(sql::<Text>(expression)).first(c));
+        expressions
             .iter()
-            .map(|question| ask(question).unwrap())
+            .map(|expression| evaluate(expression).unwrap())
             .collect()
     }
 
     #[test]
-    fn each_sqlite_session_is_durable_and_waits() {
+    fn each_sqlite_session_is_durable_and_waits_for_locks() {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite://{}/a.db", folder.path().display());
         let pragma = |name: &str| format!("(SELECT CAST({name} AS TEXT) FROM pragma_{name})");
-        let mut questions = ["journal_mode", "synchronous", "foreign_keys"]
+        let mut expressions = ["journal_mode", "synchronous", "foreign_keys"]
             .map(pragma)
             .to_vec();
-        questions.push("(SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout)".into());
-        let questions: Vec<_> = questions.iter().map(String::as_str).collect();
-        assert_eq!(session(&url, &questions), ["wal", "2", "1", "1234"]);
+        expressions.push("(SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout)".into());
+        let expressions: Vec<_> = expressions.iter().map(String::as_str).collect();
+        assert_eq!(session(&url, &expressions), ["wal", "2", "1", "1234"]);
     }
 
     #[test]
-    fn connections_that_come_at_once_all_turn_a_file_to_wal() {
+    fn concurrent_connections_can_switch_a_file_to_wal() {
         let folder = tempfile::TempDir::new().unwrap();
         for file in 0..50 {
             let url = format!("sqlite://{}/{file}.db", folder.path().display());
@@ -236,19 +236,19 @@ mod tests {
     }
 
     #[test]
-    fn each_postgres_session_is_bounded() {
+    fn each_postgres_session_has_timeouts() {
         let url = PostgresServer::shared().create_database();
         let setting = |name: &str| format!("current_setting('{name}')");
-        let questions = [
+        let expressions = [
             "lock_timeout",
             "statement_timeout",
             "idle_in_transaction_session_timeout",
             "application_name",
         ]
         .map(setting);
-        let questions: Vec<_> = questions.iter().map(String::as_str).collect();
+        let expressions: Vec<_> = expressions.iter().map(String::as_str).collect();
         assert_eq!(
-            session(&url, &questions),
+            session(&url, &expressions),
             ["1234ms", "7s", "7s", "addressbook"]
         );
     }

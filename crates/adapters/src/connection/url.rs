@@ -4,14 +4,14 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where a database is: `sqlite://PATH` or `postgres://…` (`postgresql://…`).
+/// The URL of a database: `sqlite://PATH` or `postgres://…` (`postgresql://…`).
 ///
-/// A PostgreSQL URL is libpq's: several hosts, Unix sockets and parameters such as
-/// `sslmode` work as [its documentation](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS)
-/// says. Printed without passwords.
+/// PostgreSQL URLs are those of libpq: several hosts, Unix sockets and parameters such as
+/// `sslmode` work as described in [its documentation](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS).
+/// Passwords are not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// A file, kept by the SQLite inside this program.
+    /// A file of the SQLite that is built into this program.
     Sqlite(PathBuf),
     /// A PostgreSQL server.
     Postgres(PostgresUrl),
@@ -21,7 +21,7 @@ pub enum DatabaseUrl {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
 
-/// Why a text is no [`DatabaseUrl`].
+/// Why a text is not a [`DatabaseUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DatabaseUrlError {
     /// Neither of the two forms.
@@ -30,42 +30,46 @@ pub enum DatabaseUrlError {
          postgres://USER:PASSWORD@HOST:PORT/DATABASE"
     )]
     Unrecognised,
-    /// A database in memory would be another one for each connection.
-    #[error("expected sqlite://PATH with the path of a file: a database in memory is not kept")]
+    /// A database in memory, which would be a separate one for each connection.
+    #[error(
+        "expected sqlite://PATH with the path of a file: a database in memory is not persistent"
+    )]
     InMemory,
     /// A parameter, which would become part of the file's name.
-    #[error("expected sqlite://PATH without parameters: the file's name cannot hold '?'")]
+    #[error("expected sqlite://PATH without parameters: the file's name cannot contain '?'")]
     SqliteParameters,
-    /// An `@` that is not the one before the hosts: probably the user or the password holds a
-    /// character that ends it.
+    /// An `@` other than the one before the hosts. Probably the user or the password contains a
+    /// character that must be encoded.
     #[error(
-        "expected at most one '@', the one before HOST; elsewhere write '@' as %40, and in a \
-         password '/' as %2F and '?' as %3F"
+        "expected at most one '@', before HOST; elsewhere write '@' as %40, and in a password '/' \
+         as %2F and '?' as %3F"
     )]
     StrayAt,
-    /// A percent sign that encodes nothing.
+    /// A percent sign that is not followed by two hexadecimal digits.
     #[error(
-        "expected two hexadecimal digits other than 00 behind each '%'; write '%' itself as %25, \
+        "expected two hexadecimal digits other than 00 after each '%'; write '%' itself as %25, \
          in a password too"
     )]
     PercentEncoding,
-    /// A blank, or another invisible character.
-    #[error("expected no blanks; write a blank as %20, in a password too")]
+    /// A space, or another whitespace or control character.
+    #[error("expected no spaces; write a space as %20, in a password too")]
     Blank,
-    /// A host or port that is none.
+    /// An invalid host or port.
     #[error(
         "expected HOST, HOST:PORT or [IPV6]:PORT, with a port from 1 to 65535, or several of \
-         these with commas between them; in a password, write '/' as %2F and '?' as %3F"
+         these separated by commas; in a password, write '/' as %2F and '?' as %3F"
     )]
     Host,
-    /// A parameter that is none.
+    /// An invalid parameter.
     #[error(
-        "expected ?NAME=VALUE&NAME=VALUE behind the database; write '=' and '&' in a value as %3D \
+        "expected ?NAME=VALUE&NAME=VALUE after the database; write '=' and '&' in a value as %3D \
          and %26"
     )]
     Parameter,
-    /// TLS is asked for, and not built in.
-    #[error("sslmode asks for TLS, which this build leaves out: build with the feature `tls`")]
+    /// The URL requires TLS, which is not built in.
+    #[error(
+        "sslmode requires TLS, which this build does not include: build with the feature `tls`"
+    )]
     TlsNotBuiltIn,
 }
 
@@ -95,8 +99,9 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Refuses what libpq would refuse, whose messages repeat parts of the URL, or would read in
-/// another way than [`PostgresUrl::with_passwords_as`]: both could show a password.
+/// Rejects URLs that libpq would reject, because its messages repeat parts of the URL, and URLs
+/// that it would parse differently from [`PostgresUrl::with_passwords_as`]. Both could print a
+/// password.
 fn check(url: &str) -> Result<(), DatabaseUrlError> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     if rest.contains(|char: char| char.is_whitespace() || char.is_control()) {
@@ -129,7 +134,7 @@ fn check(url: &str) -> Result<(), DatabaseUrlError> {
     Ok(())
 }
 
-/// Whether that is a host with or without a port. Both may be missing.
+/// Whether a text is a host with an optional port. Both may be empty.
 fn is_host(text: &str) -> bool {
     let port = match text.strip_prefix('[').map(|text| text.split_once(']')) {
         Some(Some((_, ""))) => Some(""),
@@ -146,7 +151,7 @@ impl PostgresUrl {
         &self.0
     }
 
-    /// The URL for others, who have the password elsewhere.
+    /// The URL for other programs, which get the password in another way.
     pub fn without_passwords(&self) -> String {
         self.with_passwords_as(None)
     }
@@ -182,15 +187,15 @@ impl PostgresUrl {
         shown
     }
 
-    /// The name of the database, if the URL says one, and the URL of the server's own
-    /// database `postgres`, from which it can be created.
+    /// The name of the database, and the URL of the server's database `postgres`, from which it
+    /// can be created. `None` if the URL names no database.
     pub(crate) fn maintenance(&self) -> Option<(&str, Self)> {
         let (base, rest) = self.split_path()?;
         let (name, parameters) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
         (!name.is_empty()).then(|| (name, Self(format!("{base}/postgres{parameters}"))))
     }
 
-    /// What stands before and after the slash that ends the hosts.
+    /// The parts before and after the slash that ends the hosts.
     fn split_path(&self) -> Option<(&str, &str)> {
         let authority = self.0.find("://")? + "://".len();
         let hosts = self.0[authority..].split('?').next()?;
@@ -214,7 +219,7 @@ impl fmt::Display for PostgresUrl {
     }
 }
 
-// Printed for debugging as otherwise: secrets stay out of logs.
+// The same as `Display`, to keep secrets out of logs.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_files_and_servers() {
+    fn urls_of_files_and_servers_are_valid() {
         for url in [
             "sqlite://./data/addressbook.db",
             "sqlite:///var/lib/addressbook/a b.db",
@@ -258,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_all_else() {
+    fn other_urls_are_rejected() {
         for url in [
             "",
             "addressbook.db",
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_libpq_would_read_otherwise_or_repeat() {
+    fn urls_that_libpq_would_repeat_or_parse_differently_are_rejected() {
         use DatabaseUrlError::{Blank, Host, Parameter, PercentEncoding, StrayAt};
 
         for (rest, error) in [
@@ -322,13 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn a_build_without_tls_refuses_to_require_it() {
+    fn a_build_without_tls_rejects_urls_that_require_it() {
         let url = parse("postgres://db/x?sslmode=require");
         assert_eq!(url.is_ok(), cfg!(feature = "tls"));
     }
 
     #[test]
-    fn prints_no_password() {
+    fn passwords_are_not_printed() {
         for (url, printed, bare) in [
             (
                 "postgres://me:s3cr:et@h/x",
@@ -355,18 +360,18 @@ mod tests {
             assert_eq!(parsed.to_string(), printed);
             assert_eq!(format!("{parsed:?}"), printed);
             let DatabaseUrl::Postgres(parsed) = parsed else {
-                panic!("a server");
+                panic!("expected a server");
             };
             assert_eq!(parsed.without_passwords(), bare);
         }
     }
 
     #[test]
-    fn knows_from_where_a_database_can_be_created() {
+    fn a_database_is_created_from_the_database_postgres() {
         let DatabaseUrl::Postgres(url) =
             parse("postgres://me:x@a:1,b:2/book?sslmode=prefer").unwrap()
         else {
-            panic!("a server");
+            panic!("expected a server");
         };
         let (name, server) = url.maintenance().unwrap();
         assert_eq!(name, "book");

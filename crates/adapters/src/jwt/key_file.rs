@@ -9,14 +9,14 @@ use std::time::Duration;
 use super::JwtKeysError;
 use super::key_set::KeySet;
 
-/// How often the file is looked at.
+/// How often the file is checked for changes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest file that is taken, in bytes.
+/// Maximum size of the file, in bytes.
 const MAX_LEN: u64 = 1024 * 1024;
 
-/// The keys in a file as it stands. A thread reads it again and again, so that no request
-/// waits for it, and ends when this is dropped.
+/// The current keys of a file. A thread reads the file periodically, so that no request waits
+/// for it. The thread ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     keys: Shared,
@@ -38,7 +38,7 @@ impl KeyFile {
     }
 
     pub(super) fn current(&self) -> Arc<KeySet> {
-        // A panic elsewhere cannot leave the pointer half changed.
+        // A panic elsewhere cannot leave the pointer half updated.
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.clone()
     }
@@ -48,7 +48,7 @@ type Shared = Arc<RwLock<Arc<KeySet>>>;
 
 pub(super) struct Watch {
     path: PathBuf,
-    /// What was read last, or why nothing was.
+    /// The text that was read last, or the reason why it could not be read.
     seen: Result<String, String>,
     keys: Shared,
 }
@@ -80,8 +80,9 @@ impl Watch {
         }
     }
 
-    /// What came of a file that is not as it was. What it holds is compared and not its times,
-    /// which differ too little on some file systems, and for some ways to replace a file.
+    /// Reads the file and replaces the keys if it changed; returns `None` if it did not. Compares
+    /// contents instead of modification times, which are too coarse on some file systems and do
+    /// not change with some ways to replace a file.
     pub(super) fn look(&mut self) -> Option<Result<(), String>> {
         let read = read(&self.path).map_err(JwtKeysError::Read);
         let seen = read.map_err(|error| error.to_string());
@@ -103,7 +104,7 @@ fn read(path: &Path) -> io::Result<String> {
         .take(MAX_LEN + 1)
         .read_to_string(&mut text)?;
     if length as u64 > MAX_LEN {
-        return Err(io::Error::other("it is larger than 1 MiB"));
+        return Err(io::Error::other("the file is larger than 1 MiB"));
     }
     Ok(text)
 }

@@ -5,14 +5,14 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::JwtKeysError;
 
-/// The keys that tokens may be signed with. Never empty.
+/// The keys that verify tokens. Never empty.
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 pub(super) struct Key {
     kid: Option<String>,
-    /// The only one that this key is for.
+    /// The only algorithm that this key may be used with.
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
@@ -20,8 +20,8 @@ pub(super) struct Key {
 const PEM: &str = "-----BEGIN PUBLIC KEY-----";
 
 impl KeySet {
-    /// Reads a JWK Set, or one public key in PEM. Keys for anything else than signatures by
-    /// RS256, ES256 and EdDSA are passed over: sets hold keys for other purposes too.
+    /// Parses a JWK Set, or one public key in PEM. Ignores keys for anything except signatures
+    /// with RS256, ES256 or EdDSA, because sets may also contain keys for other purposes.
     pub(super) fn parse(text: &str) -> Result<Self, JwtKeysError> {
         let set = if text.trim_start().starts_with(PEM) {
             JwkSet {
@@ -34,14 +34,18 @@ impl KeySet {
         if keys.is_empty() {
             return Err(JwtKeysError::NoKey);
         }
-        let alike = |key: &Key| keys.iter().filter(|other| other.kid == key.kid).count();
-        if keys.len() > 1 && keys.iter().any(|key| key.kid.is_none() || alike(key) > 1) {
+        let count_of = |key: &Key| keys.iter().filter(|other| other.kid == key.kid).count();
+        if keys.len() > 1
+            && keys
+                .iter()
+                .any(|key| key.kid.is_none() || count_of(key) > 1)
+        {
             return Err(JwtKeysError::KeyId);
         }
         Ok(Self(keys))
     }
 
-    /// The key that a token names. One key alone does not have to be named.
+    /// Finds the key that a token names. If there is only one key, the token need not name it.
     pub(super) fn find(&self, kid: Option<&str>) -> Option<&Key> {
         match &*self.0 {
             [only] if only.kid.is_none() || kid.is_none() => Some(only),
@@ -53,7 +57,7 @@ impl KeySet {
 impl Key {
     fn of(jwk: &Jwk) -> Option<Self> {
         let algorithm = match &jwk.algorithm {
-            // Six bits a character.
+            // Each base64 character encodes six bits.
             AlgorithmParameters::RSA(key) if key.n.len() * 6 >= 2048 => Algorithm::RS256,
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
                 Algorithm::ES256
@@ -63,27 +67,27 @@ impl Key {
             }
             _ => return None,
         };
-        let said = &jwk.common;
-        let algorithm_fits = said
+        let common = &jwk.common;
+        let algorithm_fits = common
             .key_algorithm
-            .is_none_or(|said| said == algorithm.into());
-        let of_use = said.public_key_use.as_ref();
-        let operations = said.key_operations.as_ref();
+            .is_none_or(|expected| expected == algorithm.into());
+        let key_use = common.public_key_use.as_ref();
+        let operations = common.key_operations.as_ref();
         if !algorithm_fits
-            || of_use.is_some_and(|of_use| *of_use != PublicKeyUse::Signature)
+            || key_use.is_some_and(|key_use| *key_use != PublicKeyUse::Signature)
             || operations.is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
         {
             return None;
         }
         Some(Self {
-            kid: said.key_id.clone(),
+            kid: common.key_id.clone(),
             algorithm,
             decoding: DecodingKey::from_jwk(jwk).ok()?,
         })
     }
 }
 
-/// Of several keys, all but the first would be overlooked.
+/// Reads one public key. Rejects several, because all but the first would be ignored.
 fn read_pem(text: &str) -> Option<Jwk> {
     if text.matches("-----BEGIN").count() > 1 {
         return None;

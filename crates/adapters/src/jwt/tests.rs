@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::key_file::Watch;
 use super::*;
 
-/// A key pair as an issuer has it.
+/// An issuer's key pair.
 struct Issuer {
     algorithm: Algorithm,
     signing: EncodingKey,
@@ -75,7 +75,7 @@ impl Issuer {
         encode(header, claims, &self.signing).unwrap()
     }
 
-    /// Its public key, as it stands in a JWK Set.
+    /// The public key, in the form of a JWK Set.
     fn jwk(&self, kid: &str) -> Jwk {
         let decoding = match self.algorithm {
             Algorithm::RS256 => DecodingKey::from_rsa_pem(self.public_pem.as_bytes()),
@@ -97,7 +97,7 @@ fn jwks(keys: &[Jwk]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// A file with keys, and where it is.
+/// A file with keys, in a temporary folder.
 struct Place(TempDir);
 
 impl Place {
@@ -126,7 +126,7 @@ impl Place {
         }
     }
 
-    fn door(&self) -> JwtAuthenticator<FrozenClock> {
+    fn authenticator(&self) -> JwtAuthenticator<FrozenClock> {
         JwtAuthenticator::open(self.options(), FrozenClock::default()).unwrap()
     }
 }
@@ -135,8 +135,8 @@ fn now() -> i64 {
     FrozenClock::default().now().unix_ms() / 1_000
 }
 
-/// Claims that open the book of `cus_1` to read, with some of them replaced; by null, taken
-/// away.
+/// Claims that give read access to the book of `cus_1`, with some of them replaced, or removed if
+/// the change is null.
 fn claims(changes: Value) -> Value {
     let mut claims = json!({
         "iss": "https://id.example", "aud": "addressbook", "sub": "cus_1",
@@ -161,18 +161,22 @@ fn reads_of(customer_id: &str) -> Access {
 }
 
 #[test]
-fn a_token_signed_by_a_key_of_the_file_opens_its_customers_book() {
+fn a_token_signed_with_a_key_of_the_file_gives_access_to_its_customers_book() {
     for issuer in Issuer::all() {
         let token = issuer.sign(&issuer.header(), &claims(json!({})));
         for keys in [issuer.public_pem.clone(), jwks(&[issuer.jwk("1")])] {
-            let door = Place::with(&keys).door();
-            assert_eq!(door.admit(&token), Ok(reads_of("cus_1")), "{keys}");
+            let authenticator = Place::with(&keys).authenticator();
+            assert_eq!(
+                authenticator.validate(&token),
+                Ok(reads_of("cus_1")),
+                "{keys}"
+            );
         }
     }
 }
 
 #[test]
-fn the_kid_picks_the_key() {
+fn the_kid_selects_the_key() {
     let issuers = Issuer::all();
     let keys: Vec<_> = issuers
         .iter()
@@ -180,124 +184,133 @@ fn the_kid_picks_the_key() {
         .map(|(issuer, kid)| issuer.jwk(kid))
         .collect();
     let place = Place::with(&jwks(&keys));
-    let door = place.door();
+    let authenticator = place.authenticator();
     let token = |issuer: &Issuer, kid: Option<&str>| {
         let mut header = issuer.header();
         header.kid = kid.map(ToOwned::to_owned);
         issuer.sign(&header, &claims(json!({})))
     };
     for (issuer, kid) in issuers.iter().zip(["1", "2", "3"]) {
-        assert!(door.admit(&token(issuer, Some(kid))).is_ok());
+        assert!(authenticator.validate(&token(issuer, Some(kid))).is_ok());
         for unknown in [None, Some("4"), Some("")] {
-            let refused = door.admit(&token(issuer, unknown));
-            assert_eq!(refused, Err("no key has its kid"));
+            let refused = authenticator.validate(&token(issuer, unknown));
+            assert_eq!(refused, Err("no key has this kid"));
         }
     }
-    let wrong = door.admit(&token(&issuers[0], Some("2")));
-    assert_eq!(wrong, Err("its algorithm is not the key's"));
-    // A key alone is the one for a token that names none, and not for one that names another.
+    let wrong = authenticator.validate(&token(&issuers[0], Some("2")));
+    assert_eq!(wrong, Err("the algorithm is not the key's"));
+    // A single key verifies tokens without a kid, but not those with another kid.
     let place = Place::with(&jwks(&keys[..1]));
-    let door = place.door();
-    assert!(door.admit(&token(&issuers[0], None)).is_ok());
-    let other = door.admit(&token(&issuers[0], Some("2")));
-    assert_eq!(other, Err("no key has its kid"));
+    let authenticator = place.authenticator();
+    assert!(authenticator.validate(&token(&issuers[0], None)).is_ok());
+    let other = authenticator.validate(&token(&issuers[0], Some("2")));
+    assert_eq!(other, Err("no key has this kid"));
 }
 
 #[test]
-fn tokens_signed_by_others_or_changed_are_refused() {
+fn forged_and_modified_tokens_are_rejected() {
     for (issuer, other) in Issuer::all().into_iter().zip(Issuer::all()) {
         let place = Place::with(&issuer.public_pem);
-        let door = place.door();
-        let wrong = Err("its signature is wrong");
+        let authenticator = place.authenticator();
+        let wrong = Err("the signature is wrong");
         let forged = other.sign(&other.header(), &claims(json!({})));
-        assert_eq!(door.admit(&forged), wrong);
-        // Nor does a key count that a token brings along.
+        assert_eq!(authenticator.validate(&forged), wrong);
+        // A key inside the token is ignored.
         let mut header = other.header();
         header.jwk = Some(other.jwk("1"));
         header.jku = Some("https://evil.example/keys".into());
-        assert_eq!(door.admit(&other.sign(&header, &claims(json!({})))), wrong);
+        assert_eq!(
+            authenticator.validate(&other.sign(&header, &claims(json!({})))),
+            wrong
+        );
 
         let token = issuer.sign(&issuer.header(), &claims(json!({})));
         let parts: Vec<_> = token.split('.').collect();
         let payload = BASE64_URL_SAFE_NO_PAD.encode(claims(json!({ "sub": "cus_2" })).to_string());
         let changed = format!("{}.{payload}.{}", parts[0], parts[2]);
-        assert_eq!(door.admit(&changed), wrong);
+        assert_eq!(authenticator.validate(&changed), wrong);
         let unsigned = format!("{}.{}.", parts[0], parts[1]);
-        assert_eq!(door.admit(&unsigned), wrong);
+        assert_eq!(authenticator.validate(&unsigned), wrong);
     }
 }
 
 #[test]
-fn the_algorithm_is_the_keys_and_never_the_tokens() {
+fn the_algorithm_is_always_the_keys_never_the_tokens() {
     let part = |json: Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
     for issuer in Issuer::all() {
         let place = Place::with(&issuer.public_pem);
-        let door = place.door();
-        // The public key, which everybody has, taken for a shared secret.
+        let authenticator = place.authenticator();
+        // Signed with the public key, which anyone can get, as a shared secret.
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let secret = EncodingKey::from_secret(issuer.public_pem.as_bytes());
             let header = Header::new(algorithm);
             let token = encode(&header, &claims(json!({})), &secret).unwrap();
-            assert_eq!(door.admit(&token), Err("its algorithm is not the key's"));
+            assert_eq!(
+                authenticator.validate(&token),
+                Err("the algorithm is not the key's")
+            );
         }
         for none in ["none", "None", "NONE", ""] {
             let header = part(json!({ "alg": none, "typ": "JWT" }));
             let token = format!("{header}.{}.", part(claims(json!({}))));
-            assert_eq!(door.admit(&token), Err(MALFORMED), "{none}");
+            assert_eq!(authenticator.validate(&token), Err(MALFORMED), "{none}");
         }
     }
-    // The right key and another way to sign with it.
+    // Signed with the right key and another algorithm.
     let issuer = Issuer::rsa();
     let place = Place::with(&issuer.public_pem);
     for algorithm in [Algorithm::RS512, Algorithm::PS256] {
         let token = issuer.sign(&Header::new(algorithm), &claims(json!({})));
-        let refused = place.door().admit(&token);
-        assert_eq!(refused, Err("its algorithm is not the key's"));
+        let refused = place.authenticator().validate(&token);
+        assert_eq!(refused, Err("the algorithm is not the key's"));
     }
 }
 
 #[test]
-fn each_claim_that_is_not_as_expected_is_refused() {
+fn each_unexpected_claim_is_rejected() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
-    let lacking = "it lacks aud, exp or iss";
+    let authenticator = place.authenticator();
+    let lacking = "aud, exp or iss is missing";
     for (changes, expected) in [
         (
             json!({ "iss": "https://id.example/" }),
-            "its issuer is another",
+            "the issuer is wrong",
         ),
         (
             json!({ "iss": ["https://id.example"] }),
-            "its issuer is another",
+            "the issuer is wrong",
         ),
         (
             json!({ "iss": ["https://id.example", "https://evil.example"] }),
-            "its issuer is another",
+            "the issuer is wrong",
         ),
         (json!({ "iss": null }), lacking),
         (json!({ "iss": 1 }), lacking),
-        (json!({ "aud": "addressbook2" }), "it is meant for others"),
-        (json!({ "aud": ["other"] }), "it is meant for others"),
-        (json!({ "aud": [] }), "it is meant for others"),
+        (json!({ "aud": "addressbook2" }), "the audience is wrong"),
+        (json!({ "aud": ["other"] }), "the audience is wrong"),
+        (json!({ "aud": [] }), "the audience is wrong"),
         (json!({ "aud": null }), lacking),
         (json!({ "exp": null }), lacking),
         (json!({ "exp": "2100-01-01" }), lacking),
-        (json!({ "exp": now() - 30 }), "it is expired"),
-        (json!({ "exp": 0 }), "it is expired"),
-        (json!({ "nbf": now() + 31 }), "its time has not come"),
+        (json!({ "exp": now() - 30 }), "the token has expired"),
+        (json!({ "exp": 0 }), "the token has expired"),
+        (json!({ "nbf": now() + 31 }), "the token is not valid yet"),
         (json!({ "nbf": "soon" }), MALFORMED),
-        (json!({ "sub": null }), "it names no customer"),
-        (json!({ "sub": 7 }), "it names no customer"),
+        (json!({ "sub": null }), "the customer claim is missing"),
+        (json!({ "sub": 7 }), "the customer claim is missing"),
         (
             json!({ "sub": "auth0|7" }),
-            "what it names is no customer's id",
+            "the customer claim is not a customer id",
         ),
-        (json!({ "sub": "" }), "what it names is no customer's id"),
+        (
+            json!({ "sub": "" }),
+            "the customer claim is not a customer id",
+        ),
         (json!({ "scope": ["addresses:read"] }), MALFORMED),
     ] {
         let token = issuer.sign(&issuer.header(), &claims(changes.clone()));
-        assert_eq!(door.admit(&token), Err(expected), "{changes}");
+        assert_eq!(authenticator.validate(&token), Err(expected), "{changes}");
     }
     for changes in [
         json!({ "exp": now() - 29 }),
@@ -306,41 +319,47 @@ fn each_claim_that_is_not_as_expected_is_refused() {
         json!({ "aud": ["other", "addressbook"] }),
     ] {
         let token = issuer.sign(&issuer.header(), &claims(changes.clone()));
-        assert_eq!(door.admit(&token), Ok(reads_of("cus_1")), "{changes}");
+        assert_eq!(
+            authenticator.validate(&token),
+            Ok(reads_of("cus_1")),
+            "{changes}"
+        );
     }
 }
 
-/// A claim as the issuer meant it, and once more.
 #[test]
-fn a_claim_that_stands_twice_is_refused() {
+fn a_duplicate_claim_is_rejected() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     let signed = |claims: String| {
         let claims: Box<RawValue> = RawValue::from_string(claims).unwrap();
         encode(&issuer.header(), &claims, &issuer.signing).unwrap()
     };
     let once = claims(json!({ "nbf": 0, "client_id": "a", "azp": "b" }));
-    assert!(door.admit(&signed(once.to_string())).is_ok());
+    assert!(authenticator.validate(&signed(once.to_string())).is_ok());
     for (claim, value) in once.as_object().unwrap() {
         for again in [value.clone(), json!("cus_2"), Value::Null] {
             let twice = once
                 .to_string()
                 .replacen('{', &format!("{{{claim:?}:{again},"), 1);
-            assert!(door.admit(&signed(twice)).is_err(), "{claim}: {again}");
+            assert!(
+                authenticator.validate(&signed(twice)).is_err(),
+                "{claim}: {again}"
+            );
         }
     }
 }
 
 #[test]
-fn headers_of_other_kinds_of_tokens_are_refused() {
+fn headers_of_other_kinds_of_tokens_are_rejected() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     let of_type = |kind: Option<&str>| {
         let mut header = issuer.header();
         header.typ = kind.map(ToOwned::to_owned);
-        door.admit(&issuer.sign(&header, &claims(json!({}))))
+        authenticator.validate(&issuer.sign(&header, &claims(json!({}))))
     };
     for kind in [
         None,
@@ -359,21 +378,25 @@ fn headers_of_other_kinds_of_tokens_are_refused() {
         "application/",
         "",
     ] {
-        assert_eq!(of_type(Some(kind)), Err("it is of another type"), "{kind}");
+        assert_eq!(
+            of_type(Some(kind)),
+            Err("the token is of another type"),
+            "{kind}"
+        );
     }
     let mut header = issuer.header();
     header.crit = Some(vec!["exp".into()]);
-    let refused = door.admit(&issuer.sign(&header, &claims(json!({}))));
-    assert_eq!(refused, Err("it has critical extensions"));
+    let refused = authenticator.validate(&issuer.sign(&header, &claims(json!({}))));
+    assert_eq!(refused, Err("the token has critical extensions"));
 }
 
 #[test]
-fn what_is_no_token_is_refused_and_what_is_too_long_unread() {
+fn malformed_and_too_long_tokens_are_rejected() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     for text in ["", ".", "..", "...", "a.b.c", "ab_123", "{}", "é.é.é"] {
-        assert_eq!(door.admit(text), Err(MALFORMED), "{text}");
+        assert_eq!(authenticator.validate(text), Err(MALFORMED), "{text}");
     }
     let max = JwtAuthenticator::<FrozenClock>::MAX_TOKEN_LEN;
     let long = |filler: usize| {
@@ -381,15 +404,21 @@ fn what_is_no_token_is_refused_and_what_is_too_long_unread() {
         issuer.sign(&issuer.header(), &claims(json!({ "filler": filler })))
     };
     assert!(long(max / 2).len() <= max);
-    assert_eq!(door.admit(&long(max / 2)), Ok(reads_of("cus_1")));
-    assert_eq!(door.admit(&long(max)), Err("it is too long"));
+    assert_eq!(
+        authenticator.validate(&long(max / 2)),
+        Ok(reads_of("cus_1"))
+    );
+    assert_eq!(
+        authenticator.validate(&long(max)),
+        Err("the token is too long")
+    );
 }
 
 #[test]
-fn scopes_are_words_and_unknown_ones_are_passed_over() {
+fn scopes_are_separated_by_spaces_and_unknown_ones_are_ignored() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     for (scope, expected) in [
         (json!("addresses:write"), vec![Scope::Write]),
         (
@@ -401,12 +430,16 @@ fn scopes_are_words_and_unknown_ones_are_passed_over() {
         (json!(null), vec![]),
     ] {
         let token = issuer.sign(&issuer.header(), &claims(json!({ "scope": scope })));
-        assert_eq!(door.admit(&token).unwrap().scopes, expected, "{scope}");
+        assert_eq!(
+            authenticator.validate(&token).unwrap().scopes,
+            expected,
+            "{scope}"
+        );
     }
 }
 
 #[test]
-fn all_books_are_opened_by_a_scope_of_the_operators_choice_alone() {
+fn only_the_configured_scope_gives_access_to_all_books() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
     let token = |sub: &str| {
@@ -414,7 +447,7 @@ fn all_books_are_opened_by_a_scope_of_the_operators_choice_alone() {
         let changes = json!({ "sub": sub, "scope": scope, "client_id": "billing" });
         issuer.sign(&issuer.header(), &claims(changes))
     };
-    let access = place.door().admit(&token("7@clients")).unwrap();
+    let access = place.authenticator().validate(&token("7@clients")).unwrap();
     assert_eq!(access.customer_id, None);
     assert_eq!(access.scopes, [Scope::Read]);
     assert_eq!(&*access.name, "jwt:billing");
@@ -423,33 +456,34 @@ fn all_books_are_opened_by_a_scope_of_the_operators_choice_alone() {
         all_customers_scope: None,
         ..place.options()
     };
-    let door = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
-    assert!(door.admit(&token("7@clients")).is_err());
-    let customer_id = door.admit(&token("cus_1")).unwrap().customer_id;
+    let authenticator = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
+    assert!(authenticator.validate(&token("7@clients")).is_err());
+    let customer_id = authenticator.validate(&token("cus_1")).unwrap().customer_id;
     assert_eq!(customer_id, reads_of("cus_1").customer_id);
 }
 
 #[test]
-fn the_customer_comes_from_the_claim_that_is_set() {
+fn the_customer_comes_from_the_configured_claim() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
     let options = JwtOptions {
         customer_claim: "https://shop.example/customer".into(),
         ..place.options()
     };
-    let door = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
+    let authenticator = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
     let token = |changes| issuer.sign(&issuer.header(), &claims(changes));
-    let admitted = door.admit(&token(json!({ "https://shop.example/customer": "cus_9" })));
-    assert_eq!(admitted, Ok(reads_of("cus_9")));
-    let refused = door.admit(&token(json!({})));
-    assert_eq!(refused, Err("it names no customer"));
+    let validated =
+        authenticator.validate(&token(json!({ "https://shop.example/customer": "cus_9" })));
+    assert_eq!(validated, Ok(reads_of("cus_9")));
+    let refused = authenticator.validate(&token(json!({})));
+    assert_eq!(refused, Err("the customer claim is missing"));
 }
 
 #[test]
-fn the_name_for_the_log_is_the_clients_and_never_the_customers() {
+fn the_name_in_the_log_is_the_clients_never_the_customers() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     for (changes, expected) in [
         (json!({ "client_id": "web-shop" }), "jwt:web-shop"),
         (json!({ "azp": "web-shop" }), "jwt:web-shop"),
@@ -460,12 +494,16 @@ fn the_name_for_the_log_is_the_clients_and_never_the_customers() {
         (json!({}), "jwt"),
     ] {
         let token = issuer.sign(&issuer.header(), &claims(changes.clone()));
-        assert_eq!(&*door.admit(&token).unwrap().name, expected, "{changes}");
+        assert_eq!(
+            &*authenticator.validate(&token).unwrap().name,
+            expected,
+            "{changes}"
+        );
     }
 }
 
 #[test]
-fn only_keys_to_check_signatures_with_are_taken() {
+fn only_keys_that_verify_signatures_are_used() {
     let issuer = Issuer::rsa();
     let with = |change: fn(&mut Jwk)| {
         let mut jwk = issuer.jwk("1");
@@ -485,16 +523,16 @@ fn only_keys_to_check_signatures_with_are_taken() {
     ] {
         assert_eq!(refusal(&keys), no_key, "{keys}");
     }
-    // Beside others, they are passed over.
+    // In a set with usable keys, they are ignored.
     let mut encryption = issuer.jwk("1");
     encryption.common.public_key_use = Some(PublicKeyUse::Encryption);
     let place = Place::with(&jwks(&[encryption, issuer.jwk("1")]));
     let token = issuer.sign(&issuer.header(), &claims(json!({})));
-    assert!(place.door().admit(&token).is_ok());
+    assert!(place.authenticator().validate(&token).is_ok());
 }
 
 #[test]
-fn a_file_without_usable_keys_is_refused_at_start() {
+fn a_file_without_usable_keys_is_rejected_at_start() {
     let issuer = Issuer::ecdsa();
     let mut nameless = issuer.jwk("1");
     nameless.common.key_id = None;
@@ -530,14 +568,15 @@ fn refusal(keys: &str) -> String {
 }
 
 #[test]
-fn a_file_that_changes_is_read_again_while_tokens_are_checked() {
+fn a_changed_file_is_read_again_while_tokens_are_validated() {
     let (old, new) = (Issuer::eddsa(), Issuer::ecdsa());
     let place = Place::with(&jwks(&[old.jwk("1")]));
-    let door = place.door();
-    let admits = |issuer: &Issuer, kid: &str| {
+    let authenticator = place.authenticator();
+    let accepts = |issuer: &Issuer, kid: &str| {
         let mut header = issuer.header();
         header.kid = Some(kid.into());
-        door.admit(&issuer.sign(&header, &claims(json!({}))))
+        authenticator
+            .validate(&issuer.sign(&header, &claims(json!({}))))
             .is_ok()
     };
     let wait_for = |becomes: &dyn Fn() -> bool| {
@@ -547,33 +586,33 @@ fn a_file_that_changes_is_read_again_while_tokens_are_checked() {
             thread::sleep(Duration::from_millis(50));
         }
     };
-    assert!(admits(&old, "1") && !admits(&new, "2"));
+    assert!(accepts(&old, "1") && !accepts(&new, "2"));
 
     place.write(&jwks(&[old.jwk("1"), new.jwk("2")]));
-    wait_for(&|| admits(&new, "2"));
-    assert!(admits(&old, "1"));
+    wait_for(&|| accepts(&new, "2"));
+    assert!(accepts(&old, "1"));
 
     place.write(&jwks(&[new.jwk("2")]));
-    wait_for(&|| !admits(&old, "1"));
-    assert!(admits(&new, "2"));
+    wait_for(&|| !accepts(&old, "1"));
+    assert!(accepts(&new, "2"));
 
     place.write(&jwks(&[old.jwk("3")]));
-    wait_for(&|| admits(&old, "3"));
+    wait_for(&|| accepts(&old, "3"));
 }
 
 #[tokio::test]
-async fn the_port_says_nothing_of_why() {
+async fn the_port_does_not_return_the_reason() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
-    let door = place.door();
+    let authenticator = place.authenticator();
     let token = issuer.sign(&issuer.header(), &claims(json!({})));
-    let admitted = door.authenticate(&token).await.unwrap();
-    assert_eq!(admitted, Some(reads_of("cus_1")));
-    assert_eq!(door.authenticate("a.b.c").await.unwrap(), None);
+    let validated = authenticator.authenticate(&token).await.unwrap();
+    assert_eq!(validated, Some(reads_of("cus_1")));
+    assert_eq!(authenticator.authenticate("a.b.c").await.unwrap(), None);
 }
 
 #[test]
-fn a_file_that_breaks_leaves_the_keys_and_is_told_once() {
+fn a_broken_file_keeps_the_keys_and_is_reported_once() {
     let issuer = Issuer::eddsa();
     let place = Place::with(&issuer.public_pem);
     let (mut watch, keys) = Watch::start(place.path()).unwrap();

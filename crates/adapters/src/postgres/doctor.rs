@@ -13,7 +13,7 @@ use crate::connection::url::DatabaseUrl;
 use crate::doctor::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
 use crate::store::error::{connection_reason, one_line};
 
-/// The oldest version that the tests run on and that PostgreSQL's developers still support.
+/// The oldest major version that the tests cover and that PostgreSQL's developers still support.
 const OLDEST_VERSION: i64 = 14;
 
 pub(crate) fn examine(
@@ -38,9 +38,9 @@ pub(crate) fn examine(
         }
     };
     let mut findings = vec![Finding::ok("database", format!("{url} can be reached"))];
-    if let Err(error) = look_at(&mut connection, how, &session, &mut findings) {
+    if let Err(error) = examine_database(&mut connection, how, &session, &mut findings) {
         let says = format!(
-            "cannot be looked at further: {}",
+            "cannot be examined further: {}",
             one_line(&error.to_string())
         );
         findings.push(Finding::failed("database", says));
@@ -48,15 +48,15 @@ pub(crate) fn examine(
     findings
 }
 
-fn number(connection: &mut PgConnection, question: &str) -> QueryResult<i64> {
-    select(sql::<BigInt>(&format!("({question})::bigint"))).first(connection)
+fn number(connection: &mut PgConnection, expression: &str) -> QueryResult<i64> {
+    select(sql::<BigInt>(&format!("({expression})::bigint"))).first(connection)
 }
 
-fn text(connection: &mut PgConnection, question: &str) -> QueryResult<String> {
-    select(sql::<Text>(&format!("({question})::text"))).first(connection)
+fn text(connection: &mut PgConnection, expression: &str) -> QueryResult<String> {
+    select(sql::<Text>(&format!("({expression})::text"))).first(connection)
 }
 
-fn look_at(
+fn examine_database(
     connection: &mut PgConnection,
     how: &Examination,
     session: &SessionOptions,
@@ -73,11 +73,11 @@ fn look_at(
         "current_setting('lc_messages')",
     )?));
     findings.push(role(&text(connection, "SELECT pg_is_in_recovery()")?));
-    let kept_ms = number(
+    let found_ms = number(
         connection,
         "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'",
     )?;
-    findings.push(timeouts(kept_ms, session.statement_timeout));
+    findings.push(timeouts(found_ms, session.statement_timeout));
     let free = number(
         connection,
         "SELECT current_setting('max_connections')::bigint
@@ -110,7 +110,8 @@ fn look_at(
     Ok(())
 }
 
-/// What may change what is written to our tables, and was not made by the migrations.
+/// Finds objects that may change writes to Addressbook's tables and that the migrations did not
+/// create.
 const ADDITIONS: &str = "
     SELECT coalesce(string_agg(format('the %s %I on %I', kind, name, relname), ', '), '')
     FROM pg_class
@@ -125,7 +126,10 @@ const ADDITIONS: &str = "
 
 fn additions(found: &str) -> Finding {
     match found.is_empty() {
-        true => Finding::ok("additions", "no trigger, rule or policy is on the tables"),
+        true => Finding::ok(
+            "additions",
+            "the tables have no triggers, rules or policies",
+        ),
         false => Finding::warning(
             "additions",
             format!(
@@ -168,8 +172,8 @@ fn messages(locale: &str) -> Finding {
         false => Finding::warning(
             "messages",
             format!(
-                "are in another language ({locale}), and failures that pass are taken for \
-                 defects: ALTER ROLE … SET lc_messages = 'C'"
+                "are in another language ({locale}), so temporary errors look like defects: ALTER \
+                 ROLE … SET lc_messages = 'C'"
             ),
         ),
     }
@@ -180,16 +184,16 @@ fn role(is_in_recovery: &str) -> Finding {
         "false" => Finding::ok("role", "this server accepts writes"),
         _ => Finding::warning(
             "role",
-            "this server is a standby, which accepts no writes; for the primary, \
-             target_session_attrs=read-write",
+            "this server is a standby, which accepts no writes; to connect to the primary, add \
+             target_session_attrs=read-write to the URL",
         ),
     }
 }
 
-/// What a pooler in between does not keep for the session is gone with the next statement.
-fn timeouts(kept_ms: i64, set: Duration) -> Finding {
-    match u128::try_from(kept_ms) == Ok(set.as_millis()) {
-        true => Finding::ok("timeouts", "are the session's"),
+/// A pooler that does not preserve sessions loses the settings with the next statement.
+fn timeouts(found_ms: i64, set: Duration) -> Finding {
+    match u128::try_from(found_ms) == Ok(set.as_millis()) {
+        true => Finding::ok("timeouts", "are in effect"),
         false => Finding::failed(
             "timeouts",
             "are lost: a connection pooler must use session mode (pool_mode = session)",
@@ -203,7 +207,7 @@ fn connections(free: i64, needed: u32) -> Finding {
         false => Finding::warning(
             "connections",
             format!(
-                "{free} are free, and one more service makes up to {needed}: raise \
+                "{free} are free, and one more service opens up to {needed}: raise \
                  max_connections, or lower --pool-size and --workers"
             ),
         ),
@@ -230,14 +234,15 @@ fn servers_clock(theirs_ms: i64, now: Timestamp) -> Finding {
     }
 }
 
-/// What a test's own server cannot easily be, such as old, Polish, or behind its time.
+/// Findings that a test server cannot easily cause, such as an old version, another language or a
+/// wrong clock.
 #[cfg(test)]
 mod tests {
     use super::*;
     use addressbook_domain::Verdict;
 
     #[test]
-    fn a_version_that_is_no_longer_mended_is_warned_of() {
+    fn an_unsupported_version_is_a_warning() {
         assert_eq!(version(14).verdict, Verdict::Ok);
         let found = version(13);
         assert_eq!(found.verdict, Verdict::Warning);
@@ -245,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_that_lacks_characters_is_found() {
+    fn an_encoding_other_than_utf8_fails() {
         assert_eq!(encoding("UTF8").verdict, Verdict::Ok);
         let found = encoding("SQL_ASCII");
         assert_eq!(found.verdict, Verdict::Failed);
@@ -253,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_in_another_language_are_warned_of() {
+    fn messages_in_another_language_are_a_warning() {
         for english in ["", "C", "POSIX", "C.UTF-8", "en_GB.UTF-8"] {
             assert_eq!(messages(english).verdict, Verdict::Ok, "{english}");
         }
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_that_a_pooler_loses_are_found() {
+    fn timeouts_that_a_pooler_loses_fail() {
         let set = Duration::from_secs(5);
         assert_eq!(timeouts(5_000, set).verdict, Verdict::Ok);
         assert_eq!(timeouts(0, set).verdict, Verdict::Failed);
@@ -273,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_with_another_time_is_warned_of() {
+    fn a_server_with_a_different_clock_is_a_warning() {
         let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
         for (off_ms, verdict) in [
             (-60_001, Verdict::Warning),

@@ -1,9 +1,9 @@
-//! Fast reads of PostgreSQL on a connection of the thread that asks.
+//! Fast reads of PostgreSQL, on one connection for each calling thread.
 //!
-//! The pool gives a connection to one request at a time, on a thread that may wait. Here all
-//! requests of a thread share one connection: their statements go out together, in batches, and
-//! nothing waits but the tasks that asked. So no request changes threads, and requests at once
-//! may be many more than connections.
+//! The pool lends a connection to one request at a time, on a thread that may block. Here all
+//! requests of a thread share one connection: their statements are sent together, in batches, and
+//! only the calling tasks wait. Thus no request changes threads, and there can be many more
+//! concurrent requests than connections.
 
 mod driver;
 mod libpq;
@@ -37,7 +37,8 @@ use crate::store::fast_reads::push_row;
 use crate::store::reads;
 use crate::store::rows::AddressRow;
 
-/// One pipeline for each thread that asks. The clones share them; they close with the last one.
+/// One pipeline for each calling thread. The clones share the pipelines, which close with the last
+/// clone.
 #[derive(Clone)]
 pub(crate) struct Pipelines {
     plan: Arc<Plan>,
@@ -45,12 +46,12 @@ pub(crate) struct Pipelines {
 }
 
 impl Pipelines {
-    /// Connections are made as they are needed.
+    /// Prepares for fast reads. Connections are opened when they are needed.
     pub(crate) fn of(url: &PostgresUrl, options: &StoreOptions) -> QueryResult<Self> {
         let plan = Plan {
             url: session::with_parameters(url),
-            // The first two are what Diesel sets on each connection. The plans go by the key
-            // whatever the parameters are, so PostgreSQL need not think about it each time.
+            // Diesel also sets the first two on each connection. The plans use the key whatever
+            // the parameters are, so PostgreSQL need not plan each time.
             session: format!(
                 "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}
                  SET plan_cache_mode = force_generic_plan; {}",
@@ -66,7 +67,7 @@ impl Pipelines {
         })
     }
 
-    /// A page, or `None` where one short statement does not find it.
+    /// Returns a page, or `None` if one short statement does not find it.
     pub(crate) async fn list(
         &self,
         customer_id: &CustomerId,
@@ -82,7 +83,7 @@ impl Pipelines {
                 Query::new(PAGE_AFTER, &reads::page_after(id, limit, after.as_str()))
             }
         };
-        let answer = self.ask(query).await?;
+        let answer = self.run(query).await?;
         let mut found = UncheckedPage::default();
         let filled = answer
             .rows()
@@ -93,14 +94,14 @@ impl Pipelines {
         if !found.is_empty() {
             return Ok(Some(found));
         }
-        // No row brought the book's head along.
+        // The head of the book comes with each row, and there is no row.
         let head = self.head(customer_id).await?;
         Ok((head.addresses == 0).then(|| AddressPage::new(head)))
     }
 
     pub(crate) async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
         let query = Query::new(HEAD, &reads::head_of(customer_id.as_str()));
-        let answer = self.ask(query).await?;
+        let answer = self.run(query).await?;
         match first::<(BigInt, BigInt), (i64, i64)>(&answer)? {
             Some((addresses, revision)) => Ok(reads::book_head(addresses, revision)?),
             None => Ok(BookHead::default()),
@@ -115,26 +116,26 @@ impl Pipelines {
         type Columns = SqlTypeOf<<AddressRow<'static> as Selectable<Pg>>::SelectExpression>;
         let query = reads::address_of(customer_id.as_str(), id.as_str());
         let query = Query::new(ADDRESS, &query.select(AddressRow::as_select()));
-        let answer = self.ask(query).await?;
+        let answer = self.run(query).await?;
         let row: Option<AddressRow<'_>> = first::<Columns, _>(&answer)?;
         Ok(row.map(Address::try_from).transpose()?)
     }
 
-    async fn ask(&self, query: QueryResult<Query>) -> Result<Answer, RepositoryError> {
+    async fn run(&self, query: QueryResult<Query>) -> Result<Answer, RepositoryError> {
         let (request, answered) = Request::new(query.map_err(WorkError::from)?);
         self.hand_over(request);
         answered
             .await
-            .unwrap_or_else(|_| Err(RepositoryError::Unavailable("no answer in time".into())))
+            .unwrap_or_else(|_| Err(RepositoryError::Unavailable("no response in time".into())))
     }
 
-    /// Gives a request to this thread's driver, a new one if the last one has ended with its
-    /// runtime.
+    /// Sends a request to this thread's driver. Starts a new driver if the previous one has ended
+    /// with its runtime.
     fn hand_over(&self, request: Request) {
         let mut driver = self.threads.get_or_default().borrow_mut();
         let _ended = driver.take_if(|driver| driver.is_closed());
         let driver = driver.get_or_insert_with(|| driver::start(Arc::clone(&self.plan)));
-        // If it ended just now, the request is dropped, which tells the caller.
+        // If the driver has just ended, the request is dropped, which the caller notices.
         let _ = driver.send(request);
     }
 }
@@ -144,7 +145,7 @@ const PAGE_AFTER: &CStr = c"page_after";
 const HEAD: &CStr = c"head";
 const ADDRESS: &CStr = c"address";
 
-/// The SQL that prepares the queries, of which [`reads`] has the only text.
+/// The SQL that prepares the queries, which are defined in [`reads`].
 fn prepare_all() -> QueryResult<String> {
     Ok([
         prepare(PAGE_FROM, &reads::page_from("", 0, 0))?,
@@ -189,12 +190,12 @@ mod tests {
 
     fn pipelines(url: &str) -> Pipelines {
         let DatabaseUrl::Postgres(url) = url.parse().unwrap() else {
-            panic!("{url} is not PostgreSQL's");
+            panic!("{url} is not a PostgreSQL URL");
         };
         Pipelines::of(&url, &options()).unwrap()
     }
 
-    /// A server that does something else with its connections.
+    /// A server that handles its connections with `serve`.
     fn server(serve: impl Fn(UnixStream) + Send + 'static) -> (TempDir, Pipelines) {
         let folder = TempDir::new_in("/tmp").unwrap();
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_accepts_and_says_nothing_is_unavailable_after_the_pools_timeout() {
+    async fn a_server_that_never_responds_is_unavailable_after_the_pools_timeout() {
         let (_folder, pipelines) = server(|stream| {
             thread::sleep(Duration::from_secs(2));
             drop(stream);
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_falls_silent_is_unavailable_after_the_time_for_an_answer() {
+    async fn a_server_that_stops_responding_is_unavailable_after_the_response_timeout() {
         let (_folder, pipelines) = server(|mut stream| {
             let mut message = [0; 8_192];
             let authenticated = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
@@ -230,7 +231,7 @@ mod tests {
                 assert_ne!(stream.read(&mut message).unwrap(), 0);
                 stream.write_all(answer).unwrap();
             }
-            // Until the client has had enough.
+            // Until the client closes the connection.
             while stream.read(&mut message).is_ok_and(|length| length > 0) {}
         });
         let (head, waited) = head(&pipelines).await;
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_is_as_those_of_the_pool() {
+    async fn a_session_has_the_same_settings_as_those_of_the_pool() {
         let url = PostgresServer::shared().create_database();
         crate::connection::migrations::migrate(&url.parse().unwrap(), &options()).unwrap();
         let mut pipelines = pipelines(&url);
@@ -251,16 +252,16 @@ mod tests {
             "TimeZone",
             "client_encoding",
         ];
-        let question = settings
+        let values = settings
             .map(|name| format!("current_setting('{name}')"))
             .join(" || ' ' || ");
         let plan = Arc::get_mut(&mut pipelines.plan).unwrap();
-        plan.session += &format!("PREPARE settings AS SELECT {question};");
+        plan.session += &format!("PREPARE settings AS SELECT {values};");
         let query = Query {
             name: c"settings",
             binds: Vec::new(),
         };
-        let answer = pipelines.ask(Ok(query)).await.unwrap();
+        let answer = pipelines.run(Ok(query)).await.unwrap();
         let settings: Option<String> = first::<diesel::sql_types::Text, _>(&answer).ok().flatten();
         let expected = "1234ms 100ms 100ms addressbook UTC UTF8";
         assert_eq!(settings.as_deref(), Some(expected));

@@ -1,4 +1,4 @@
-//! How a connection to PostgreSQL is set up.
+//! Sets up connections to PostgreSQL.
 
 use crate::connection::store_connection::SessionOptions;
 use crate::connection::url::PostgresUrl;
@@ -13,8 +13,8 @@ pub(crate) fn statements(options: &SessionOptions) -> String {
     )
 }
 
-/// libpq waits for an unreachable host for minutes, and for one that falls silent for hours,
-/// unless it is told otherwise.
+/// Default parameters of a connection. Without them, libpq waits minutes for an unreachable host,
+/// and hours for one that stops responding.
 const PARAMETERS: [(&str, &str); 6] = [
     ("connect_timeout", "5"), // in seconds, for each host
     ("keepalives_idle", "10"),
@@ -24,7 +24,7 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("fallback_application_name", "addressbook"),
 ];
 
-/// The URL with what it does not say itself.
+/// Returns the URL with the [default parameters](PARAMETERS) that it does not set itself.
 pub(crate) fn with_parameters(url: &PostgresUrl) -> String {
     let mut url = url.expose().to_owned();
     for (name, value) in PARAMETERS {

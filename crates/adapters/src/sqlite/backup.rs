@@ -1,4 +1,4 @@
-//! Copies of a whole SQLite database: to keep one, and to go back to it.
+//! Backup and restore of a whole SQLite database.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,90 +16,91 @@ use crate::sqlite::file::{Care, Rows, fault, open_to_read};
 use crate::sqlite::scrub;
 use crate::store::error::file_reason;
 
-/// Why there is no copy. Each says what to do about it. Nothing was changed, and nothing of a
-/// copy is left.
+/// Why a copy was not made. Each message says what to do. Nothing was changed, and no partial copy
+/// remains.
 #[derive(Debug, Error)]
 pub enum BackupError {
-    /// There is nothing to copy.
+    /// The database to copy does not exist.
     #[error("there is no database at {path}")]
     Missing {
-        /// Where it should be.
+        /// The path of the database.
         path: String,
     },
-    /// The copy's place is taken.
+    /// The target exists.
     #[error("{path} exists, and is never overwritten: move it away, or name another file")]
     Exists {
-        /// What is in the way.
+        /// The path of the target.
         path: String,
     },
-    /// SQLite would take another database's log for the copy's.
+    /// A WAL or journal of another database exists, which SQLite would apply to the copy.
     #[error(
-        "{path} is there and belongs to another database of that name: move it away, together \
-         with that database, before anything is put in its place"
+        "{path} exists and belongs to another database of that name: move it away, together with \
+         that database, and try again"
     )]
     Leftover {
-        /// What is in the way.
+        /// The path of the existing file.
         path: String,
     },
-    /// It holds something else.
-    #[error("{path} is no database of Addressbook")]
+    /// The file is not a database of Addressbook.
+    #[error("{path} is not a database of Addressbook")]
     Foreign {
-        /// Which one.
+        /// The path of the file.
         path: String,
     },
-    /// Somebody else put something into its schema, which a restored service would run.
+    /// The schema contains an object that Addressbook did not create. A restored service would run
+    /// it.
     #[error(
-        "{path} holds {object}, which is not as Addressbook makes it: restore a backup without \
-         it, or drop it from a copy of this one"
+        "{path} contains {object}, which Addressbook did not create: restore a backup without it, \
+         or drop it from a copy of this one"
     )]
     Unexpected {
-        /// Which one.
+        /// The path of the database.
         path: String,
-        /// Such as `the trigger "x"`.
+        /// The object, such as `the trigger "x"`.
         object: String,
     },
-    /// It was written by a newer release.
+    /// The database was written by a newer release.
     #[error(
-        "{path} has the migration {version}, which this release does not know: take the release \
+        "{path} has the migration {version}, which this release does not know: use the release \
          that wrote it, or a newer one"
     )]
     NewerSchema {
-        /// Which one.
+        /// The path of the database.
         path: String,
         /// The unknown migration.
         version: String,
     },
-    /// It is damaged.
-    #[error("{path} is damaged ({fault}): take the last backup that is not")]
+    /// The database is damaged.
+    #[error("{path} is damaged ({fault}): use the last good backup")]
     Damaged {
-        /// Which one.
+        /// The path of the database.
         path: String,
-        /// What SQLite found first.
+        /// The first damage that SQLite found.
         fault: String,
     },
-    /// SQLite could not do it.
+    /// SQLite cannot copy the database.
     #[error("cannot copy {from} to {to}: {}", file_reason(.reason))]
     Copy {
-        /// What was read.
+        /// The path of the source.
         from: String,
-        /// What was written.
+        /// The path of the target.
         to: String,
-        /// What SQLite said.
+        /// SQLite's error.
         reason: rusqlite::Error,
     },
-    /// The system could not do it.
+    /// The operating system cannot write the copy.
     #[error("cannot write {path}: {reason}")]
     Write {
-        /// Which file or folder.
+        /// The path of the file or folder.
         path: String,
-        /// What the system said.
+        /// The operating system's error.
         reason: io::Error,
     },
 }
 
-/// Copies a database as of one moment into a new file, while others read and write, and
-/// returns what the copy holds. The file is its owner's alone, needs no other files beside it,
-/// and is there only once it was checked and is on the disk.
+/// Copies a snapshot of a database into a new file, while others read and write, and returns what
+/// the copy contains. Only the owner can access the file. It needs no other files, and appears only
+/// after it has been checked and is on the disk.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -111,11 +112,11 @@ pub fn backup(
     copy(database, file, Purpose::Backup, progress)
 }
 
-/// Makes a database of a [backup] where there is none, in the same way, and returns what it
-/// holds. An older schema is left as it is: the next start migrates it.
+/// Copies a [backup] to the path of a database that does not exist, in the same way, and returns
+/// what the database contains. An older schema stays as it is, and the next start migrates it.
 ///
 /// # Errors
-/// [`BackupError`], also for a schema that is newer than this release's.
+/// [`BackupError`], even for a schema that is newer than this release's.
 pub fn restore(
     file: &Path,
     database: &Path,
@@ -128,11 +129,12 @@ pub fn restore(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Backup,
-    /// Its folder is made, and its schema must hold nothing but ours: it will be worked with.
+    /// Creates the folder, and requires that the schema contains only Addressbook's objects,
+    /// because the service will use the database.
     Restore,
 }
 
-/// How much is copied between two looks at the progress: 1 MiB with SQLite's usual pages.
+/// Pages copied between two progress reports: 1 MiB with SQLite's default page size.
 const STEP_PAGES: i32 = 256;
 
 fn copy(
@@ -144,7 +146,7 @@ fn copy(
     if !from.exists() {
         return Err(BackupError::Missing { path: text(from) });
     }
-    refuse_what_is_there(to)?;
+    refuse_existing_files(to)?;
     let copy_error = |reason: rusqlite::Error| match reason.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt) => BackupError::Damaged {
             path: text(from),
@@ -157,8 +159,8 @@ fn copy(
         },
     };
     let source = open_to_read(from).map_err(copy_error)?;
-    // One transaction is one moment: whatever is written from here on, the copy is without it,
-    // and never has to begin anew.
+    // One transaction reads one snapshot: the copy does not contain later writes, and never has to
+    // start over because of them.
     source.execute_batch("BEGIN").map_err(copy_error)?;
     let schema = SchemaState::of_sqlite(&source).map_err(copy_error)?;
     match &schema {
@@ -191,13 +193,13 @@ fn copy(
     };
     let copied = copy_rows(&source, to, &rows, &mut progress, copy_error);
     if let (Err(_), Some(folder)) = (&copied, new_folder) {
-        // The copy is gone already, so the folder is empty.
+        // The partial copy has been deleted, so the folder is empty.
         let _ = fs::remove_dir(folder);
     }
     copied
 }
 
-/// Copies what one transaction of the source sees, checks it, and puts it in its place.
+/// Copies the snapshot of the source's transaction, checks the copy, and moves it to its path.
 fn copy_rows(
     source: &Connection,
     to: &Path,
@@ -218,16 +220,16 @@ fn copy_rows(
     Ok(rows.summary(bytes))
 }
 
-fn refuse_what_is_there(to: &Path) -> Result<(), BackupError> {
-    // A symbolic link that leads nowhere is there too.
-    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-    if is_there(to) {
+fn refuse_existing_files(to: &Path) -> Result<(), BackupError> {
+    // A broken symbolic link exists too.
+    let exists = |path: &Path| fs::symlink_metadata(path).is_ok();
+    if exists(to) {
         return Err(BackupError::Exists { path: text(to) });
     }
     for suffix in ["-wal", "-shm", "-journal"] {
         let mut beside = to.as_os_str().to_owned();
         beside.push(suffix);
-        if is_there(Path::new(&beside)) {
+        if exists(Path::new(&beside)) {
             let path = text(Path::new(&beside));
             return Err(BackupError::Leftover { path });
         }
@@ -235,12 +237,13 @@ fn refuse_what_is_there(to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// What the file is called in which a copy grows.
+/// The name of a partial copy.
 const PARTIAL_PREFIX: &str = ".addressbook-";
 const PARTIAL_SUFFIX: &str = ".partial";
 
-/// The file in which the copy grows, beside its place. It goes away if it does not get there, and
-/// at the next copy into this folder if the program was killed: who works at one holds its lock.
+/// Creates the file for the partial copy, in the folder of the target. It is deleted if copying
+/// fails. If the program is killed, the next copy into this folder deletes it: a partial copy in
+/// use is locked.
 fn partial_of(to: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(to).unwrap_or(Path::new("."));
     for entry in fs::read_dir(folder)? {
@@ -273,7 +276,7 @@ fn copy_pages(
         .query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?
         .into();
     let mut target = Connection::open(partial)?;
-    // Should this be cut off, nobody wants what there is of it.
+    // An interrupted copy is worthless, so it need not be durable.
     target.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
     let copying = Backup::new(source, &mut target)?;
     loop {
@@ -294,15 +297,14 @@ fn copy_pages(
         }
     }
     drop(copying);
-    // The source may hold what was erased a moment ago, and has not been overwritten there yet.
+    // The source may still contain data that was erased a moment ago and not overwritten yet.
     scrub::all(&mut target)
 }
 
-/// Looks whether the copy is whole and holds what it should.
+/// Checks that the copy is intact and has the expected number of rows. Returns the first fault.
 fn fault_of_copy(partial: &Path, expected: &Rows) -> rusqlite::Result<Option<String>> {
     let copy = Connection::open(partial)?;
-    // It says of itself that it has a write-ahead log, as the source does. From here on it needs
-    // no other file.
+    // The copy is in WAL mode like the source. In this mode it needs no other file.
     copy.execute_batch("PRAGMA journal_mode = DELETE")?;
     if let Some(fault) = fault(&copy, Care::Full)? {
         return Ok(Some(fault));
@@ -311,7 +313,7 @@ fn fault_of_copy(partial: &Path, expected: &Rows) -> rusqlite::Result<Option<Str
     Ok((!whole).then(|| "rows are missing".to_owned()))
 }
 
-/// Gives the copy its name once it cannot get lost any more.
+/// Syncs the copy to disk and then moves it to its path.
 fn put_in_place(partial: NamedTempFile, to: &Path) -> Result<(), BackupError> {
     let failed = |reason| write_error(to, reason);
     partial.as_file().sync_all().map_err(failed)?;
@@ -322,7 +324,7 @@ fn put_in_place(partial: NamedTempFile, to: &Path) -> Result<(), BackupError> {
         }
         Err(refused) => return Err(failed(refused.error)),
     }
-    // The name is on the disk when the folder is.
+    // Syncing the folder makes the name durable.
     File::open(folder_of(to).unwrap_or(Path::new(".")))
         .and_then(|folder| folder.sync_all())
         .map_err(failed)

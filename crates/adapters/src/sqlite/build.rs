@@ -1,5 +1,5 @@
-//! Whether SQLite was built as `.cargo/config.toml` says. Where that file was not found, for
-//! instance because another workspace builds this crate, everything works, and reads are slow.
+//! Checks that SQLite was built with the flags in `.cargo/config.toml`. Without that file, for
+//! example if another workspace builds this crate, everything works, but reads are slow.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -23,7 +23,7 @@ const UNWANTED: [&str; 3] = [
     "ENABLE_STAT4",
 ];
 
-/// Says in the log if SQLite is not what it could be.
+/// Logs a warning if SQLite was built with other flags.
 pub(crate) fn check(store: &mut StoreConnection) {
     if let StoreConnection::Sqlite(connection) = store
         && let Ok(differences) = differences(connection)
@@ -31,13 +31,13 @@ pub(crate) fn check(store: &mut StoreConnection) {
     {
         tracing::warn!(
             differences = differences.join(" "),
-            "SQLite was not built with the flags of .cargo/config.toml: reads are slow, and what is \
-             erased may stay in unused space of the file"
+            "SQLite was not built with the flags of .cargo/config.toml: reads are slow, and erased \
+             data may remain in unused space of the file"
         );
     }
 }
 
-/// What is missing, and with a minus what is too much.
+/// Returns the missing flags, and the unwanted ones with a minus.
 fn differences(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
     let options = sql::<Text>("compile_options FROM pragma_compile_options");
     let built: Vec<String> = select(options).load(connection)?;
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlite_is_built_for_this_service() {
+    fn sqlite_is_built_with_the_flags_of_the_workspace() {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();
         assert_eq!(differences(&mut connection).unwrap(), [""; 0]);
     }

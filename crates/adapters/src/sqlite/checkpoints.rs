@@ -1,10 +1,9 @@
-//! Checkpoints of SQLite: what is in the WAL goes to the database file, beside
-//! the writes and not in their way.
+//! Checkpoints of SQLite: copies the WAL to the database file without delaying the writes.
 //!
-//! By itself SQLite does that in whichever commit finds the WAL long, and that commit waits
-//! for it. Here a thread copies while others write. What it cannot do is to make the WAL
-//! start over, because meanwhile somebody writes on: that the writer does between two
-//! transactions, once almost nothing is left to copy.
+//! By default, SQLite does this in the commit that finds a long WAL, and that commit waits for it.
+//! Here a separate thread copies while the writer writes. This thread cannot restart the WAL,
+//! because writes go on in the meantime. The writer restarts it between two transactions, when
+//! almost nothing remains to be copied.
 
 use std::mem;
 use std::sync::Arc;
@@ -24,29 +23,28 @@ use crate::connection::pool::StoreManager;
 use crate::connection::store_connection::{StoreConnection, on_each};
 use crate::sqlite::scrub;
 
-/// How often the WAL is looked at while there are writes. The disk has a little to do all the time:
-/// every 10 ms, and several steps where there was much, made the slowest writes wait a third longer.
+/// How often the WAL is checked while there are writes. Frequent small steps spread the disk's
+/// work: with several steps every 10 ms, the slowest writes took a third longer.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// How many pages are worth a checkpoint. While the disk takes them, a commit waits: for 250
-/// scattered pages about 7 ms, for 1,000 about 18 ms, for 4,000 about 60 ms.
+/// Minimum number of pages for a checkpoint. A commit waits while the disk writes them: about 7 ms
+/// for 250 scattered pages, 18 ms for 1,000, 60 ms for 4,000.
 const STEP_PAGES: i32 = 250;
 
-/// From how many pages on the WAL is to start over: 64 MiB. What it keeps after that is
-/// written over, which takes the disk half the time of appending.
+/// Number of pages from which on the WAL is restarted: 64 MiB. After a restart, the WAL is
+/// overwritten, which takes the disk half the time of appending.
 const RESTART_PAGES: i32 = 16_384;
 
-/// How long after an attempt to empty the WAL the next one comes, if readers or writers were in the
-/// way.
+/// Pause between two attempts to empty the WAL, if readers or writers prevented the first one.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the writer waits for those who still read what is in the WAL.
+/// How long the writer waits for readers that still use the WAL.
 const RESTART_PATIENCE: Duration = Duration::from_millis(10);
 
-/// From how many pages on SQLite copies in the commit itself, whatever else happens: 128 MiB.
+/// Number of pages from which on SQLite itself checkpoints in a commit, as a last resort: 128 MiB.
 pub(crate) const LAST_RESORT_PAGES: i32 = 32_768;
 
-/// Tells the thread that checkpoints of writes, and does what only the writer can.
+/// Notifies the checkpoint thread of writes, and does what only the writer can do.
 pub(crate) struct Checkpointer {
     written: SyncSender<()>,
     restart: Arc<AtomicBool>,
@@ -78,27 +76,27 @@ impl Checkpointer {
         })
     }
 
-    /// A transaction that erases sets this. Once it is written, the WAL is emptied, which would hold
-    /// what was erased, and unused space in the pages of the database is overwritten.
+    /// The flag that a transaction sets when it erases. After its commit, the WAL is emptied, which
+    /// may contain the erased data, and unused space in the pages of the database is overwritten.
     pub(crate) fn erased(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.erased)
     }
 
-    /// Is called by the writer after each of its transactions.
+    /// Must be called by the writer after each of its transactions.
     pub(crate) fn after_write(&self, store: &mut StoreConnection) {
         if self.restart.swap(false, Ordering::Relaxed)
-            && let Err(error) = start_over(store)
+            && let Err(error) = restart_wal(store)
         {
             tracing::warn!(%error, "cannot restart the WAL");
         }
-        // Full means that the thread knows already.
+        // If the channel is full, the thread has been notified already.
         let _ = self.written.try_send(());
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        // Takes the other end away, on which the thread waits.
+        // Closes the channel on which the thread waits.
         drop(mem::replace(&mut self.written, sync_channel(0).0));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -106,8 +104,9 @@ impl Drop for Checkpointer {
     }
 }
 
-/// If readers do not end in time, the WAL grows on, and this is tried again later.
-fn start_over(store: &mut StoreConnection) -> QueryResult<()> {
+/// Restarts the WAL. If readers do not end in time, the WAL keeps growing, and this is retried
+/// later.
+fn restart_wal(store: &mut StoreConnection) -> QueryResult<()> {
     store.set_lock_timeout(RESTART_PATIENCE)?;
     on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(RESTART)"))
 }
@@ -116,9 +115,9 @@ struct Checkpointing {
     manager: StoreManager,
     restart: Arc<AtomicBool>,
     erased: Arc<AtomicBool>,
-    /// Whether the WAL is to be emptied.
+    /// Whether the WAL has to be emptied.
     empties: bool,
-    /// Where unused space is to be overwritten.
+    /// The pass that overwrites unused space, if one is due.
     scrub: Option<Scrub>,
 }
 
@@ -136,8 +135,8 @@ impl Checkpointing {
             thread::sleep(INTERVAL);
             if store.is_none() {
                 store = self.manager.establish().ok();
-                // Set by an erasure of a process that ended before its pass did.
-                let was_erased = store.as_mut().map(begin);
+                // Set by an erasure in a process that ended before its pass was complete.
+                let was_erased = store.as_mut().map(write_first_page);
                 if matches!(was_erased, Some(Ok(ERASED))) {
                     self.erased.store(true, Ordering::Relaxed);
                 }
@@ -150,7 +149,7 @@ impl Checkpointing {
         }
     }
 
-    /// Waits until there is something to do. False when there never will be.
+    /// Waits until there is something to do. Returns false when the writer has ended.
     fn is_needed(&self, writes: &Receiver<()>) -> bool {
         let interval = match (&self.scrub, self.empties) {
             (Some(_), _) => SCRUB_INTERVAL,
@@ -160,25 +159,25 @@ impl Checkpointing {
         writes.recv_timeout(interval) != Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Copies what is worth it, or lets the writer do the rest of a long WAL.
+    /// Copies the WAL if it has enough pages, and lets the writer restart a long one.
     fn checkpoint(&mut self, store: &mut StoreConnection) -> QueryResult<()> {
-        // Taken back first: what is erased meanwhile asks for it again.
+        // Reset the flag first, because an erasure in the meantime sets it again.
         if self.erased.swap(false, Ordering::Relaxed) {
             self.empties = true;
             self.begin_scrub();
         }
         if self.empties {
-            self.empties = !empty(store)?;
+            self.empties = !empty_wal(store)?;
         }
         self.scrub();
-        let wal = look(store)?;
+        let wal = wal_state(store)?;
         if wal.pages - wal.checkpointed >= STEP_PAGES {
             return copy(store);
         }
         let restart = wal.pages >= RESTART_PAGES;
         if restart {
-            // With so little to copy, most likely nothing is left at its end. Then SQLite syncs the
-            // database file, which the writer would have to wait for.
+            // With so few pages, the copy probably completes. Then SQLite syncs the database file
+            // here, and the writer does not have to wait for that.
             copy(store)?;
         }
         self.restart.store(restart, Ordering::Relaxed);
@@ -186,13 +185,13 @@ impl Checkpointing {
     }
 }
 
-/// How long after a step over some pages the next one comes: a fifth of the time is spent on them.
+/// Pause between two steps of a pass. The steps then take about a fifth of the time.
 const SCRUB_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What `PRAGMA user_version` is from an erasure on until unused space was overwritten.
+/// The value of `PRAGMA user_version` from an erasure until unused space has been overwritten.
 const ERASED: i32 = 1;
 
-/// Notes an erasure in the database, inside the transaction that erases.
+/// Records an erasure in the database. Must run in the transaction that erases.
 pub(crate) fn note_erasure(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.batch_execute(&format!("PRAGMA user_version = {ERASED}"))
 }
@@ -211,8 +210,8 @@ impl Checkpointing {
         }
     }
 
-    /// Makes a step of a pass, if one is due. What fails is tried again, but for what SQLite was not
-    /// built to do.
+    /// Runs a step of the pass, if one is due. Errors are retried, except if SQLite was built
+    /// without the support for it.
     fn scrub(&mut self) {
         let Some(scrub) = &mut self.scrub else { return };
         if scrub.last_step.elapsed() < SCRUB_INTERVAL {
@@ -222,7 +221,7 @@ impl Checkpointing {
         scrub.last_step = Instant::now();
         match next {
             Ok(Some(next)) => scrub.next = next,
-            Ok(None) => match forget_erasure(&mut scrub.connection, &self.erased) {
+            Ok(None) => match clear_erasure(&mut scrub.connection, &self.erased) {
                 Ok(()) => {
                     self.scrub = None;
                     self.empties = true;
@@ -240,8 +239,8 @@ impl Checkpointing {
     }
 }
 
-/// Takes the note of an erasure back, unless there was another one meanwhile.
-fn forget_erasure(connection: &mut Connection, erased: &AtomicBool) -> rusqlite::Result<()> {
+/// Removes the record of an erasure, unless there was another one in the meantime.
+fn clear_erasure(connection: &mut Connection, erased: &AtomicBool) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if !erased.load(Ordering::Relaxed) {
         transaction.execute_batch("PRAGMA user_version = 0")?;
@@ -249,19 +248,21 @@ fn forget_erasure(connection: &mut Connection, erased: &AtomicBool) -> rusqlite:
     transaction.commit()
 }
 
-/// Does nothing else. While somebody else checkpoints, the answer is -1.
-fn look(store: &mut StoreConnection) -> QueryResult<WalState> {
+/// Reads the state of the WAL without a checkpoint. While another connection checkpoints, both
+/// numbers are -1.
+fn wal_state(store: &mut StoreConnection) -> QueryResult<WalState> {
     on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
 }
 
-/// Writes one page to an empty WAL, that says what it said before; returns `user_version`. As long as nothing was written to the WAL since the file was opened, each read asks the
-/// file system how long the database is, which is a twentieth of what a page of addresses takes.
+/// Writes one unchanged page to an empty WAL. Returns `user_version`. As long as nothing has been
+/// written to the WAL since the file was opened, each read gets the size of the database from the
+/// file system, which takes a twentieth of the time of a page of addresses.
 ///
-/// Who is not let in at once does without: somebody else writes.
-fn begin(store: &mut StoreConnection) -> QueryResult<i32> {
+/// Fails at once if the database is locked, because then another connection writes to the WAL.
+fn write_first_page(store: &mut StoreConnection) -> QueryResult<i32> {
     let version = select(sql::<Integer>("user_version FROM pragma_user_version"));
     let version: i32 = on_each!(store, c => version.get_result(c))?;
-    if look(store)?.pages == 0 {
+    if wal_state(store)?.pages == 0 {
         store.set_lock_timeout(Duration::ZERO)?;
         let again = format!("PRAGMA user_version = {version}");
         on_each!(store, c => c.batch_execute(&again))?;
@@ -269,31 +270,31 @@ fn begin(store: &mut StoreConnection) -> QueryResult<i32> {
     Ok(version)
 }
 
-/// Empties the WAL, unless others read or write it for too long.
-fn empty(store: &mut StoreConnection) -> QueryResult<bool> {
+/// Empties the WAL. Returns false if others read or wrote it for too long.
+fn empty_wal(store: &mut StoreConnection) -> QueryResult<bool> {
     copy(store)?;
     store.set_lock_timeout(RESTART_PATIENCE)?;
     let truncate = sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
     let emptied: Emptied = on_each!(store, c => truncate.get_result(c))?;
     if emptied.busy == 0 {
-        let _ = begin(store);
+        let _ = write_first_page(store);
     }
     Ok(emptied.busy == 0)
 }
 
-/// Whether others were in the way.
+/// The first column of `wal_checkpoint`: 1 if others prevented the checkpoint.
 #[derive(QueryableByName)]
 struct Emptied {
     #[diesel(sql_type = Integer)]
     busy: i32,
 }
 
-/// Beside the writes: what is written meanwhile is left.
+/// Copies the WAL without blocking writes. Later writes remain in the WAL.
 fn copy(store: &mut StoreConnection) -> QueryResult<()> {
     on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
 }
 
-/// How many pages the WAL holds, and how many of them are in the database file.
+/// The number of pages in the WAL, and how many of them have been copied to the database file.
 #[derive(QueryableByName)]
 struct WalState {
     #[diesel(sql_type = Integer)]
@@ -315,7 +316,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// A database with an empty WAL, whose length the last of these tells.
+    /// A database with an empty WAL, and a function that returns the size of the WAL.
     fn database() -> (TempDir, StoreManager, impl Fn() -> u64) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.db").display().to_string();
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wal_is_begun_after_a_write_that_changed_nothing() {
+    fn the_wal_gets_a_page_after_a_write_that_changed_nothing() {
         let (_folder, manager, wal) = database();
         let mut store = manager.establish().unwrap();
         assert!(store.write(|_| Ok(())).is_ok());
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wal_is_not_waited_for_while_somebody_writes() {
+    fn the_checkpointer_does_not_wait_for_an_open_write() {
         let (_folder, manager, wal) = database();
         let mut store = manager.establish().unwrap();
         let checkpointer = Checkpointer::start(manager).unwrap();

@@ -14,12 +14,12 @@ use crate::store::error::file_reason;
 
 pub(crate) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
     let mut findings = match path.exists() {
-        true => look_inside(path, how),
+        true => examine_file(path, how),
         false => vec![Finding::failed(
             "database",
             format!(
-                "there is none at {}: addressbook migrate creates one; if there was one, check \
-                 --database-url names, or restore a backup",
+                "does not exist at {}: run addressbook migrate to create it; if it existed before, \
+                 check --database-url, or restore a backup",
                 path.display()
             ),
         )],
@@ -28,9 +28,9 @@ pub(crate) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
     findings
 }
 
-fn look_inside(path: &Path, how: &Examination) -> Vec<Finding> {
+fn examine_file(path: &Path, how: &Examination) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Err(error) = look_at_rows(path, how, &mut findings) {
+    if let Err(error) = examine_contents(path, how, &mut findings) {
         findings.push(Finding::failed(
             "database",
             format!("{} cannot be read: {}", path.display(), file_reason(&error)),
@@ -42,7 +42,7 @@ fn look_inside(path: &Path, how: &Examination) -> Vec<Finding> {
     findings
 }
 
-fn look_at_rows(
+fn examine_contents(
     path: &Path,
     how: &Examination,
     findings: &mut Vec<Finding>,
@@ -62,7 +62,7 @@ fn look_at_rows(
         Ok(Some(object)) => Finding::failed(
             "schema",
             format!(
-                "holds {object}, which Addressbook did not create: find out who created \
+                "contains {object}, which Addressbook did not create: find out who created \
                  it, or drop it; it may change stored data"
             ),
         ),
@@ -85,7 +85,7 @@ fn look_at_rows(
     Connection::close(connection).map_err(|(_, error)| error)
 }
 
-/// The service lets its WAL grow to 64 MiB, and a busy one to twice that.
+/// The service's WAL grows to 64 MiB, and to twice that under load.
 const LONG_LOG_BYTES: u64 = 256 << 20;
 
 fn wal_size(path: &Path) -> Finding {
@@ -115,8 +115,8 @@ fn permissions(path: &Path) -> Finding {
         _ if path.exists() && !(may_write(path) && may_write(folder)) => Finding::failed(
             "permissions",
             format!(
-                "this user may not write {} or its folder: writes are refused with 503, or the \
-                 service does not start",
+                "this user may not write {} or its folder: writes fail with 503, or the service \
+                 does not start",
                 path.display()
             ),
         ),
@@ -131,7 +131,7 @@ fn permissions(path: &Path) -> Finding {
     }
 }
 
-/// What the WAL takes when the service is busy; below that, writes will be refused.
+/// Size of the WAL under load. With less free space, writes will fail.
 const NEEDED_BYTES: u64 = 128 << 20;
 
 #[cfg(unix)]
@@ -159,12 +159,10 @@ fn room(free_bytes: u64, database_bytes: u64) -> Finding {
     } else if free_bytes < NEEDED_BYTES + database_bytes {
         Finding::warning(
             "disk",
-            format!(
-                "{mib} MiB are free, too few for a second copy of the database: free some space"
-            ),
+            format!("{mib} MiB are free, not enough for a copy of the database: free some space"),
         )
     } else {
-        Finding::ok("disk", format!("{mib} MiB are free beside the database"))
+        Finding::ok("disk", format!("{mib} MiB are free"))
     }
 }
 
@@ -174,7 +172,7 @@ mod tests {
     use addressbook_domain::Verdict;
 
     #[test]
-    fn room_is_needed_for_the_wal_and_for_a_copy() {
+    fn disk_space_is_needed_for_the_wal_and_for_a_copy() {
         const MIB: u64 = 1 << 20;
         for (free_bytes, database_bytes, verdict) in [
             (0, 0, Verdict::Failed),

@@ -1,4 +1,4 @@
-//! Fast reads of SQLite, on the thread that asks.
+//! Fast reads of SQLite, on the caller's thread.
 
 use std::cell::RefCell;
 use std::io;
@@ -23,16 +23,15 @@ use crate::store::reads;
 use crate::store::rows::AddressRow;
 use crate::store::statements::Value;
 
-/// Each thread that asks has a connection of its own, for reading alone.
+/// Reads on one read-only connection for each calling thread.
 ///
-/// A fast read takes less time than it would to hand it to a thread that may wait: that, and
-/// the pool, were two thirds of what a page cost. In exchange nothing here may wait or take
-/// long, because a thread's other requests stand still meanwhile: what is locked, what is no
-/// fast read, and whatever else is out of the ordinary is left to the pool, which finds out
-/// what it is.
+/// A fast read takes less time than handing it to a thread that may block: that and the pool took
+/// two thirds of the time of a page. In return, nothing here may wait or take long, because it
+/// delays the other requests of the thread. Anything unusual, such as a lock or a long read, is
+/// left to the pool, which also reports the error.
 ///
-/// Diesel writes the SQL, as for the pool. The rows come without it: its way to a text column
-/// took as long as all of SQLite's.
+/// Diesel generates the SQL, as for the pool, but does not read the rows: reading a text column
+/// through Diesel took as long as everything that SQLite does.
 #[derive(Clone)]
 pub(crate) struct InlineReads {
     path: PathBuf,
@@ -41,7 +40,7 @@ pub(crate) struct InlineReads {
 }
 
 impl InlineReads {
-    /// Connections are made as they are needed.
+    /// Prepares for fast reads. Connections are opened when they are needed.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let (path, for_reader) = (path.to_owned(), path.to_owned());
         Ok(Self {
@@ -70,7 +69,7 @@ impl InlineReads {
             }
         }
         if found.is_empty() {
-            // No row brought the book's head along.
+            // The head of the book comes with each row, and there is no row.
             let head = self.head(customer_id)?;
             return (head.addresses == 0).then(|| AddressPage::new(head));
         }
@@ -116,7 +115,7 @@ impl InlineReads {
         Some(found)
     }
 
-    /// Reads on this thread's connection. After a failure the next read has a new one.
+    /// Reads on this thread's connection. After an error, the next read opens a new one.
     fn read(
         &self,
         query: Query,

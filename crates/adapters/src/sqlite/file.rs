@@ -1,5 +1,5 @@
-//! A SQLite database as a file that is there: what is in it, and whether it is whole. Nothing
-//! here creates, migrates or changes one.
+//! Examines an existing SQLite file: what it contains, and whether it is intact. Nothing here
+//! creates, migrates or changes a database.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use addressbook_domain::CopySummary;
 use rusqlite::{Connection, OpenFlags};
 
-/// How long to wait for a program that holds the whole database, as one that recovers it does.
+/// How long to wait for a process that locks the whole database, for example to recover it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a database to read it.
 pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
-    // Also a reader has to write the index of the write-ahead log, and tidies up behind itself.
+    // Even a reader writes the index of the WAL, and deletes it when it closes the database.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
@@ -21,7 +21,7 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// How many rows each table holds.
+/// The number of rows in each table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rows(BTreeMap<String, u64>);
 
@@ -48,7 +48,7 @@ impl Rows {
         self.0.get(table).copied().unwrap_or(0)
     }
 
-    /// What a copy of so many bytes holds.
+    /// Summarizes a copy with these rows and this size in bytes.
     pub(crate) fn summary(&self, bytes: u64) -> CopySummary {
         CopySummary {
             bytes,
@@ -59,24 +59,24 @@ impl Rows {
     }
 }
 
-/// How closely to look.
+/// How thoroughly to check a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Care {
-    /// Pages, rows and constraints.
+    /// Checks pages, rows and constraints.
     Quick,
-    /// Also that indexes agree with tables, and references with what they refer to.
+    /// Also checks that indexes agree with tables, and that foreign keys refer to existing rows.
     Full,
 }
 
-/// The first fault of the file, if there is one. Names tables and pages, and no values.
+/// Returns the first fault of the file, if any. It names tables and pages, but no values.
 pub(crate) fn fault(connection: &Connection, care: Care) -> rusqlite::Result<Option<String>> {
     let check = match care {
         Care::Quick => "PRAGMA quick_check(1)",
         Care::Full => "PRAGMA integrity_check(1)",
     };
-    let said: String = connection.query_row(check, [], |row| row.get(0))?;
-    if said != "ok" {
-        return Ok(Some(crate::store::error::one_line(&said)));
+    let result: String = connection.query_row(check, [], |row| row.get(0))?;
+    if result != "ok" {
+        return Ok(Some(crate::store::error::one_line(&result)));
     }
     if care == Care::Quick {
         return Ok(None);
@@ -87,10 +87,10 @@ pub(crate) fn fault(connection: &Connection, care: Care) -> rusqlite::Result<Opt
     )?;
     Ok(broken
         .first()
-        .map(|table| format!("{table} refers to what is not there")))
+        .map(|table| format!("{table} refers to missing rows")))
 }
 
-/// The first column of each row.
+/// Returns the first column of each row.
 pub(crate) fn strings(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare(sql)?

@@ -1,4 +1,4 @@
-//! SQLite's file, which may be taken away while it is open.
+//! Detects that SQLite's file was removed or replaced while it is open.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use diesel::ConnectionError;
 
-/// Which file lies at a path. Connections go on with a file that was removed or replaced, and
-/// what they write there is gone when they close.
+/// The identity of the file at a path. Connections keep using a file that was removed or replaced,
+/// and what they write there is lost when they close.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct DatabaseFile {
 type Identity = (u64, u64);
 
 impl DatabaseFile {
-    /// The file that lies there now.
+    /// The file that is at the path now.
     pub(crate) fn of(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -26,7 +26,7 @@ impl DatabaseFile {
         }
     }
 
-    /// Whether it still lies there.
+    /// Checks that the same file is still at the path.
     pub(crate) fn check(&self) -> Result<(), ConnectionError> {
         match identity(&self.path) {
             Some(now) if Some(now) == self.identity => Ok(()),

@@ -1,5 +1,5 @@
-//! A connection that only reads SQLite, by statements that it prepares once. All of it that is
-//! unsafe is here.
+//! A connection that only reads SQLite, with statements that it prepares once. Contains all unsafe
+//! code for SQLite.
 #![expect(unsafe_code, reason = "SQLite is a C library")]
 
 use std::ffi::c_int;
@@ -20,12 +20,12 @@ pub(crate) enum Query {
     Address,
 }
 
-/// A connection, and the statements that it has prepared.
+/// A connection and its prepared statements.
 ///
-/// The connection is rusqlite's. The statements are not: rusqlite looks them up by their text and
-/// asks SQLite four times for a column, which was a twelfth of all that a page takes.
+/// The connection is rusqlite's, but the statements are not: rusqlite looks them up by their text
+/// and calls SQLite four times for a column, which was a twelfth of the time of a page.
 pub(crate) struct Reader {
-    // Before the connection, because fields are dropped in this order.
+    // Must come before the connection, because fields are dropped in this order.
     statements: [Option<Statement>; 4],
     connection: Connection,
 }
@@ -39,10 +39,10 @@ impl Reader {
         }
     }
 
-    /// Gives each row of a query with these values to `take`, until there is none, or `take`
-    /// itself gives `None`. So does this then, as it does for whatever SQLite refuses.
+    /// Runs a query with these values and passes each row to `take`. Returns `None` as soon as
+    /// `take` returns `None`, or if SQLite reports an error.
     ///
-    /// `sql` is asked for the query's text when it is not prepared yet.
+    /// `sql` is called for the query's text if the statement is not prepared yet.
     pub(crate) fn each_row(
         &mut self,
         query: Query,
@@ -64,14 +64,14 @@ impl Reader {
 
 struct Statement(NonNull<ffi::sqlite3_stmt>);
 
-// SAFETY: SQLite lets a connection and its statements be used by any thread, by one at a time.
-// Here they are in one `Reader`, and all that uses them takes `&mut`.
+// SAFETY: SQLite allows any thread to use a connection and its statements, one thread at a time.
+// Here one `Reader` owns them, and everything that uses them takes `&mut`.
 unsafe impl Send for Statement {}
 
 impl Statement {
     fn prepare(connection: &Connection, sql: &str) -> Option<Self> {
         let mut statement = ptr::null_mut();
-        // SAFETY: the connection is open, and the text is as long as it is said to be.
+        // SAFETY: the connection is open, and the length is that of the text.
         let answer = unsafe {
             ffi::sqlite3_prepare_v3(
                 connection.handle(),
@@ -82,7 +82,7 @@ impl Statement {
                 ptr::null_mut(),
             )
         };
-        // After anything else there is no statement.
+        // After an error there is no statement.
         (answer == ffi::SQLITE_OK).then_some(Self(NonNull::new(statement)?))
     }
 
@@ -94,8 +94,8 @@ impl Statement {
         let run = Run(self);
         let statement = run.0.handle();
         for (position, value) in (1..).zip(values) {
-            // SAFETY: the statement is there. A text stays where it is for longer than `run`, which
-            // takes all values away when it is dropped.
+            // SAFETY: the statement is valid. A text outlives `run`, which clears all values when
+            // it is dropped.
             let answer = unsafe {
                 match *value {
                     Value::Text(Some(text)) => ffi::sqlite3_bind_text(
@@ -123,18 +123,18 @@ impl Statement {
 
 impl Drop for Statement {
     fn drop(&mut self) {
-        // SAFETY: the statement is there, and nobody has it any more.
+        // SAFETY: the statement is valid, and nothing else refers to it.
         unsafe { ffi::sqlite3_finalize(self.handle()) };
     }
 }
 
-/// A statement that runs, until this is dropped.
+/// A running statement. Reset when it is dropped.
 struct Run<'s>(&'s mut Statement);
 
 impl Run<'_> {
-    /// The next row, until it is asked for another. `None` outside is an error.
+    /// Returns the next row, which is valid until the next call. The outer `None` is an error.
     fn next(&mut self) -> Option<Option<Row<'_>>> {
-        // SAFETY: the statement is there, and its values too.
+        // SAFETY: the statement and its values are valid.
         match unsafe { ffi::sqlite3_step(self.0.handle()) } {
             ffi::SQLITE_ROW => Some(Some(Row(self.0))),
             ffi::SQLITE_DONE => Some(None),
@@ -146,7 +146,7 @@ impl Run<'_> {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         let statement = self.0.handle();
-        // SAFETY: the statement is there. What went wrong in the run, the run itself has said.
+        // SAFETY: the statement is valid. Errors of the run have been reported by `next`.
         unsafe {
             ffi::sqlite3_reset(statement);
             ffi::sqlite3_clear_bindings(statement);
@@ -154,14 +154,14 @@ impl Drop for Run<'_> {
     }
 }
 
-/// A row of a statement that runs.
+/// A row of a running statement.
 pub(crate) struct Row<'s>(&'s Statement);
 
 impl PageRow for Row<'_> {
     fn text(&self, column: usize) -> Option<&[u8]> {
         let (statement, column) = (self.0.handle(), c_int::try_from(column).ok()?);
-        // SAFETY: the statement is at a row, and SQLite keeps a text of it, with as many bytes as it
-        // says then, until it is asked for the next, which takes `&mut`.
+        // SAFETY: the statement is at a row. Its text has the returned number of bytes, and stays
+        // valid until the next step, which takes `&mut`.
         unsafe {
             let text = ffi::sqlite3_column_text(statement, column);
             if text.is_null() {
@@ -197,7 +197,7 @@ mod tests {
         Reader::new(connection)
     }
 
-    fn ask(reader: &mut Reader, sql: &str, values: &[Value<'_>]) -> Option<Vec<(i64, String)>> {
+    fn query(reader: &mut Reader, sql: &str, values: &[Value<'_>]) -> Option<Vec<(i64, String)>> {
         let mut rows = Vec::new();
         let done = reader.each_row(
             Query::Head,
@@ -215,22 +215,22 @@ mod tests {
     const BY_NUMBER: &str = "SELECT n, x FROM t WHERE n < ? ORDER BY n";
 
     #[test]
-    fn rows_come_as_they_are() {
+    fn rows_are_returned_unchanged() {
         let mut reader = reader();
-        let rows = ask(&mut reader, BY_NUMBER, &[3.into()]).unwrap();
+        let rows = query(&mut reader, BY_NUMBER, &[3.into()]).unwrap();
         let expected = [(-3, "z\0"), (1, "é"), (2, "")];
         assert_eq!(rows, expected.map(|(n, x)| (n, x.to_owned())));
     }
 
     #[test]
-    fn an_empty_text_is_none_and_ends_the_run_alone() {
+    fn an_empty_text_ends_only_its_run_with_none() {
         let mut reader = reader();
-        assert_eq!(ask(&mut reader, BY_NUMBER, &[5.into()]), None);
-        assert_eq!(ask(&mut reader, BY_NUMBER, &[2.into()]).unwrap().len(), 2);
+        assert_eq!(query(&mut reader, BY_NUMBER, &[5.into()]), None);
+        assert_eq!(query(&mut reader, BY_NUMBER, &[2.into()]).unwrap().len(), 2);
     }
 
     #[test]
-    fn values_are_those_of_their_run() {
+    fn each_run_has_only_its_own_values() {
         let mut reader = reader();
         let by_text = "SELECT n, x FROM t WHERE x IS ?";
         for (values, n) in [
@@ -238,29 +238,32 @@ mod tests {
             (vec![], 2),
             (vec![None::<&str>.into()], 2),
         ] {
-            let rows = ask(&mut reader, by_text, &values).unwrap();
+            let rows = query(&mut reader, by_text, &values).unwrap();
             assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [n]);
         }
     }
 
     #[test]
-    fn what_sqlite_refuses_is_none() {
+    fn an_error_of_sqlite_is_none() {
         let mut reader = reader();
-        assert_eq!(ask(&mut reader, "SELECT n FROM nowhere", &[]), None);
-        assert_eq!(ask(&mut reader, BY_NUMBER, &[1.into(), 2.into()]), None);
+        assert_eq!(query(&mut reader, "SELECT n FROM nowhere", &[]), None);
+        assert_eq!(query(&mut reader, BY_NUMBER, &[1.into(), 2.into()]), None);
         let overflow = "SELECT abs(?), 'x'";
         let mut reader = self::reader();
-        assert_eq!(ask(&mut reader, overflow, &[i64::MIN.into()]), None);
-        assert_eq!(ask(&mut reader, overflow, &[(-7).into()]).unwrap().len(), 1);
+        assert_eq!(query(&mut reader, overflow, &[i64::MIN.into()]), None);
+        assert_eq!(
+            query(&mut reader, overflow, &[(-7).into()]).unwrap().len(),
+            1
+        );
     }
 
     #[test]
-    fn a_statement_follows_the_schema() {
+    fn a_statement_uses_the_current_schema() {
         let mut reader = reader();
-        assert!(ask(&mut reader, BY_NUMBER, &[0.into()]).is_some());
+        assert!(query(&mut reader, BY_NUMBER, &[0.into()]).is_some());
         let renamed = "ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT 0 AS n, 'new' AS x;";
         reader.connection.execute_batch(renamed).unwrap();
-        let rows = ask(&mut reader, BY_NUMBER, &[1.into()]).unwrap();
+        let rows = query(&mut reader, BY_NUMBER, &[1.into()]).unwrap();
         assert_eq!(rows, [(0, "new".to_owned())]);
     }
 }

@@ -1,27 +1,28 @@
-//! Overwrites what SQLite leaves behind in its pages.
+//! Overwrites old data in unused space of SQLite's pages.
 //!
-//! `PRAGMA secure_delete` overwrites rows as they are deleted. But when SQLite builds a page of a
-//! b-tree again from its cells, as it does when it balances neighbours, the old bytes stay in the gap
-//! between the page's cell pointers and its cells. They are copies of rows, which may be of a customer
-//! who is erased later. Here such gaps are filled with zeros.
+//! `PRAGMA secure_delete` overwrites rows when they are deleted. But when SQLite rebuilds a page of
+//! a b-tree from its cells, for example to balance neighbours, old bytes remain in the gap between
+//! the page's cell pointers and its cells. They are copies of rows, which may belong to a customer
+//! who is erased later. This module fills such gaps with zeros.
 
 use std::ops::Range;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// How many pages one [`step`] looks at: 4 MiB with SQLite's usual pages, some milliseconds.
+/// Number of pages that one [`step`] checks: 4 MiB with SQLite's default page size, which takes
+/// some milliseconds.
 pub(crate) const STEP_PAGES: u32 = 1_000;
 
-/// From this page number on, the first byte of an overflow page, which is that of the next page's
-/// number, may look like the type of a b-tree page: 128 GiB with SQLite's usual pages.
+/// From this page number on, an overflow page may look like a b-tree page, because its first byte
+/// is that of the next page's number: 128 GiB with SQLite's default page size.
 const FIRST_AMBIGUOUS_PAGE: u32 = 0x0200_0000;
 
-/// Fills the gaps of [`STEP_PAGES`] pages with zeros, beginning with page `from`. Returns where the
-/// next step begins, or `None` at the end of the database.
+/// Fills the gaps of [`STEP_PAGES`] pages with zeros, starting at page `from`. Returns the first
+/// page of the next step, or `None` at the end of the database.
 ///
 /// # Errors
-/// What SQLite says. Where it was built without `SQLITE_ENABLE_DBPAGE_VTAB`, it knows no
-/// `sqlite_dbpage`.
+/// SQLite's errors. If SQLite was built without `SQLITE_ENABLE_DBPAGE_VTAB`, the table
+/// `sqlite_dbpage` does not exist.
 pub(crate) fn step(connection: &mut Connection, from: u32) -> rusqlite::Result<Option<u32>> {
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if pages >= FIRST_AMBIGUOUS_PAGE {
@@ -31,7 +32,7 @@ pub(crate) fn step(connection: &mut Connection, from: u32) -> rusqlite::Result<O
     let end = pages.saturating_add(1).min(from.saturating_add(STEP_PAGES));
     let stained = stained_pages(connection, from..end)?;
     if !stained.is_empty() {
-        // Nobody else writes from here on, so the pages are looked at once more.
+        // From here on nobody else writes, so read the pages again.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for number in stained {
             let mut page = read(&transaction, number)?;
@@ -50,7 +51,7 @@ pub(crate) fn step(connection: &mut Connection, from: u32) -> rusqlite::Result<O
 /// Fills all gaps of a database with zeros.
 ///
 /// # Errors
-/// As [`step`].
+/// The same as [`step`].
 pub(crate) fn all(connection: &mut Connection) -> rusqlite::Result<()> {
     let mut next = Some(1);
     while let Some(from) = next {
@@ -59,7 +60,7 @@ pub(crate) fn all(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The pages whose gap holds something.
+/// The pages whose gap contains bytes other than zero.
 fn stained_pages(connection: &Connection, numbers: Range<u32>) -> rusqlite::Result<Vec<u32>> {
     let mut statement = connection.prepare_cached(
         "WITH RECURSIVE numbers (n) AS (
@@ -106,7 +107,7 @@ fn gap(number: u32, page: &[u8]) -> Option<Range<usize>> {
         0 => 0x1_0000,
         offset => offset,
     };
-    // Where a page is damaged, nothing is made worse: all cells and free blocks lie behind the gap.
+    // Do not change a damaged page: all cells and free blocks must be after the gap.
     let is_behind = |offset: usize| two_bytes(offset).is_some_and(|place| place >= end);
     let mut pointers = (0..cells).map(|cell| header_length + 2 * cell);
     let is_whole = pointers.all(is_behind) && (two_bytes(1)? == 0 || is_behind(1));
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gap_of_a_page_lies_between_pointers_and_cells() {
+    fn the_gap_of_a_page_is_between_pointers_and_cells() {
         let mut page = vec![0; 512];
         page[..7].copy_from_slice(&[10, 0, 0, 0, 3, 1, 0]);
         assert_eq!(gap(2, &page), None, "the cells would be in the gap");
@@ -131,20 +132,20 @@ mod tests {
         page.copy_within(8..14, 12);
         page[0] = 2;
         assert_eq!(gap(2, &page), Some(18..256));
-        assert_eq!(gap(1, &page), None, "that is the header of the database");
-        page[0] = 1;
-        assert_eq!(gap(2, &page), None, "not of a b-tree");
-        page[..7].copy_from_slice(&[13, 0, 0, 1, 0, 1, 0]);
         assert_eq!(
-            gap(2, &page),
+            gap(1, &page),
             None,
-            "cannot be: the pointers reach into the cells"
+            "the page starts with the header of the database"
         );
+        page[0] = 1;
+        assert_eq!(gap(2, &page), None, "not a b-tree page");
+        page[..7].copy_from_slice(&[13, 0, 0, 1, 0, 1, 0]);
+        assert_eq!(gap(2, &page), None, "the pointers would overlap the cells");
         assert_eq!(gap(2, &[13]), None);
     }
 
     #[test]
-    fn gaps_are_overwritten_and_rows_are_not() {
+    fn gaps_are_overwritten_and_rows_are_unchanged() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(

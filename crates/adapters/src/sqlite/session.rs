@@ -1,4 +1,4 @@
-//! How a connection to SQLite is set up.
+//! Sets up connections to SQLite.
 
 use std::path::Path;
 use std::thread;
@@ -15,20 +15,19 @@ use crate::store::error::is_busy;
 /// When a write to SQLite counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
-    /// When it is on the disk: an acknowledged write survives a power cut.
+    /// When it is on the disk: an acknowledged write survives a power failure.
     #[default]
     Full,
-    /// When the operating system has it: a power cut may take the last writes with it,
-    /// and leaves the database whole. A crash of the process takes nothing.
+    /// When the operating system has it: a power failure may lose the last writes, but does not
+    /// damage the database. A crash of the process loses nothing.
     Normal,
 }
 
-/// SQLite reads the file through the system's page cache itself, whatever the file's size (1 TiB
-/// at most), instead of having the system copy each page.
+/// Makes SQLite map the file into memory, up to 1 TiB, so that the system does not copy each page.
 pub(crate) const MMAP: &str = "PRAGMA mmap_size = 1099511627776;";
 
-/// Of several connections that turn a file to WAL at the same time, SQLite lets one do it and fails
-/// the others at once, whatever their timeout.
+/// Sets up a session. Retries while the database is busy: if several connections switch a file to
+/// WAL mode at the same time, all but one fail at once, whatever their timeout.
 pub(crate) fn set_up(
     connection: &mut SqliteConnection,
     options: &SessionOptions,
@@ -45,7 +44,7 @@ pub(crate) fn set_up(
     }
 }
 
-/// Opens a connection past Diesel, set up likewise.
+/// Opens a connection without Diesel, with the same setup.
 pub(crate) fn open_raw(path: &Path, options: &SessionOptions) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

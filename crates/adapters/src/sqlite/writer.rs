@@ -1,10 +1,10 @@
-//! Writes to SQLite: one thread makes them all, and those that come at the same time become
-//! durable together.
+//! Group commits of SQLite: one thread makes all writes, and concurrent writes become durable
+//! together.
 //!
-//! SQLite has room for one writer, and what a durable write waits for is the disk. So the
-//! writes that arrive while the disk works share its next answer: they run one after the
-//! other inside one transaction, each in a savepoint that fails alone, and none is answered before
-//! that transaction is on the disk.
+//! SQLite allows one writer, and a durable write mostly waits for the disk. Therefore the writes
+//! that arrive while the disk is busy share the next commit. They run one after the other in one
+//! transaction, each in a savepoint that can fail without the others. No write returns before that
+//! transaction is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::connection::store_connection::StoreConnection;
 use crate::sqlite::checkpoints::Checkpointer;
 use crate::store::error::{WorkError, same_again};
 
-/// The most writes that wait. At a thousand, the last one waits for less than a second on
-/// most disks; more would only pile up.
+/// Maximum number of waiting writes. With a thousand, the last one waits for less than a second on
+/// most disks. A longer queue would only add delay.
 const QUEUE: usize = 1_000;
 
-/// The thread that writes. When this is dropped, it ends what is waiting, and then itself.
+/// The thread that writes. When this is dropped, the thread finishes the waiting writes and ends.
 pub(crate) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
     erased: Arc<AtomicBool>,
@@ -34,8 +34,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It connects with the first write, so a process that never writes
-    /// has no more than an idle thread.
+    /// Starts the thread. It connects at the first write, so in a process that never writes the
+    /// thread is only idle.
     pub(crate) fn start(manager: StoreManager, group_commits: u32) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let checkpointer = Checkpointer::start(manager.clone())?;
@@ -57,16 +57,17 @@ impl Writer {
         })
     }
 
-    /// What a [unit of work](Self::run) that erases sets, so that nothing of it is left in the files.
+    /// The flag that a [unit of work](Self::run) sets when it erases, so that the erased data is
+    /// also removed from the files.
     pub(crate) fn erased(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.erased)
     }
 
-    /// Runs a unit of work, and returns when what it wrote is durable.
+    /// Runs a unit of work, and returns when its writes are durable.
     ///
     /// # Errors
-    /// Its own; [`Busy`](RepositoryError::Busy) when it would have to wait for too long; or
-    /// what became of the group that it was in.
+    /// The error of the work; [`Busy`](RepositoryError::Busy) if it would have to wait too long; or
+    /// the error of its group commit.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
@@ -88,13 +89,15 @@ impl Writer {
         };
         match self.jobs.try_send(Box::new(job)) {
             Ok(()) => Ok(answer),
-            Err(TrySendError::Full(_)) => Err(RepositoryError::Busy("too many writes wait".into())),
+            Err(TrySendError::Full(_)) => {
+                Err(RepositoryError::Busy("too many writes are waiting".into()))
+            }
             Err(TrySendError::Disconnected(_)) => Err(writer_ended()),
         }
     }
 }
 
-/// What comes once the work is done.
+/// Receives the result of the work.
 type Answer<T> = oneshot::Receiver<Result<T, RepositoryError>>;
 
 fn writer_ended() -> RepositoryError {
@@ -103,7 +106,7 @@ fn writer_ended() -> RepositoryError {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Takes the other end of the queue away, on which the thread waits.
+        // Closes the queue on which the thread waits.
         drop(mem::replace(&mut self.jobs, sync_channel(0).0));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -111,15 +114,15 @@ impl Drop for Writer {
     }
 }
 
-/// A write that waits for its turn, and then for its answer.
+/// A write in the queue, or in a group commit.
 trait Job: Send {
     fn waits_since(&self) -> Instant;
 
-    /// Does the work, as the whole of the open transaction or in a savepoint of it, and stores its
-    /// outcome. An error here is one of the whole transaction.
+    /// Runs the work and stores its outcome. If `alone`, the work is the whole transaction;
+    /// otherwise it runs in a savepoint. An error fails the whole transaction.
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError>;
 
-    /// Answers: with what came of the work, or with what became of the whole.
+    /// Sends the result: the outcome of the work, or the error of the whole transaction.
     fn answer(self: Box<Self>, whole: Result<(), RepositoryError>);
 }
 
@@ -140,8 +143,8 @@ where
     }
 
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError> {
-        // A defect in one work must take neither its neighbours with it nor the thread.
-        // Whatever it left half done is rolled back with its savepoint.
+        // A panic must affect neither the other writes of the group nor the thread. Its partial
+        // changes are rolled back with its savepoint.
         let work = |store: &mut StoreConnection| {
             catch_unwind(AssertUnwindSafe(|| (self.work)(store))).unwrap_or_else(|_| {
                 Err(RepositoryError::Internal("the work panicked".into()).into())
@@ -165,7 +168,7 @@ where
     }
 }
 
-/// What the thread works with.
+/// The state of the thread.
 struct Writing {
     manager: StoreManager,
     lock_timeout: Duration,
@@ -184,10 +187,12 @@ impl Writing {
     }
 
     fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
-        // A write that waited for too long behind another group does not wait again.
+        // A write that has waited too long for another group does not wait again.
         let late = |job: &mut Box<dyn Job>| job.waits_since().elapsed() > self.lock_timeout;
         for job in group.extract_if(.., late) {
-            job.answer(Err(RepositoryError::Busy("other writes took long".into())));
+            job.answer(Err(RepositoryError::Busy(
+                "other writes took too long".into(),
+            )));
         }
         let Some(oldest) = group.first().map(|job| job.waits_since()) else {
             return;
@@ -209,7 +214,7 @@ impl Writing {
         }
     }
 
-    /// Makes a group durable, or nothing of it.
+    /// Commits a whole group, or none of it.
     fn commit(
         &mut self,
         group: &mut [Box<dyn Job>],
@@ -235,7 +240,7 @@ impl Writing {
                 store.write(|store| group.iter_mut().try_for_each(|job| job.run(store, alone)))
             });
         written?;
-        // What went into a file that was taken away meanwhile is not there.
+        // If the file was removed or replaced in the meantime, the writes are lost.
         self.manager.check_file()
     }
 }
@@ -252,8 +257,8 @@ mod tests {
     use crate::connection::store_connection::on_each;
     use crate::connection::url::DatabaseUrl;
 
-    /// A writer to a database with an empty table, whose lock somebody else holds: what is
-    /// queued after the first write becomes one group.
+    /// A writer to a database with an empty table. Another connection holds the lock, so the writes
+    /// that are queued after the first one become one group.
     struct Held {
         writer: Writer,
         holder: SqliteConnection,
@@ -306,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_in_a_group_fails_alone() {
+    fn a_failing_write_does_not_affect_the_others_of_its_group() {
         let mut held = Held::new(100);
         let first = held.insert(1).unwrap();
         let twice = held.insert(1).unwrap();
@@ -338,9 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_queue_holds_is_busy() {
+    fn a_write_to_a_full_queue_is_busy() {
         let mut held = Held::new(1);
-        // The thread may have taken a group of one out already, and waits with that.
+        // The thread may have taken one write out of the queue already.
         let answers: Vec<_> = (0..2_000).map_while(|n| held.insert(n).ok()).collect();
         assert!((QUEUE..=QUEUE + 1).contains(&answers.len()));
         let busy = held.insert(-1);
@@ -354,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_done_before_the_writer_ends() {
+    fn waiting_writes_are_finished_before_the_writer_ends() {
         let mut held = Held::new(100);
         let answers: Vec<_> = (0..10).map(|n| held.insert(n).unwrap()).collect();
         held.release();

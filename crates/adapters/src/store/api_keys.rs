@@ -1,4 +1,4 @@
-//! API keys, in the same database as the addresses.
+//! Stores API keys in the same database as the addresses.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::store::error::WorkError;
 use crate::store::schema::api_keys;
 use crate::store::sql_store::SqlStore;
 
-/// A key as a row, borrowed on its way in and owned on its way out.
+/// A key as a row: borrowed when it is written, owned when it is read.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = api_keys, treat_none_as_default_value = false)]
 struct ApiKeyRow<'a> {
@@ -115,7 +115,7 @@ impl ApiKeyRepository for SqlStore {
         limit: u32,
     ) -> Result<Vec<ApiKey>, RepositoryError> {
         self.run(move |store| {
-            // No id is empty.
+            // Every id is greater than the empty text.
             let after = after.as_ref().map_or("", ApiKeyId::as_str);
             let rows: Vec<ApiKeyRow<'_>> = on_each!(store, c => api_keys::table
                 .filter(api_keys::id.gt(after))
@@ -152,8 +152,8 @@ impl ApiKeyRepository for SqlStore {
         &self,
         mut uses: Vec<(ApiKeyId, Timestamp)>,
     ) -> Result<(), RepositoryError> {
-        // Several instances may note uses of the same keys at once: in the same order, none waits
-        // for one that waits for it.
+        // Several instances may record uses of the same keys at once. Locking the rows in the same
+        // order prevents deadlocks.
         uses.sort_unstable();
         self.run_write(move |store| {
             uses.iter()

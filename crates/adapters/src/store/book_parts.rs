@@ -1,9 +1,10 @@
-//! The parts of large books, by which a page far into one is found without walking there.
+//! Divides large books into parts, so that a page at a large offset is found without reading the
+//! addresses before it.
 //!
-//! A book of more than [`MOST`] addresses is divided into parts of so many at most, in the order
-//! of the ids. A part begins at an id, the first one at the empty text, and ends where the next one
-//! begins; its row says how many addresses are in it. All other books have no parts, so that a
-//! change of one costs nothing more.
+//! A book of more than [`MOST`] addresses is divided into parts of at most [`MOST`] addresses, in
+//! the order of the ids. A part begins at an id (the first one at the empty text) and ends where
+//! the next one begins. Its row stores the number of its addresses. Smaller books have no parts, so
+//! changing them costs nothing more.
 
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
@@ -13,12 +14,12 @@ use crate::store::error::WorkError;
 use crate::store::schema::{address_book_parts as parts, addresses};
 use crate::store::statements::{Sql, prepared};
 
-/// The most addresses of a part, and of a book that has none. To walk past them takes some tens of
-/// microseconds on SQLite and 0.3 ms on PostgreSQL.
+/// Maximum number of addresses in a part, and in a book without parts. Skipping that many takes
+/// some tens of microseconds on SQLite and 0.3 ms on PostgreSQL.
 pub(crate) const MOST: i64 = 1_000;
 
-/// Where to look for the address after so many: the first id of its part, and how many come
-/// before it there.
+/// Finds the address at an offset: returns the first id of its part, and its offset within the
+/// part.
 pub(crate) fn place(
     store: &mut StoreConnection,
     customer_id: &str,
@@ -41,8 +42,9 @@ pub(crate) fn place(
     Ok(place)
 }
 
-/// Counts what came into a book (1 for each id) and what left it (-1), inside the transaction in
-/// which it did: how many addresses it held, and how many it holds.
+/// Updates the counts of a book's parts. `changes` contains the id of each created (1) and removed
+/// (-1) address; `held` and `holds` are the book's number of addresses before and after. Must run
+/// in the same transaction as the changes.
 pub(crate) fn count<'a>(
     store: &mut StoreConnection,
     customer_id: &str,
@@ -87,7 +89,7 @@ pub(crate) fn count<'a>(
     Ok(())
 }
 
-/// Adds to the count of the part in which an id is.
+/// Adds to the count of the part that contains an id.
 fn add(
     store: &mut StoreConnection,
     customer_id: &str,
@@ -109,14 +111,14 @@ fn add(
         .returning((parts::first_id, parts::addresses));
     let (first_id, holds): (String, i64) = on_each!(store, c => prepared!(counting).get_result(c))?;
     if holds == 0 && !first_id.is_empty() {
-        // What comes here later belongs to the part before.
+        // Later addresses in this range belong to the previous part.
         on_each!(store, c => delete(parts::table.find((customer_id, first_id))).execute(c))?;
         return Ok(());
     }
     divide(store, customer_id, first_id, holds)
 }
 
-/// Divides a part until none is too large.
+/// Divides a part until all of its pieces are small enough.
 fn divide(
     store: &mut StoreConnection,
     customer_id: &str,

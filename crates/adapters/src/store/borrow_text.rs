@@ -4,7 +4,7 @@ use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 
-/// A database whose text can be read where it lies, without a copy.
+/// A database whose text values can be borrowed from its buffers, without a copy.
 pub(crate) trait BorrowText: Backend {
     fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str, Utf8Error>;
 }

@@ -1,4 +1,4 @@
-//! Many creations in one commit, as an import brings them.
+//! Bulk creation: many creations in one commit, as in an import.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,11 @@ use crate::store::rows::NewAddressRow;
 use crate::store::schema::addresses;
 use crate::store::writes::{BookSize, insert, open_book};
 
-/// From so many creations on, what a commit costs by itself no longer counts.
+/// Minimum number of creations for this path. With that many, the fixed costs of a commit no longer
+/// matter.
 const MANY: usize = 32;
 
-/// Whether a commit does nothing but create, and that many times.
+/// Whether a commit contains only creations, and at least [`MANY`].
 pub(crate) fn fits(commit: &Commit) -> bool {
     let creates = |change: &Change| matches!(change, Change::Create(_));
     commit.idempotency.is_none()
@@ -28,11 +29,11 @@ pub(crate) fn fits(commit: &Commit) -> bool {
         && commit.changes.iter().all(creates)
 }
 
-/// Does what [`commit`](crate::store::writes::commit) does, in the order of the keys, so that each
-/// page of a table is looked up and written once, however much of it is new.
+/// Does the same as [`commit`](crate::store::writes::commit), but in the order of the keys, so that
+/// each page of a table is looked up and written only once.
 ///
-/// Whatever does not fit what is kept is [`RepositoryError::Conflict`], of which the index says
-/// nothing: to know which change it is and why, they have to be made one by one.
+/// If any change cannot be made, returns [`RepositoryError::Conflict`] with a meaningless index. To
+/// find out which change failed and why, make them one by one.
 pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
     let mut rows: Vec<_> = commit
         .changes
@@ -68,7 +69,7 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     Ok(())
 }
 
-/// A book, and how many addresses it holds with those that come.
+/// A book, with its number of addresses after the creations.
 #[derive(QueryableByName)]
 struct Book {
     #[diesel(sql_type = Text)]
@@ -79,8 +80,7 @@ struct Book {
     past_revisions: i64,
 }
 
-/// Does what [`open_book`] does for the books of the customers, which come in the order of their
-/// ids.
+/// Does the same as [`open_book`] for several books, in the order of the customers' ids.
 fn open_books(
     connection: &mut PgConnection,
     of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
@@ -105,7 +105,7 @@ fn open_books(
     .load(connection)
 }
 
-/// For a database without a way to it.
+/// [`open_books`] for SQLite, which has no statement for several books.
 fn open_one_by_one(
     store: &mut StoreConnection,
     of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
@@ -128,7 +128,7 @@ fn open_one_by_one(
         .collect()
 }
 
-/// For a database without `COPY`. `false` when an address is there already.
+/// Inserts rows on SQLite, which has no `COPY`. Returns `false` if an address already exists.
 fn write_one_by_one(
     store: &mut StoreConnection,
     rows: &[NewAddressRow<'_>],
@@ -141,8 +141,8 @@ fn write_one_by_one(
     Ok(true)
 }
 
-/// For PostgreSQL, which takes rows without a statement for each. `false` when an address is there
-/// already, or was.
+/// Inserts rows with PostgreSQL's `COPY`, which needs no statement for each. Returns `false` if an
+/// address exists or existed before.
 fn copy(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> Result<bool, WorkError> {
     let copied = copy_from(addresses::table)
         .from_insertable(rows)
@@ -154,7 +154,7 @@ fn copy(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> Result<boo
     }
 }
 
-/// Whether an address was there before, so that its first revision is not 1.
+/// Whether an address existed before, so that its next revision is not 1.
 fn any_comes_again(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Found {

@@ -2,9 +2,9 @@ use addressbook_domain::{Inconsistency, RepositoryError};
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// What can go wrong inside one unit of work.
+/// An error inside one unit of work.
 pub(crate) enum WorkError {
-    /// Of the statement that was to begin the transaction.
+    /// The statement that begins the transaction failed.
     NotBegun(DieselError),
     Diesel(DieselError),
     Domain(RepositoryError),
@@ -38,7 +38,7 @@ impl From<WorkError> for RepositoryError {
 }
 
 impl WorkError {
-    /// Whether the same transaction, run again from its start, may well succeed.
+    /// Whether the same transaction may succeed if it is retried.
     pub(crate) fn is_serialization_failure(&self) -> bool {
         match self {
             Self::Diesel(DieselError::DatabaseError(kind, information)) => {
@@ -49,7 +49,7 @@ impl WorkError {
         }
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection is lost or no longer usable.
     pub(crate) fn is_loss(&self) -> bool {
         let (Self::NotBegun(error) | Self::Diesel(error)) = self else {
             return false;
@@ -57,9 +57,9 @@ impl WorkError {
         kind_of(error) == Kind::Unavailable
     }
 
-    /// Whether the connection is of no more use, and a transaction on it certainly changed
-    /// nothing. It may have if the connection broke at any time after the beginning: what is
-    /// lost may be the answer alone.
+    /// Whether the connection is no longer usable, and a transaction on it certainly changed
+    /// nothing. If the connection broke after the transaction began, the transaction may have been
+    /// committed and only the response lost.
     pub(crate) fn wrote_nothing(&self) -> bool {
         match self {
             Self::NotBegun(_) => self.is_loss(),
@@ -71,9 +71,9 @@ impl WorkError {
     }
 }
 
-/// Diesel reports most failures as `Unknown`, without their SQLSTATE or result code. The
-/// messages below are what SQLite, libpq and an English-speaking PostgreSQL say; whatever
-/// is not listed is internal.
+/// Diesel reports most errors as `Unknown`, without their SQLSTATE or result code. Therefore the
+/// errors are classified by the messages of SQLite, libpq and PostgreSQL in English. Any other
+/// error is internal.
 const BUSY: [&str; 6] = [
     "database is locked",
     "database table is locked",
@@ -97,7 +97,7 @@ const UNAVAILABLE: [&str; 18] = [
     "too many clients",
     "remaining connection slots",
     "No space left on device",
-    // Bytes of a block, because the disk had room for that much.
+    // "wrote only 4096 of 8192 bytes": the disk is full.
     "wrote only",
     "database or disk is full",
     "disk I/O error",
@@ -132,7 +132,7 @@ fn kind_of(error: &DieselError) -> Kind {
     }
 }
 
-/// Whether others are in the way, who will go.
+/// Whether a lock or a timeout is the cause, so that a retry may succeed.
 pub(crate) fn is_busy(error: &DieselError) -> bool {
     kind_of(error) == Kind::Busy
 }
@@ -145,7 +145,7 @@ fn classify(error: DieselError) -> RepositoryError {
     }
 }
 
-/// A failure of many at once, once more for the next of them.
+/// Copies the error of a group, for each member of the group.
 pub(crate) fn same_again(error: &RepositoryError) -> RepositoryError {
     match error {
         RepositoryError::Busy(cause) => RepositoryError::Busy(cause.to_string().into()),
@@ -157,7 +157,7 @@ pub(crate) fn same_again(error: &RepositoryError) -> RepositoryError {
     }
 }
 
-/// What a failed attempt to connect says, in one line.
+/// The reason of a failed connection attempt, in one line.
 pub(crate) fn connection_reason(error: &ConnectionError) -> String {
     match error {
         ConnectionError::BadConnection(message) => one_line(message),
@@ -165,14 +165,12 @@ pub(crate) fn connection_reason(error: &ConnectionError) -> String {
     }
 }
 
-/// What SQLite says of a file that it cannot use, and what it needs.
+/// SQLite's reason for not using a file, with the permissions that it needs.
 pub(crate) fn file_reason(error: &impl ToString) -> String {
     let reason = one_line(&error.to_string());
     match reason.as_str() {
         "attempt to write a readonly database" | "unable to open database file" => {
-            format!(
-                "{reason}: also to read, SQLite has to be able to write the file and its folder"
-            )
+            format!("{reason}: even to read, SQLite needs write access to the file and its folder")
         }
         _ => reason,
     }
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_the_caller_can_do() {
+    fn database_errors_are_classified_by_kind_and_message() {
         use DatabaseErrorKind::{SerializationFailure, UniqueViolation, Unknown};
         for (kind, message, expected) in [
             (SerializationFailure, "could not serialize access", "Busy"),
@@ -243,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_run_again_only_where_it_cannot_have_changed_anything() {
+    fn a_transaction_is_retried_only_if_it_cannot_have_changed_anything() {
         use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, SerializationFailure};
         let not_begun = |kind| WorkError::NotBegun(database_error(kind, ""));
         let begun = |kind| WorkError::Diesel(database_error(kind, ""));
@@ -252,7 +250,7 @@ mod tests {
         assert!(!begun(ClosedConnection).wrote_nothing());
         assert!(!begun(SerializationFailure).wrote_nothing());
         assert!(!not_begun(SerializationFailure).wrote_nothing());
-        // What reads may be repeated whenever another connection can help.
+        // Reads may be retried whenever another connection can help.
         assert!(begun(ClosedConnection).is_loss());
         assert!(!begun(SerializationFailure).is_loss());
     }

@@ -1,4 +1,4 @@
-//! Reads that take no longer than the way to the pool and back, so they do without it.
+//! Fast reads: reads that bypass the pool, because they take no longer than using it would.
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, BookHead, CustomerId, Limit, OpenError, PageRequest,
@@ -12,7 +12,7 @@ use crate::postgres::fast_reads::Pipelines;
 use crate::sqlite::fast_reads::InlineReads;
 use crate::store::reads;
 
-/// The short way to each database. `None` is what it does not find, and the pool has to.
+/// The fast reads of each database. They return `None` for reads that the pool has to do instead.
 #[derive(Clone)]
 pub(crate) enum FastReads {
     Sqlite(InlineReads),
@@ -65,16 +65,16 @@ impl FastReads {
     }
 }
 
-/// A row of a page where the database has it, by the columns of the query in [`reads`]. `None`
-/// is what is out of the ordinary.
+/// A row of a page in the database's buffers, with the columns of the query in [`reads`]. Returns
+/// `None` for unexpected values, which are left to the pool.
 pub(crate) trait PageRow {
-    /// The bytes of a text, none where it is null.
+    /// The bytes of a text; empty if it is null.
     fn text(&self, column: usize) -> Option<&[u8]>;
 
     fn integer(&self, column: usize) -> Option<i64>;
 }
 
-/// Copies a row from the database's buffers straight into the page's.
+/// Copies a row directly from the database's buffers into the page's.
 pub(crate) fn push_row(page: &mut UncheckedPage, row: &impl PageRow, limit: Limit) -> Option<()> {
     if page.is_empty() {
         let head = reads::book_head(row.integer(8)?, row.integer(9)?).ok()?;

@@ -1,4 +1,4 @@
-//! What the repository reads.
+//! The queries of the repository.
 
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub(crate) fn list(
         if !found.is_empty() {
             return Ok(found);
         }
-        // No row brought the book's head along.
+        // The head of the book comes with each row, and there is no row.
         let head = head(store, customer_id)?;
         if head.addresses == 0 {
             return Ok(AddressPage::new(head));
@@ -52,7 +52,7 @@ pub(crate) fn list(
     })
 }
 
-/// Whether one statement gives the page, and does not walk past much.
+/// Whether one statement returns the page without skipping many addresses.
 pub(crate) fn is_short(page: &PageRequest) -> bool {
     !matches!(&page.start, PageStart::Offset(offset) if offset.get() > book_parts::MOST.unsigned_abs())
 }
@@ -81,7 +81,7 @@ fn read_page(
     }
 }
 
-/// The page that begins after so many addresses.
+/// The page that begins at an offset.
 #[auto_type(no_type_alias)]
 pub(crate) fn page_from<'a>(customer_id: &'a str, limit: i64, offset: i64) -> _ {
     let page: page_query<'a> = page_query(customer_id, limit);
@@ -95,8 +95,8 @@ pub(crate) fn page_after<'a>(customer_id: &'a str, limit: i64, id: &'a str) -> _
     page.filter(addresses::id.gt(id))
 }
 
-/// One statement, so that the page and the book's head are of one moment. Each table is asked for the
-/// customer, so that nothing is compared between them for each address.
+/// Selects the page and the book's head in one statement, so that both come from one snapshot.
+/// Filters each table by the customer, so that the join compares nothing for each address.
 #[auto_type]
 fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
     addresses::table
@@ -118,8 +118,8 @@ fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
         ))
 }
 
-/// Copies the rows of [`page_query`] from the database's buffers straight into the
-/// page's, without a string of their own for each field.
+/// Copies the rows of [`page_query`] directly from the database's buffers into the page's, without
+/// allocating a string for each field.
 pub(crate) fn collect_page<'c, DB, R>(
     rows: impl Iterator<Item = QueryResult<R>>,
 ) -> Result<AddressPage, WorkError>
@@ -177,7 +177,7 @@ pub(crate) fn head(
     }
 }
 
-/// How many addresses a book holds, and its revision.
+/// Selects a book's number of addresses and its revision.
 #[auto_type(no_type_alias)]
 pub(crate) fn head_of<'a>(customer_id: &'a str) -> _ {
     address_books::table
@@ -195,7 +195,7 @@ pub(crate) fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Incon
 }
 
 fn damaged_book(field: &'static str) -> Inconsistency {
-    // A book's key is its customer's id, which is not for logs.
+    // A book's key is its customer's id, which must not be logged.
     Inconsistency {
         record: "address book",
         key: String::new(),
@@ -230,7 +230,7 @@ pub(crate) fn find(
     Ok(row.map(Address::try_from).transpose()?)
 }
 
-/// The address of an id.
+/// Selects an address by its id.
 #[auto_type(no_type_alias)]
 pub(crate) fn address_of<'a>(customer_id: &'a str, id: &'a str) -> _ {
     addresses::table.find((customer_id, id))
@@ -247,11 +247,11 @@ pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Addre
             query = query.filter(addresses::customer_id.eq(customer_id.as_str()));
         }
         query = match &scan.after {
-            // Within one book, SQLite would start at its beginning to compare row values.
+            // Within one book, SQLite would compare row values from the beginning of the book.
             Some((customer_id, id)) if scan.customer_id.as_ref() == Some(customer_id) => {
                 query.filter(addresses::id.gt(id.as_str()))
             }
-            // A row value, which both databases answer from the key in one range.
+            // A row value, which both databases look up as one range of the key.
             Some((customer_id, id)) => query.filter(
                 sql::<Bool>("(customer_id, id) > (")
                     .bind::<Text, _>(customer_id.as_str())
@@ -269,7 +269,8 @@ pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Addre
         .collect::<Result<_, _>>()?)
 }
 
-/// The head of a book and all its addresses, inside a transaction that reads.
+/// Returns the head of a book and all its addresses, as of a time if there is one. Must run in a
+/// transaction that reads.
 pub(crate) fn book(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
@@ -277,11 +278,11 @@ pub(crate) fn book(
 ) -> Result<(BookHead, Vec<Address>), WorkError> {
     let head = head(store, customer_id)?;
     let customer_id = customer_id.as_str();
-    let standing: Vec<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => addresses::table
+    let current: Vec<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => addresses::table
         .filter(addresses::customer_id.eq(customer_id))
         .select((AddressRow::as_select(), addresses::changed_at))
         .load(c))?;
-    let mut rows: Vec<_> = standing
+    let mut rows: Vec<_> = current
         .into_iter()
         .filter(|(row, changed_at)| {
             as_of.is_none_or(|at| changed_at.unwrap_or(row.updated_at) <= at.unix_ms())
@@ -289,9 +290,12 @@ pub(crate) fn book(
         .map(|(row, _)| row)
         .collect();
     if let Some(at) = as_of {
-        let stood = states_then(store, customer_id, at)?;
-        let since: HashSet<_> = rows.iter().map(|row| row.id.clone()).collect();
-        rows.extend(stood.into_iter().filter(|row| !since.contains(&row.id)));
+        let past = states_at(store, customer_id, at)?;
+        let current_ids: HashSet<_> = rows.iter().map(|row| row.id.clone()).collect();
+        rows.extend(
+            past.into_iter()
+                .filter(|row| !current_ids.contains(&row.id)),
+        );
     }
     let addresses = rows
         .into_iter()
@@ -300,14 +304,14 @@ pub(crate) fn book(
     Ok((head, addresses))
 }
 
-/// Of the states that are no more, those that stood at a time, if nothing followed until then.
-fn states_then(
+/// Returns the past states that were current at a time.
+fn states_at(
     store: &mut StoreConnection,
     customer_id: &str,
     at: Timestamp,
 ) -> Result<Vec<AddressRow<'static>>, WorkError> {
-    // Not as `exists`: PostgreSQL would make a join of it, and as long as its
-    // statistics do not know the book, compare each revision with every other.
+    // Not as `exists`: PostgreSQL would turn it into a join and, until its statistics include the
+    // book, compare each revision with every other.
     let later = diesel::alias!(address_revisions as later);
     let next = later
         .filter(later.field(address_revisions::customer_id).eq(customer_id))
@@ -325,13 +329,13 @@ fn states_then(
         .filter(address_revisions::changed_at.le(at.unix_ms()))
         .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
         .filter(next.is_null())
-        .select(address_then())
+        .select(address_columns())
         .load(c))?)
 }
 
-/// The columns of a revision that make an [`AddressRow`], in its order.
+/// The columns of a revision that form an [`AddressRow`], in its order.
 #[auto_type(no_type_alias)]
-fn address_then() -> _ {
+fn address_columns() -> _ {
     (
         address_revisions::customer_id,
         address_revisions::id,
@@ -346,7 +350,7 @@ fn address_then() -> _ {
     )
 }
 
-/// The revisions of an address, newest first, inside a transaction that reads.
+/// Returns the revisions of an address, newest first. Must run in a transaction that reads.
 pub(crate) fn revisions(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
@@ -360,16 +364,16 @@ pub(crate) fn revisions(
         .filter(address_revisions::revision.lt(before))
         .order(address_revisions::revision.desc())
         .limit(range.limit.into())
-        .select((address_then(), address_revisions::change, address_revisions::changed_at))
+        .select((address_columns(), address_revisions::change, address_revisions::changed_at))
         .load(c))?;
-    // The state that the address is in, which comes after all of those.
+    // The current state of the address, which is newer than all of those.
     let query =
         address_of(customer_id.as_str(), id.as_str()).filter(addresses::revision.lt(before));
-    let standing: Option<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => query
+    let current: Option<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => query
         .select((AddressRow::as_select(), addresses::changed_at))
         .get_result(c)
         .optional())?;
-    if let Some((row, changed_at)) = standing {
+    if let Some((row, changed_at)) = current {
         let change = match rows.first() {
             Some((_, change, _)) if change != ChangeKind::Removed.as_str() => ChangeKind::Updated,
             _ => ChangeKind::Created,
@@ -400,7 +404,7 @@ pub(crate) fn idempotency_record(
     };
     let damaged = |field| Inconsistency {
         record: "idempotency record",
-        // The key itself may be personal data, which is not for logs.
+        // The key itself may be personal data, which must not be logged.
         key: address_id.clone(),
         field,
     };

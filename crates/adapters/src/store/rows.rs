@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use crate::store::schema::addresses;
 use crate::store::statements::Value;
 
-/// A state of an address as a row on its way out.
+/// A state of an address, as a row that is read.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = addresses)]
 pub(crate) struct AddressRow<'a> {
@@ -38,7 +38,7 @@ impl TryFrom<AddressRow<'_>> for Address {
         let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
         macro_rules! text {
             ($type:ident::$parse:ident, $field:ident, $text:expr) => {
-                kept($text, $type::$parse, |value| value.as_str())
+                parse_canonical($text, $type::$parse, |value| value.as_str())
                     .ok_or_else(|| damaged(stringify!($field)))
             };
             ($type:ident::$parse:ident, $field:ident) => {
@@ -68,7 +68,7 @@ impl TryFrom<AddressRow<'_>> for Address {
     }
 }
 
-/// The state of an address as a row on its way in.
+/// A state of an address, as a row to write.
 #[derive(Insertable)]
 #[diesel(table_name = addresses, treat_none_as_default_value = false)]
 pub(crate) struct NewAddressRow<'a> {
@@ -82,13 +82,13 @@ pub(crate) struct NewAddressRow<'a> {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
-    /// When it came to be so, where that is not `updated_at`: an import brings its own times, and
-    /// a clock can be set back.
+    /// When the store changed to this state, if that differs from `updated_at`: an import contains
+    /// its own times, and a clock can be set back.
     pub(crate) changed_at: Option<i64>,
 }
 
 impl<'a> NewAddressRow<'a> {
-    /// What an address becomes at a time, at a revision that the store counts.
+    /// The state of an address from a time on, with a revision that the store has counted.
     pub(crate) fn of(address: &'a Address, revision: Revision, at: Timestamp) -> Self {
         let content = &address.content;
         Self {
@@ -106,12 +106,13 @@ impl<'a> NewAddressRow<'a> {
         }
     }
 
-    /// Which address it is: the values of `customer_id` and `id`.
+    /// The values of the primary key: `customer_id` and `id`.
     pub(crate) fn key(&self) -> [Value<'a>; 2] {
         [self.customer_id.into(), self.id.into()]
     }
 
-    /// The values of the other columns in the order of the fields, and `revision` last.
+    /// The values of the other columns: `changed_at` and `revision` last, the rest in the order of
+    /// the fields.
     pub(crate) fn state(&self) -> [Value<'a>; 9] {
         [
             self.description.into(),
@@ -127,7 +128,7 @@ impl<'a> NewAddressRow<'a> {
     }
 }
 
-/// A revision as a row on its way out: the address as it was, what happened and when.
+/// A revision, as a row that is read: the state of the address, the kind of change and its time.
 pub(crate) type RevisionRow<'a> = (AddressRow<'a>, String, i64);
 
 pub(crate) fn revision(
@@ -149,9 +150,9 @@ pub(crate) fn revision(
     })
 }
 
-/// The value that a text stands for, if it is in the form in which values are kept: what
-/// would have to be trimmed, raised or compacted first was not written by us.
-fn kept<T, E>(
+/// Parses a stored text. Returns `None` unless the text is in the form in which values are stored:
+/// Addressbook does not write text that still has to be trimmed, uppercased or compacted.
+fn parse_canonical<T, E>(
     text: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
     as_str: impl FnOnce(&T) -> &str,

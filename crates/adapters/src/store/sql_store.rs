@@ -27,26 +27,26 @@ use crate::store::reads;
 use crate::store::schema::address_books;
 use crate::store::writes;
 
-/// Keeps addresses, and API keys, in SQLite or PostgreSQL. Cheap to clone: the clones share the
+/// Stores addresses and API keys in SQLite or PostgreSQL. Cheap to clone: the clones share the
 /// pool.
 #[derive(Clone)]
 pub struct SqlStore {
     pool: Pool,
     fast_reads: FastReads,
-    /// The one that writes to SQLite. To PostgreSQL, each connection of the pool does.
+    /// The thread that writes to SQLite. On PostgreSQL, the connections of the pool write.
     writer: Option<Arc<Writer>>,
     computed_lists: ComputedLists,
 }
 
-/// The turns of lists that are computed from a whole book. There are fewer than the pool has
-/// connections, so that some are left for what is soon done, above all for writes.
+/// Limits how many lists are computed from a whole book at the same time. The limit is below the
+/// pool's size, so that quick reads and above all writes still find a connection.
 #[derive(Clone)]
 struct ComputedLists {
     turns: Arc<Semaphore>,
     patience: Duration,
 }
 
-/// Of the pool's connections, computed lists may have one in so many.
+/// Computed lists may use one in this many of the pool's connections.
 const COMPUTED_LISTS_PART: u32 = 4;
 
 impl ComputedLists {
@@ -58,7 +58,7 @@ impl ComputedLists {
         }
     }
 
-    /// A turn, until this is dropped.
+    /// Waits for a permit, which is released when it is dropped.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, RepositoryError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
         match timeout(self.patience, turn).await {
@@ -69,7 +69,8 @@ impl ComputedLists {
     }
 }
 
-/// How often a transaction is run when PostgreSQL asks for it to be run again.
+/// How many times a transaction is run at most if PostgreSQL reports serialization failures or
+/// deadlocks.
 const ATTEMPTS: usize = 5;
 
 impl SqlStore {
@@ -102,7 +103,7 @@ impl SqlStore {
         })
     }
 
-    /// Creates the database where there is none, and brings it to this release's schema. Returns
+    /// Creates the database if it does not exist, and migrates it to this release's schema. Returns
     /// the number of migrations that were run.
     ///
     /// # Errors
@@ -119,8 +120,8 @@ impl SqlStore {
         self.pool.run(work, WorkError::is_loss).await
     }
 
-    /// Runs a whole transaction that writes: on SQLite together with others, and on
-    /// PostgreSQL again from its start where that asks for it.
+    /// Runs a whole transaction that writes. On SQLite, it may be part of a group commit. On
+    /// PostgreSQL, it is retried after serialization failures and deadlocks.
     pub(crate) async fn run_write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
@@ -172,7 +173,7 @@ impl AddressRepository for SqlStore {
         let turn = self.computed_lists.turn().await?;
         let (customer_id, listing) = (customer_id.clone(), listing.clone());
         self.run(move |store| {
-            // As long as this works, whether or not somebody still waits for it.
+            // Held until the work is done, even if the caller no longer waits for it.
             let _turn = &turn;
             let as_of = listing.as_of;
             let (head, book) = store.read(|store| reads::book(store, &customer_id, as_of))?;
@@ -197,7 +198,7 @@ impl AddressRepository for SqlStore {
             return Ok(vec![found]);
         }
         self.run(move |store| match lookups.as_slice() {
-            // One statement is one moment by itself.
+            // A single statement reads one snapshot without a transaction.
             [lookup] => Ok(vec![reads::find(store, lookup)?]),
             lookups => store.read(|store| {
                 lookups
@@ -219,7 +220,7 @@ impl AddressRepository for SqlStore {
             if !matches!(made, Err(RepositoryError::Conflict { .. })) {
                 return made;
             }
-            // Nothing was changed. Which of them does not fit, and why, takes another way.
+            // Nothing was changed. The general path finds out which change failed, and why.
         }
         self.run_write(move |store| writes::commit(store, &commit))
             .await
@@ -294,7 +295,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn computed_lists_leave_connections_to_others() {
+    async fn computed_lists_do_not_use_all_connections() {
         let folder = TempDir::new().unwrap();
         let sqlite = format!("sqlite://{}/a.db", folder.path().display());
         for url in [sqlite, PostgresServer::shared().create_database()] {

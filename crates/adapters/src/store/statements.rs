@@ -10,11 +10,11 @@ use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
 
-/// SQL whose text is always the same, with the value that stands for each `?`.
+/// SQL with a fixed text, and a value for each `?`.
 ///
-/// For this Diesel walks through no parts, as it does several times for a statement built of such,
-/// and takes it for one to prepare once, which it does with no `UPDATE` of its own and with no
-/// [`sql_query`](diesel::sql_query) on SQLite.
+/// Diesel does not have to walk through the parts of this statement, as it does several times for a
+/// statement of its query builder. On SQLite, Diesel also prepares it only once, unlike its own
+/// `UPDATE` statements and [`sql_query`](diesel::sql_query).
 pub(crate) struct Sql<'a>(pub(crate) &'static str, pub(crate) Vec<Value<'a>>);
 
 /// A value of a statement.
@@ -69,22 +69,23 @@ where
     }
 }
 
-/// A statement whose text does not vary with its values, so that a connection prepares it once:
+/// A statement whose text does not depend on its values, so that a connection prepares it once:
 /// see [`prepared!`].
 ///
-/// Diesel takes no INSERT of columns, no ON CONFLICT and no UPDATE for such a one, because some
-/// are none, and has the database read the text anew each time. That is the greater part of what
-/// writing a row costs SQLite, and a round trip more to PostgreSQL. Others it writes out each time
-/// to find what it has prepared. Of what SQLite executes without rows in return, it asks the query
-/// inside instead: what has no fixed text of its own, such as an `UPDATE`, is [`Sql`] there.
+/// Diesel assumes that the text of an INSERT of columns, an ON CONFLICT or an UPDATE varies,
+/// because it sometimes does, and prepares these statements each time. That is most of the cost of
+/// writing a row to SQLite, and one more round trip to PostgreSQL. For other statements, Diesel
+/// generates the text each time to find the prepared statement. For statements that return no rows
+/// on SQLite, Diesel asks the inner query instead, so an inner query without a fixed text, such as
+/// an `UPDATE`, must be [`Sql`].
 pub(crate) struct Prepared<P, Q> {
     query: Q,
     place: PhantomData<P>,
 }
 
-/// Makes a [`Prepared`] of a query, known by the place where this stands: there, its text is always
-/// the same. Nothing is spelled out to find what was prepared, which was a sixth of the work of a
-/// create.
+/// Wraps a query in a [`Prepared`]. The place in the source code identifies the statement, so a
+/// place must always produce the same text. Thus the text is not generated to find the prepared
+/// statement, which was a sixth of the work of a create.
 macro_rules! prepared {
     ($query:expr) => {{
         enum Place {}
@@ -93,7 +94,7 @@ macro_rules! prepared {
 }
 pub(crate) use prepared;
 
-/// What each place said first. Only in builds with debug assertions is that compared.
+/// The first text of each place. Later texts are compared with it in builds with debug assertions.
 static TEXTS: Mutex<BTreeMap<TypeId, String>> = Mutex::new(BTreeMap::new());
 
 impl<P, Q> Prepared<P, Q> {
@@ -116,7 +117,7 @@ where
             let text = text.finish();
             let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
             let first = texts.entry(TypeId::of::<P>()).or_insert(text.clone());
-            assert_eq!(*first, text, "one place, two statements");
+            assert_eq!(*first, text, "one place produced two statements");
         }
         self.query.walk_ast(pass)
     }
@@ -147,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_prepares_once() {
+    fn a_place_prepares_its_statement_once() {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();
         connection
             .batch_execute("CREATE TABLE t (n INTEGER, x TEXT); INSERT INTO t VALUES (0, 'a')")
             .unwrap();
-        let kept = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&kept);
+        let cached = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&cached);
         connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
             if let InstrumentationEvent::CacheQuery { .. } = event {
                 counted.fetch_add(1, Ordering::Relaxed);
@@ -165,12 +166,12 @@ mod tests {
             let changed = prepared!(Sql(text, values)).execute(&mut connection);
             assert_eq!(changed, Ok(1));
         }
-        assert_eq!(kept.load(Ordering::Relaxed), 1);
+        assert_eq!(cached.load(Ordering::Relaxed), 1);
     }
 
     #[test]
-    #[should_panic = "one place, two statements"]
-    fn a_place_has_one_statement() {
+    #[should_panic = "one place produced two statements"]
+    fn a_place_with_two_statements_panics() {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();
         for text in ["BEGIN", "COMMIT"] {
             let _ = prepared!(Sql(text, vec![])).execute(&mut connection);

@@ -1,4 +1,4 @@
-//! What the repository writes, each inside a transaction that writes.
+//! The writes of the repository. Each must run in a transaction that writes.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         book.addresses += i64::from(matches!(change, Change::Create(_)));
         book.past_revisions += past_revisions_of(change);
     }
-    // A commit locks the books that it changes first, in the order of the customers' ids: commits
-    // to one book come one after the other, and none waits for one that waits for it.
+    // A commit first locks the books that it changes, in the order of the customers' ids. That
+    // serializes the commits to one book, and prevents deadlocks.
     let mut sizes = BTreeMap::new();
     for (customer_id, growth) in growth {
         let grown = open_book(store, customer_id, growth, commit.at)?;
@@ -43,7 +43,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     for (index, change) in commit.changes.iter().enumerate() {
         let customer_id = change.address().customer_id.as_str();
         let size = sizes.entry(customer_id).or_default();
-        // This first: what exists already is not too many, also in a full book.
+        // This comes first: even in a full book, an existing address is a conflict.
         if !make(store, change, commit.at)? {
             return Err(RepositoryError::Conflict { index }.into());
         }
@@ -72,12 +72,12 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     for (customer_id, before) in sizes_before {
         let held = before.addresses;
         let holds = sizes.get(customer_id).map_or(held, |size| size.addresses);
-        let came_and_left = commit.changes.iter().filter_map(|change| match change {
+        let created_and_removed = commit.changes.iter().filter_map(|change| match change {
             Change::Create(address) => Some((address, 1)),
             Change::Replace { .. } => None,
             Change::Remove(address) => Some((address, -1)),
         });
-        let of_book = came_and_left
+        let of_book = created_and_removed
             .filter(|(address, _)| address.customer_id.as_str() == customer_id)
             .map(|(address, one)| (address.id.as_str(), one));
         book_parts::count(store, customer_id, held, holds, of_book)?;
@@ -88,7 +88,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     }
 }
 
-/// How much is in a book, or comes into it.
+/// The size of a book, or how much it grows.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct BookSize {
     pub(crate) addresses: i64,
@@ -96,7 +96,7 @@ pub(crate) struct BookSize {
     pub(crate) past_revisions: i64,
 }
 
-/// How many rows of `address_revisions` a change adds: the state that it ends, and the removal.
+/// The number of rows that a change adds to `address_revisions`: the previous state, and a removal.
 fn past_revisions_of(change: &Change) -> i64 {
     match change {
         Change::Create(_) => 0,
@@ -105,9 +105,9 @@ fn past_revisions_of(change: &Change) -> i64 {
     }
 }
 
-/// Opens the book if need be, adds to its counts and takes it to its next revision; returns
-/// the counts. The first revision is the time in milliseconds: should a book be erased and
-/// opened again, its revisions still tell the two apart.
+/// Adds to the counts of a book, increments its revision, and returns the new counts. Creates the
+/// book if it does not exist. Its first revision is the time in milliseconds, so that a book that
+/// is created again after an erasure does not repeat revisions.
 pub(crate) fn open_book(
     store: &mut StoreConnection,
     customer_id: &str,
@@ -136,8 +136,8 @@ pub(crate) fn open_book(
     })
 }
 
-/// Makes a change, and keeps what the address was until then; `false` when the change does not
-/// fit what is kept.
+/// Makes a change and stores the previous state of the address as a past revision. Returns `false`
+/// if the change conflicts with what is stored.
 fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<bool, WorkError> {
     let address = change.address();
     let expected = match change {
@@ -146,27 +146,27 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
         Change::Remove(address) => Some(address.revision),
     };
     if let Some(expected) = expected
-        && keep_state(store, address, expected)? == 0
+        && store_past_state(store, address, expected)? == 0
     {
         return Ok(false);
     }
-    // The store counts, whatever revision a change says.
+    // The store counts the revisions, whatever revision a change contains.
     let revision = expected.map_or(Revision::FIRST, Revision::next);
     let row = NewAddressRow::of(address, revision, at);
-    let standing = addresses::table.find((row.customer_id, row.id));
+    let current = addresses::table.find((row.customer_id, row.id));
     let written = match change {
         Change::Create(_) => insert(store, &row)?,
         Change::Replace { .. } => replace(store, &row)?,
         Change::Remove(_) => {
-            note_removal(store, &row, at)?;
-            on_each!(store, c => delete(standing).execute(c))?
+            store_removal(store, &row, at)?;
+            on_each!(store, c => delete(current).execute(c))?
         }
     };
     Ok(written == 1)
 }
 
-/// Writes a new address; returns 0 when there is one of that id already. Should it come again
-/// after a removal, its revision is the one after its last.
+/// Inserts a new address. Returns 0 if the id already exists. If the address was removed before,
+/// its revision continues after the last one.
 pub(crate) fn insert(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
@@ -183,7 +183,7 @@ pub(crate) fn insert(
     .execute(c))?)
 }
 
-/// Gives an address another state.
+/// Replaces the state of an address.
 fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize, WorkError> {
     let values = [&row.state()[..], &row.key()].concat();
     Ok(on_each!(store, c => prepared!(Sql(
@@ -195,14 +195,14 @@ fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize
     .execute(c))?)
 }
 
-/// Keeps the state of an address among those that were, before another one takes its place;
-/// returns 0 when the address is not at that revision.
-fn keep_state(
+/// Stores the current state of an address as a past revision, before it is replaced. Returns 0 if
+/// the address is not at that revision.
+fn store_past_state(
     store: &mut StoreConnection,
     address: &Address,
     revision: Revision,
 ) -> Result<usize, WorkError> {
-    // What made it so: the first of all and what follows a removal was a creation.
+    // The first state, and the first one after a removal, came from a creation.
     Ok(on_each!(store, c => prepared!(Sql(
         "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at,
              description, region, city, country, custom_data, created_at, updated_at)
@@ -223,8 +223,8 @@ fn keep_state(
     .execute(c))?)
 }
 
-/// Keeps the removal of an address, which is a revision of its own.
-fn note_removal(
+/// Stores the removal of an address, which is a separate revision.
+fn store_removal(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
     at: Timestamp,
@@ -246,7 +246,7 @@ fn note_removal(
     Ok(on_each!(store, c => prepared!(removal).execute(c))?)
 }
 
-/// Stores an idempotency record, unless there is one of the same key that has not expired.
+/// Stores an idempotency record, unless there is one with the same key that has not expired.
 fn store_record(
     store: &mut StoreConnection,
     record: &IdempotencyRecord,
@@ -279,8 +279,9 @@ pub(crate) fn prune(
     before: Timestamp,
     limit: u32,
 ) -> Result<u64, WorkError> {
-    // A row value, which both databases look up by the key: PostgreSQL only if it knows the
-    // limit when it plans, and otherwise reads the whole table to find a tenth of it.
+    // A row value, which both databases look up by the key. The limit is part of the text, because
+    // PostgreSQL has to know it when it plans the query. Otherwise it assumes a tenth of the table
+    // and reads all of it.
     let statement = format!(
         "DELETE FROM idempotency_records WHERE (customer_id, key) IN (
              SELECT customer_id, key FROM idempotency_records
@@ -297,12 +298,12 @@ pub(crate) fn erase(
     customer_id: &CustomerId,
 ) -> Result<Erased, WorkError> {
     let customer_id = customer_id.as_str();
-    // As every change does, so that none slips in between.
+    // Lock the book as every change does, so that none can happen in between.
     let locked = on_each!(store, c => update(address_books::table.find(customer_id))
         .set(address_books::revision.eq(address_books::revision + 1))
         .execute(c))?;
     if locked == 0 {
-        // Without a book there is nothing. A commit that opens one just now comes after this.
+        // Without a book there is nothing to erase. A commit that creates one now comes after this.
         return Ok(Erased::default());
     }
     macro_rules! erase_from {
@@ -314,7 +315,7 @@ pub(crate) fn erase(
     let addresses = erase_from!(addresses);
     let erased = Erased {
         addresses,
-        // The state that an address is in is a revision of it.
+        // The current state of an address is one of its revisions.
         revisions: addresses + erase_from!(address_revisions),
         idempotency_records: erase_from!(idempotency_records),
     };

@@ -1,7 +1,8 @@
-//! What each statement costs, whatever the size of the books: how the databases go about it.
+//! Checks the query plan of each statement, so that its cost does not depend on the size of the
+//! database.
 //!
-//! The statements are those that the contract suite makes the repository run, so that none is
-//! forgotten. Each is explained on a database that is not empty.
+//! The statements are all those that the repository runs in the contract suite, so that none is
+//! forgotten. Each is explained on a filled database.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,11 +26,11 @@ use diesel::sql_types::Text;
 
 use crate::support::{Database, KeySubject, RawConnection, Subject};
 
-/// What the plans of a store may show.
+/// What the query plans of a store may contain.
 struct Rules {
-    /// Steps that read or hold more than is asked for.
+    /// Steps that read or sort more rows than the statement returns.
     costly: [&'static str; 2],
-    /// Statements that have such a step, the step, and why that is right.
+    /// The allowed exceptions: the start of the statement, the step, and the reason.
     exceptions: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -39,12 +40,12 @@ const SQLITE: Rules = Rules {
         (
             "SELECT `address_books`.`revision` FROM `address_books` LIMIT",
             "SCAN address_books",
-            "asks for any one row",
+            "reads any one row",
         ),
         (
             "SELECT `addresses`.`customer_id`",
             "SCAN addresses",
-            "an export's first step: the first rows of all, in the order of the primary key",
+            "the first step of an export: the first rows of the table, by the primary key",
         ),
     ],
 };
@@ -55,17 +56,17 @@ const POSTGRES: Rules = Rules {
         (
             "SELECT \"address_books\".\"revision\" FROM \"address_books\" LIMIT",
             "Seq Scan on address_books",
-            "asks for any one row",
+            "reads any one row",
         ),
         (
             "DELETE FROM idempotency_records WHERE (customer_id, key) IN",
             "Sort",
-            "puts the few keys of one step in order, to look each up once",
+            "sorts the few keys of one step, to look up each once",
         ),
         (
             "SELECT \"address_book_parts\".\"first_id\", \"address_book_parts\".\"addresses\"",
             "Sort",
-            "puts the parts of one book in order, of which there is one for 500 addresses",
+            "sorts the parts of one book, of which there is one for 500 addresses",
         ),
     ],
 };
@@ -87,7 +88,7 @@ async fn postgres_keys() -> KeySubject {
 }
 
 #[test]
-fn every_statement_on_sqlite_goes_by_keys() {
+fn every_statement_on_sqlite_uses_keys() {
     let statements = statements_of(|| {
         ADDRESS_PROMISES
             .iter()
@@ -111,7 +112,7 @@ fn every_statement_on_sqlite_goes_by_keys() {
 }
 
 #[test]
-fn every_statement_on_postgres_goes_by_keys() {
+fn every_statement_on_postgres_uses_keys() {
     let statements = statements_of(|| {
         ADDRESS_PROMISES
             .iter()
@@ -123,7 +124,7 @@ fn every_statement_on_postgres_goes_by_keys() {
     let RawConnection::Postgres(mut connection) = filled(&Database::postgres()) else {
         unreachable!()
     };
-    // As the server plans a statement for all values, not for some.
+    // A generic plan is for all values, not for particular ones.
     connection
         .batch_execute("SET plan_cache_mode = force_generic_plan")
         .unwrap();
@@ -144,13 +145,13 @@ fn every_statement_on_postgres_goes_by_keys() {
     });
 }
 
-/// Holds each statement's plan against the rules.
+/// Checks each statement's plan against the rules.
 fn check(
     statements: &BTreeSet<String>,
     rules: &Rules,
     mut explain: impl FnMut(&str) -> Vec<String>,
 ) {
-    // Fast reads go past Diesel. The pool has the same statements where a page is empty.
+    // Fast reads bypass Diesel, but if a page is empty, the pool runs the same statements.
     let is_page = |sql: &&String| sql.contains("custom_data") && sql.contains("address_books");
     let pages = statements.iter().filter(is_page).count();
     assert_eq!(
@@ -173,7 +174,7 @@ fn check(
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-/// The statements on our tables that all connections have run since somebody began to record.
+/// The statements on Addressbook's tables that all connections have run since the recording began.
 static RECORDED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn statements_of(work: impl FnOnce()) -> BTreeSet<String> {
@@ -195,9 +196,9 @@ impl Instrumentation for Recorder {
             return;
         };
         let query = query.to_string();
-        // Behind it, Diesel says which values the statement has.
+        // Diesel appends the values of the statement.
         let sql = query.split(" -- binds: ").next().unwrap_or_default();
-        // COPY has no plan: it puts in rows and reads none.
+        // COPY has no plan, because it only inserts rows.
         let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
         let tables = ["addresses", "address_", "idempotency_records", "api_keys"];
         if verbs.iter().any(|verb| sql.starts_with(verb))
@@ -208,8 +209,9 @@ impl Instrumentation for Recorder {
     }
 }
 
-/// Fills 2,000 books with ten addresses each and one with 5,000; every address has two earlier
-/// states, an idempotency key and, as if the books were large, a part. An API key for each book.
+/// Fills 2,000 books with ten addresses each and one with 5,000. Each address has two past
+/// revisions, an idempotency record and, as if the books were large, a part. Each book has an API
+/// key.
 const FILL: &str = "
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
     INSERT INTO address_books SELECT 'cus_' || n, 10, 1, 20 FROM numbers;
@@ -234,14 +236,14 @@ const FILL: &str = "
            'name', 'addresses:read', 'cus_' || n, 1, NULL, NULL, NULL
     FROM numbers;";
 
-/// An own connection to a database so filled.
+/// Fills a database with [`FILL`] and returns a connection to it.
 fn filled(database: &Database) -> RawConnection {
     SqlStore::migrate(&database.url, &StoreOptions::default()).unwrap();
     let mut connection = database.connect();
     match connection {
-        // Without statistics, as in operation.
+        // Without statistics, as in production.
         RawConnection::Sqlite(_) => connection.execute(&FILL.replace("FINGERPRINT", "blob")),
-        // PostgreSQL gathers its own by and by.
+        // In production, PostgreSQL gathers statistics over time.
         RawConnection::Postgres(_) => {
             connection.execute(&FILL.replace("FINGERPRINT", "bytea"));
             connection.execute("VACUUM ANALYZE");

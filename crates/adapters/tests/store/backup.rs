@@ -1,4 +1,4 @@
-//! Copies of SQLite databases, and what must not become one.
+//! Backups of SQLite databases, and files that must not be backed up or restored.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::Database;
 
-/// A folder with a backup of a few addresses in it.
+/// A folder that contains a backup of 500 addresses.
 struct Kept {
     folder: TempDir,
     file: PathBuf,
@@ -29,7 +29,7 @@ impl Kept {
         Self { folder, file }
     }
 
-    /// A database that is not there yet.
+    /// The path of a database that does not exist yet.
     fn target(&self) -> PathBuf {
         self.folder.path().join("new.db")
     }
@@ -38,7 +38,7 @@ impl Kept {
         restore(&self.file, &self.target(), |_| {})
     }
 
-    /// Expects that the backup is refused, and that nothing came of it.
+    /// Expects that restoring the backup fails, and creates no file.
     #[track_caller]
     fn is_refused(&self, words: &[&str]) {
         let before = names(self.folder.path());
@@ -71,7 +71,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_copy_is_one_private_file_with_everything_in_it() {
+async fn a_copy_is_one_private_file_with_all_data() {
     let kept = Kept::new().await;
     assert_eq!(names(kept.folder.path()), ["kept.db"]);
     let mode = kept.file.metadata().unwrap().permissions().mode();
@@ -83,7 +83,7 @@ async fn a_copy_is_one_private_file_with_everything_in_it() {
 }
 
 #[tokio::test]
-async fn a_copy_says_how_far_it_is() {
+async fn a_copy_reports_its_progress() {
     let kept = Kept::new().await;
     let mut steps = Vec::new();
     restore(&kept.file, &kept.target(), |step| steps.push(step)).unwrap();
@@ -96,7 +96,7 @@ async fn a_copy_says_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten_and_no_log_of_another_database_is_taken_over() {
+async fn no_file_is_overwritten_and_no_wal_of_another_database_is_used() {
     let kept = Kept::new().await;
     for name in ["new.db", "new.db-wal", "new.db-shm", "new.db-journal"] {
         let in_the_way = kept.folder.path().join(name);
@@ -110,7 +110,7 @@ async fn nothing_is_overwritten_and_no_log_of_another_database_is_taken_over() {
 }
 
 #[tokio::test]
-async fn what_a_killed_program_left_goes_away_and_nothing_else() {
+async fn only_the_partial_copy_of_a_killed_program_is_deleted() {
     let kept = Kept::new().await;
     let path = |name: &str| kept.folder.path().join(name);
     let names_before = names(kept.folder.path());
@@ -140,10 +140,10 @@ async fn what_a_killed_program_left_goes_away_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_damaged_page_is_found() {
+async fn a_damaged_page_is_detected() {
     let kept = Kept::new().await;
     let mut bytes = fs::read(&kept.file).unwrap();
-    // Somewhere behind the schema's page.
+    // A page after the schema's page.
     bytes[3 * 4096..4 * 4096].fill(0xff);
     fs::write(&kept.file, bytes).unwrap();
     kept.is_refused(&["kept.db is damaged"]);
@@ -153,7 +153,7 @@ async fn a_damaged_page_is_found() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_off_is_found() {
+async fn a_truncated_file_is_detected() {
     let kept = Kept::new().await;
     let bytes = fs::read(&kept.file).unwrap();
     fs::write(&kept.file, &bytes[..bytes.len() / 4096 / 2 * 4096]).unwrap();
@@ -161,21 +161,21 @@ async fn a_file_that_was_cut_off_is_found() {
 }
 
 #[tokio::test]
-async fn a_row_that_refers_to_nothing_is_found() {
+async fn a_broken_foreign_key_is_detected() {
     let kept = Kept::new().await;
     kept.execute("PRAGMA foreign_keys = OFF; DELETE FROM address_books");
-    kept.is_refused(&["kept.db is damaged", "refers to what is not there"]);
+    kept.is_refused(&["kept.db is damaged", "refers to missing rows"]);
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused() {
+async fn a_newer_schema_is_rejected() {
     let kept = Kept::new().await;
     kept.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
     kept.is_refused(&["kept.db", "migration 9999"]);
 }
 
 #[tokio::test]
-async fn what_is_not_ours_in_the_schema_is_refused() {
+async fn a_schema_with_foreign_objects_is_rejected() {
     for (sql, object) in [
         (
             "CREATE TRIGGER t AFTER INSERT ON addresses BEGIN DELETE FROM api_keys; END",
@@ -196,9 +196,9 @@ async fn what_is_not_ours_in_the_schema_is_refused() {
     ] {
         let kept = Kept::new().await;
         kept.execute(sql);
-        kept.is_refused(&["kept.db holds", object]);
+        kept.is_refused(&["kept.db contains", object]);
     }
-    // What a program leaves that copies the database, and what SQLite makes by itself.
+    // The tables of Litestream, and objects that SQLite creates by itself, are allowed.
     let kept = Kept::new().await;
     kept.execute(
         "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER UNIQUE); ANALYZE",
@@ -207,15 +207,15 @@ async fn what_is_not_ours_in_the_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_of_ours_is_refused() {
+async fn a_file_that_is_not_a_database_of_addressbook_is_rejected() {
     let kept = Kept::new().await;
     fs::write(&kept.file, "").unwrap();
-    kept.is_refused(&["no database of Addressbook"]);
+    kept.is_refused(&["not a database of Addressbook"]);
     kept.execute("CREATE TABLE addresses (name TEXT)");
-    kept.is_refused(&["no database of Addressbook"]);
+    kept.is_refused(&["not a database of Addressbook"]);
     fs::write(
         &kept.file,
-        "no database, and longer than a header".repeat(9),
+        "not a database, and longer than a header".repeat(9),
     )
     .unwrap();
     kept.is_refused(&["kept.db", "not a database"]);
@@ -224,9 +224,9 @@ async fn what_is_no_database_of_ours_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_log_still_holds_is_copied_too() {
+async fn the_contents_of_the_wal_are_copied_too() {
     let database = Database::sqlite();
-    // As long as this is open, what was written stays in the log.
+    // As long as this is open, the writes stay in the WAL.
     let repository = database.open(StoreOptions::default());
     repository
         .commit(creating([address("cus_1", 1)]))

@@ -1,5 +1,5 @@
-//! Large commits of creations take a way of their own: what comes of it has to be what comes of
-//! making them one by one, as the in-memory repository does.
+//! Large commits of creations have a separate implementation. It must have the same outcome as the
+//! in-memory repository, which makes the creations one by one.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,13 +23,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     builder.enable_all().build().unwrap()
 });
 
-/// An address by the number of its customer and its own.
+/// An address, identified by the number of its customer and its own number.
 type Key = (u8, u32);
 
-/// What is there before, what of that was removed again, and what a commit creates then.
+/// The addresses that exist, how many of them were removed again, and those that a commit creates.
 #[derive(Clone, Debug)]
 struct Case {
-    there: Vec<Key>,
+    existing: Vec<Key>,
     removed: usize,
     created: Vec<Key>,
     max_addresses: u32,
@@ -38,7 +38,7 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let key = |numbers| (0..3_u8, numbers);
-    // Most of what is created is new, so that many a commit goes through.
+    // Most of the created addresses are new, so that many commits succeed.
     let created = (20_u32..4_000, 1_u32..7, 20..120_usize).prop_flat_map(|(first, step, count)| {
         let fresh: Vec<_> = (0..count as u32)
             .map(|n| ((n % 3) as u8, first + n * step))
@@ -55,11 +55,11 @@ fn case() -> impl Strategy<Value = Case> {
         select(vec![u32::MAX, u32::MAX, u32::MAX, 1, 4]),
     )
         .prop_map(
-            |(mut there, removed, created, max_addresses, max_past_revisions)| {
-                there.sort();
-                there.dedup();
+            |(mut existing, removed, created, max_addresses, max_past_revisions)| {
+                existing.sort();
+                existing.dedup();
                 Case {
-                    there,
+                    existing,
                     removed,
                     created,
                     max_addresses,
@@ -69,13 +69,13 @@ fn case() -> impl Strategy<Value = Case> {
         )
 }
 
-/// What a commit answers, and what is known of each customer then.
+/// The result of a commit, and the contents of each customer's book after it.
 type Outcome = (String, Vec<(u64, Vec<Address>, Vec<AddressRevision>)>);
 
 async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) -> Outcome {
     let name = |number: u8| format!("{prefix}{number}");
     let made = |(book, number): &Key| address(&name(*book), *number);
-    let before: Vec<_> = case.there.iter().map(made).collect();
+    let before: Vec<_> = case.existing.iter().map(made).collect();
     for address in &before {
         repository
             .commit(creating([address.clone()]))
@@ -96,7 +96,7 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
             ..moved(&new, "Huye")
         }))
     };
-    let answer = format!("{:?}", repository.commit(creations).await);
+    let result = format!("{:?}", repository.commit(creations).await);
     let mut books = Vec::new();
     for number in 0..3 {
         let customer_id = customer(&name(number));
@@ -107,7 +107,7 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
         };
         let head = repository.head(&customer_id).await.unwrap();
         let mut revisions = Vec::new();
-        for (_, number) in case.there.iter().chain(&case.created) {
+        for (_, number) in case.existing.iter().chain(&case.created) {
             let range = RevisionRange {
                 before: None,
                 limit: 9,
@@ -126,10 +126,10 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
             revisions,
         ));
     }
-    (answer, books)
+    (result, books)
 }
 
-fn is_as_one_by_one(store: &SqlStore, case: &Case) {
+fn assert_same_outcome(store: &SqlStore, case: &Case) {
     static CASES: AtomicU32 = AtomicU32::new(0);
     let prefix = format!("cus_{}_", CASES.fetch_add(1, Ordering::Relaxed));
     RUNTIME.block_on(async {
@@ -144,15 +144,15 @@ proptest! {
     #![proptest_config(Config { cases: 100, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn many_creations_on_sqlite_are_as_one_by_one(case in case()) {
+    fn bulk_creation_on_sqlite_has_the_same_outcome_as_single_creations(case in case()) {
         static STORE: LazyLock<(Database, SqlStore)> = LazyLock::new(|| open(Database::sqlite()));
-        is_as_one_by_one(&STORE.1, &case);
+        assert_same_outcome(&STORE.1, &case);
     }
 
     #[test]
-    fn many_creations_on_postgres_are_as_one_by_one(case in case()) {
+    fn bulk_creation_on_postgres_has_the_same_outcome_as_single_creations(case in case()) {
         static STORE: LazyLock<(Database, SqlStore)> = LazyLock::new(|| open(Database::postgres()));
-        is_as_one_by_one(&STORE.1, &case);
+        assert_same_outcome(&STORE.1, &case);
     }
 }
 

@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::support::{Database, RawConnection};
 
-/// Takes the checks away that keep such rows out.
+/// Removes the constraints that reject such rows.
 fn drop_checks(connection: &mut RawConnection) {
     connection.execute(match connection {
         RawConnection::Sqlite(_) => "PRAGMA ignore_check_constraints = ON",
@@ -22,7 +22,7 @@ fn drop_checks(connection: &mut RawConnection) {
     });
 }
 
-/// What no row can hold, and the field that it damages.
+/// Invalid values, and the field that each of them damages.
 const DAMAGES: [(&str, &str); 10] = [
     ("id = 'add_1'", "id"),
     ("description = ''", "description"),
@@ -40,7 +40,7 @@ const DAMAGES: [(&str, &str); 10] = [
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn damaged_rows_are_reported_and_named(#[case] database: Database) {
+async fn damaged_rows_are_reported_with_their_key_and_field(#[case] database: Database) {
     let (repository, database) = database.subject();
     let mut connection = database.connect();
     drop_checks(&mut connection);
@@ -89,7 +89,7 @@ async fn damaged_rows_are_reported_and_named(#[case] database: Database) {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn a_count_that_is_not_true_is_reported(#[case] database: Database) {
+async fn a_wrong_count_of_addresses_is_reported(#[case] database: Database) {
     let (repository, database) = database.subject();
     repository
         .commit(creating([address("cus_1", 1)]))
@@ -114,7 +114,7 @@ async fn a_count_that_is_not_true_is_reported(#[case] database: Database) {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn the_schema_itself_keeps_such_rows_out(#[case] database: Database) {
+async fn the_schema_rejects_damaged_rows(#[case] database: Database) {
     let (repository, database) = database.subject();
     repository
         .commit(creating([address("cus_1", 1)]))
@@ -132,7 +132,7 @@ async fn the_schema_itself_keeps_such_rows_out(#[case] database: Database) {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn damaged_keys_are_reported_and_let_nobody_in(#[case] database: Database) {
+async fn damaged_api_keys_are_reported_and_not_returned(#[case] database: Database) {
     let (keys, database) = database.key_subject();
     let customer_id = Some(customer("cus_1"));
     let key = ApiKey {

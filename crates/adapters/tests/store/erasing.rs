@@ -1,4 +1,4 @@
-//! After an erasure, no file of a SQLite database holds what was erased.
+//! After an erasure, no file of a SQLite database contains the erased data.
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,13 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-/// What the addresses of a customer hold that nobody else's do.
+/// A text that only the addresses of this customer contain.
 fn canary(customer: u32) -> String {
     format!("canary-of-{customer:03}")
 }
 
-/// Addresses of customers one after the other, of all sizes, which change and go: pages are filled,
-/// split and freed.
+/// Writes and changes addresses of many sizes, of one customer after the other, so that pages are
+/// filled, split and freed.
 async fn write(repository: &dyn AddressRepository) {
     let sized = |address: Address, customer: u32, repeats: usize| {
         let text = format!("{{\"a\":\"{}\"}}", canary(customer).repeat(repeats));
@@ -47,19 +47,19 @@ async fn write(repository: &dyn AddressRepository) {
     }
 }
 
-/// As many changes as it takes for neighbouring pages to be balanced again and again.
+/// Makes enough random changes that SQLite balances neighbouring pages many times.
 async fn write_at_random(repository: &dyn AddressRepository, mut seed: u64) {
     let mut random = move |below: u64| {
-        // Knuth's MMIX generator: any spread of sizes will do.
+        // Knuth's MMIX generator: any distribution of sizes is good enough.
         seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    let mut there: Vec<Vec<Address>> = vec![Vec::new(); 20];
+    let mut books: Vec<Vec<Address>> = vec![Vec::new(); 20];
     for number in 1..2_000 {
         let customer = random(20) as u32;
-        let addresses = &mut there[customer as usize];
+        let addresses = &mut books[customer as usize];
         let text = canary(customer).repeat(600);
         let description = Description::parse(&text[..9 + random(990) as usize]).unwrap();
         let length = [0, 60, 400, 1_500, 4_000, 7_800][random(6) as usize];
@@ -97,7 +97,7 @@ async fn write_at_random(repository: &dyn AddressRepository, mut seed: u64) {
     }
 }
 
-/// Which files of a folder hold a canary of the first ten customers.
+/// The files of a folder that contain the canary or the id of one of the first ten customers.
 fn files_with_a_canary(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
@@ -114,9 +114,9 @@ fn files_with_a_canary(folder: &Path) -> Vec<String> {
     found
 }
 
-/// SQLite leaves copies of rows in unused space of pages, whatever `secure_delete` says.
+/// SQLite leaves copies of rows in unused space of pages, even with `secure_delete`.
 #[tokio::test(flavor = "multi_thread")]
-async fn unused_space_holds_nothing_of_what_was_erased() {
+async fn unused_space_does_not_contain_erased_data() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.db");
     let url = format!("sqlite://{}", path.display()).parse().unwrap();
@@ -149,7 +149,7 @@ async fn unused_space_holds_nothing_of_what_was_erased() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_file_holds_what_was_erased() {
+async fn no_file_contains_erased_data() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.db");
     let url = format!("sqlite://{}", path.display()).parse().unwrap();
@@ -157,7 +157,7 @@ async fn no_file_holds_what_was_erased() {
     let repository = SqlStore::open(&url, &options, OpenMode::CreateOrMigrate).unwrap();
     let repository = Arc::new(repository);
     write(&*repository).await;
-    // Somebody reads for a while.
+    // A reader delays the emptying of the WAL.
     let reader = Connection::open(&path).unwrap();
     reader
         .execute_batch("BEGIN; SELECT COUNT(*) FROM addresses")
@@ -179,7 +179,7 @@ async fn no_file_holds_what_was_erased() {
         assert!(started.elapsed() < Duration::from_secs(30), "{found:?}");
         sleep(Duration::from_millis(20)).await;
     }
-    // Others are there still.
+    // The data of other customers remains.
     let others = fixtures::customer("cus_010");
     assert_eq!(repository.head(&others).await.unwrap().addresses, 12);
     let copy = folder.path().join("copy.db");

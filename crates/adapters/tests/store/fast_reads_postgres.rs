@@ -1,5 +1,5 @@
-//! PostgreSQL's fast reads, of which many share one connection: each gets its own answer, its own
-//! failure, and another connection when there has to be one.
+//! PostgreSQL's fast reads, many of which share one connection. Each gets its own result or error,
+//! and another connection if the first one is lost.
 
 use std::time::{Duration, Instant};
 
@@ -42,13 +42,14 @@ fn book(number: u32) -> Vec<Address> {
     (1..=number).map(|of| address(&id, of)).collect()
 }
 
-/// How many addresses a customer's list shows.
+/// The number of addresses in a customer's list.
 async fn list(repository: &SqlStore, id: &str) -> Result<usize, RepositoryError> {
     let page = PageRequest::default();
     Ok(repository.list(&customer(id), &page).await?.len())
 }
 
-/// Asks for so many lists at once, of each customer in turn, and gives the outcomes by customer.
+/// Reads this many lists concurrently, of each customer in turn, and returns the outcomes by
+/// customer.
 async fn lists(repository: &SqlStore, many: u32) -> Vec<(u32, Result<usize, RepositoryError>)> {
     let mut tasks = JoinSet::new();
     for number in (1..=9).cycle().take(many as usize) {
@@ -58,7 +59,7 @@ async fn lists(repository: &SqlStore, many: u32) -> Vec<(u32, Result<usize, Repo
     tasks.join_all().await
 }
 
-/// Ends all connections of repositories to a database, and says how many those were.
+/// Terminates all connections of repositories to a database, and returns their number.
 fn terminate(database: &Database) -> u32 {
     let sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
                WHERE datname = current_database() AND application_name = 'addressbook'";
@@ -66,7 +67,7 @@ fn terminate(database: &Database) -> u32 {
     ended.unwrap().trim().parse().unwrap()
 }
 
-/// Puts a statement before each reading of an address's region.
+/// Makes each read of an address's region run a statement first.
 fn before_reading_a_region(database: &Database, statement: &str) {
     database.connect().execute(&format!(
         "CREATE FUNCTION read(customer_id text, region text) RETURNS text LANGUAGE plpgsql AS
@@ -79,7 +80,7 @@ fn before_reading_a_region(database: &Database, statement: &str) {
 }
 
 #[tokio::test]
-async fn many_reads_at_once_share_a_connection_and_get_their_own_answers() {
+async fn concurrent_reads_share_a_connection_and_get_their_own_results() {
     let (repository, database) = nine_books(PATIENT).await;
     let mut tasks = JoinSet::new();
     for number in (1..=9).cycle().take(300) {
@@ -101,15 +102,15 @@ async fn many_reads_at_once_share_a_connection_and_get_their_own_answers() {
     while let Some(task) = tasks.join_next().await {
         task.unwrap();
     }
-    // The pool's one for the commits, and this thread's.
+    // One connection of the pool for the commits, and one of this thread.
     assert_eq!(terminate(&database), 2);
 }
 
 #[rstest]
-#[case::by_itself("no such luck", "Internal")]
-#[case::for_now("could not obtain lock", "Busy")]
+#[case::permanently("no such luck", "Internal")]
+#[case::temporarily("could not obtain lock", "Busy")]
 #[tokio::test]
-async fn a_statement_that_fails_fails_alone(#[case] message: &str, #[case] kind: &str) {
+async fn a_failing_statement_affects_no_other(#[case] message: &str, #[case] kind: &str) {
     let (repository, database) = nine_books(PATIENT).await;
     before_reading_a_region(
         &database,
@@ -173,7 +174,7 @@ async fn until_one_waits_for_a_lock(database: &Database) {
 }
 
 #[tokio::test]
-async fn a_migration_under_way_makes_no_read_fail() {
+async fn no_read_fails_during_a_migration() {
     let (repository, database) = nine_books(PATIENT).await;
     assert_eq!(list(&repository, "cus_7").await.unwrap(), 7);
     // "cached plan must not change result type"
@@ -186,7 +187,7 @@ async fn a_migration_under_way_makes_no_read_fail() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_unavailable_after_the_pools_timeout_and_may_come_back() {
+async fn an_unreachable_server_is_unavailable_after_the_pools_timeout_and_can_recover() {
     let (repository, database) = nine_books(IMPATIENT).await;
     let server = PostgresServer::shared();
     let name = server.query(&database.raw_url, "SELECT current_database()");
@@ -212,7 +213,7 @@ async fn a_server_that_is_away_is_unavailable_after_the_pools_timeout_and_may_co
 }
 
 #[tokio::test]
-async fn a_table_that_is_locked_is_busy_and_keeps_nobody_for_long() {
+async fn a_locked_table_is_busy_within_the_timeouts() {
     let (repository, database) = nine_books(IMPATIENT).await;
     assert_eq!(list(&repository, "cus_7").await.unwrap(), 7);
     let mut holder = database.connect();

@@ -1,4 +1,4 @@
-//! Fast reads of SQLite, which do without the pool.
+//! Fast reads of SQLite, which bypass the pool.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use addressbook_testkit::fixtures::{address, creating, customer};
 use crate::support::Database;
 
 #[tokio::test]
-async fn a_read_sees_at_once_what_another_process_wrote() {
+async fn a_read_sees_the_writes_of_another_process_at_once() {
     let database = Database::sqlite();
     let repository = database.open(StoreOptions::default());
     let (customer, page) = (customer("cus_1"), PageRequest::default());
@@ -34,7 +34,7 @@ async fn a_read_sees_at_once_what_another_process_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_without_end_does_not_keep_the_log_from_starting_over() {
+async fn continuous_reads_do_not_prevent_the_wal_from_restarting() {
     let database = Database::sqlite();
     let repository = database.open(StoreOptions::default());
     let customer = customer("cus_1");
@@ -48,7 +48,7 @@ async fn reading_without_end_does_not_keep_the_log_from_starting_over() {
             tokio::task::yield_now().await;
         }
     });
-    let log = std::path::PathBuf::from(format!(
+    let wal = std::path::PathBuf::from(format!(
         "{}-wal",
         database.raw_url.strip_prefix("sqlite://").unwrap()
     ));
@@ -57,13 +57,13 @@ async fn reading_without_end_does_not_keep_the_log_from_starting_over() {
     for round in 0..10 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         other.execute(&format!("UPDATE addresses SET city = 'Huye {round}'"));
-        assert_ne!(log.metadata().unwrap().len(), 0);
-        // While the service looks at the log itself, others are refused.
-        let starts_over = (0..100).any(|_| {
+        assert_ne!(wal.metadata().unwrap().len(), 0);
+        // While the service itself checks the WAL, other checkpoints fail.
+        let restarts = (0..100).any(|_| {
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-            log.metadata().unwrap().len() == 0
+            wal.metadata().unwrap().len() == 0
         });
-        assert!(starts_over, "round {round}");
+        assert!(restarts, "round {round}");
     }
     reading.abort();
 }

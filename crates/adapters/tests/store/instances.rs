@@ -1,4 +1,4 @@
-//! Several instances on one database, as several processes are.
+//! Several instances on one database, like several processes.
 
 use addressbook_adapters::StoreOptions;
 use addressbook_domain::{AddressRepository, ApiKeyRepository, Listing};
@@ -13,7 +13,7 @@ use crate::support::Database;
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn what_one_instance_writes_the_next_call_of_another_sees(#[case] database: Database) {
+async fn the_next_call_of_one_instance_sees_the_writes_of_another(#[case] database: Database) {
     let [one, other] = [(), ()].map(|()| database.open(StoreOptions::default()));
     let whose = customer("cus_1");
     let mut last = address("cus_1", 1);

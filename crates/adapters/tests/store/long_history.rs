@@ -1,4 +1,4 @@
-//! A book with far more behind it than in it.
+//! Reads a book with far more past revisions than addresses.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::support::Database;
 
-/// Gives a customer who has an address so many revisions of each of a thousand others.
+/// SQL that adds past revisions of a thousand addresses to a book that contains one address.
 fn grow_histories(customer_id: &str, revisions: u32) -> String {
     format!(
         "WITH RECURSIVE numbers(n) AS (
@@ -27,7 +27,7 @@ fn grow_histories(customer_id: &str, revisions: u32) -> String {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn a_book_that_the_statistics_do_not_know_is_read_in_time(#[case] database: Database) {
+async fn a_book_that_is_missing_from_the_statistics_is_read_in_time(#[case] database: Database) {
     let repository = database.open(StoreOptions {
         statement_timeout: Duration::from_secs(2),
         ..StoreOptions::default()

@@ -1,5 +1,5 @@
-//! Both stores, the same tests: the contract of the repository, and what the port cannot
-//! show (damage, opening, waiting).
+//! Runs the same tests on both stores: the contract of the repository, and behaviour that the port
+//! does not cover (damage, opening, waiting).
 
 #![expect(
     clippy::unwrap_used,

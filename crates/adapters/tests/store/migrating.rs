@@ -1,4 +1,4 @@
-//! Databases of before: what was in them is there after the migrations.
+//! Migrations of old databases do not lose data.
 
 use addressbook_adapters::StoreOptions;
 use addressbook_domain::{
@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::support::Database;
 
-/// The schema in which each state was kept twice and no book had parts.
+/// The schema before migration 0005: each current state was stored twice, and no book had parts.
 macro_rules! before_0005 {
     ($store:literal) => {
         concat!(
@@ -39,7 +39,7 @@ macro_rules! before_0005 {
     };
 }
 
-/// Addresses that were imported (1), changed (2), removed and created again (3) and removed (4),
+/// Addresses that were imported (1), changed (2), removed and created again (3), and removed (4),
 /// and a large book.
 const ROWS: &str = "
     INSERT INTO address_books VALUES ('cus_1', 3, 9), ('cus_2', 1201, 1);
@@ -86,7 +86,7 @@ fn postgres() -> (Database, &'static str) {
 #[case::sqlite(sqlite())]
 #[case::postgres(postgres())]
 #[tokio::test]
-async fn no_revision_and_no_address_is_lost(#[case] (database, schema): (Database, &str)) {
+async fn migrations_lose_no_revision_or_address(#[case] (database, schema): (Database, &str)) {
     let mut connection = database.connect();
     connection.execute(schema);
     connection.execute(ROWS);
@@ -128,7 +128,7 @@ async fn no_revision_and_no_address_is_lost(#[case] (database, schema): (Databas
             .collect();
         assert_eq!(found, expected, "address {id}");
     }
-    // Of cus_1, five revisions are past: one of address 2, two of 3, and two of 4.
+    // cus_1 has five past revisions: one of address 2, two of 3, and two of 4.
     let create = |max_past_revisions| Commit {
         max_past_revisions,
         ..creating([address("cus_1", 9)])

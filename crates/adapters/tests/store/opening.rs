@@ -15,7 +15,7 @@ fn migrate(database: &Database) -> Result<usize, OpenError> {
 #[rstest]
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::empty_postgres())]
-fn of_several_starts_at_once_one_migrates(#[case] database: Database) {
+fn only_one_of_several_concurrent_starts_migrates(#[case] database: Database) {
     let migrations: usize = thread::scope(|scope| {
         let starts: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| migrate(&database).unwrap()))
@@ -23,11 +23,15 @@ fn of_several_starts_at_once_one_migrates(#[case] database: Database) {
         starts.into_iter().map(|start| start.join().unwrap()).sum()
     });
     assert!(migrations > 0);
-    assert_eq!(migrate(&database).unwrap(), 0, "everything is there");
+    assert_eq!(
+        migrate(&database).unwrap(),
+        0,
+        "all migrations have been run"
+    );
 }
 
 #[tokio::test]
-async fn a_session_that_may_only_read_can_open_what_is_migrated() {
+async fn a_read_only_session_can_open_a_migrated_database() {
     let database = Database::postgres();
     let separator = if database.raw_url.contains('?') {
         '&'
@@ -48,7 +52,7 @@ async fn a_session_that_may_only_read_can_open_what_is_migrated() {
 #[rstest]
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
-fn a_schema_from_a_newer_release_is_refused(#[case] database: Database) {
+fn a_schema_from_a_newer_release_is_rejected(#[case] database: Database) {
     migrate(&database).unwrap();
     let mut connection = database.connect();
     connection.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
@@ -82,9 +86,9 @@ fn assert_missing(database: &Database) {
 }
 
 #[test]
-fn a_database_that_cannot_be_created_says_why() {
+fn the_error_for_a_database_that_cannot_be_created_contains_the_reason() {
     let missing = missing_postgres();
-    // Of a role that may not create databases, which every server has.
+    // A role that every server has, and that may not create databases.
     let url = format!("{}&options=-c%20role%3Dpg_monitor", missing.raw_url);
     let refused = migrate(&Database::at(url)).unwrap_err().to_string();
     assert!(
@@ -105,7 +109,7 @@ fn open_existing(database: &Database) -> Result<Store, OpenError> {
 #[rstest]
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(missing_postgres())]
-fn a_missing_database_is_not_created_by_opening_what_exists(#[case] database: Database) {
+fn opening_an_existing_database_does_not_create_a_missing_one(#[case] database: Database) {
     match open_existing(&database).err() {
         Some(OpenError::Missing { location }) => assert_eq!(location, database.url.to_string()),
         other => panic!("expected Missing, got {other:?}"),
@@ -116,7 +120,7 @@ fn a_missing_database_is_not_created_by_opening_what_exists(#[case] database: Da
 #[rstest]
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::empty_postgres())]
-fn opening_what_exists_changes_no_schema(#[case] database: Database) {
+fn opening_an_existing_database_does_not_change_its_schema(#[case] database: Database) {
     if let Some(path) = database.raw_url.strip_prefix("sqlite://") {
         let path = std::path::Path::new(path);
         std::fs::create_dir(path.parent().unwrap()).unwrap();
@@ -162,12 +166,12 @@ async fn a_missing_postgres_database_is_created() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_named_with_the_reason() {
+fn the_error_for_a_database_that_cannot_be_opened_contains_the_reason() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("file");
     std::fs::write(
         &file,
-        "this is no database, but long enough to be taken for one".repeat(20),
+        "not a database, but long enough to look like one".repeat(20),
     )
     .unwrap();
     let cases = [
@@ -196,7 +200,7 @@ fn what_cannot_be_opened_is_named_with_the_reason() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_file_is_for_its_owner_alone() {
+fn only_the_owner_can_access_a_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let database = Database::sqlite();
     database.open(StoreOptions::default());

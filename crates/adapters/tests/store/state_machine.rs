@@ -1,7 +1,7 @@
-//! Random histories of calls, the same for the in-memory repository, SQLite and PostgreSQL:
-//! every answer has to be the same.
+//! Runs the same random sequences of calls on the in-memory repository, SQLite and PostgreSQL. All
+//! results must be the same.
 //!
-//! More histories than usual: `PROPTEST_CASES=2000 ./scripts/test state_machine`.
+//! To run more sequences than by default: `PROPTEST_CASES=2000 ./scripts/test state_machine`.
 
 mod calls;
 
@@ -27,7 +27,7 @@ prop_state_machine! {
     #![proptest_config(config())]
 
     #[test]
-    fn all_stores_give_the_same_answers(sequential 1..=60 => SideBySide);
+    fn all_stores_return_the_same_results(sequential 1..=60 => SideBySide);
 }
 
 fn config() -> Config {
@@ -54,7 +54,7 @@ const EVERYTHING: Scan = Scan {
     limit: u32::MAX,
 };
 
-/// One call of the port, or a few that make one question.
+/// One call of the port, or a few that belong together.
 #[derive(Clone, Debug)]
 enum Call {
     Commit(Commit),
@@ -63,14 +63,14 @@ enum Call {
     Find(Vec<Lookup>),
     Revisions(CustomerId, AddressId, RevisionRange),
     Record(CustomerId, IdempotencyKey),
-    /// To the end, in steps of this size: which records go first is up to the store.
+    /// Prunes all records in steps of this size, because each store may choose the order.
     Prune(Timestamp, u32),
     Erase(CustomerId),
     Scan(Scan),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Said {
+enum Response {
     Commit(Result<(), String>),
     Page(AddressPage),
     Find(Vec<Option<Found>>),
@@ -81,22 +81,23 @@ enum Said {
     Scan(Vec<Address>),
 }
 
-/// Of several addresses with the same content, a store may find any.
+/// A found address. Of several addresses with the same content, a store may find any, so only the
+/// content is compared.
 #[derive(Clone, Debug, PartialEq)]
 enum Found {
     ById(Address),
     ByContent(AddressContent),
 }
 
-/// What came of a call: the answer, and how the head of each book stands now. Each store
-/// counts revisions from where it likes, so only their movement is compared.
+/// The outcome of a call: the response, and the head of each book after it. Stores may start book
+/// revisions at different numbers, so only the direction of their change is compared.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
-    said: Said,
+    response: Response,
     heads: Vec<(u64, Ordering)>,
 }
 
-/// A repository, and the highest revision that each customer's book had so far.
+/// A repository, and the highest revision of each customer's book so far.
 #[derive(Clone, Debug)]
 struct Watched<R> {
     repository: R,
@@ -114,7 +115,7 @@ impl<R: AddressRepository> Watched<R> {
     fn call(&mut self, call: &Call) -> Outcome {
         RUNTIME.block_on(async {
             Outcome {
-                said: self.said(call).await,
+                response: self.response(call).await,
                 heads: self.heads().await,
             }
         })
@@ -130,20 +131,20 @@ impl<R: AddressRepository> Watched<R> {
         heads
     }
 
-    async fn said(&self, call: &Call) -> Said {
+    async fn response(&self, call: &Call) -> Response {
         let repository = &self.repository;
         match call.clone() {
             Call::Commit(commit) => {
                 let result = repository.commit(commit).await;
-                Said::Commit(result.map_err(|error| format!("{error:?}")))
+                Response::Commit(result.map_err(|error| format!("{error:?}")))
             }
             Call::List(customer_id, request) => {
                 let page = repository.list(&customer_id, &request).await.unwrap();
-                Said::Page(self.without_revision(&customer_id, page).await)
+                Response::Page(self.without_revision(&customer_id, page).await)
             }
             Call::PageOf(customer_id, listing) => {
                 let page = repository.page_of(&customer_id, &listing).await.unwrap();
-                Said::Page(self.without_revision(&customer_id, page).await)
+                Response::Page(self.without_revision(&customer_id, page).await)
             }
             Call::Find(lookups) => {
                 let found = repository.find(lookups.clone()).await.unwrap();
@@ -160,9 +161,9 @@ impl<R: AddressRepository> Watched<R> {
                         }
                     });
                 }
-                Said::Find(comparable)
+                Response::Find(comparable)
             }
-            Call::Revisions(customer_id, id, range) => Said::Revisions(
+            Call::Revisions(customer_id, id, range) => Response::Revisions(
                 repository
                     .revisions(&customer_id, &id, range)
                     .await
@@ -170,7 +171,7 @@ impl<R: AddressRepository> Watched<R> {
             ),
             Call::Record(customer_id, key) => {
                 let record = repository.idempotency_record(&customer_id, &key).await;
-                Said::Record(record.unwrap())
+                Response::Record(record.unwrap())
             }
             Call::Prune(before, step) => {
                 let mut steps = Vec::new();
@@ -178,14 +179,16 @@ impl<R: AddressRepository> Watched<R> {
                     let pruned = repository.prune_idempotency_records(before, step).await;
                     steps.push(pruned.unwrap());
                 }
-                Said::Prune(steps)
+                Response::Prune(steps)
             }
-            Call::Erase(customer_id) => Said::Erase(repository.erase(&customer_id).await.unwrap()),
-            Call::Scan(scan) => Said::Scan(repository.scan(scan).await.unwrap()),
+            Call::Erase(customer_id) => {
+                Response::Erase(repository.erase(&customer_id).await.unwrap())
+            }
+            Call::Scan(scan) => Response::Scan(repository.scan(scan).await.unwrap()),
         }
     }
 
-    /// The head that came with an answer, which has to be the book's.
+    /// Checks that the head of a page is the book's, and returns the page without the revision.
     async fn without_revision(&self, customer_id: &CustomerId, page: AddressPage) -> AddressPage {
         let head = self.repository.head(customer_id).await.unwrap();
         assert_eq!(page.head(), head);
@@ -200,10 +203,11 @@ impl<R: AddressRepository> Watched<R> {
 }
 
 thread_local! {
-    /// One database of each kind for all histories: to make them takes longer than a history.
+    /// One database of each kind for all sequences, because creating one takes longer than a
+    /// sequence.
     static STORES: [(SqlStore, Database); 2] =
         [Database::sqlite(), Database::postgres()].map(|database| {
-            // What a power cut would take is not the question.
+            // Durability is not tested here.
             let options = StoreOptions {
                 synchronous: Synchronous::Normal,
                 ..StoreOptions::default()
@@ -250,7 +254,7 @@ impl StateMachineTest for SideBySide {
         stores
     }
 
-    /// All that there is to know.
+    /// Compares everything that the stores contain.
     fn teardown(mut stores: Self::SystemUnderTest, mut reference: State) {
         let mut calls = vec![Call::Scan(EVERYTHING)];
         for customer_id in customers() {
@@ -271,7 +275,7 @@ impl StateMachineTest for SideBySide {
     }
 }
 
-/// The in-memory repository, what it answered last, and what time it is.
+/// The in-memory repository, the outcome of its last call, and the time.
 #[derive(Clone, Debug)]
 struct State {
     memory: Watched<InMemoryRepository>,
@@ -295,15 +299,16 @@ impl ReferenceStateMachine for Reference {
     }
 
     fn transitions(state: &State) -> BoxedStrategy<Call> {
-        let standing = state.memory.repository.scan(EVERYTHING);
-        calls::any_call(state.now, RUNTIME.block_on(standing).unwrap()).boxed()
+        let current = state.memory.repository.scan(EVERYTHING);
+        calls::any_call(state.now, RUNTIME.block_on(current).unwrap()).boxed()
     }
 
     fn apply(mut state: State, call: &Call) -> State {
         state.outcome = Some(state.memory.call(call));
         state.now += match call {
             Call::Commit(_) => 1,
-            // A book that is opened again begins at the time, so it must not go back here.
+            // The revision of a book that is created again starts at the time, so the clock must
+            // not go back here.
             Call::Erase(_) => CLOCK_BACK + 1,
             _ => 0,
         };

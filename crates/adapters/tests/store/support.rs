@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tempfile::TempDir;
 
-/// A repository, and what has to live as long as it does.
+/// A repository, and the database that has to live as long.
 pub(crate) type Subject = (Arc<dyn AddressRepository>, Database);
 
 /// The same for API keys.
@@ -16,7 +16,7 @@ pub(crate) type KeySubject = (Arc<dyn ApiKeyRepository>, Database);
 /// A database for one test.
 pub(crate) struct Database {
     pub(crate) url: DatabaseUrl,
-    /// The URL with its secrets, as the tests' own connections need it.
+    /// The URL with its secrets, for the tests' own connections.
     pub(crate) raw_url: String,
     _folder: Option<TempDir>,
 }
@@ -68,12 +68,12 @@ impl Database {
         (Arc::new(self.open(StoreOptions::default())), self)
     }
 
-    /// A connection of the test's own, past the repository.
+    /// Opens a connection that bypasses the repository.
     pub(crate) fn connect(&self) -> RawConnection {
         match self.raw_url.strip_prefix("sqlite://") {
             Some(path) => {
                 let mut connection = SqliteConnection::establish(path).unwrap();
-                // The service writes too, and empties its log after an erasure.
+                // The service writes too, and empties its WAL after an erasure.
                 let patience = "PRAGMA busy_timeout = 5000";
                 connection.batch_execute(patience).unwrap();
                 RawConnection::Sqlite(connection)

@@ -1,4 +1,4 @@
-//! Writes to SQLite that become durable together.
+//! Group commits of SQLite.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use crate::support::Database;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writes_at_once_each_has_its_own_outcome() {
+async fn each_of_many_concurrent_writes_has_its_own_outcome() {
     let database = Database::sqlite();
     let repository = Arc::new(database.open(StoreOptions::default()));
-    // Each address twice, in books that several share.
+    // Each address is created twice, in books that several commits change.
     let mut commits = JoinSet::new();
     for number in (0..100).chain(0..100) {
         let repository = repository.clone();
@@ -29,32 +29,32 @@ async fn of_many_writes_at_once_each_has_its_own_outcome() {
             (number, other) => panic!("{number}: {other:?}"),
         }
     }
-    let mut kept: u64 = 0;
+    let mut stored: u64 = 0;
     for n in 0..7 {
         let head = repository.head(&customer(&format!("cus_{n}"))).await;
-        kept += head.unwrap().addresses;
+        stored += head.unwrap().addresses;
     }
-    assert_eq!(kept, 100);
+    assert_eq!(stored, 100);
     created.sort_unstable();
     assert_eq!(created, (0..100).collect::<Vec<_>>());
 }
 
-/// What a write-ahead log may hold, and what one of the commits below writes, in MiB.
-const LOG_MIB: u64 = 128;
+/// The maximum size of the WAL, and the size of one of the commits below, in MiB.
+const WAL_MIB: u64 = 128;
 const COMMIT_MIB: u64 = 40;
 
 #[tokio::test]
-async fn the_write_ahead_log_does_not_outgrow_its_bound() {
+async fn the_wal_does_not_exceed_its_limit() {
     let database = Database::sqlite();
     let repository = database.open(StoreOptions::default());
-    let log = format!("{}-wal", database.raw_url.trim_start_matches("sqlite://"));
+    let wal = format!("{}-wal", database.raw_url.trim_start_matches("sqlite://"));
     let landmark = format!(r#"{{"landmark":"{}"}}"#, "x".repeat(16_000));
     let content = AddressContent {
         custom_data: Some(CustomData::parse(&landmark).unwrap()),
         ..content()
     };
     let mut longest = 0;
-    // Each address is written twice, once as a revision: all in all three times the bound.
+    // In total, the commits write more than the limit.
     for book in 0..12 {
         let customer_id = format!("cus_{book}");
         let addresses = (0..1_000).map(|number| addressbook_domain::Address {
@@ -62,9 +62,12 @@ async fn the_write_ahead_log_does_not_outgrow_its_bound() {
             ..address(&customer_id, number)
         });
         repository.commit(creating(addresses)).await.unwrap();
-        longest = longest.max(std::fs::metadata(&log).unwrap().len() >> 20);
+        longest = longest.max(std::fs::metadata(&wal).unwrap().len() >> 20);
     }
-    assert!(longest <= LOG_MIB + COMMIT_MIB, "{longest} MiB");
+    assert!(longest <= WAL_MIB + COMMIT_MIB, "{longest} MiB");
     drop(repository);
-    assert!(!std::path::Path::new(&log).exists(), "it was closed whole");
+    assert!(
+        !std::path::Path::new(&wal).exists(),
+        "the last connection deletes the WAL"
+    );
 }

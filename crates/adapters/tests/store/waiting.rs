@@ -1,4 +1,4 @@
-//! Others in the way.
+//! Calls that wait for a lock of another connection.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const IMPATIENT: StoreOptions = StoreOptions {
     group_commits: 100,
 };
 
-/// A transaction of somebody else that holds what a commit to `cus_1` needs.
+/// Opens a transaction of another connection that holds a lock that a commit to `cus_1` needs.
 fn lock(database: &Database) -> RawConnection {
     let mut connection = database.connect();
     connection.execute(match connection {
@@ -32,7 +32,7 @@ fn lock(database: &Database) -> RawConnection {
 #[case::sqlite(Database::sqlite())]
 #[case::postgres(Database::postgres())]
 #[tokio::test]
-async fn a_lock_that_is_not_given_back_is_busy_and_reads_go_on(#[case] database: Database) {
+async fn a_lock_that_is_not_released_is_busy_and_reads_succeed(#[case] database: Database) {
     let repository = database.open(IMPATIENT);
     repository
         .commit(creating([address("cus_2", 1)]))

@@ -1,4 +1,4 @@
-//! `addressbook backup`: copies the database as of one moment into a file, while it is used.
+//! `addressbook backup`: copies a snapshot of the database to a file, while the service runs.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -28,7 +28,7 @@ pub(crate) struct BackupArguments {
     database: DatabaseSettings,
 }
 
-/// The exit code when the store has tools of its own for copies.
+/// The exit code for a store that is copied with its own tools.
 pub(crate) const EXIT_OTHER_TOOLS: u8 = 2;
 
 pub(crate) fn run(arguments: &BackupArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
@@ -43,14 +43,14 @@ pub(crate) fn run(arguments: &BackupArguments, engine_of: EngineOf) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies a store. `None` where it has tools of its own for that, which are named on standard
-/// error.
+/// Copies a store. Returns `None` if the store is copied with its own tools, and names them on
+/// standard error.
 pub(crate) fn copy(
     engine: &dyn Engine,
     copy: impl FnOnce(&dyn Maintenance, &mut dyn FnMut(CopyStep)) -> Result<CopySummary, CopyError>,
 ) -> anyhow::Result<Option<CopySummary>> {
     let copied = match engine.maintenance() {
-        Some(maintenance) => showing(|progress| copy(maintenance, progress)),
+        Some(maintenance) => with_bar(|progress| copy(maintenance, progress)),
         None => Err(CopyError::OtherTools(format!(
             "nothing was copied: copy {} with its own tools",
             engine.name()
@@ -66,8 +66,8 @@ pub(crate) fn copy(
     }
 }
 
-/// Runs a copy with a bar on a terminal, and with nothing elsewhere.
-fn showing<T>(copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> T) -> T {
+/// Runs a copy, and shows a progress bar if standard error is a terminal.
+fn with_bar<T>(copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> T) -> T {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}") {
         bar.set_style(style);
@@ -87,7 +87,7 @@ fn showing<T>(copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> T) -> T {
     done
 }
 
-/// What a copy holds, in one line.
+/// Describes the contents of a copy in one line.
 pub(crate) fn description(place: impl Display, summary: &CopySummary) -> String {
     format!(
         "{place}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",

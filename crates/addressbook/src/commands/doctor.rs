@@ -1,4 +1,4 @@
-//! `addressbook doctor`: says what is wrong, and what to do. It changes nothing.
+//! `addressbook doctor`: reports what is wrong and how to fix it. It changes nothing.
 
 use std::fs;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ pub(crate) struct DoctorArguments {
     #[arg(long)]
     full: bool,
 
-    // The settings that a start would have: who gets here has had them read.
+    // The settings of `serve`. They were parsed before this command runs.
     #[command(flatten)]
     serve: ServeArguments,
 }
@@ -71,7 +71,7 @@ fn store(engine: &dyn Engine, arguments: &DoctorArguments) -> anyhow::Result<Vec
     }))
 }
 
-/// All that can be said of a store that cannot be examined.
+/// Reports whether a store is ready, which is all that can be checked without maintenance.
 fn readiness(engine: &dyn Engine) -> anyhow::Result<Finding> {
     let (name, location) = (engine.name(), engine.location());
     let ready = match engine.open(OpenMode::Existing) {
@@ -89,25 +89,25 @@ fn readiness(engine: &dyn Engine) -> anyhow::Result<Finding> {
     })
 }
 
-/// Settings were read when the program started; what is left are names that nobody reads.
+/// Reports variables that are not settings. Settings were read when the program started.
 fn configuration() -> Finding {
     match misspelt_variables() {
-        None => Finding::ok("configuration", "no variable is misspelt"),
+        None => Finding::ok("configuration", "no misspelt variables"),
         Some(warning) => Finding::warning("configuration", warning),
     }
 }
 
 fn log_filter(settings: &LogSettings) -> Finding {
     match log::filter(settings) {
-        Ok(_) => Finding::ok("log filter", "can be read"),
+        Ok(_) => Finding::ok("log filter", "is valid"),
         Err(error) => Finding::failed("log filter", format!("{error:#}")),
     }
 }
 
 fn token_keys(settings: &JwtSettings) -> Finding {
     match settings.authenticator() {
-        Ok(Some(_)) => Finding::ok("token keys", "can be read"),
-        Ok(None) => Finding::ok("token keys", "none: no token is accepted"),
+        Ok(Some(_)) => Finding::ok("token keys", "are valid"),
+        Ok(None) => Finding::ok("token keys", "none: JSON Web Tokens are not accepted"),
         Err(error) => Finding::failed("token keys", format!("{error:#}")),
     }
 }
@@ -119,7 +119,7 @@ fn connections(settings: &BoundSettings) -> Finding {
     }
 }
 
-/// The program cannot be newer than today.
+/// Checks the clock, which cannot be earlier than the time of the program file.
 fn program(now: Timestamp) -> Finding {
     let written = std::env::current_exe()
         .and_then(fs::metadata)
@@ -131,7 +131,7 @@ fn program(now: Timestamp) -> Finding {
     match written {
         Some(written_ms) if written_ms > now.unix_ms() => Finding::failed(
             "program",
-            format!("{version} is later than {now}: synchronize the machine's clock (NTP)"),
+            format!("{version} is newer than {now}: synchronize the machine's clock (NTP)"),
         ),
         _ => Finding::ok("program", version),
     }

@@ -1,4 +1,4 @@
-//! `addressbook export`: writes addresses as `addressbook import` reads them.
+//! `addressbook export`: writes addresses in the formats that `addressbook import` reads.
 
 use std::io::{self, BufWriter, ErrorKind};
 use std::process::ExitCode;
@@ -39,14 +39,14 @@ pub(crate) struct ExportArguments {
     log: LogSettings,
 }
 
-/// How many addresses are in memory at once.
+/// The maximum number of addresses in memory.
 const STEP: u32 = 1_000;
 
 pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     if arguments.escape_formulas && arguments.format != Format::Csv {
         usage::refuse(
             "export",
-            "--escape-formulas is for CSV: pass --format csv too",
+            "--escape-formulas is for CSV: also pass --format csv",
         );
     }
     let _log = log::start(&arguments.log)?;
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::R
             limit: STEP,
         };
         loop {
-            let addresses = service.export(scan.clone()).await.map_err(named)?;
+            let addresses = service.export(scan.clone()).await.map_err(with_key)?;
             for address in &addresses {
                 output.write(address)?;
             }
@@ -79,12 +79,12 @@ pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::R
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         done => done
             .map(|()| ExitCode::SUCCESS)
-            .context("the export is not whole"),
+            .context("the export is incomplete"),
     }
 }
 
-/// Here a damaged record is told by its name: this is for whoever sits at the machine.
-fn named(error: RepositoryError) -> anyhow::Error {
+/// Adds the key of a damaged record to the error, because only the operator sees it.
+fn with_key(error: RepositoryError) -> anyhow::Error {
     match error {
         RepositoryError::Corrupt(damaged) => anyhow!("{damaged}: {}", damaged.key),
         other => other.into(),

@@ -1,4 +1,4 @@
-//! `addressbook healthcheck`: for containers, which have no curl.
+//! `addressbook healthcheck`: checks whether the service is ready, for containers without curl.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,12 +33,13 @@ pub(crate) fn run(arguments: &HealthcheckArguments) -> anyhow::Result<ExitCode> 
             print(format_args!("{url} is ready\n"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok(response) => bail!("{url} answers {}", response.status()),
-        Err(error) => bail!("{url} does not answer: {error}"),
+        Ok(response) => bail!("{url} returned {}", response.status()),
+        Err(error) => bail!("{url} does not respond: {error}"),
     }
 }
 
-/// Where a service that listens on all addresses is reached from its own machine.
+/// The address at which a service is reached from its own machine, even if it listens on all
+/// addresses.
 fn reachable(listen: &str) -> String {
     match listen.rsplit_once(':') {
         Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_addresses_are_reached_by_loopback() {
+    fn a_service_on_all_addresses_is_reached_by_loopback() {
         assert_eq!(reachable("0.0.0.0:8080"), "127.0.0.1:8080");
         assert_eq!(reachable("[::]:80"), "[::1]:80");
         assert_eq!(reachable("10.0.0.7:80"), "10.0.0.7:80");

@@ -1,5 +1,5 @@
-//! `addressbook import`: reads addresses from a file, in batches that are imported whole
-//! or not at all.
+//! `addressbook import`: imports addresses from a file in batches. Each batch is imported as a
+//! whole or not at all.
 
 mod progress;
 mod source;
@@ -32,7 +32,7 @@ pub(crate) struct ImportArguments {
     /// File to import, or - for standard input. It may be compressed with gzip
     file: PathBuf,
 
-    /// Format of the file. Default: CSV for .csv and .tsv files, also when compressed (.csv.gz),
+    /// Format of the file. Default: CSV for .csv and .tsv files, even if compressed (.csv.gz),
     /// otherwise NDJSON
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -44,7 +44,7 @@ pub(crate) struct ImportArguments {
     #[arg(long, value_enum, default_value = "stop")]
     on_error: ErrorChoice,
 
-    /// What to do with a line whose id exists with other content
+    /// What to do with a line whose id exists with different content
     #[arg(long = "on-conflict", value_enum, default_value = "error")]
     on_conflict: ConflictChoice,
 
@@ -117,13 +117,13 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
     })
 }
 
-/// How many lines the reading thread hands over at a time, and how often it does so ahead of
-/// what is imported: what it costs to hand over no longer counts, and memory stays bounded.
+/// The reading thread sends `LINES_AHEAD` lines in each step, so that the cost of sending is
+/// negligible. It is at most `STEPS_AHEAD` steps ahead of the import, so that memory is bounded.
 const LINES_AHEAD: usize = 500;
 const STEPS_AHEAD: usize = 4;
 
-/// The same lines, read on a thread of their own while others are imported. The thread ends
-/// with the lines, or with the program: nobody waits for input that nobody wants any more.
+/// Reads the lines on a separate thread while earlier ones are imported. The thread ends after the
+/// last line or with the program, which does not wait for input that it no longer needs.
 fn read_ahead(
     mut lines: Lines<'static>,
     read_line: ProgressBar,
@@ -179,11 +179,11 @@ impl ImportArguments {
             .unwrap_or(if is_csv { Format::Csv } else { Format::Ndjson })
     }
 
-    /// What is wrong with the flags as a whole.
+    /// Describes a contradiction between the flags, if there is one.
     fn contradiction(&self) -> Option<String> {
         if self.columns.delimiter.is_some() && self.format() == Format::Ndjson {
             return Some(
-                "--delimiter is for CSV, and the file is read as NDJSON: pass --format csv too"
+                "--delimiter is for CSV, but the file is read as NDJSON: also pass --format csv"
                     .to_owned(),
             );
         }
@@ -205,7 +205,7 @@ impl ImportArguments {
     }
 }
 
-/// What became of the lines so far.
+/// The number of lines so far, by outcome.
 #[derive(Default)]
 struct Report {
     created: u64,
@@ -241,10 +241,10 @@ struct Import<'a> {
     imported_through: Option<u64>,
 }
 
-const CONFLICT: &str = "id: exists with other content; --on-conflict update replaces it";
-const BOOK_FULL: &str = "customer_id: has as many addresses as a customer may have";
-const TOO_MANY_REVISIONS: &str = "id: has as many revisions as an address may have";
-const HISTORY_FULL: &str = "customer_id: the addresses have as many past revisions as may be";
+const CONFLICT: &str = "id: exists with different content; use --on-conflict update to change it";
+const BOOK_FULL: &str = "customer_id: the customer has the maximum number of addresses";
+const TOO_MANY_REVISIONS: &str = "id: the address has the maximum number of revisions";
+const HISTORY_FULL: &str = "customer_id: the customer has the maximum number of past revisions";
 
 impl Import<'_> {
     async fn run(
@@ -254,7 +254,7 @@ impl Import<'_> {
         let mut batch = Batch::default();
         let mut last_line = 0;
         for line in lines {
-            let line = line.with_context(|| format!("cannot read on; {}", self.stopped(&batch)))?;
+            let line = line.with_context(|| format!("cannot go on; {}", self.stopped(&batch)))?;
             last_line = line.numbers.last;
             if line.numbers.first < self.arguments.from_line {
                 continue;
@@ -265,15 +265,15 @@ impl Import<'_> {
             }
         }
         self.import(&mut batch).await?;
-        // Where everything is imported already, the line behind the last one resumes.
+        // If all lines are imported already, an import resumes at the line after the last one.
         let from_line = self.arguments.from_line;
         if from_line > last_line.max(1) + 1 {
-            bail!("--from-line {from_line}: the last address of the file is in line {last_line}");
+            bail!("--from-line {from_line}: the last address of the file is on line {last_line}");
         }
         Ok(())
     }
 
-    /// Puts a line into the batch, if it can be read.
+    /// Adds a line to the batch if it is valid. Otherwise skips it or fails, as `--on-error` says.
     fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
         batch.first_line.get_or_insert(line.numbers.first);
         let limits = self.service.limits().content;
@@ -364,14 +364,14 @@ impl Import<'_> {
         self.progress.print(&format!("{lines}: {reason}; skipped"));
     }
 
-    /// What to do after an import that ended early.
+    /// Describes what was imported before an early end, and how to resume.
     fn stopped(&self, batch: &Batch) -> String {
         let Some(last) = self.imported_through else {
             return "stopped: no line was imported".to_owned();
         };
         let line = batch.first_line.unwrap_or(last + 1);
         format!(
-            "stopped: the lines before line {line} are imported, none from there on; \
+            "stopped: only the lines before line {line} were imported; \
              resume with --from-line {line}"
         )
     }

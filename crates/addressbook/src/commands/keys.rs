@@ -1,4 +1,4 @@
-//! `addressbook keys`: makes API keys, lists them, revokes them.
+//! `addressbook keys`: creates, lists and revokes API keys.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -93,7 +93,7 @@ struct StoreArguments {
 /// The API keys of a store.
 struct Keys {
     service: ApiKeyService,
-    /// Where the store is, without passwords.
+    /// The location of the store, without passwords.
     location: String,
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &KeysArguments, engine_of: EngineOf) -> anyhow::Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// How soon running services know of a change.
+/// The time within which running services notice a change.
 const SOON: Duration = KeyAuthenticator::LIFETIME;
 
 async fn create(arguments: &CreateArguments, engine_of: EngineOf) -> anyhow::Result<()> {
@@ -204,7 +204,7 @@ fn scopes_of(key: &ApiKey) -> String {
     scopes.join(" ")
 }
 
-/// A key as it is shown.
+/// A key as it is printed.
 #[derive(Serialize)]
 struct Row {
     id: String,

@@ -1,4 +1,4 @@
-//! `addressbook migrate`: creates the store, or brings it to this release's schema.
+//! `addressbook migrate`: creates the store, or migrates it to this release's schema.
 
 use std::process::ExitCode;
 
@@ -31,10 +31,10 @@ pub(crate) fn run(arguments: &MigrateArguments, engine_of: EngineOf) -> anyhow::
     };
     match maintenance.migrate().map_err(store::with_remedy)? {
         0 => print(format_args!(
-            "{location} has this release's schema already\n"
+            "{location} already has this release's schema\n"
         )),
-        1 => print(format_args!("{location}: 1 migration made\n")),
-        count => print(format_args!("{location}: {count} migrations made\n")),
+        1 => print(format_args!("{location}: 1 migration applied\n")),
+        count => print(format_args!("{location}: {count} migrations applied\n")),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `addressbook restore`: makes a database of a backup, where there is none.
+//! `addressbook restore`: creates a database from a backup. It does not overwrite one.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `addressbook serve`: answers requests until told to stop.
+//! `addressbook serve`: serves requests until a signal stops it.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::ExitCode;
@@ -93,11 +93,11 @@ pub(crate) struct ServeArguments {
     traces: TraceSettings,
 }
 
-/// The most worker threads that actix-server starts; it panics above.
+/// The maximum number of worker threads of actix-server, which panics above it.
 const MAX_WORKERS: u16 = 512;
 
 impl ServeArguments {
-    /// How many threads answer requests.
+    /// The number of threads that serve requests.
     pub(crate) fn workers(&self, engine: &dyn Engine) -> usize {
         let by_default = || {
             let processors = available_parallelism().map_or(1, usize::from);
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     let engine = engine_of(&arguments.database)?;
     let workers = arguments.workers(&*engine);
     descriptors::suffice_for(workers)?;
-    // Before anything is changed.
+    // Bind before anything is changed, because the address may be in use.
     let listen = &arguments.listen.listen;
     let bound = Bound::to(listen).with_context(|| cannot_listen(listen, "--listen"))?;
     let metrics_listener = arguments.metrics.listener()?;
@@ -185,7 +185,7 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
             actix_web::rt::spawn(authentication.clone().close_with_the_first_key()),
             actix_web::rt::spawn(authentication.record_uses()),
         ];
-        // Until the last request has its answer, somebody may look.
+        // Metrics stay available until the last request is finished.
         let observation = observation.map(actix_web::rt::spawn);
         let delay = seconds(arguments.shutdown_delay_s);
         select! {
@@ -200,19 +200,19 @@ pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Res
     })
 }
 
-/// Why there is no service at an address, and what to do.
+/// The message for an address on which the program cannot listen.
 pub(crate) fn cannot_listen(address: &str, setting: &str) -> String {
     format!(
-        "cannot listen on {address} (end the program that does, if there is one, or choose \
+        "cannot listen on {address} (stop the program that uses it, if there is one, or choose \
          another address with {setting})"
     )
 }
 
-/// How often old idempotency records are looked for, and how many go at a time.
+/// How often old idempotency records are deleted, and how many in one step.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 const PRUNE_STEP: u32 = 500;
 
-/// Forgets old idempotency keys, in steps that are small enough not to be noticed.
+/// Deletes old idempotency records, in steps that are too small to delay requests.
 async fn prune(service: AddressService) {
     loop {
         match service.prune(PRUNE_STEP).await {
@@ -231,7 +231,7 @@ fn banner(
     metrics: Option<SocketAddr>,
     authentication: &Authentication,
 ) -> anyhow::Result<String> {
-    let address = addresses.first().context("the server listens nowhere")?;
+    let address = addresses.first().context("the server has no address")?;
     let customer = demo::EXAMPLE_CUSTOMER;
     let credential = if authentication.is_required() {
         "-H 'Authorization: Bearer ab_…' "

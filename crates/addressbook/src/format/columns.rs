@@ -38,12 +38,12 @@ impl Columns {
             .or_else(|| Field::named(name))
     }
 
-    /// Whether columns and members that are not fields of an address are passed over.
+    /// Whether columns and members that are not fields of an address are ignored.
     pub(crate) fn ignores_unknown(&self) -> bool {
         self.ignore_unknown_columns
     }
 
-    /// The names in the file that `--map` gives.
+    /// The names in the file that `--map` maps to fields.
     pub(crate) fn renamed(&self) -> impl Iterator<Item = &str> {
         self.renames.iter().map(|rename| rename.theirs.as_str())
     }
@@ -52,7 +52,7 @@ impl Columns {
         self.defaults.iter().any(|default| default.field == field)
     }
 
-    /// Gives a record the defaults of the fields that it does not have.
+    /// Adds the defaults of the fields that a record does not have.
     pub(crate) fn complete<'a>(&'a self, record: &mut Record<'a>) {
         for default in &self.defaults {
             if !record.has(default.field) {
@@ -64,7 +64,7 @@ impl Columns {
         }
     }
 
-    /// What is wrong with the flags as a whole.
+    /// Describes a contradiction between the flags, if there is one.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let theirs = || self.renames.iter().map(|rename| &*rename.theirs);
         let ours = || self.renames.iter().map(|rename| rename.ours.name());
@@ -88,7 +88,7 @@ fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     None
 }
 
-/// What separates the columns of CSV.
+/// The character that separates the columns of CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delimiter(pub(super) u8);
 
@@ -116,7 +116,7 @@ fn is_delimiter(byte: u8) -> bool {
     byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\r' | b'\n')
 }
 
-/// Another name for a field, in the file.
+/// The name of a field in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rename {
     theirs: String,

@@ -18,8 +18,8 @@ use super::columns::{Columns, Delimiter};
 use super::record::Record;
 use super::{Line, LineError, NOT_UTF_8};
 
-/// Reads CSV by RFC 4180, with a header. A field without text is null, and a field without
-/// a column absent; empty lines are passed over.
+/// Reads CSV as defined by RFC 4180, with a header. An empty field is null, and a field without a
+/// column is absent. Empty lines are skipped.
 pub(crate) struct Reader<R> {
     records: Records<R>,
     header: Header,
@@ -32,12 +32,12 @@ impl<R: Read> Reader<R> {
         let mut records = Records::new(input).context(NO_HEADER)?;
         let line = records.peek_line().context(NO_HEADER)?;
         if line.starts_with(b"{") || line.starts_with(b"[") {
-            bail!("the file is JSON, and is read as CSV: pass --format ndjson");
+            bail!("the file is JSON, but is read as CSV: pass --format ndjson");
         }
         let text = line.trim_ascii_end();
         if text.contains(&b'\r') {
             bail!(
-                "the lines of the file end in CR alone: expected LF or CRLF; convert it: tr '\\r' \
+                "the lines of the file end with CR only: expected LF or CRLF; convert it: tr '\\r' \
                  '\\n' < FILE > NEW"
             );
         }

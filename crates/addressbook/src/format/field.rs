@@ -32,7 +32,7 @@ impl Field {
         Self::UpdatedAt,
     ];
 
-    /// Those that a new address cannot do without.
+    /// The fields that a new address requires.
     pub(crate) const REQUIRED: [Self; 4] =
         [Self::CustomerId, Self::Region, Self::City, Self::Country];
 
@@ -59,12 +59,12 @@ impl Field {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
-    /// The field whose name is most like another name, if one is like it.
+    /// The field whose name is most similar to another name, if any is similar enough.
     pub(crate) fn nearest(name: &str) -> Option<Self> {
         nearest(name, Self::ALL.map(Self::name)).and_then(Self::named)
     }
 
-    /// What the text of a column says: nothing is null, and so is the JSON text `null`.
+    /// The value of a field in a column. Empty text is null, and so is the JSON text `null`.
     pub(crate) fn in_column(self, text: Cow<'_, str>) -> Text<'_> {
         match &*text {
             "" => Input::Null,
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_spellings_of_a_name_lead_to_it() {
+    fn a_similar_name_leads_to_the_field() {
         for (name, field) in [
             ("CustomerId", Field::CustomerId),
             ("Cust ID", Field::CustomerId),

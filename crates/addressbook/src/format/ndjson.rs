@@ -13,7 +13,7 @@ use super::{Line, LineError, LineNumbers, MAX_LINE_BYTES, NOT_UTF_8, WriteAddres
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads one JSON object a line. Empty lines are passed over.
+/// Reads one JSON object per line. Empty lines are skipped.
 pub(crate) struct Reader<R> {
     input: R,
     columns: Columns,
@@ -24,7 +24,7 @@ pub(crate) struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads the first line, to tell whether it is in another format.
+    /// Reads the first line, to detect a file in another format.
     pub(crate) fn new(input: R, columns: Columns) -> anyhow::Result<Self> {
         let mut reader = Self {
             input,
@@ -37,17 +37,17 @@ impl<R: BufRead> Reader<R> {
         let number = reader.number;
         if reader.line.starts_with(b"[") {
             bail!(
-                "line {number}: the file is a JSON array: expected one JSON object a line; convert \
-                 it: jq -c '.[]' FILE > NEW"
+                "line {number}: the file is a JSON array: expected one JSON object per line; \
+                 convert it: jq -c '.[]' FILE > NEW"
             );
         }
         if !reader.line.starts_with(b"{") && csv::is_header(&reader.line, &reader.columns) {
-            bail!("line {number}: the file is CSV, and is read as NDJSON: pass --format csv");
+            bail!("line {number}: the file is CSV, but is read as NDJSON: pass --format csv");
         }
         Ok(reader)
     }
 
-    /// Goes to the next line that is not empty. Returns whether there is one.
+    /// Reads the next line that is not empty. Returns whether there is one.
     fn read_line(&mut self) -> io::Result<bool> {
         while self.read_any_line()? {
             if !self.line.trim_ascii().is_empty() {
@@ -57,7 +57,7 @@ impl<R: BufRead> Reader<R> {
         Ok(false)
     }
 
-    /// Reads the next line; of one that is too long, only so much that this shows.
+    /// Reads the next line. A line that is too long is cut off one byte past the limit.
     fn read_any_line(&mut self) -> io::Result<bool> {
         self.line.clear();
         let bytes = self
@@ -133,7 +133,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
             continue;
         };
         if record.has(field) {
-            let message = format_args!("{name:?} is another member for this field");
+            let message = format_args!("{name:?} is a second member for this field");
             errors.add(field.name(), message);
             continue;
         }
@@ -160,7 +160,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
     Ok(record.validate(errors)?)
 }
 
-/// What to do about a member that is not a field of an address.
+/// The message about a member that is not a field of an address.
 fn unknown(name: &str) -> String {
     let suggestion = Field::nearest(name)
         .map(|field| format!(" (did you mean {}?)", field.name()))
@@ -171,7 +171,7 @@ fn unknown(name: &str) -> String {
     )
 }
 
-/// Writes one JSON object a line.
+/// Writes one JSON object per line.
 pub(crate) struct Writer<W>(pub(crate) W);
 
 #[derive(Serialize)]

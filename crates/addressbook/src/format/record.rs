@@ -6,10 +6,10 @@ use addressbook_domain::{
 
 use super::field::Field;
 
-/// What one format says about a field, as text.
+/// The value of a field in a file, as text.
 pub(crate) type Text<'a> = Input<Cow<'a, str>>;
 
-/// An address as one format spells it, before it is validated.
+/// An address as read from a file, before it is validated.
 #[derive(Debug, Default)]
 pub(crate) struct Record<'a>([Text<'a>; Field::ALL.len()]);
 
@@ -18,12 +18,12 @@ impl<'a> Record<'a> {
         self.0[field as usize] = text;
     }
 
-    /// Whether anything is said about a field, null included.
+    /// Whether the record has a field, even if it is null.
     pub(crate) fn has(&self, field: Field) -> bool {
         self.0[field as usize] != Input::Absent
     }
 
-    /// The text of a field, which is then absent.
+    /// Returns the text of a field, and makes the field absent.
     fn take(&mut self, field: Field) -> Option<Cow<'a, str>> {
         match std::mem::take(&mut self.0[field as usize]) {
             Input::Value(text) => Some(text),
@@ -31,7 +31,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Validates every field, on top of the errors that reading it found.
+    /// Validates every field. `errors` contains those that were found while reading.
     pub(crate) fn validate(mut self, mut errors: FieldErrors) -> Result<ImportEntry, FieldErrors> {
         let customer_id = match self.take(Field::CustomerId) {
             Some(text) => errors.check("customer_id", CustomerId::parse(&text)),

@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::true_or_false;
 
-/// Who may come in.
+/// Whether requests need credentials.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessSettings {

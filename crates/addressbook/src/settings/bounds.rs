@@ -6,10 +6,10 @@ use clap::Args;
 use super::whole_number;
 use crate::descriptors;
 
-/// The most connections at a time, where neither the settings nor the system say otherwise.
+/// The maximum number of connections if neither the settings nor the system set one.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 
-/// How much of the service a client may take.
+/// How much of the service clients can use.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Bounds")]
 pub(crate) struct BoundSettings {
@@ -92,7 +92,7 @@ pub(crate) struct BoundSettings {
 }
 
 impl BoundSettings {
-    /// The bounds of requests, beside other options.
+    /// Adds the bounds of requests to other options.
     pub(crate) fn bound(&self, options: HttpOptions) -> HttpOptions {
         HttpOptions {
             max_in_flight: self.max_in_flight as usize,
@@ -108,20 +108,20 @@ impl BoundSettings {
         }
     }
 
-    /// The bound of each client, if there is one.
+    /// The rate limit of each client, if there is one.
     pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
         RateLimit::new(self.rate_limit, self.rate_limit_window_s.into())
     }
 
-    /// The most connections at a time.
+    /// The maximum number of connections.
     fn max_connections(&self) -> u32 {
         let fitting = descriptors::connections().unwrap_or(u32::MAX);
         let wanted = self.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS);
         wanted.min(fitting)
     }
 
-    /// What keeps the service from taking as many connections as the settings say, if anything
-    /// does, and what to do about it.
+    /// A warning if the limit of file descriptors allows fewer connections than the settings. It
+    /// says what to do.
     pub(crate) fn too_few_descriptors(&self) -> Option<String> {
         let wanted = self.max_connections?;
         let fitting = self.max_connections();

@@ -1,7 +1,7 @@
 use clap::Args;
 use url::Url;
 
-/// Whose pages may call the service.
+/// The origins whose pages may call the service from a browser.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct CorsSettings {
@@ -12,7 +12,7 @@ pub(crate) struct CorsSettings {
     pub(crate) cors_origin: Vec<String>,
 }
 
-/// An origin as browsers write it (WHATWG HTML): other spellings would never be equal to it.
+/// Parses an origin as browsers write it (WHATWG HTML). Other spellings would never match.
 fn origin(text: &str) -> Result<String, String> {
     let origin = Url::parse(text).map(|url| url.origin());
     match origin.map(|origin| (origin.is_tuple(), origin.ascii_serialization())) {
@@ -20,7 +20,7 @@ fn origin(text: &str) -> Result<String, String> {
         Ok((true, spelled)) => Err(format!(
             "expected an origin as browsers spell it, {spelled}"
         )),
-        _ => Err("expected an origin such as `https://shop.example`; * is none".to_owned()),
+        _ => Err("expected an origin such as `https://shop.example`, not *".to_owned()),
     }
 }
 
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_taken_as_browsers_spell_them() {
+    fn origins_must_be_spelled_as_browsers_do() {
         for text in [
             "https://shop.example",
             "http://localhost:3000",
@@ -42,7 +42,7 @@ mod tests {
             ("https://Shop.example", "https://shop.example"),
             ("https://shop.example:443", "https://shop.example"),
             ("https://me@shop.example/a?b", "https://shop.example"),
-            ("*", "* is none"),
+            ("*", "not *"),
             ("null", "such as"),
             ("", "such as"),
             ("shop.example", "such as"),

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::whole_number;
 
-/// Which JSON Web Tokens let in.
+/// Which JSON Web Tokens are accepted.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "JSON Web Tokens")]
 pub(crate) struct JwtSettings {
@@ -48,7 +48,7 @@ pub(crate) struct JwtSettings {
 }
 
 impl JwtSettings {
-    /// Who checks tokens, if anybody is to.
+    /// Returns the authenticator for tokens, or `None` if tokens are not configured.
     pub(crate) fn authenticator(&self) -> anyhow::Result<Option<JwtAuthenticator<SystemClock>>> {
         let scope = self.jwt_all_customers_scope.clone();
         let needed = (&self.jwt_keys, &self.jwt_issuer, &self.jwt_audience);
@@ -56,8 +56,8 @@ impl JwtSettings {
             (Some(keys), Some(issuer), Some(audience)) => (keys, issuer, audience),
             (None, None, None) if scope.is_none() => return Ok(None),
             _ => bail!(
-                "tokens are let in by --jwt-keys, --jwt-issuer and --jwt-audience together: set \
-                 all three, or none of the settings that begin with --jwt"
+                "tokens require --jwt-keys, --jwt-issuer and --jwt-audience together: set all \
+                 three, or none of the settings that begin with --jwt"
             ),
         };
         let options = JwtOptions {

@@ -6,7 +6,7 @@ use clap::Args;
 use super::host_and_port;
 use crate::commands::serve::cannot_listen;
 
-/// Where the metrics are.
+/// The address that serves metrics.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
 pub(crate) struct MetricsSettings {
@@ -17,7 +17,7 @@ pub(crate) struct MetricsSettings {
 }
 
 impl MetricsSettings {
-    /// Listens there.
+    /// Listens on that address, if there is one.
     pub(crate) fn listener(&self) -> anyhow::Result<Option<TcpListener>> {
         let listen = |address: &String| {
             let listener = TcpListener::bind(address);

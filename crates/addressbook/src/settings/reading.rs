@@ -1,4 +1,4 @@
-//! Settings from the command line, variables and the configuration file.
+//! Reads settings from the command line, variables and the configuration file.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,8 +12,8 @@ use clap::{Arg, Command, CommandFactory};
 use crate::Cli;
 use crate::nearest::nearest;
 
-/// Reads the command line, with the configuration file's settings in place of the
-/// defaults. Exits when the arguments are wrong or ask for help.
+/// Reads the command line, with the configuration file's settings in place of the defaults. Exits
+/// if the arguments are invalid or request help.
 pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let mut command = Cli::command();
@@ -34,7 +34,7 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
         .ok()
         .filter(|url| !url.is_empty())
     {
-        command = set_default(command, "database-url", url).context("every command has it")?;
+        command = set_default(command, "database-url", url).context("no --database-url flag")?;
     }
     let matches = command
         .try_get_matches_from_mut(&arguments)
@@ -42,7 +42,7 @@ pub(crate) fn read_command_line() -> anyhow::Result<Cli> {
     Ok(clap::FromArgMatches::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
-/// The same error, with where a wrong value comes from, or what to do with a flag in front of its
+/// Adds to an error where the invalid value comes from, or what to do with a flag before its
 /// command.
 fn explained(
     mut error: clap::Error,
@@ -53,7 +53,7 @@ fn explained(
     if error.kind() == ErrorKind::ArgumentConflict
         && error.get(ContextKind::InvalidSubcommand).is_some()
     {
-        let tip = vec!["put flags behind the command".into()];
+        let tip = vec!["put flags after the command".into()];
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
     } else if matches!(
         error.kind(),
@@ -66,8 +66,8 @@ fn explained(
     error
 }
 
-/// The variable, or the key in the configuration file, that holds the value of a setting; `None` if
-/// the command line does. The flag is as in usage texts, such as `--pool-size <COUNT>`.
+/// The variable, or the key in the configuration file, that contains the value of a setting. `None`
+/// if the command line does. The flag is as in usage texts, such as `--pool-size <COUNT>`.
 fn origin(
     flag: &str,
     command: &Command,
@@ -94,7 +94,7 @@ fn origin(
         .or_else(|| config.map(|path| format!("{name} in {}", path.display())))
 }
 
-/// A warning about variables that look like settings and are none.
+/// A warning about variables that look like settings but are not.
 pub(crate) fn misspelt_variables() -> Option<String> {
     let known = names(&Cli::command(), |argument| {
         Some(argument.get_env()?.to_str()?.to_owned())
@@ -109,7 +109,7 @@ pub(crate) fn misspelt_variables() -> Option<String> {
         .then(|| format!("no setting is called {list}: correct the name or remove the variable"))
 }
 
-/// What `name` gives for the arguments of all commands.
+/// Collects what `name` returns for the arguments of all commands.
 fn names(command: &Command, name: impl Fn(&Arg) -> Option<String>) -> BTreeSet<String> {
     let levels = command.get_subcommands().chain([command]);
     levels
@@ -118,14 +118,14 @@ fn names(command: &Command, name: impl Fn(&Arg) -> Option<String>) -> BTreeSet<S
         .collect()
 }
 
-/// A hint at the name that was probably meant, if there is one.
+/// Suggests the name that was probably meant, if there is one.
 fn hint(written: &str, known: &BTreeSet<String>) -> String {
     nearest(written, known.iter().map(String::as_str))
         .map(|name| format!(" (did you mean {name}?)"))
         .unwrap_or_default()
 }
 
-/// What `--config` says, on whichever level it stands; other mistakes are reported later.
+/// The value of `--config`, before or after the command. Other errors are reported later.
 fn config_path(command: &Command, arguments: &[OsString]) -> Option<PathBuf> {
     let lenient = command.clone().ignore_errors(true);
     let matches = lenient.try_get_matches_from(arguments).ok()?;
@@ -153,8 +153,8 @@ fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Boolean(flag) => flag.to_string(),
             _ => bail!(
-                "{}: {key}: expected a text, a number, true or false; several values are one text, \
-                 with commas between them",
+                "{}: {key}: expected a string, a number, true or false; write several values as \
+                 one string, separated by commas",
                 path.display()
             ),
         };
@@ -163,8 +163,8 @@ fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(settings)
 }
 
-/// Replaces the default of a setting, in every command that has it. Only what also has a
-/// variable is a setting.
+/// Replaces the default of a setting in every command that has it. Returns `None` if none has. Only
+/// flags with a variable are settings.
 fn set_default(command: Command, key: &str, value: String) -> Option<Command> {
     let mut known = false;
     let command = set_default_below(command, key, &value, &mut known);

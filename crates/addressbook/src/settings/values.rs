@@ -1,11 +1,11 @@
-//! What settings take.
+//! Parses the values of settings.
 
 use std::fmt::Display;
 use std::net::ToSocketAddrs;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Takes whole numbers in a range.
+/// Returns a parser for whole numbers in a range.
 pub(crate) fn whole_number<T: FromStr + PartialOrd + Display + Clone>(
     range: RangeInclusive<T>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
@@ -16,7 +16,7 @@ pub(crate) fn whole_number<T: FromStr + PartialOrd + Display + Clone>(
     }
 }
 
-/// Takes what people write for true and false, as variables hold it.
+/// Parses the usual spellings of true and false, for variables.
 pub(crate) fn true_or_false(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),

@@ -1,4 +1,4 @@
-//! The log: structured, one line an event, on standard error.
+//! The log: structured, one line per event, on standard error.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::settings::{LogFormat, LogSettings};
 use crate::telemetry::log_writer::LogWriter;
 
-/// Logging, as long as this is kept.
+/// The running log. When dropped, it writes the lines that wait.
 pub(crate) struct Log(LogWriter);
 
 impl Drop for Log {
@@ -28,10 +28,10 @@ impl Drop for Log {
     }
 }
 
-/// What `--log` lets through.
+/// Parses the filter in `--log`.
 pub(crate) fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
     let filter = &settings.log;
-    // A word alone that is not a level would be a module, and turn off the log of all others.
+    // A single word that is not a level would be a module, and turn off the log of all others.
     let is_level = |word: &str| {
         word.contains(['=', '[', ']', '{', '}']) || word.parse::<LevelFilter>().is_ok()
     };
@@ -39,8 +39,8 @@ pub(crate) fn filter(settings: &LogSettings) -> anyhow::Result<EnvFilter> {
     let parsed = parsed.filter(|_| filter.split(',').all(|word| is_level(word.trim())));
     parsed.with_context(|| {
         format!(
-            "--log {filter:?}: expected a level (error, warn, info, debug, trace or off), or several \
-             of LEVEL and MODULE=LEVEL with commas between them, such as info,actix_server=warn"
+            "--log {filter:?}: expected a level (error, warn, info, debug, trace or off), or a \
+             list of LEVEL and MODULE=LEVEL, separated by commas, such as info,actix_server=warn"
         )
     })
 }
@@ -73,15 +73,15 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
     Ok(Log(writer))
 }
 
-/// Libraries that debug themselves print what came from clients. Whatever `--log` says, that
-/// stays out.
+/// Excludes the debug messages of libraries, whatever `--log` says, because they contain data of
+/// clients.
 fn discretion() -> Targets {
     Targets::new()
         .with_target("addressbook", LevelFilter::TRACE)
         .with_default(LevelFilter::INFO)
 }
 
-/// Times as in the service's answers.
+/// Formats times as in the service's responses.
 struct UtcTime;
 
 impl FormatTime for UtcTime {
@@ -90,8 +90,8 @@ impl FormatTime for UtcTime {
     }
 }
 
-/// Without the colours that the library's own way looks for at each word, even where there
-/// are none.
+/// Writes a field without colours. The library's own formatter checks for colours at each word,
+/// even if they are off.
 fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     match field.name() {
         "message" => write!(line, "{value:?}"),

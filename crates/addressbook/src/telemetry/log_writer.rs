@@ -1,4 +1,4 @@
-//! Where the log's lines go.
+//! Writes the lines of the log to standard error.
 
 use std::io::{self, BufWriter, Stderr, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,28 +8,28 @@ use std::time::Duration;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long a line may wait for others, so that they are written together.
+/// How long a line may wait to be written together with others.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How many bytes of lines wait at most: some hundreds of lines.
+/// The maximum number of bytes that wait: some hundreds of lines.
 const CAPACITY: usize = 64 * 1024;
 
-/// Standard error, to which many lines go at once. To write each of them by itself took a
-/// sixth of the time of a short request.
+/// Writes many lines to standard error at once. Writing each line by itself took a sixth of the
+/// time of a short request.
 ///
-/// Warnings and errors do not wait, and take what waits with them. A process that is killed
-/// loses what waits.
+/// Warnings and errors are written immediately, after all lines that wait. If the process is
+/// killed, the lines that wait are lost.
 #[derive(Clone)]
 pub(crate) struct LogWriter(Arc<Shared>);
 
 struct Shared {
     lines: Mutex<BufWriter<Stderr>>,
-    /// Told of the first line that waits.
+    /// Notified of the first line that waits.
     waiting: Condvar,
 }
 
 impl LogWriter {
-    /// Starts the thread that writes what has waited.
+    /// Starts the thread that writes the lines that wait.
     pub(crate) fn start() -> io::Result<Self> {
         let writer = Self(Arc::new(Shared {
             lines: Mutex::new(BufWriter::with_capacity(CAPACITY, io::stderr())),
@@ -38,11 +38,11 @@ impl LogWriter {
         let for_thread = writer.clone();
         thread::Builder::new()
             .name("log".into())
-            .spawn(move || for_thread.write_what_waits())?;
+            .spawn(move || for_thread.write_waiting_lines())?;
         Ok(writer)
     }
 
-    fn write_what_waits(&self) {
+    fn write_waiting_lines(&self) {
         loop {
             let lines = self.lines();
             let waits = self
@@ -55,18 +55,18 @@ impl LogWriter {
         }
     }
 
-    /// Writes what waits. There is nobody to tell that the log cannot be written.
+    /// Writes the lines that wait. An error is ignored, because it cannot be logged.
     pub(crate) fn flush(&self) {
         let _ = self.lines().flush();
     }
 
     fn lines(&self) -> MutexGuard<'_, BufWriter<Stderr>> {
-        // Whoever panicked had a whole line in it, or none.
+        // A thread that panicked left a whole line in the buffer, or none.
         self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A line that goes to the others.
+/// Adds a line to those that wait.
 pub(crate) struct Line<'a> {
     log: &'a LogWriter,
     urgent: bool,

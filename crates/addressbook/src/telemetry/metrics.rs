@@ -1,4 +1,4 @@
-//! What Prometheus reads, on an address of its own.
+//! Metrics for Prometheus, on their own address.
 
 mod pool;
 #[cfg(target_os = "linux")]
@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use self::pool::PoolMetrics;
 pub(crate) use self::store::StoreMetrics;
 
-/// All that is counted.
+/// All metrics of the program.
 pub(crate) struct Metrics {
     pub(crate) http: HttpMetrics,
     pub(crate) store: StoreMetrics,
@@ -43,7 +43,7 @@ impl Metrics {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("store", engine)]);
         registry.register(
             "addressbook_build",
-            "Which release this is, on which store",
+            "Release and store of this instance",
             build,
         );
         Self {
@@ -53,7 +53,7 @@ impl Metrics {
         }
     }
 
-    /// What answers `GET /metrics` there and nothing else.
+    /// Returns a server on this listener for `/metrics` and nothing else.
     pub(crate) fn answer(self, listener: TcpListener) -> io::Result<Server> {
         let registry = web::Data::from(Arc::new(self.registry));
         let app = move || {

@@ -1,5 +1,5 @@
-//! What stands for `traces` without the feature `otlp`: no settings, and no traces, as the compiler
-//! knows, which leaves out whatever would be done with them.
+//! Replaces `traces` in builds without the feature `otlp`. It has no settings, and its types have
+//! no values, so that the compiler removes all code that uses them.
 
 use addressbook_http::RequestTracer;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! What is asked of the store, told to those who count and to those who trace.
+//! Records metrics and traces of store operations.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,13 +16,13 @@ use crate::telemetry::traces::StoreTracer;
 
 macro_rules! operations {
     ($($operation:ident: $name:literal,)*) => {
-        /// What is asked of a store.
+        /// An operation of a store.
         #[derive(Clone, Copy)]
         enum Operation {
             $($operation),*
         }
 
-        /// What each [`Operation`] is called, by number: as the ports' methods are.
+        /// The names of each [`Operation`] by number, after the ports' methods.
         pub(crate) const OPERATIONS: [&str; [$($name),*].len()] = [$($name),*];
     };
 }
@@ -45,7 +45,7 @@ operations! {
     RecordUses: "record_uses",
 }
 
-/// How a store fails.
+/// The kinds of store errors, as values of the label `kind`.
 pub(crate) const KINDS: [&str; 8] = [
     "conflict",
     "book_full",
@@ -57,16 +57,15 @@ pub(crate) const KINDS: [&str; 8] = [
     "internal",
 ];
 
-/// A repository of which is counted and traced what is asked. Whether it is ready is not: that is
-/// asked by monitoring.
+/// A repository that records metrics and traces of its operations. `ready` is not recorded, because
+/// monitoring calls it.
 pub(crate) struct Observed<R: ?Sized> {
     pub(crate) repository: Arc<R>,
     pub(crate) metrics: Option<StoreMetrics>,
     pub(crate) tracer: Option<StoreTracer>,
 }
 
-/// A store of which is counted and traced what is asked, where anything is. Without, it is left
-/// as it is.
+/// Wraps a store to record metrics and traces. Returns it unchanged if neither is on.
 pub(crate) fn observe(
     store: Store,
     metrics: Option<StoreMetrics>,
@@ -94,21 +93,21 @@ impl<R: ?Sized> Observed<R> {
     async fn observe<T>(
         &self,
         operation: Operation,
-        asked: impl Future<Output = Result<T, RepositoryError>>,
+        call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         let operation = operation as usize;
         let span = self.tracer.as_ref();
         let span = span.and_then(|tracer| tracer.begin(OPERATIONS[operation]));
         let started = Instant::now();
-        let answer = asked.await;
-        let failure = answer.as_ref().err().map(kind_of);
+        let result = call.await;
+        let failure = result.as_ref().err().map(kind_of);
         if let Some(metrics) = &self.metrics {
             metrics.asked(operation, started.elapsed(), failure);
         }
         if let (Some(mut span), Some(kind)) = (span, failure) {
             span.failed(KINDS[kind]);
         }
-        answer
+        result
     }
 
     fn written(&self, write: usize, count: u64) {
@@ -118,7 +117,7 @@ impl<R: ?Sized> Observed<R> {
     }
 }
 
-/// The place of a failure among [`KINDS`].
+/// The index of an error's kind in [`KINDS`].
 fn kind_of(error: &RepositoryError) -> usize {
     match error {
         RepositoryError::Conflict { .. } => 0,
@@ -139,8 +138,8 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        let asked = self.repository.list(customer_id, page);
-        self.observe(Operation::List, asked).await
+        let call = self.repository.list(customer_id, page);
+        self.observe(Operation::List, call).await
     }
 
     async fn page_of(
@@ -148,18 +147,18 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         customer_id: &CustomerId,
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
-        let asked = self.repository.page_of(customer_id, listing);
-        self.observe(Operation::PageOf, asked).await
+        let call = self.repository.page_of(customer_id, listing);
+        self.observe(Operation::PageOf, call).await
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        let asked = self.repository.head(customer_id);
-        self.observe(Operation::Head, asked).await
+        let call = self.repository.head(customer_id);
+        self.observe(Operation::Head, call).await
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        let asked = self.repository.find(lookups);
-        self.observe(Operation::Find, asked).await
+        let call = self.repository.find(lookups);
+        self.observe(Operation::Find, call).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
@@ -171,8 +170,8 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
                 Change::Remove(_) => writes[2] += 1,
             }
         }
-        let asked = self.repository.commit(commit);
-        self.observe(Operation::Commit, asked).await?;
+        let call = self.repository.commit(commit);
+        self.observe(Operation::Commit, call).await?;
         for (write, count) in writes.into_iter().enumerate() {
             self.written(write, count);
         }
@@ -185,8 +184,8 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         id: &AddressId,
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
-        let asked = self.repository.revisions(customer_id, id, range);
-        self.observe(Operation::Revisions, asked).await
+        let call = self.repository.revisions(customer_id, id, range);
+        self.observe(Operation::Revisions, call).await
     }
 
     async fn idempotency_record(
@@ -194,8 +193,8 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         customer_id: &CustomerId,
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
-        let asked = self.repository.idempotency_record(customer_id, key);
-        self.observe(Operation::IdempotencyRecord, asked).await
+        let call = self.repository.idempotency_record(customer_id, key);
+        self.observe(Operation::IdempotencyRecord, call).await
     }
 
     async fn prune_idempotency_records(
@@ -203,21 +202,20 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         before: Timestamp,
         limit: u32,
     ) -> Result<u64, RepositoryError> {
-        let asked = self.repository.prune_idempotency_records(before, limit);
-        self.observe(Operation::PruneIdempotencyRecords, asked)
-            .await
+        let call = self.repository.prune_idempotency_records(before, limit);
+        self.observe(Operation::PruneIdempotencyRecords, call).await
     }
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
-        let asked = self.repository.erase(customer_id);
-        let erased = self.observe(Operation::Erase, asked).await?;
+        let call = self.repository.erase(customer_id);
+        let erased = self.observe(Operation::Erase, call).await?;
         self.written(3, 1);
         Ok(erased)
     }
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
-        let asked = self.repository.scan(scan);
-        self.observe(Operation::Scan, asked).await
+        let call = self.repository.scan(scan);
+        self.observe(Operation::Scan, call).await
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {
@@ -242,8 +240,8 @@ impl<R: ApiKeyRepository + ?Sized> ApiKeyRepository for Observed<R> {
         after: Option<ApiKeyId>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, RepositoryError> {
-        let asked = self.repository.list(after, limit);
-        self.observe(Operation::ListKeys, asked).await
+        let call = self.repository.list(after, limit);
+        self.observe(Operation::ListKeys, call).await
     }
 
     async fn revoke(

@@ -1,5 +1,5 @@
-//! Traces for OpenTelemetry: spans of requests and of what they ask of the store, sent to a
-//! collector over OTLP. Only with the feature `otlp`; `no_traces.rs` stands for this without.
+//! Traces for OpenTelemetry: spans of requests and of their store operations, sent to a collector
+//! over OTLP. Only with the feature `otlp`. Without it, `no_traces.rs` replaces this file.
 
 mod collector;
 mod settings;
@@ -26,17 +26,17 @@ pub(crate) use self::store::StoreTracer;
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How long the last spans may take to be sent.
+/// The timeout for sending the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Tracing, as long as this is kept.
+/// The running traces. When dropped, sends the last spans.
 pub(crate) struct Traces {
     provider: SdkTracerProvider,
     tracer: Arc<BoxedTracer>,
 }
 
 impl Traces {
-    /// Starts tracing, where the settings say to whom.
+    /// Starts tracing, if the settings name a collector.
     pub(crate) fn start(settings: &TraceSettings) -> anyhow::Result<Option<Self>> {
         let Some(endpoint) = &settings.otlp_endpoint else {
             return Ok(None);
@@ -48,10 +48,10 @@ impl Traces {
             .with_http_client(Collector::default())
             .build()
             .context("cannot send traces")?;
-        let of_our_own = Sampler::TraceIdRatioBased(settings.otlp_sample_ratio);
+        let root_sampler = Sampler::TraceIdRatioBased(settings.otlp_sample_ratio);
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            .with_sampler(Sampler::ParentBased(Box::new(of_our_own)))
+            .with_sampler(Sampler::ParentBased(Box::new(root_sampler)))
             .with_resource(resource())
             .build();
         let scope = InstrumentationScope::builder(NAME).with_version(VERSION);
@@ -62,12 +62,12 @@ impl Traces {
         }))
     }
 
-    /// Makes spans of requests.
+    /// Creates spans for requests.
     pub(crate) fn of_requests(&self) -> RequestTracer {
         RequestTracer::new(Arc::clone(&self.tracer))
     }
 
-    /// Makes spans of what requests ask of a store on this engine.
+    /// Creates spans for the operations of a store on this engine.
     pub(crate) fn of_store(&self, engine: &str) -> StoreTracer {
         StoreTracer::new(Arc::clone(&self.tracer), engine)
     }
@@ -81,8 +81,8 @@ impl Drop for Traces {
     }
 }
 
-/// What sends the spans. The operator's variables count before what we call ourselves, in the
-/// order of the specification.
+/// Describes the sender of the spans. The operator's variables take precedence over the program's
+/// own name, in the order of the specification.
 fn resource() -> Resource {
     let resource = Resource::builder_empty()
         .with_service_name(NAME)

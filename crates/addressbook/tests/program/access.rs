@@ -8,7 +8,7 @@ use crate::support::{EXAMPLE_PATH, Place, Service, exists};
 const READ: &str = "addresses:read";
 const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
-/// Makes a key, and gives it with its id.
+/// Creates a key, and returns it with its id.
 fn create(place: &Place, arguments: &[&str]) -> (String, String) {
     let create = ["keys", "create", "--create-database", "--name", "checkout"];
     let all = [&create[..], arguments].concat();
@@ -37,14 +37,15 @@ fn status(service: &Service, key: Option<&str>) -> u16 {
     service.send("GET", EXAMPLE_PATH, &headers, "").status
 }
 
-/// Within seconds; more of them where the machine is busy.
+/// Waits until requests with this key get the expected status. That takes seconds, or longer on a
+/// busy machine.
 #[track_caller]
 fn becomes(service: &Service, key: Option<&str>, expected: u16) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while status(service, key) != expected {
         assert!(
             Instant::now() < deadline,
-            "it stays {}",
+            "the status stays {}",
             status(service, key)
         );
         std::thread::sleep(Duration::from_millis(50));
@@ -54,7 +55,7 @@ fn becomes(service: &Service, key: Option<&str>, expected: u16) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn a_key_lets_in_until_it_is_revoked_on_every_instance(#[case] place: Place) {
+fn a_key_is_valid_until_it_is_revoked_on_every_instance(#[case] place: Place) {
     let (reader, id) = create(&place, &["--scope", READ]);
     let (other, _) = create(
         &place,
@@ -83,7 +84,7 @@ fn a_key_lets_in_until_it_is_revoked_on_every_instance(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn the_first_key_closes_an_open_service_for_good(#[case] place: Place) {
+fn the_first_key_ends_anonymous_access_for_good(#[case] place: Place) {
     let instances = [place.serve(&[]), place.serve(&[])];
     for service in &instances {
         assert!(
@@ -104,12 +105,12 @@ fn the_first_key_closes_an_open_service_for_good(#[case] place: Place) {
         becomes(service, Some(&key), 401);
         assert_eq!(status(service, None), 401);
     }
-    // A start knows that there once was a key.
+    // A new instance also detects that a key has existed.
     assert_eq!(status(&place.serve(&["--allow-anonymous"]), None), 401);
 }
 
 #[test]
-fn where_others_can_come_it_does_not_start_open_unless_told_to() {
+fn without_authentication_only_loopback_is_allowed_by_default() {
     let place = Place::sqlite();
     let everywhere = ["serve", "--listen", "0.0.0.0:0"];
     let has_ipv6 = TcpListener::bind("[::]:0").is_ok();
@@ -141,7 +142,7 @@ fn where_others_can_come_it_does_not_start_open_unless_told_to() {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn keys_are_listed_without_themselves(#[case] place: Place) {
+fn the_list_of_keys_does_not_contain_the_keys(#[case] place: Place) {
     place.run(&["migrate"]).succeeds();
     let list = || place.run(&["keys", "list"]).succeeds().stdout;
     assert_eq!(list().lines().count(), 1);
@@ -183,7 +184,7 @@ fn keys_are_listed_without_themselves(#[case] place: Place) {
 }
 
 #[test]
-fn no_key_is_in_the_database() {
+fn the_database_does_not_contain_the_keys() {
     let place = Place::sqlite();
     let (key, _) = create(&place, &["--scope", READ]);
     let data = std::fs::read_dir(place.folder.path().join("data")).unwrap();
@@ -198,7 +199,7 @@ fn no_key_is_in_the_database() {
 }
 
 #[test]
-fn what_is_no_key_to_be_made_or_revoked_is_refused() {
+fn invalid_arguments_of_the_keys_commands_are_refused() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
     let create = ["keys", "create", "--name", "checkout"];
@@ -247,7 +248,7 @@ fn what_is_no_key_to_be_made_or_revoked_is_refused() {
 }
 
 #[test]
-fn keys_are_made_where_the_settings_say() {
+fn keys_are_created_in_the_configured_database() {
     let place = Place::sqlite();
     let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
     let create = [
@@ -281,7 +282,7 @@ fn keys_are_made_where_the_settings_say() {
     }
 }
 
-/// A database of either kind that does not exist.
+/// A PostgreSQL database that does not exist.
 fn missing_postgres() -> Place {
     let existing = Place::postgres().database_url;
     Place::at(existing.replacen('?', "-not-there?", 1))
@@ -302,11 +303,11 @@ fn a_mistyped_database_is_not_created(#[case] place: Place) {
         &create,
         &["doctor"],
     ] {
-        let told = place.run(arguments);
-        assert_eq!((told.code, told.stdout.contains("cus_")), (1, false));
+        let run = place.run(arguments);
+        assert_eq!((run.code, run.stdout.contains("cus_")), (1, false));
         if arguments != ["doctor"] {
-            assert_eq!(told.stdout, "", "{arguments:?}");
-            told.fails_saying(&[
+            assert_eq!(run.stdout, "", "{arguments:?}");
+            run.fails_saying(&[
                 "there is no database at ",
                 "check --database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL",
                 "addressbook migrate",

@@ -11,7 +11,7 @@ fn export(place: &Place) -> String {
     place.run(&["export"]).succeeds().stdout
 }
 
-/// A place whose database is restored from a file.
+/// A place with a database that is restored from a file.
 fn restored(file: &str) -> Place {
     let place = Place::sqlite();
     place.run(&["restore", file]).succeeds();
@@ -23,18 +23,18 @@ fn path_in(place: &Place, name: &str) -> String {
 }
 
 #[test]
-fn what_is_restored_is_the_same_to_the_byte() {
+fn a_restored_database_exports_the_same_bytes() {
     let place = Place::sqlite();
     let service = place.serve(&["--demo"]);
     let file = path_in(&place, "kept.db");
-    let said = place.run(&["backup", &file]).succeeds().stdout;
+    let printed = place.run(&["backup", &file]).succeeds().stdout;
     for words in [
         "kept.db: ",
         " bytes, checked: ",
         " of 301 customers",
         "SHA-256 ",
     ] {
-        assert!(said.contains(words), "{said}");
+        assert!(printed.contains(words), "{printed}");
     }
     drop(service);
     let copy = restored(&file);
@@ -45,7 +45,7 @@ fn what_is_restored_is_the_same_to_the_byte() {
 
 const BOOKS: [&str; 4] = ["cus_1", "cus_2", "cus_3", "cus_4"];
 
-/// Creates and moves addresses until told to stop; notes the id of each that is acknowledged.
+/// Creates and updates addresses until `stop` is set. Records the ids of acknowledged ones.
 fn write_until(service: &Service, book: &str, stop: &AtomicBool, created: &Mutex<HashSet<String>>) {
     let book = format!("/v1/customers/{book}/addresses");
     while !stop.load(Ordering::Relaxed) {
@@ -60,7 +60,7 @@ fn write_until(service: &Service, book: &str, stop: &AtomicBool, created: &Mutex
 }
 
 #[test]
-fn a_backup_under_load_is_of_one_moment() {
+fn a_backup_under_load_is_a_consistent_snapshot() {
     let place = Place::sqlite();
     let service = place.serve(&["--max-addresses", "1000000", "--demo"]);
     let (stop, created) = (AtomicBool::new(false), Mutex::new(HashSet::new()));
@@ -88,7 +88,7 @@ fn a_backup_under_load_is_of_one_moment() {
 }
 
 #[test]
-fn nothing_is_overwritten() {
+fn existing_files_are_not_overwritten() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
     place.write("kept.db", "mine");
@@ -100,7 +100,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_not_made_to_be_backed_up() {
+fn a_backup_does_not_create_a_missing_database() {
     let place = Place::sqlite();
     let refused = place.run(&["backup", "kept.db"]);
     refused.fails_saying(&["nothing was backed up", "no database at", "a.db"]);
@@ -108,7 +108,7 @@ fn a_database_that_is_not_there_is_not_made_to_be_backed_up() {
 }
 
 #[test]
-fn for_postgresql_the_tools_are_named_without_the_password() {
+fn for_postgresql_the_error_names_its_tools_without_the_password() {
     let place = Place::sqlite();
     let url = "postgres://me:s3cret@host/book?sslmode=prefer";
     for (command, words) in [
@@ -129,10 +129,10 @@ fn for_postgresql_the_tools_are_named_without_the_password() {
             ],
         ),
     ] {
-        let told = place
+        let refused = place
             .run(&[command, "it's.dump", "--database-url", url])
             .fails_saying(&words);
-        assert_eq!(told.code, 2);
-        assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
+        assert_eq!(refused.code, 2);
+        assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
     }
 }

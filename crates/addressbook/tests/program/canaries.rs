@@ -1,4 +1,5 @@
-//! What customers have and send is in no log, at any level, whatever goes wrong.
+//! The log contains nothing that clients send or customers store, at any level and after any
+//! failure.
 
 mod requests;
 mod watched;
@@ -15,15 +16,15 @@ use rstest::rstest;
 pub(crate) use self::watched::Watched;
 use crate::support::{Place, wait_until};
 
-/// A part of all that is planted and of nothing else: as text, as the bytes that a `Debug`
-/// prints, and in hexadecimal digits.
+/// A text that all planted data contains, and nothing else: as text, as the bytes that `Debug`
+/// prints, and in hexadecimal.
 const CANARIES: [&str; 3] = ["canary", "99, 97, 110, 97, 114, 121", "63616e617279"];
 
 const BOOK: &str = "/v1/customers/cus_canary_customer/addresses";
 const ID: &str = "add_canary0address0id000000000";
 const BODY: &str = r#"{"description":"canary description","region":"canary region","city":"canary city","country":"RW","custom_data":{"canary key":"canary value"}}"#;
 
-/// What comes with every request.
+/// The headers of every request.
 const HEADERS: [(&str, &str); 9] = [
     ("User-Agent", "canary-agent"),
     ("Cookie", "session=canary"),
@@ -39,12 +40,12 @@ const HEADERS: [(&str, &str); 9] = [
 #[rstest]
 #[case::text("text")]
 #[case::json("json")]
-fn on_sqlite_no_canary_sings(#[case] format: &str) {
+fn on_sqlite_no_canary_is_logged(#[case] format: &str) {
     let place = Place::sqlite();
     let mut watched = Watched::start(&place, format, &[]);
     watched.ask_everything();
     if cfg!(target_os = "linux") {
-        // As a full disk.
+        // Simulates a full disk.
         let pid = watched.service.child.id().to_string();
         let limit = |bytes: &str| {
             let mut limit = Command::new("prlimit");
@@ -56,23 +57,23 @@ fn on_sqlite_no_canary_sings(#[case] format: &str) {
         assert!(watched.statuses.contains(&503));
         limit("unlimited");
     }
-    // As another program that writes, and does not end.
+    // Simulates another program that never ends its write.
     let database = place.database();
     let lock = WriteLock::take(database);
     watched.meet_failure();
     drop(lock);
-    // As a row that cannot be.
+    // Simulates an invalid row.
     place
         .query("PRAGMA ignore_check_constraints = ON; UPDATE addresses SET custom_data = 'canary'");
     watched.meet_failure();
     place.query("UPDATE addresses SET custom_data = NULL");
     watched.erase();
-    // As a file that somebody took away.
+    // Simulates a file that is moved away.
     let elsewhere = place.folder.path().join("canary.db");
     fs::rename(database, &elsewhere).unwrap();
     watched.meet_failure();
     fs::rename(&elsewhere, database).unwrap();
-    // As a disk that loses what it held: all but the page that tells which tables there are.
+    // Simulates a disk that lost its data, except for the first page, which has the schema.
     assert_eq!(watched.send("POST", BOOK, &[], BODY).status, 201);
     place.query("PRAGMA wal_checkpoint(TRUNCATE)");
     let mut pages = File::options().write(true).open(database).unwrap();
@@ -95,7 +96,7 @@ fn on_sqlite_no_canary_sings(#[case] format: &str) {
 #[rstest]
 #[case::text("text")]
 #[case::json("json")]
-fn on_postgres_no_canary_sings(#[case] format: &str) {
+fn on_postgres_no_canary_is_logged(#[case] format: &str) {
     let mut server = PostgresServer::own();
     let place = Place::at(server.create_database());
     let mut watched = Watched::start(&place, format, &[]);
@@ -109,7 +110,7 @@ fn on_postgres_no_canary_sings(#[case] format: &str) {
     });
 
     let query = |sql: &str| server.query(&place.database_url, sql).unwrap();
-    // Errors whose details hold whole rows and keys.
+    // Errors whose details contain whole rows and keys.
     query("ALTER TABLE addresses ADD CHECK (city <> 'canary patch') NOT VALID");
     watched.meet_failure();
     query("ALTER TABLE addresses DROP CONSTRAINT addresses_city_check1");
@@ -117,7 +118,7 @@ fn on_postgres_no_canary_sings(#[case] format: &str) {
     query("ALTER TABLE addresses ADD FOREIGN KEY (city) REFERENCES places NOT VALID");
     watched.meet_failure();
     query("DROP TABLE places CASCADE");
-    // A lock that is not given up.
+    // A lock that is not released.
     thread::scope(|scope| {
         let lock = "BEGIN; LOCK TABLE addresses; SELECT pg_sleep(600)";
         scope.spawn(|| server.query(&place.database_url, lock));
@@ -128,7 +129,7 @@ fn on_postgres_no_canary_sings(#[case] format: &str) {
             "SELECT pg_terminate_backend(pid) FROM ({sleeps}) AS sleeping"
         ));
     });
-    // Rows and tables that cannot be.
+    // Invalid rows and tables.
     query("ALTER TABLE addresses DROP CONSTRAINT addresses_country_check");
     query("UPDATE addresses SET country = 'canary'");
     watched.meet_failure();
@@ -137,7 +138,7 @@ fn on_postgres_no_canary_sings(#[case] format: &str) {
     watched.meet_failure();
     query("ALTER TABLE canaries RENAME TO address_revisions");
     watched.erase();
-    // A database that is gone.
+    // A database that was dropped.
     let name = query("SELECT current_database()");
     let elsewhere = server.create_database();
     let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");

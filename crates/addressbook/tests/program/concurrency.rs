@@ -13,7 +13,7 @@ const BOOK: &str = "/v1/customers/cus_1/addresses";
 const ADDRESS: &str =
     r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"value":0}}"#;
 
-/// Creates an address and gives its path.
+/// Creates an address and returns its path.
 fn create(service: &Service) -> String {
     let created = service.send("POST", BOOK, &[], ADDRESS);
     assert_eq!(created.status, 201, "{}", created.body);
@@ -32,7 +32,7 @@ fn value(answer: &Answer) -> u64 {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn twenty_clients_that_each_add_one_end_at_twenty(#[case] place: Place) {
+fn increments_of_twenty_clients_are_not_lost(#[case] place: Place) {
     let service = place.serve(&[]);
     let path = create(&service);
     thread::scope(|scope| {
@@ -59,7 +59,7 @@ fn twenty_clients_that_each_add_one_end_at_twenty(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn sixteen_creations_with_one_key_make_one_address(#[case] place: Place) {
+fn sixteen_creations_with_one_key_create_one_address(#[case] place: Place) {
     let service = place.serve(&[]);
     let key = [("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")];
     let answers: Vec<Answer> = thread::scope(|scope| {
@@ -91,7 +91,7 @@ fn sixteen_creations_with_one_key_make_one_address(#[case] place: Place) {
     assert_eq!(book["addresses"].as_array().unwrap().len(), 1);
 }
 
-/// One address as a client sees it: a value and the revision that it has.
+/// One address as a client sees it: a value and its revision.
 #[derive(Clone, Debug, PartialEq)]
 struct Register {
     value: u64,
@@ -102,7 +102,7 @@ struct Register {
 enum Op {
     Read,
     Write(u64),
-    /// Writes a value if the revision is still this.
+    /// Writes a value if the revision is still the first number.
     WriteIf(u64, u64),
 }
 
@@ -181,7 +181,7 @@ fn concurrent_histories_of_one_address_are_linearizable(#[case] place: Place) {
                 scope.spawn(move || {
                     let mut etag = service.send("GET", path, &[], "").header("ETag").to_owned();
                     for step in 0..STEPS {
-                        // Each value is written once, so that a read tells whose it is.
+                        // Each value is written once, so that a read identifies the write.
                         let value = 1 + client * STEPS + step;
                         let op = match (round + client + step) % 3 {
                             0 => Op::Read,
@@ -204,7 +204,7 @@ fn concurrent_histories_of_one_address_are_linearizable(#[case] place: Place) {
     }
 }
 
-/// The judge itself can say no.
+/// Shows that the tester can reject a history.
 #[test]
 fn a_lost_update_is_not_linearizable() {
     let mut history = LinearizabilityTester::new(Register {

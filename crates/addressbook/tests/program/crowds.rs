@@ -1,4 +1,4 @@
-//! Very many at a time.
+//! Very many connections and customers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::support::{EXAMPLE_PATH, Place, RawAnswer, wait_until};
 
 const CONNECTIONS: usize = 10_000;
 
-/// Allows this process as many file descriptors as the system lets it have.
+/// Raises this process's limit of file descriptors as far as the system allows.
 fn take_all_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let enough = maximum.is_none_or(|maximum| maximum > CONNECTIONS as u64 + 500);
@@ -28,9 +28,9 @@ fn take_all_descriptors() {
     setrlimit(Resource::Nofile, all).unwrap();
 }
 
-/// Each sends half of a head. Those that the service has no room for wait in the backlog.
+/// Each connection sends half of a head. Those beyond the service's limit wait in the backlog.
 #[test]
-fn ten_thousand_connections_leave_room_for_others() {
+fn ten_thousand_unfinished_requests_do_not_block_others() {
     take_all_descriptors();
     let place = Place::sqlite();
     let service = place.serve(&["--demo", "--header-timeout-ms=20000", "--backlog=2048"]);
@@ -54,7 +54,7 @@ fn ten_thousand_connections_leave_room_for_others() {
         let status = ask(EXAMPLE_PATH);
         assert!(status.contains("200"), "{status}");
     }
-    // Those who leave make room, and all who are there may still finish.
+    // Connections that close make room, so that all others can finish their request.
     for stream in &mut crowd {
         write!(stream, "host: a\r\nconnection: close\r\n\r\n").unwrap();
     }
@@ -69,7 +69,7 @@ fn ten_thousand_connections_leave_room_for_others() {
 #[rstest]
 #[case::sqlite(Place::sqlite(), 100_000)]
 #[case::postgres(Place::postgres(), 20_000)]
-fn as_many_customers_as_there_are_can_be_erased(#[case] place: Place, #[case] customers: u32) {
+fn very_many_customers_can_be_erased_at_once(#[case] place: Place, #[case] customers: u32) {
     let line = |number| {
         format!(
             r#"{{"customer_id":"cus_{number}","id":"add_{number:026}","region":"R","city":"Kigali","country":"RW"}}"#

@@ -8,20 +8,20 @@ use rstest::rstest;
 
 use crate::support::{Finished, Place, exists, wait_until};
 
-/// The line about one thing, and the exit code.
+/// The line about one check, and the exit code.
 #[track_caller]
 fn finding(place: &Place, arguments: &[&str], what: &str) -> (String, i32) {
     finding_in(place.run(&[&["doctor"], arguments].concat()), what)
 }
 
 #[track_caller]
-fn finding_in(told: Finished, what: &str) -> (String, i32) {
-    let line = told
+fn finding_in(report: Finished, what: &str) -> (String, i32) {
+    let line = report
         .stdout
         .lines()
         .find(|line| line.get(9..).is_some_and(|rest| rest.starts_with(what)))
-        .unwrap_or_else(|| panic!("nothing about {what}: {}{}", told.stdout, told.stderr));
-    (line.to_owned(), told.code)
+        .unwrap_or_else(|| panic!("no line about {what}: {}{}", report.stdout, report.stderr));
+    (line.to_owned(), report.code)
 }
 
 #[track_caller]
@@ -36,18 +36,18 @@ fn assert_says(found: &(String, i32), verdict: &str, words: &str) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn all_is_well_while_the_service_runs(#[case] place: Place) {
+fn a_healthy_service_has_no_failures(#[case] place: Place) {
     let _service = place.serve(&["--demo"]);
     for arguments in [&["doctor"][..], &["doctor", "--full"]] {
-        let told = place.run(arguments).succeeds();
-        assert!(told.stdout.lines().count() >= 7, "{}", told.stdout);
-        assert!(!told.stdout.contains("failed"), "{}", told.stdout);
-        assert!(!told.stdout.contains("cus_"), "{}", told.stdout);
+        let report = place.run(arguments).succeeds();
+        assert!(report.stdout.lines().count() >= 7, "{}", report.stdout);
+        assert!(!report.stdout.contains("failed"), "{}", report.stdout);
+        assert!(!report.stdout.contains("cus_"), "{}", report.stdout);
     }
 }
 
 #[test]
-fn a_database_that_is_not_there_is_not_made() {
+fn a_missing_database_is_reported_and_not_created() {
     let place = Place::sqlite();
     let found = finding(&place, &[], "database");
     assert_says(&found, "failed", "addressbook migrate");
@@ -68,7 +68,7 @@ fn a_database_that_is_not_there_is_not_made() {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn what_is_wrong_is_named_with_what_to_do(#[case] place: Place) {
+fn each_failure_says_what_to_do(#[case] place: Place) {
     drop(place.serve(&["--demo"]));
     place.query("INSERT INTO address_book_parts SELECT customer_id, '', 1 FROM address_books");
     assert_says(&finding(&place, &[], "books"), "failed", "backup");
@@ -97,25 +97,25 @@ fn what_is_wrong_is_named_with_what_to_do(#[case] place: Place) {
 }
 
 #[test]
-fn a_damaged_file_is_found() {
+fn a_damaged_file_is_reported() {
     let place = Place::sqlite();
     drop(place.serve(&["--demo"]));
-    // Else the log still holds the page.
+    // Otherwise the WAL still contains the page.
     place.query("PRAGMA wal_checkpoint(TRUNCATE)");
     let mut bytes = fs::read(place.database()).unwrap();
     bytes[5 * 4096..6 * 4096].fill(0xff);
     fs::write(place.database(), bytes).unwrap();
-    let told = place.run(&["doctor"]);
-    assert_eq!(told.code, 1, "{}", told.stdout);
+    let report = place.run(&["doctor"]);
+    assert_eq!(report.code, 1, "{}", report.stdout);
     assert!(
-        told.stdout.contains("failed   integrity"),
+        report.stdout.contains("failed   integrity"),
         "{}",
-        told.stdout
+        report.stdout
     );
 }
 
 #[test]
-fn what_is_not_ours_on_the_tables_of_postgres_is_named() {
+fn foreign_triggers_rules_and_policies_on_postgres_are_reported() {
     let place = Place::postgres();
     place.run(&["migrate"]).succeeds();
     assert_says(&finding(&place, &[], "additions"), "ok", "no trigger");
@@ -140,13 +140,13 @@ fn what_is_not_ours_on_the_tables_of_postgres_is_named() {
 }
 
 #[test]
-fn what_is_not_ours_in_the_schema_is_named() {
+fn foreign_objects_in_the_schema_are_reported() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
     assert_says(&finding(&place, &[], "schema"), "ok", "");
     place.query("CREATE VIEW mine AS SELECT * FROM addresses");
     let found = finding(&place, &[], "schema");
-    assert_says(&found, "failed", "holds the view \"mine\"");
+    assert_says(&found, "failed", "contains the view \"mine\"");
 }
 
 #[cfg(target_os = "linux")]
@@ -157,13 +157,13 @@ fn too_few_file_descriptors_for_the_workers_are_a_failure() {
     let doctor = place
         .program_under("ulimit -n 100", &["doctor", "--workers=20"])
         .output();
-    let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+    let report = String::from_utf8(doctor.unwrap().stdout).unwrap();
     let failed = "failed   file descriptors the system's limit of 100 file descriptors is too low";
-    assert!(told.contains(failed), "{told}");
+    assert!(report.contains(failed), "{report}");
 }
 
 #[test]
-fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
+fn a_file_that_others_may_open_and_a_misspelt_variable_are_warnings() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
     fs::set_permissions(place.database(), fs::Permissions::from_mode(0o644)).unwrap();
@@ -173,23 +173,23 @@ fn a_file_that_others_may_open_and_a_misspelt_variable_are_warned_of() {
         .env("ADDRESSBOOK_POOLSIZE", "9")
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
     assert!(
-        told.contains("warning  configuration   no setting is called ADDRESSBOOK_POOLSIZE (did you mean ADDRESSBOOK_POOL_SIZE?): "),
-        "{told}"
+        report.contains("warning  configuration   no setting is called ADDRESSBOOK_POOLSIZE (did you mean ADDRESSBOOK_POOL_SIZE?): "),
+        "{report}"
     );
     assert!(output.status.success());
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_found_beside_all_else() {
+fn invalid_settings_are_reported_with_all_other_checks() {
     let place = Place::sqlite();
     place.run(&["migrate"]).succeeds();
     let url = "mysql://me:s3cret@localhost/x";
-    let told = place.run(&["doctor", "--log=addressbook=loud", "--database-url", url]);
-    let all = told.stdout.clone() + &told.stderr;
+    let report = place.run(&["doctor", "--log=addressbook=loud", "--database-url", url]);
+    let all = report.stdout.clone() + &report.stderr;
     assert!(!all.contains("s3cret"), "{all}");
-    let found = finding_in(told, "database");
+    let found = finding_in(report, "database");
     assert_says(&found, "failed", "expected sqlite://PATH");
     let found = finding(&place, &["--log=addressbook=loud"], "log filter");
     assert_says(&found, "failed", "expected a level (error, warn");
@@ -207,16 +207,17 @@ fn settings_that_cannot_be_used_are_found_beside_all_else() {
 }
 
 #[test]
-fn a_long_log_is_warned_of() {
+fn a_long_wal_is_a_warning() {
     let place = Place::sqlite();
-    // Whoever closes the database last would remove the log, and the service cuts it back.
+    // A running service truncates the WAL, and the last process to close the database removes it.
+    // A suspended service does neither.
     let service = place.serve(&[]);
     service.signal("STOP");
-    let log = format!("{}-wal", place.database().display());
-    let log = fs::File::options().write(true).open(log).unwrap();
-    log.set_len(256 << 20).unwrap();
+    let wal = format!("{}-wal", place.database().display());
+    let wal = fs::File::options().write(true).open(wal).unwrap();
+    wal.set_len(256 << 20).unwrap();
     assert_says(&finding(&place, &[], "WAL  "), "ok", "256 MiB");
-    log.set_len(257 << 20).unwrap();
+    wal.set_len(257 << 20).unwrap();
     assert_says(
         &finding(&place, &[], "WAL  "),
         "warning",
@@ -226,7 +227,7 @@ fn a_long_log_is_warned_of() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_small_disk_is_found() {
+fn a_small_disk_is_reported() {
     let place = Place::sqlite();
     let mut confined = place.program_on_a_disk_of("64m", &["doctor"]);
     let found = finding_in(confined.output().unwrap().into(), "disk");
@@ -234,7 +235,7 @@ fn a_small_disk_is_found() {
 }
 
 #[test]
-fn a_database_of_postgresql_that_does_not_fit_is_named_with_what_to_do() {
+fn an_unsuitable_postgresql_database_is_reported_with_what_to_do() {
     let place = Place::postgres();
     place.run(&["migrate"]).succeeds();
     let found = finding(&place, &["--pool-size=1000"], "connections");
@@ -245,12 +246,12 @@ fn a_database_of_postgresql_that_does_not_fit_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_standby_is_warned_of() {
+fn a_standby_is_a_warning() {
     let primary = PostgresServer::own();
     let standby = primary.standby();
     let url = primary.create_database();
     let url = url.replace(&primary.folder(), &standby.folder());
-    wait_until("the standby has it", || {
+    wait_until("the standby has the database", || {
         standby.query(&url, "SELECT 1").is_ok()
     });
     let found = finding(&Place::at(url), &[], "role");

@@ -1,9 +1,9 @@
-//! What was acknowledged is there, also when the disk is full. `killed.rs` has crashes.
+//! Acknowledged writes survive a full disk. `killed.rs` tests crashes.
 
 use crate::support::{Answer, Place, Service};
 
-/// Creates addresses, each with so much custom data, until one is not answered with 201.
-/// Gives the paths of the others, and that last answer if there was one.
+/// Creates addresses with custom data of this size, until a request does not return 201. Returns
+/// the paths of the created addresses, and the last response if there was one.
 fn create_until_it_fails(
     service: &Service,
     customer_id: &str,
@@ -33,10 +33,10 @@ fn assert_all_there(service: &Service, paths: &[String]) {
     }
 }
 
-/// A limit on the size of files stands for a full disk: it too fails in the middle of a write.
+/// A limit on the size of files simulates a full disk: it also fails in the middle of a write.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_unavailable_until_there_is_room() {
+fn a_full_disk_returns_503_until_there_is_space() {
     use std::process::Command;
 
     let place = Place::sqlite();

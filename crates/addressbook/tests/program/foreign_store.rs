@@ -1,4 +1,4 @@
-//! A store that is plugged in by the one function of `examples/foreign-store.rs`.
+//! A store that `examples/foreign-store.rs` plugs in with one function.
 
 use std::path::Path;
 use std::process::Command;
@@ -39,7 +39,7 @@ fn a_foreign_store_serves_under_its_own_name() {
 }
 
 #[test]
-fn every_command_speaks_about_the_foreign_store() {
+fn every_command_names_the_foreign_store() {
     let place = Place::at("memory://try".into());
     let run = |arguments: &[&str]| Finished::from(example(&place, arguments).output().unwrap());
     let migrated = run(&["migrate"]).succeeds();
@@ -64,7 +64,7 @@ fn every_command_speaks_about_the_foreign_store() {
 }
 
 #[test]
-fn the_databases_of_the_program_are_still_there() {
+fn the_built_in_stores_remain_available() {
     let place = Place::sqlite();
     let arguments = ["serve", "--listen=127.0.0.1:0"];
     let service = Service::start(example(&place, &arguments));

@@ -11,7 +11,7 @@ fn export(place: &Place) -> String {
 }
 
 #[test]
-fn csv_is_read_as_spreadsheets_write_it() {
+fn csv_from_spreadsheets_is_read() {
     let place = Place::sqlite();
     let csv = "\u{feff}country,customer_id,city,region,custom_data,description\r\n\
                rw,cus_1,\"Kigali, centre\",R,\"{\"\"a\"\": 1}\",\r\n\
@@ -39,7 +39,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
         ),
         "{exported}"
     );
-    // The header is a line before, and no line that was imported.
+    // The header does not count as an imported line.
     place
         .run(&["import", &file, "--from-line", "4"])
         .fails_saying(&["line 4:", "no line was imported"]);
@@ -58,7 +58,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
     }
 }
 
-/// Files with one misplaced quotation mark, and what is said of it.
+/// Lines with one misplaced quotation mark, and the error that is reported.
 #[rstest]
 #[case::text_after_the_field(
     r#"cus_1,R,"Home" annex,RW"#,
@@ -80,10 +80,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
     "line 4: city: the quotation mark at line 4, character 9 is not closed before the end of the \
      file"
 )]
-fn a_misplaced_quotation_mark_is_an_error_and_costs_its_line_alone(
-    #[case] line: &str,
-    #[case] error: &str,
-) {
+fn a_misplaced_quotation_mark_invalidates_only_its_line(#[case] line: &str, #[case] error: &str) {
     let place = Place::sqlite();
     let good = |number| format!("cus_1,R,C{number},RW\n");
     let after: String = (3..=6_000).map(good).collect();
@@ -113,7 +110,7 @@ fn a_misplaced_quotation_mark_is_an_error_and_costs_its_line_alone(
 }
 
 #[test]
-fn a_file_that_is_cut_off_is_not_imported_to_its_end() {
+fn a_truncated_file_is_refused() {
     let place = Place::sqlite();
     let whole = format!("{HEADER},description\ncus_1,R,C,RW,\"Home, second floor\"\n");
     for (file, cut, error) in [
@@ -142,9 +139,9 @@ fn a_file_that_is_cut_off_is_not_imported_to_its_end() {
 }
 
 #[test]
-fn a_faulty_address_over_several_lines_is_reported_with_all_of_them() {
+fn an_invalid_address_over_several_lines_is_reported_with_all_of_them() {
     let place = Place::sqlite();
-    // Two misplaced quotation marks that make one field.
+    // Two misplaced quotation marks that enclose one field.
     let csv =
         format!("{HEADER}\ncus_1,R,\"Home,RW\ncus_1,R,C,RW\ncus_1,R,Home\",RW\ncus_1,R,D,RW\n");
     let csv = csv.replace("D,RW\n", "D,RW\ncus_1,R,\"two\nlines\",RW\n");

@@ -4,7 +4,7 @@ use crate::support::{EXAMPLE, Place};
 
 const HEADER: &str = "customer_id,region,city,country";
 
-/// Lines of addresses with ids from `from` on.
+/// Lines of `count` addresses, with ascending ids that start at `from`.
 fn lines(from: u32, count: u32) -> String {
     (from..from + count)
         .map(|number| line("cus_1", number, "Kigali") + "\n")
@@ -25,7 +25,7 @@ fn export(place: &Place) -> String {
 #[case::sqlite(Place::sqlite(), Place::sqlite())]
 #[case::postgres(Place::postgres(), Place::postgres())]
 #[case::from_sqlite_to_postgres(Place::sqlite(), Place::postgres())]
-fn export_then_import_gives_the_same_bytes(#[case] from: Place, #[case] to: Place) {
+fn export_and_import_preserve_every_byte(#[case] from: Place, #[case] to: Place) {
     drop(from.serve(&["--demo"]));
     for format in ["ndjson", "csv"] {
         let exported = from.run(&["export", "--format", format]).succeeds().stdout;
@@ -41,8 +41,8 @@ fn export_then_import_gives_the_same_bytes(#[case] from: Place, #[case] to: Plac
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn the_same_file_twice_changes_nothing(#[case] place: Place) {
-    // Also lines that leave to the service what it can make.
+fn importing_a_file_again_changes_nothing(#[case] place: Place) {
+    // Includes a line that omits what the service can generate.
     let bare = r#"{"customer_id":"cus_2","region":"R","city":"C","country":"rw"}"#;
     let file = place.write("a.ndjson", &format!("{EXAMPLE}\n{bare}\r\n{}", lines(1, 3)));
     let first = place.run(&["import", &file]).succeeds();
@@ -68,7 +68,7 @@ fn the_same_file_twice_changes_nothing(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn a_faulty_line_stops_the_import_before_its_batch(#[case] place: Place) {
+fn an_invalid_line_stops_the_import_before_its_batch(#[case] place: Place) {
     let faulty = r#"{"customer_id":"cus_1","region":5,"city":"","country":"ZZ"}"#;
     let good = lines(1, 7);
     let file = place.write("a.ndjson", &format!("{good}{faulty}\n{}", lines(8, 2)));
@@ -99,7 +99,7 @@ fn a_faulty_line_stops_the_import_before_its_batch(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn faulty_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
+fn invalid_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
     let input = format!(
         "{}nonsense\n{}{{}}\n{}",
         lines(1, 1),
@@ -126,7 +126,7 @@ fn faulty_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn an_id_with_other_content_is_an_error_unless_told_to_update(#[case] place: Place) {
+fn an_existing_id_is_an_error_unless_updates_are_enabled(#[case] place: Place) {
     place
         .run_with_input(&["import", "-"], &lines(1, 2))
         .succeeds();
@@ -156,7 +156,7 @@ fn an_id_with_other_content_is_an_error_unless_told_to_update(#[case] place: Pla
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn an_update_changes_what_the_file_says_and_nothing_else(#[case] place: Place) {
+fn an_update_changes_only_what_the_file_contains(#[case] place: Place) {
     let id = format!("add_{:026}", 1);
     let whole = line("cus_1", 1, "Kigali")
         .replace(r#""description":null"#, r#""description":"Home""#)
@@ -207,7 +207,7 @@ fn an_update_changes_what_the_file_says_and_nothing_else(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
+fn the_limit_of_addresses_applies_to_imports(#[case] place: Place) {
     let import = ["import", "-", "--max-addresses", "2"];
     let refused = place.run_with_input(&import, &lines(1, 3));
     refused.fails_saying(&[
@@ -223,7 +223,8 @@ fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
     assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
     for number in [3, 5] {
-        let listed = format!("line {number}: customer_id: has as many addresses");
+        let listed =
+            format!("line {number}: customer_id: the customer has the maximum number of addresses");
         assert!(skipped.stderr.contains(&listed), "{}", skipped.stderr);
     }
     assert_eq!(export(&place), lines(1, 2) + &other);
@@ -232,7 +233,7 @@ fn no_customer_gets_more_addresses_than_allowed(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn no_address_and_no_customer_gets_more_revisions_than_allowed(#[case] place: Place) {
+fn the_limits_of_revisions_apply_to_imports(#[case] place: Place) {
     place
         .run_with_input(&["import", "-"], &lines(1, 3))
         .succeeds();
@@ -242,11 +243,15 @@ fn no_address_and_no_customer_gets_more_revisions_than_allowed(#[case] place: Pl
     };
     let import = ["import", "-", "--on-conflict", "update"];
     for (setting, most, reason) in [
-        ("--max-revisions", "1", "id: has as many revisions"),
+        (
+            "--max-revisions",
+            "1",
+            "id: the address has the maximum number of revisions",
+        ),
         (
             "--max-past-revisions",
             "2",
-            "customer_id: the addresses have as many past revisions",
+            "customer_id: the customer has the maximum number of past revisions",
         ),
     ] {
         let limited = [&import[..], &[setting, most]].concat();
@@ -264,7 +269,7 @@ fn no_address_and_no_customer_gets_more_revisions_than_allowed(#[case] place: Pl
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn one_customer_is_exported_alone(#[case] place: Place) {
+fn one_customer_can_be_exported_alone(#[case] place: Place) {
     let input = format!("{}{}\n", lines(1, 2), line("cus_2", 1, "Huye"));
     place.run_with_input(&["import", "-"], &input).succeeds();
     let exported = place
@@ -278,7 +283,7 @@ fn one_customer_is_exported_alone(#[case] place: Place) {
 }
 
 #[test]
-fn no_address_holds_more_than_allowed() {
+fn the_limits_of_an_address_apply_to_imports() {
     let place = Place::sqlite();
     for (limit, value, field) in [
         (
@@ -305,7 +310,7 @@ fn no_address_holds_more_than_allowed() {
 }
 
 #[test]
-fn a_line_without_end_is_refused_and_passed_over() {
+fn an_overlong_line_is_refused_or_skipped() {
     let place = Place::sqlite();
     let input = format!("{}\n{}", "x".repeat(3_000_000), lines(1, 1));
     let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
@@ -338,7 +343,7 @@ fn a_line_without_end_is_refused_and_passed_over() {
 }
 
 #[test]
-fn formulas_are_escaped_on_demand_and_exact_otherwise() {
+fn formulas_are_escaped_only_on_request() {
     let place = Place::sqlite();
     let input = format!(
         "{HEADER},description,custom_data\n-1,+R,=1+1,RW,\"@SUM(A1),B\",\"{{\"\"a\"\":\"\"=1\"\"}}\"\n"
@@ -371,7 +376,7 @@ fn formulas_are_escaped_on_demand_and_exact_otherwise() {
         ]
     );
 
-    // To an import, an apostrophe is a letter like any other.
+    // An import does not remove the apostrophe.
     let other = Place::sqlite();
     let escaped = escaped.replace("'-1", "1");
     other
@@ -382,13 +387,13 @@ fn formulas_are_escaped_on_demand_and_exact_otherwise() {
     let refused = place.run(&["export", "--escape-formulas"]);
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     refused.fails_saying(&[
-        "--escape-formulas is for CSV: pass --format csv too",
+        "--escape-formulas is for CSV: also pass --format csv",
         "--help",
     ]);
 }
 
 #[test]
-fn nobody_has_to_read_to_the_end() {
+fn a_closed_standard_output_is_not_an_error() {
     let place = Place::sqlite();
     let file = place.write("example.ndjson", EXAMPLE);
     for arguments in [
@@ -401,7 +406,7 @@ fn nobody_has_to_read_to_the_end() {
         &["completions", "bash"],
         &["backup", "copy.db"],
     ] {
-        // The pipe has no reader from the beginning.
+        // The pipe never has a reader.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = place.program(arguments).stdout(writer).output().unwrap();
@@ -409,7 +414,7 @@ fn nobody_has_to_read_to_the_end() {
         assert!(output.status.success(), "{arguments:?}: {errors}");
         assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
     }
-    // Nobody would know the key otherwise.
+    // A key that cannot be printed is an error: it would be lost.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];

@@ -10,7 +10,7 @@ use crate::support::Place;
 
 const CSV: &str = "customer_id,region,city,country\ncus_1,R,Kigali,RW\ncus_1,R,Huye,RW\n";
 
-/// What is exported of each address: description, city, country and custom data.
+/// Description, city, country and custom data of each exported address.
 fn exported(place: &Place) -> Vec<[String; 4]> {
     let exported = place.run(&["export"]).succeeds().stdout;
     let mut addresses: Vec<_> = exported
@@ -46,14 +46,14 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 #[case::pipe("a.CSV", "|", &[])]
 #[case::given_as_a_character("a.csv", "^", &["--delimiter", "^"])]
 #[case::given_as_a_word("a.csv", "\t", &["--delimiter", "tab"])]
-fn csv_is_read_with_the_delimiter_that_it_has(
+fn csv_is_read_with_its_delimiter(
     #[case] name: &str,
     #[case] delimiter: &str,
     #[case] flags: &[&str],
 ) {
     let place = Place::sqlite();
     let text = CSV.replace(',', delimiter);
-    // A field that holds every delimiter that is recognised.
+    // A field that contains every delimiter that is detected.
     let text = text.replace("Kigali", "\"A,B;C|D\"");
     let file = place.write(name, &text);
     place.run(&[&["import", &file], flags].concat()).succeeds();
@@ -64,7 +64,7 @@ fn csv_is_read_with_the_delimiter_that_it_has(
 }
 
 #[test]
-fn the_delimiter_is_the_one_with_which_the_header_names_most_fields() {
+fn the_delimiter_that_finds_most_known_fields_is_chosen() {
     let place = Place::sqlite();
     let text = "Kunde;Ort;\"a,id,b\";region;country\ncus_1;Kigali;x;R;RW\n";
     let file = place.write("a.csv", text);
@@ -92,10 +92,7 @@ fn the_delimiter_is_the_one_with_which_the_header_names_most_fields() {
     r#"{"Kunde":"cus_1","Ort":"Kigali","Bezeichnung":"Home","region":"R","Telefon":[250]}
        {"Kunde":"cus_1","Ort":"Huye","region":"R"}"#
 )]
-fn other_names_are_mapped_unknown_ones_passed_over_and_absent_ones_filled_in(
-    #[case] format: &str,
-    #[case] text: &str,
-) {
+fn columns_can_be_mapped_ignored_and_given_a_default(#[case] format: &str, #[case] text: &str) {
     let place = Place::sqlite();
     let file = place.write("a", text);
     let import = [
@@ -118,7 +115,7 @@ fn other_names_are_mapped_unknown_ones_passed_over_and_absent_ones_filled_in(
         "--ignore-unknown-columns",
     ];
     place.run(&import).succeeds();
-    // In CSV the description of the second line is there, and empty.
+    // In CSV, the description of the second line is present and empty.
     let second = if format == "csv" { "null" } else { "Office" };
     let with_source = |description: &str, city: &str| {
         [description, city, "RW", "{source:crm}"].map(str::to_owned)
@@ -129,7 +126,7 @@ fn other_names_are_mapped_unknown_ones_passed_over_and_absent_ones_filled_in(
 }
 
 #[test]
-fn a_default_counts_as_if_the_file_said_it() {
+fn a_column_default_acts_like_a_value_in_the_file() {
     let place = Place::sqlite();
     let id = format!("add_{:026}", 1);
     let update = |text: &str, flags: &[&str]| {
@@ -162,10 +159,7 @@ fn a_default_counts_as_if_the_file_said_it() {
 #[case(&["--column-default", "country=RW", "--column-default", "country=KE"], "--column-default names country twice")]
 #[case(&["--delimiter", "a"], "expected comma, semicolon, tab, pipe")]
 #[case(&["--delimiter", ";", "--format", "ndjson"], "pass --format csv")]
-fn flags_that_make_no_sense_are_refused_before_anything_is_read(
-    #[case] flags: &[&str],
-    #[case] error: &str,
-) {
+fn invalid_flags_are_refused_before_the_file_is_read(#[case] flags: &[&str], #[case] error: &str) {
     let place = Place::sqlite();
     let refused = place.run(&[&["import", "missing.csv"], flags].concat());
     assert_eq!(refused.code, 2, "{}", refused.stderr);
@@ -178,7 +172,7 @@ fn flags_that_make_no_sense_are_refused_before_anything_is_read(
     &[],
     "line 1: the CSV header names \"town\": expected some of customer_id, id, description, region, \
      city, country, custom_data, created_at, updated_at; read a column under another name with \
-     --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns"
+     --map THEIRS=OURS, or ignore such columns with --ignore-unknown-columns"
 )]
 #[case(
     "customerId,region,city,country,",
@@ -208,16 +202,16 @@ fn flags_that_make_no_sense_are_refused_before_anything_is_read(
 #[case(
     "customer_id,region",
     &["--column-default", "city=Kigali"],
-    "line 1: the CSV header lacks country: expected a column for each, --map THEIRS=country to read \
-     another column as such, or --column-default country=VALUE for all lines"
+    "line 1: the CSV header lacks country: expected a column for each; use --map THEIRS=country to read \
+     it from another column, or --column-default country=VALUE for all lines"
 )]
 #[case("id,region", &[], "lacks customer_id, city, country")]
 #[case("customer_id,\"region", &[], "line 1: cannot read the CSV header: field 2: the quotation mark at line 1, character 13")]
-#[case("{\"customer_id\":\"cus_1\"}", &[], "the file is JSON, and is read as CSV: pass --format ndjson")]
-#[case("customer_id,region,city,country\rcus_1,R,C,RW\r", &[], "the lines of the file end in CR alone")]
+#[case("{\"customer_id\":\"cus_1\"}", &[], "the file is JSON, but is read as CSV: pass --format ndjson")]
+#[case("customer_id,region,city,country\rcus_1,R,C,RW\r", &[], "the lines of the file end with CR only")]
 #[case("", &[], "the file is empty: expected a CSV header")]
 #[case("\n\r\n", &[], "the file is empty: expected a CSV header")]
-fn a_header_that_does_not_fit_says_what_to_do(
+fn an_invalid_csv_header_is_refused_with_what_to_do(
     #[case] header: &str,
     #[case] flags: &[&str],
     #[case] error: &str,
@@ -246,25 +240,25 @@ fn a_header_that_does_not_fit_says_what_to_do(
 )]
 #[case(
     r#"{"customer_id":"c","region":"R","place":"A","city":"B","country":"RW"}"#,
-    "line 1: city: \"city\" is another member for this field"
+    "line 1: city: \"city\" is a second member for this field"
 )]
 #[case(
     r#"[{"customer_id":"c"}]"#,
-    "line 1: the file is a JSON array: expected one JSON object a line; convert it: jq -c '.[]'"
+    "line 1: the file is a JSON array: expected one JSON object per line; convert it: jq -c '.[]'"
 )]
 #[case(
     CSV,
-    "line 1: the file is CSV, and is read as NDJSON: pass --format csv"
+    "line 1: the file is CSV, but is read as NDJSON: pass --format csv"
 )]
 #[case(
     "\u{feff}\n\nPlatz;place;id\n1;2;3",
-    "line 3: the file is CSV, and is read as NDJSON: pass --format csv"
+    "line 3: the file is CSV, but is read as NDJSON: pass --format csv"
 )]
 #[case(
     "Kunde;Ort\n",
     "line 1: expected a JSON object (for CSV, pass --format csv): expected value at column 1"
 )]
-fn ndjson_that_does_not_fit_says_what_to_do(#[case] text: &str, #[case] error: &str) {
+fn invalid_ndjson_is_refused_with_what_to_do(#[case] text: &str, #[case] error: &str) {
     let place = Place::sqlite();
     let refused = place.run_with_input(&["import", "-", "--map", "place=city"], text);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
@@ -282,13 +276,9 @@ fn ndjson_that_does_not_fit_says_what_to_do(#[case] text: &str, #[case] error: &
      {\"customer_id\":\"cus_1\",\"region\":\"R\",\"city\":\"Huye\",\"country\":\"RW\"}\n",
     &[]
 )]
-fn gzip_is_recognised_by_its_content(
-    #[case] name: &str,
-    #[case] text: &str,
-    #[case] flags: &[&str],
-) {
+fn gzip_is_detected_by_its_content(#[case] name: &str, #[case] text: &str, #[case] flags: &[&str]) {
     let (start, rest) = text.as_bytes().split_at(40);
-    // As a log rotation appends it: one member after the other.
+    // Several members, one after another, as log rotation appends them.
     let several = [gzip(start), gzip(b""), gzip(rest)].concat();
     for packed in [gzip(text.as_bytes()), several] {
         let place = Place::sqlite();
@@ -313,7 +303,7 @@ fn gzip_is_recognised_by_its_content(
 }
 
 #[test]
-fn gzip_that_is_cut_off_or_damaged_is_an_error() {
+fn truncated_or_damaged_gzip_is_an_error() {
     let place = Place::sqlite();
     let packed = gzip(CSV.as_bytes());
     let mut damaged = packed.clone();
@@ -323,7 +313,7 @@ fn gzip_that_is_cut_off_or_damaged_is_an_error() {
         let file = place.write("a.csv.gz", &packed[..bytes]);
         let refused = place.run(&["import", &file, "--on-error", "skip"]);
         assert_eq!(refused.code, 1, "{bytes} bytes: {}", refused.stderr);
-        refused.fails_saying(&["the gzip data ends too early: the file is cut off"]);
+        refused.fails_saying(&["the gzip data ends too early: the file is truncated"]);
     }
     let empty = place.write("a.ndjson.gz", b"");
     let refused = place.run(&["import", &empty]);
@@ -353,13 +343,13 @@ fn gzip_that_is_cut_off_or_damaged_is_an_error() {
 #[case::utf_32(b"\xff\xfe\0\0c\0\0\0", "text in UTF-32:", "iconv -f UTF-32 -t UTF-8")]
 #[case::workbook(
     b"PK\x03\x04....",
-    "a workbook of a spreadsheet",
+    "a spreadsheet workbook",
     "save the sheet as CSV in UTF-8"
 )]
 #[case::zstd(b"\x28\xb5\x2f\xfd....", "compressed with zstd", "zstd -d FILE")]
 #[case::xz(b"\xfd7zXZ\0..", "compressed with xz", "xz -d FILE")]
 #[case::bzip2(b"BZh91AY", "compressed with bzip2", "bzip2 -d FILE")]
-fn a_file_that_is_not_text_in_utf_8_is_refused_with_the_way_out(
+fn a_file_that_is_not_utf_8_text_is_refused_with_what_to_do(
     #[case] content: &[u8],
     #[case] what: &str,
     #[case] remedy: &str,
@@ -378,7 +368,7 @@ fn a_file_that_is_not_text_in_utf_8_is_refused_with_the_way_out(
 }
 
 #[test]
-fn windows_1252_is_refused_and_the_message_says_how_to_convert() {
+fn windows_1252_is_refused_with_the_command_that_converts_it() {
     let place = Place::sqlite();
     let convert = "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
     let windows = |text: &str| {
@@ -414,7 +404,7 @@ fn windows_1252_is_refused_and_the_message_says_how_to_convert() {
 }
 
 #[test]
-fn null_and_backslash_n_are_text_like_any_other() {
+fn null_and_backslash_n_are_ordinary_text() {
     let place = Place::sqlite();
     let header = "customer_id,region,city,country,description,custom_data";
     let text = format!(
@@ -441,7 +431,7 @@ fn null_and_backslash_n_are_text_like_any_other() {
 }
 
 #[test]
-fn a_nul_is_an_error_of_its_field() {
+fn a_nul_is_a_field_error() {
     let place = Place::sqlite();
     let file = place.write("a.csv", &CSV.replace("Kigali", "Ki\0gali"));
     place.run(&["import", &file]).fails_saying(&[

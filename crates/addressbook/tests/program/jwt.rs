@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Place, Service};
 
-/// The private key of who issues tokens.
+/// A new private key of an issuer of tokens.
 pub(crate) fn issuer() -> EncodingKey {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
     EncodingKey::from_ed_der(pkcs8.as_ref())
 }
 
-/// The file with its public key.
+/// The JWK Set with the issuer's public key.
 pub(crate) fn jwks(issuer: &EncodingKey) -> String {
     let jwk = Jwk::from_encoding_key(issuer, Algorithm::EdDSA).unwrap();
     json!({ "keys": [jwk] }).to_string()
@@ -32,11 +32,11 @@ pub(crate) const SETTINGS: [&str; 6] = [
     "addressbook",
 ];
 
-/// A token of the customer `cus_1`, to read, with some claims replaced.
+/// A token with which customer `cus_1` can read, with some claims replaced.
 pub(crate) fn token(issuer: &EncodingKey, changes: &Value) -> String {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the program that is tested goes by the machine's time"
+        reason = "the tested program uses the system clock"
     )]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut claims = json!({
@@ -57,7 +57,7 @@ fn status(service: &Service, token: &str, method: &str, path: &str) -> u16 {
 }
 
 #[test]
-fn a_token_opens_what_it_says_and_keys_go_on_to_work_beside() {
+fn a_token_grants_what_its_claims_say_and_api_keys_still_work() {
     let place = Place::sqlite();
     let ours = issuer();
     place.write("jwks.json", &jwks(&ours));
@@ -102,7 +102,7 @@ fn a_token_opens_what_it_says_and_keys_go_on_to_work_beside() {
 }
 
 #[test]
-fn keys_that_change_need_no_restart() {
+fn changed_token_keys_are_loaded_without_a_restart() {
     let place = Place::sqlite();
     let ours = issuer();
     place.write("jwks.json", &jwks(&ours));
@@ -113,14 +113,14 @@ fn keys_that_change_need_no_restart() {
     place.write("jwks.json", &jwks(&other));
     let deadline = Instant::now() + Duration::from_secs(60);
     while status(&service, &new, "GET", BOOK) != 200 {
-        assert!(Instant::now() < deadline, "not in time");
+        assert!(Instant::now() < deadline, "timed out");
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(status(&service, &old, "GET", BOOK), 401);
 }
 
 #[test]
-fn with_tokens_it_starts_where_others_can_come() {
+fn with_token_keys_other_addresses_than_loopback_are_allowed() {
     let place = Place::sqlite();
     place.write("jwks.json", &jwks(&issuer()));
     let arguments = [&["serve", "--listen", "0.0.0.0:0"], &SETTINGS[..]].concat();
@@ -133,7 +133,7 @@ fn with_tokens_it_starts_where_others_can_come() {
 }
 
 #[test]
-fn settings_that_are_not_whole_are_refused_before_anything_is_made() {
+fn incomplete_token_settings_are_refused_before_anything_is_created() {
     let place = Place::sqlite();
     place.write("broken.json", "{}");
     let with_keys = |file| [&["serve", "--jwt-keys", file], &SETTINGS[2..]].concat();
@@ -166,7 +166,7 @@ fn settings_that_are_not_whole_are_refused_before_anything_is_made() {
 }
 
 #[test]
-fn several_origins_are_taken_from_flags_a_variable_or_the_file() {
+fn several_origins_can_be_set_by_flags_a_variable_or_the_file() {
     let (a, b) = ("https://a.example", "https://b.example");
     let place = Place::sqlite();
     let file = place.write("a.toml", &format!("cors-origin = \"{a},{b}\""));

@@ -1,4 +1,4 @@
-//! What `kill -9` leaves, at moments that nobody foresees.
+//! What remains after `kill -9` at random moments.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -14,12 +14,12 @@ use rstest::rstest;
 
 use crate::support::{Place, Service, exists};
 
-/// Says something also where the tests' own output is kept back.
+/// Prints a line even if the test harness captures output.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "killed: {line}");
 }
 
-/// Random moments. `ADDRESSBOOK_TEST_SEED` makes them those of another run.
+/// Random moments. Set `ADDRESSBOOK_TEST_SEED` to repeat those of another run.
 struct Moments(u64);
 
 impl Moments {
@@ -33,9 +33,9 @@ impl Moments {
         Self(seed)
     }
 
-    /// Some time from none to that much.
+    /// A random duration of at most `most`.
     fn within(&mut self, most: Duration) -> Duration {
-        // Numbers that look random (SplitMix64).
+        // A pseudorandom number (SplitMix64).
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.0;
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -45,7 +45,7 @@ impl Moments {
 }
 
 impl Place {
-    /// Runs the program, and kills it after a while unless it has ended.
+    /// Runs the program, and kills it after this time unless it has exited.
     fn run_and_kill(&self, arguments: &[&str], after: Duration) -> Output {
         let mut command = self.program(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -59,7 +59,7 @@ impl Place {
 const ROUNDS: u32 = 5;
 const CLIENTS: usize = 16;
 
-/// Creates addresses until the service is gone, and gives the ids that it acknowledged.
+/// Creates addresses until the service is gone. Returns the ids that it acknowledged.
 fn create_until_gone(service: &Service, book: &str) -> Vec<String> {
     let body = r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"whole":true}}"#;
     let mut ids = Vec::new();
@@ -74,7 +74,7 @@ fn create_until_gone(service: &Service, book: &str) -> Vec<String> {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn every_acknowledged_write_is_there_and_whole(#[case] place: Place) {
+fn every_acknowledged_write_is_stored_completely(#[case] place: Place) {
     let mut moments = Moments::new("writes");
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
@@ -87,7 +87,7 @@ fn every_acknowledged_write_is_there_and_whole(#[case] place: Place) {
                     scope.spawn(move || create_until_gone(service, &book))
                 })
                 .collect();
-            // Once there is something to lose.
+            // Kills it only when there is something to lose.
             while service.get("/v1/customers/cus_0/addresses?limit=1").1.len() < 200 {}
             sleep(moments.within(Duration::from_millis(1_500)));
             service.signal("KILL");
@@ -105,11 +105,14 @@ fn every_acknowledged_write_is_there_and_whole(#[case] place: Place) {
         .map(|address| address["id"].as_str().unwrap().to_owned())
         .collect();
     for id in &acknowledged {
-        assert!(whole.contains(id), "{id} was acknowledged");
+        assert!(
+            whole.contains(id),
+            "{id} was acknowledged but is not stored"
+        );
     }
     place.assert_consistent();
     say(&format!(
-        "{} acknowledged writes are there after {ROUNDS} kills",
+        "{} acknowledged writes are stored after {ROUNDS} kills",
         acknowledged.len()
     ));
 }
@@ -117,7 +120,7 @@ fn every_acknowledged_write_is_there_and_whole(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite)]
 #[case::postgres(Place::postgres)]
-fn an_import_says_where_to_resume(#[case] place: fn() -> Place) {
+fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
     const LINES: u32 = 3_000;
     const BATCH: usize = 50;
     let file: String = (1..=LINES)
@@ -138,30 +141,33 @@ fn an_import_says_where_to_resume(#[case] place: fn() -> Place) {
         let place = place();
         place.write("a.ndjson", &file);
         let killed = place.run_and_kill(&import, moments.within(duration));
-        // It may have been killed before there was a whole schema.
+        // The program may be killed before the schema is complete.
         place.run(&["migrate"]).succeeds();
         let there = place.run(&["export"]).succeeds().stdout.lines().count();
         assert_eq!(there % BATCH, 0, "batches are whole");
-        // It may have been killed before it had anything to say.
-        let said = String::from_utf8(killed.stderr).unwrap();
-        let from_line = said
+        // The program may be killed before it prints anything.
+        let printed = String::from_utf8(killed.stderr).unwrap();
+        let from_line = printed
             .rsplit_once("--from-line ")
             .map_or("1", |(_, rest)| rest.split_whitespace().next().unwrap());
-        assert!(from_line.parse::<usize>().unwrap() <= there + 1, "{said}");
+        assert!(
+            from_line.parse::<usize>().unwrap() <= there + 1,
+            "{printed}"
+        );
         place
             .run(&[&import[..], &["--from-line", from_line]].concat())
             .succeeds();
         assert_eq!(place.run(&["export"]).succeeds().stdout, expected);
         place.assert_consistent();
         say(&format!(
-            "import: {there} of {LINES} lines were there, resumed from {from_line}"
+            "import: {there} of {LINES} lines were stored, resumed from {from_line}"
         ));
     }
 }
 
 const OLD_ROWS: u32 = 30_000;
 
-/// Makes the first schema that there was, with many addresses in it.
+/// Creates the first version of the schema, with many addresses.
 fn make_first_schema(place: &Place, store: &str) {
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../adapters/migrations");
     let first = format!("{migrations}/{store}/0001_address_books/up.sql");
@@ -189,8 +195,8 @@ fn make_first_schema(place: &Place, store: &str) {
     ));
 }
 
-/// Adds addresses to the first schema, as the release does that knows no other, until it is over.
-/// Gives how many were added.
+/// Adds addresses until `over` is set, as a release does that knows only the first schema. Returns
+/// the number of added addresses.
 fn add_until(place: &Place, over: &AtomicBool) -> u32 {
     let mut added = 0;
     while !over.load(Ordering::Relaxed) {
@@ -203,13 +209,13 @@ fn add_until(place: &Place, over: &AtomicBool) -> u32 {
              VALUES ('new_{added}', '{id}', NULL, 'R', 'Kigali', 'RW', NULL, 1, 1, 1);
              COMMIT;"
         );
-        // Not while the migration has the database to itself.
+        // Fails while the migration locks the database.
         added += u32::from(place.try_query(&insert).is_ok());
     }
     added
 }
 
-/// Another place with the same database.
+/// Another place with a copy of the database.
 fn copied(template: &Place) -> Place {
     if !template.database_url.starts_with("sqlite://") {
         let database_url = PostgresServer::shared().copy_database(&template.database_url);
@@ -266,7 +272,7 @@ fn an_interrupted_migration_is_completed(#[case] template: Place, #[case] store:
 }
 
 #[test]
-fn an_interrupted_backup_leaves_no_half_file() {
+fn an_interrupted_backup_leaves_no_incomplete_file() {
     let place = Place::sqlite();
     let service = place.serve(&["--max-addresses", "1000000", "--demo"]);
     let started = Instant::now();
@@ -289,7 +295,7 @@ fn an_interrupted_backup_leaves_no_half_file() {
             copy.assert_consistent();
         }
         say(&format!(
-            "{interrupted} of {} backups were interrupted, none is half",
+            "{interrupted} of {} backups were interrupted, no file is incomplete",
             2 * ROUNDS
         ));
         service.signal("KILL");

@@ -1,4 +1,4 @@
-//! What Prometheus reads.
+//! The metrics for Prometheus.
 
 use rstest::rstest;
 
@@ -7,7 +7,7 @@ use crate::support::{Place, get};
 const BOOK: &str = "/v1/customers/cus_canary/addresses";
 const ADDRESS: &str = r#"{"region":"canary","city":"canary","country":"RW"}"#;
 
-/// The names and labels of what is measured, without values.
+/// The names and types of all metrics.
 fn names(text: &str) -> Vec<&str> {
     let mut names: Vec<_> = text
         .lines()
@@ -20,7 +20,7 @@ fn names(text: &str) -> Vec<&str> {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn metrics_have_an_address_of_their_own(#[case] place: Place) {
+fn metrics_are_served_on_a_separate_address(#[case] place: Place) {
     let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);
     let key = [("Idempotency-Key", "canary")];
     for status in [201, 201] {
@@ -79,7 +79,7 @@ fn metrics_have_an_address_of_their_own(#[case] place: Place) {
 }
 
 #[test]
-fn without_the_setting_there_are_none() {
+fn without_the_setting_there_are_no_metrics() {
     let place = Place::sqlite();
     let service = place.serve(&[]);
     assert!(!service.banner.contains("metrics"));
@@ -87,7 +87,7 @@ fn without_the_setting_there_are_none() {
 }
 
 #[test]
-fn an_address_in_use_is_named_with_the_way_out() {
+fn an_address_in_use_is_reported_with_its_setting() {
     let place = Place::sqlite();
     let service = place.serve(&[]);
     place
@@ -105,7 +105,7 @@ fn an_address_in_use_is_named_with_the_way_out() {
 }
 
 #[test]
-fn what_is_asked_for_keys_is_counted_too() {
+fn queries_for_keys_are_counted() {
     let place = Place::sqlite();
     let key = place.run(&[
         "keys",
@@ -119,6 +119,6 @@ fn what_is_asked_for_keys_is_counted_too() {
     let headers = [("Authorization", &*authorization)];
     assert_eq!(service.send("GET", BOOK, &headers, "").status, 200);
     let (_, text) = get(&service.metrics_url());
-    let asked = "addressbook_store_operation_duration_seconds_count{operation=\"find_key\"} 1\n";
-    assert!(text.contains(asked), "{text}");
+    let expected = "addressbook_store_operation_duration_seconds_count{operation=\"find_key\"} 1\n";
+    assert!(text.contains(expected), "{text}");
 }

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use crate::support::Place;
 
-/// The document as it is committed, for those who have no service running.
+/// The committed document, for readers without a running service.
 const COMMITTED: &str = "../../docs/api/openapi.json";
 
 #[test]
-fn what_is_printed_served_and_committed_is_the_same() {
+fn the_printed_served_and_committed_documents_are_the_same() {
     let place = Place::sqlite();
     let printed = place.run(&["openapi"]).succeeds().stdout;
     let (status, served) = place.serve(&[]).get("/openapi.json");
@@ -18,14 +18,14 @@ fn what_is_printed_served_and_committed_is_the_same() {
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         committed == printed,
-        "docs/api/openapi.json is not what the program says. Read what changed after\n\
+        "docs/api/openapi.json is out of date. Update it, and read what changed:\n\
          cargo run -- openapi > docs/api/openapi.json",
     );
 }
 
-/// What the derived declarations could get wrong without a word.
+/// Checks what the derived declarations could get wrong silently.
 #[test]
-fn every_operation_is_told_apart_and_every_reference_leads_somewhere() {
+fn operation_ids_are_unique_and_references_resolve() {
     let printed = Place::sqlite().run(&["openapi"]).succeeds().stdout;
     let document: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(document["openapi"], "3.1.0");

@@ -9,13 +9,13 @@ fn guide(path: &str) -> String {
     fs::read_to_string(guides.join(path)).unwrap()
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn named(page: &str) -> BTreeSet<&str> {
     page.split('`').skip(1).step_by(2).collect()
 }
 
 #[test]
-fn the_page_for_operators_has_every_setting_of_the_service() {
+fn the_page_for_operators_lists_every_setting_of_the_service() {
     let help = Place::sqlite().run(&["serve", "--help"]).succeeds().stdout;
     let settings: Vec<_> = help
         .lines()
@@ -30,12 +30,12 @@ fn the_page_for_operators_has_every_setting_of_the_service() {
         .filter_map(|code| code.split(' ').next())
         .collect();
     for setting in settings {
-        assert!(named.contains(&*setting), "{setting} is not there");
+        assert!(named.contains(&*setting), "the page lacks {setting}");
     }
 }
 
 #[test]
-fn the_page_for_operators_has_every_alert() {
+fn the_page_for_operators_lists_every_alert() {
     let rules = guide("operate/alerts.yml");
     let alerts: Vec<_> = rules
         .lines()
@@ -44,11 +44,11 @@ fn the_page_for_operators_has_every_alert() {
     assert!(alerts.len() > 5, "{alerts:?}");
     let page = guide("operate.md");
     for alert in alerts {
-        assert!(named(&page).contains(alert), "{alert} is not there");
+        assert!(named(&page).contains(alert), "the page lacks {alert}");
     }
 }
 
-/// A setting as its page has it: flag, variable, default and range.
+/// A row of the configuration page: flag, variable, default and range.
 struct Row<'a> {
     flag: &'a str,
     cells: Vec<&'a str>,
@@ -65,7 +65,7 @@ fn rows(page: &str) -> Vec<Row<'_>> {
         .collect()
 }
 
-/// What the help of a command says of each flag that has a variable: the variable and the default.
+/// The flags in a command's help that have a variable, each with its variable and default.
 fn settings_of(place: &Place, command: &str) -> Vec<(String, String, Option<String>)> {
     let help = place.run(&[command, "--help"]).succeeds().stdout;
     let mut settings = Vec::new();
@@ -87,7 +87,7 @@ fn settings_of(place: &Place, command: &str) -> Vec<(String, String, Option<Stri
 }
 
 #[test]
-fn the_page_of_the_configuration_says_what_the_program_does() {
+fn the_configuration_page_matches_the_program() {
     let place = Place::sqlite();
     let page = guide("configuration.md");
     let rows = rows(&page);
@@ -99,7 +99,7 @@ fn the_page_of_the_configuration_says_what_the_program_does() {
             continue;
         }
         let row = rows.iter().find(|row| row.flag == flag);
-        let row = row.unwrap_or_else(|| panic!("{flag} is not there"));
+        let row = row.unwrap_or_else(|| panic!("the page lacks {flag}"));
         assert_eq!(row.cells[1], format!("`{variable}`"), "{flag}");
         if let Some(default) = default {
             assert_eq!(row.cells[2], format!("`{default}`"), "{flag}");

@@ -1,4 +1,4 @@
-//! What the pages say of the code is there: paths, and the methods of the port.
+//! The documentation names existing paths, and all methods of the port.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn paths_in(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_path_in_a_page_is_there() {
+fn every_path_in_the_documentation_exists() {
     let mut found = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
     pages(&root().join("docs"), &mut found);
     let mut named = 0;
@@ -59,7 +59,7 @@ fn every_path_in_a_page_is_there() {
 }
 
 #[test]
-fn the_overview_has_every_method_of_the_port() {
+fn the_overview_lists_every_method_of_the_port() {
     let port = fs::read_to_string(root().join("crates/domain/src/repository.rs")).unwrap();
     let methods: Vec<_> = port
         .lines()

@@ -1,9 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-/// The page says by which tests each risk is held, as `file`: `name`, `name`.
+/// The page lists the tests for each risk, as `file`: `name`, `name`.
 #[test]
-fn every_test_that_the_security_page_names_is_there() {
+fn every_test_on_the_security_page_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join("docs/architecture/security.md")).unwrap();
     let (mut source, mut found) = (String::new(), 0);
@@ -18,7 +18,7 @@ fn every_test_that_the_security_page_names_is_there() {
             let function = format!("fn {code}(");
             assert!(
                 source.contains(&function),
-                "{code} is not where the page says"
+                "{code} is not in the file that the page names"
             );
             found += 1;
         }

@@ -20,7 +20,7 @@ fn the_imported_example_is_listed_byte_for_byte(#[case] place: Place) {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn the_demonstration_can_be_loaded_again(#[case] place: Place) {
+fn loading_the_demo_data_again_changes_nothing(#[case] place: Place) {
     let service = place.serve(&["--demo"]);
     let (_, body) = service.get(EXAMPLE_PATH);
     assert_eq!(body, EXAMPLE_RESPONSE.trim_end());
@@ -34,7 +34,7 @@ fn the_demonstration_can_be_loaded_again(#[case] place: Place) {
 }
 
 #[test]
-fn without_a_command_or_a_setting_it_serves_from_a_new_file() {
+fn without_command_and_settings_it_serves_a_new_file() {
     let place = Place::sqlite();
     let service = Service::start(place.bare_program(&["--listen", "127.0.0.1:0"]));
     assert!(exists(&place, "data/addressbook.db"));
@@ -43,7 +43,7 @@ fn without_a_command_or_a_setting_it_serves_from_a_new_file() {
             .banner
             .contains("sqlite://./data/addressbook.db (SQLite)")
     );
-    // The line to try works as it is printed.
+    // The printed command works.
     let line = service
         .banner
         .lines()
@@ -61,7 +61,7 @@ fn without_a_command_or_a_setting_it_serves_from_a_new_file() {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn it_is_live_and_ready_and_its_health_can_be_checked(#[case] place: Place) {
+fn a_started_service_is_live_ready_and_healthy(#[case] place: Place) {
     let service = place.serve(&[]);
     assert_eq!(service.get("/livez").0, 200);
     assert_eq!(service.get("/readyz").0, 200);
@@ -69,11 +69,11 @@ fn it_is_live_and_ready_and_its_health_can_be_checked(#[case] place: Place) {
     check(&service.address).succeeds();
     let address = service.address.clone();
     drop(service);
-    check(&address).fails_saying(&[&address, "does not answer"]);
+    check(&address).fails_saying(&[&address, "does not respond"]);
 }
 
 #[test]
-fn a_port_in_use_is_named_with_the_way_out() {
+fn a_port_in_use_is_reported_with_its_setting() {
     let place = Place::sqlite();
     let service = place.serve(&[]);
     place
@@ -83,7 +83,7 @@ fn a_port_in_use_is_named_with_the_way_out() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn it_takes_all_file_descriptors_and_warns_only_where_a_setting_needs_more() {
+fn it_raises_the_descriptor_limit_and_warns_if_a_setting_needs_more() {
     use std::fs;
 
     let place = Place::sqlite();

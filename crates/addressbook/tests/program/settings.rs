@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
 
 #[test]
-fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
+fn flags_come_before_variables_before_database_url_before_the_file() {
     let place = Place::sqlite();
     let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
     let migrate = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -39,7 +39,7 @@ fn a_flag_goes_before_a_variable_before_database_url_before_the_file() {
 }
 
 #[test]
-fn a_switch_is_a_setting_like_others() {
+fn a_switch_can_be_set_by_the_file_or_a_variable() {
     for (config, variable) in [("demo = true", None), ("", Some("1")), ("", Some("true"))] {
         let place = Place::sqlite();
         let file = place.write("a.toml", config);
@@ -51,7 +51,7 @@ fn a_switch_is_a_setting_like_others() {
 }
 
 #[test]
-fn a_rate_limit_is_for_all_threads_together_and_not_for_the_probes() {
+fn the_rate_limit_counts_all_threads_together_and_exempts_probes() {
     let place = Place::sqlite();
     let config = "rate-limit = 3\nrate-limit-window-s = 3600\nworkers = 4";
     let file = place.write("a.toml", config);
@@ -74,7 +74,7 @@ fn a_rate_limit_is_for_all_threads_together_and_not_for_the_probes() {
 }
 
 #[test]
-fn answers_are_compressed_from_the_size_that_is_set() {
+fn responses_are_compressed_from_the_configured_size() {
     let place = Place::sqlite();
     let file = place.write("a.toml", "demo = true\ncompress-min-bytes = 576");
     let size = EXAMPLE_RESPONSE.trim_end().len();
@@ -97,7 +97,7 @@ fn answers_are_compressed_from_the_size_that_is_set() {
 }
 
 #[test]
-fn bad_settings_are_refused_and_named() {
+fn invalid_settings_are_refused_by_name() {
     let place = Place::sqlite();
     let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
     let nested = place.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
@@ -140,10 +140,13 @@ fn bad_settings_are_refused_and_named() {
             &["serve", "--config", &value],
             &["pool-size in ", "value.toml", "many"],
         ),
-        (&["serve", "--config", &list], &["cors-origin", "one text"]),
+        (
+            &["serve", "--config", &list],
+            &["cors-origin", "one string"],
+        ),
         (
             &["--config", &value, "export"],
-            &["tip: put flags behind the command"],
+            &["tip: put flags after the command"],
         ),
     ];
     for (arguments, words) in cases {
@@ -162,7 +165,7 @@ fn bad_settings_are_refused_and_named() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_found_before_anything_is_made() {
+fn a_port_in_use_is_reported_before_anything_is_created() {
     let place = Place::sqlite();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -180,7 +183,7 @@ fn a_port_that_is_taken_is_found_before_anything_is_made() {
 }
 
 #[test]
-fn bad_database_urls_are_refused_without_their_secrets() {
+fn invalid_database_urls_are_refused_without_their_secrets() {
     let place = Place::sqlite();
     for (url, words) in [
         (

@@ -10,14 +10,14 @@ use crate::support::{
     EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, RawAnswer, Service, wait_until,
 };
 
-/// Much longer than anything here should take.
+/// In seconds. Much longer than any of these tests takes.
 const LONG: &str = "600";
 
 #[rstest]
 #[case::sigterm("TERM")]
 #[case::sigint("INT")]
 #[case::sighup("HUP")]
-fn it_stops_when_told_to_with_success(#[case] signal: &str) {
+fn a_signal_stops_it_with_success(#[case] signal: &str) {
     let place = Place::sqlite();
     let delay = if signal == "INT" { LONG } else { "0" };
     let mut service = place.serve(&["--shutdown-delay-s", delay]);
@@ -29,7 +29,7 @@ fn it_stops_when_told_to_with_success(#[case] signal: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn started_by_nohup_it_outlives_its_terminal() {
+fn started_with_nohup_it_ignores_sighup() {
     let place = Place::sqlite();
     let program = place.program_under("trap '' HUP", &["serve", "--listen=127.0.0.1:0"]);
     let mut service = Service::start(program);
@@ -40,11 +40,11 @@ fn started_by_nohup_it_outlives_its_terminal() {
     assert!(service.child.wait().unwrap().success());
 }
 
-/// What became of the requests of a client that asks one after the other until it is let in no more.
+/// The results of a client that sends one request after another until it cannot connect.
 #[derive(Debug, Default)]
 struct Asked {
     answered: u32,
-    /// Sent, and not answered in full.
+    /// Sent, but without a complete response.
     failed: u32,
 }
 
@@ -56,7 +56,7 @@ impl Asked {
             format!("GET {EXAMPLE_PATH} HTTP/1.1\r\nhost: a\r\nconnection: {connection}\r\n\r\n");
         while let Ok(stream) = TcpStream::connect(&service.address) {
             let mut stream = BufReader::new(stream);
-            // A connection is used again as long as no answer says that it ends.
+            // Reuses the connection until a response closes it.
             loop {
                 let sent = stream.get_mut().write_all(request.as_bytes());
                 match sent.and_then(|()| RawAnswer::read(&mut stream)) {
@@ -106,7 +106,7 @@ fn one_signal_under_load_fails_no_request(#[case] signal: &str) {
 }
 
 #[test]
-fn during_the_delay_it_says_not_to_send_more_and_answers_all_that_comes() {
+fn during_the_delay_readyz_fails_and_all_requests_are_answered() {
     let place = Place::sqlite();
     let mut service = place.serve(&["--shutdown-delay-s", LONG]);
     assert_eq!(service.get("/readyz").0, 200);
@@ -123,13 +123,13 @@ fn during_the_delay_it_says_not_to_send_more_and_answers_all_that_comes() {
     );
     assert_eq!(created.status, 201);
     assert!(service.child.try_wait().unwrap().is_none());
-    // A second signal does not wait.
+    // A second signal skips the delay.
     service.signal("TERM");
     let status = service.child.wait().unwrap();
     assert!(status.success(), "{status}");
 }
 
-/// A service on PostgreSQL whose table of addresses somebody else has locked for so long.
+/// A service on PostgreSQL, whose table of addresses another session can lock.
 struct Locked {
     place: Place,
     service: Service,
@@ -140,25 +140,25 @@ impl Locked {
         let place = Place::postgres();
         place.run_with_input(&["import", "-"], EXAMPLE).succeeds();
         let service = place.serve(arguments);
-        // A connection that is made while the table is locked does not wait that long.
+        // Connects now: a connection that is opened while the table is locked fails sooner.
         service.get(EXAMPLE_PATH);
         Self { place, service }
     }
 
-    fn ask(&self, question: &str) -> String {
+    fn query(&self, sql: &str) -> String {
         PostgresServer::shared()
-            .query(&self.place.database_url, question)
+            .query(&self.place.database_url, sql)
             .unwrap()
     }
 
     fn lock<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>, seconds: u32) {
         let lock = format!("BEGIN; LOCK TABLE addresses; SELECT pg_sleep({seconds})");
         scope.spawn(move || {
-            // It may be ended by us.
+            // `unlock` may terminate the session.
             let _ = PostgresServer::shared().query(&self.place.database_url, &lock);
         });
         wait_until("the table is locked", || {
-            self.ask(
+            self.query(
                 "SELECT EXISTS (SELECT FROM pg_locks WHERE granted \
                  AND relation = 'addresses'::regclass AND mode = 'AccessExclusiveLock')",
             ) == "t"
@@ -175,7 +175,7 @@ impl Locked {
             Some((answer.status, answer.body))
         });
         wait_until("the request waits", || {
-            self.ask(
+            self.query(
                 "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
                  AND relation = 'addresses'::regclass)",
             ) == "t"
@@ -184,7 +184,7 @@ impl Locked {
     }
 
     fn unlock(&self) {
-        self.ask(
+        self.query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks \
              WHERE granted AND relation = 'addresses'::regclass AND mode = 'AccessExclusiveLock'",
         );
@@ -206,7 +206,7 @@ fn requests_in_progress_are_answered_before_it_stops() {
 }
 
 #[test]
-fn what_outlasts_the_shutdown_is_cut() {
+fn requests_that_exceed_the_shutdown_timeout_are_cut_off() {
     let mut locked = Locked::new(&[
         "--workers=1",
         "--shutdown-delay-s=0",
@@ -227,7 +227,7 @@ fn what_outlasts_the_shutdown_is_cut() {
 }
 
 #[test]
-fn above_the_bound_in_flight_the_answer_is_503_at_once() {
+fn requests_above_max_in_flight_get_503_at_once() {
     let locked = Locked::new(&["--max-in-flight", "1", "--shutdown-delay-s", "0"]);
     thread::scope(|scope| {
         let locked = &locked;

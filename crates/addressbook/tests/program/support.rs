@@ -13,8 +13,8 @@ pub(crate) const EXAMPLE_RESPONSE: &str = include_str!("../example-response.json
 pub(crate) const EXAMPLE_PATH: &str =
     "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses?limit=2&offset=0";
 
-/// A place to run the program in: an empty folder, and a database that does not exist or
-/// is empty.
+/// Where a test runs the program: an empty folder, and a database that does not exist or is
+/// empty.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) database_url: String,
@@ -41,14 +41,14 @@ impl Place {
         }
     }
 
-    /// The program without any setting but the database.
+    /// The program with the database as its only setting.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = self.bare_program(arguments);
         command.env("ADDRESSBOOK_DATABASE_URL", &self.database_url);
         command
     }
 
-    /// The program without any setting.
+    /// The program without any settings.
     pub(crate) fn bare_program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
         command
@@ -64,7 +64,7 @@ impl Place {
         command
     }
 
-    /// The program, started by a shell that did something before.
+    /// The program, started by a shell that first runs `limits`.
     pub(crate) fn program_under(&self, limits: &str, arguments: &[&str]) -> Command {
         let program = self.program(arguments);
         let mut shell = Command::new("sh");
@@ -77,8 +77,8 @@ impl Place {
         shell
     }
 
-    /// The program, whose `data` is a file system of its own, of a size such as `4m`. That takes a
-    /// user namespace, or root.
+    /// The program with `data` on a separate file system, of a size such as `4m`. Needs a user
+    /// namespace or root.
     #[cfg(target_os = "linux")]
     pub(crate) fn program_on_a_disk_of(&self, size: &str, arguments: &[&str]) -> Command {
         std::fs::create_dir(self.folder.path().join("data")).unwrap();
@@ -111,7 +111,7 @@ impl Place {
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_owned();
-        // The program may end before it has read everything.
+        // The program may exit before it has read everything.
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
@@ -123,17 +123,18 @@ impl Place {
         name.to_owned()
     }
 
-    /// Where SQLite keeps the database.
+    /// The path of SQLite's database file.
     pub(crate) fn database(&self) -> &Path {
         Path::new(self.database_url.strip_prefix("sqlite://").unwrap())
     }
 
-    /// Runs SQL past the program. Gives the rows as lines, columns separated by `|`.
+    /// Runs SQL directly on the database. Returns the rows as lines, with columns separated by
+    /// `|`.
     pub(crate) fn query(&self, sql: &str) -> String {
         self.try_query(sql).unwrap()
     }
 
-    /// The same, of a database that may refuse it.
+    /// Like [`Self::query`], for SQL that may fail.
     pub(crate) fn try_query(&self, sql: &str) -> Result<String, String> {
         match self.database_url.starts_with("sqlite://") {
             true => sqlite::query(self.database(), sql),
@@ -141,22 +142,22 @@ impl Place {
         }
     }
 
-    /// Expects that whatever is kept agrees with itself.
+    /// Asserts that the stored data is consistent.
     #[track_caller]
     pub(crate) fn assert_consistent(&self) {
         for (what, sql) in [
             (
-                "books that count other addresses than there are",
+                "books with a wrong number of addresses",
                 "SELECT count(*) FROM address_books b WHERE addresses <> (
                      SELECT count(*) FROM addresses a WHERE a.customer_id = b.customer_id)",
             ),
             (
-                "books that count other past revisions than there are",
+                "books with a wrong number of past revisions",
                 "SELECT count(*) FROM address_books b WHERE past_revisions <> (
                      SELECT count(*) FROM address_revisions r WHERE r.customer_id = b.customer_id)",
             ),
             (
-                "revisions that skip one",
+                "revisions without a predecessor",
                 "SELECT count(*) FROM (
                      SELECT customer_id, id, revision FROM addresses
                      UNION ALL SELECT customer_id, id, revision FROM address_revisions) r
@@ -166,12 +167,12 @@ impl Place {
                        AND p.revision = r.revision - 1)",
             ),
             (
-                "addresses that are among what was",
+                "past revisions that are not older than the current one",
                 "SELECT count(*) FROM addresses a JOIN address_revisions r USING (customer_id, id)
                  WHERE r.revision >= a.revision",
             ),
             (
-                "large books that are not divided as they are",
+                "books whose parts have a wrong number of addresses",
                 "SELECT count(*) FROM address_books b
                  WHERE CASE WHEN addresses > 1000 THEN addresses ELSE 0 END <> (
                      SELECT coalesce(sum(addresses), 0) FROM address_book_parts p
@@ -189,7 +190,7 @@ impl Place {
     }
 }
 
-/// What a run of the program left.
+/// The result of a run of the program.
 pub(crate) struct Finished {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -213,7 +214,8 @@ impl Finished {
         self
     }
 
-    /// Expects a failure that is told in one line with these words in it.
+    /// Asserts that the program failed without a panic, and that stderr contains each of these
+    /// texts.
     #[track_caller]
     pub(crate) fn fails_saying(self, words: &[&str]) -> Self {
         assert_ne!(self.code, 0, "{}", self.stdout);
@@ -235,7 +237,7 @@ pub(crate) struct Service {
     pub(crate) banner: String,
     /// Such as `127.0.0.1:34567`.
     pub(crate) address: String,
-    /// What comes after the banner.
+    /// What the program prints after the banner.
     pub(crate) stdout: BufReader<ChildStdout>,
 }
 
@@ -252,7 +254,7 @@ impl Service {
             assert_ne!(
                 stdout.read_line(&mut banner).unwrap(),
                 0,
-                "it ended early: {banner}"
+                "the program exited early: {banner}"
             );
         }
         let address = banner
@@ -277,7 +279,7 @@ impl Service {
         assert!(kill.unwrap().success());
     }
 
-    /// Where the banner says that the metrics are.
+    /// The URL of the metrics, from the banner.
     pub(crate) fn metrics_url(&self) -> String {
         let mut lines = self.banner.lines();
         let line = lines.find(|line| line.contains("metrics")).unwrap();
@@ -290,7 +292,7 @@ impl Service {
         (answer.status, answer.body)
     }
 
-    /// The answer to any request; one with a body is said to be JSON.
+    /// Sends a request and returns the response. A body is sent as JSON.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -301,7 +303,7 @@ impl Service {
         self.try_send(method, path, headers, body).unwrap()
     }
 
-    /// The same, of a service that may end before it answers.
+    /// Like [`Self::send`], for a service that may exit before it responds.
     pub(crate) fn try_send(
         &self,
         method: &str,
@@ -329,7 +331,7 @@ impl Service {
     }
 }
 
-/// A client that takes every answer, and uses its connections again.
+/// A client that accepts every status and reuses its connections.
 pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .allow_non_standard_methods(true)
@@ -340,14 +342,14 @@ pub(crate) fn agent() -> ureq::Agent {
         .into()
 }
 
-/// The status and body of a GET, wherever it goes.
+/// The status and body of a GET of any URL.
 pub(crate) fn get(url: &str) -> (u16, String) {
     let mut answer = agent().get(url).call().unwrap();
     let status = answer.status().as_u16();
     (status, answer.body_mut().read_to_string().unwrap())
 }
 
-/// What the service answered.
+/// A response of the service.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
@@ -366,13 +368,13 @@ impl Answer {
     }
 }
 
-/// An answer as it was read from a connection that the client goes on using.
+/// A response read from a connection that the client continues to use.
 pub(crate) struct RawAnswer {
     head: String,
 }
 
 impl RawAnswer {
-    /// Reads the head, and the body by its announced length.
+    /// Reads the head, and the body by its `Content-Length`.
     pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Self> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -392,7 +394,7 @@ impl RawAnswer {
         self.head.lines().next().unwrap_or_default()
     }
 
-    /// The value of a header, whose name is in lower case.
+    /// The value of a header, by its name in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers
@@ -409,12 +411,12 @@ impl Drop for Service {
     }
 }
 
-/// Waits for something to become true, for as long as a loaded machine may need.
+/// Waits up to 60 s until a condition is true. A loaded machine may need that long.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_true() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

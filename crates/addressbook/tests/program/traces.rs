@@ -1,4 +1,4 @@
-//! What OpenTelemetry's collector gets.
+//! What an OpenTelemetry collector receives.
 
 mod collector;
 
@@ -20,7 +20,7 @@ const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT_ID: &str = "00f067aa0ba902b7";
 
-/// The service on a place, with more settings and variables. It does not wait before it stops.
+/// Starts the service without a shutdown delay, with these additional settings and variables.
 fn serve(place: &Place, settings: &[&str], variables: &[(&str, &str)]) -> Service {
     let always = ["serve", "--listen=127.0.0.1:0", "--shutdown-delay-s=0"];
     let mut program = place.program(&[&always, settings].concat());
@@ -28,7 +28,7 @@ fn serve(place: &Place, settings: &[&str], variables: &[(&str, &str)]) -> Servic
     Service::start_with_log(program, Stdio::piped())
 }
 
-/// Stops the service, and gives its log.
+/// Stops the service and returns its log.
 fn stop(mut service: Service) -> String {
     service.signal("TERM");
     assert!(service.child.wait().unwrap().success());
@@ -45,14 +45,14 @@ fn hexadecimal(id: &[u8]) -> String {
 fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     let mut found = spans.iter().filter(|span| span.name == name);
     let span = found.next().unwrap();
-    assert!(found.next().is_none(), "{name} is there twice");
+    assert!(found.next().is_none(), "there are two spans {name}");
     span
 }
 
 #[rstest]
 #[case::sqlite(Place::sqlite(), "sqlite")]
 #[case::postgres(Place::postgres(), "postgresql")]
-fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[case] system: &str) {
+fn requests_and_store_operations_are_spans(#[case] place: Place, #[case] system: &str) {
     let collector = Collector::start();
     let key = place.run(&[
         "keys",
@@ -129,16 +129,16 @@ fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[cas
              http.response.status_code=500 http.route={book}"
         ),
     ];
-    let (known, strangers): (Vec<_>, Vec<_>) = spans
+    let (known, others): (Vec<_>, Vec<_>) = spans
         .iter()
         .map(told)
-        // Now and then the store is asked again for the key: how often is a matter of time.
+        // The service queries the key again from time to time. How often depends on timing.
         .filter(|span| *span != store("find_key"))
         .partition(|span| request_ids(span) || span.starts_with("CLIENT"));
     assert_eq!(known, expected);
-    assert_eq!(strangers.len(), 1, "{strangers:?}");
-    let stranger = format!("SERVER GET {book}: addressbook.request_id=01");
-    assert!(strangers[0].starts_with(&stranger), "{strangers:?}");
+    assert_eq!(others.len(), 1, "{others:?}");
+    let other = format!("SERVER GET {book}: addressbook.request_id=01");
+    assert!(others[0].starts_with(&other), "{others:?}");
 
     let below = |name: &str, parent: &str| {
         let (span, parent) = (named(&spans, name), named(&spans, parent));
@@ -166,14 +166,14 @@ fn requests_and_what_they_ask_of_the_store_are_spans(#[case] place: Place, #[cas
         assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
         assert!(head.contains("application/x-protobuf"), "{head}");
     }
-    // The log is what it is without.
+    // Traces do not change the log.
     assert_eq!(log.matches(" request method=").count(), 8, "{log}");
     assert_eq!(log.matches("trace_id").count(), 2, "{log}");
     assert!(!log.contains("traces"), "{log}");
 }
 
 #[test]
-fn who_sends_them_is_what_the_operator_says() {
+fn the_operator_sets_the_name_of_the_service() {
     for (variables, expected) in [
         (vec![], "addressbook"),
         (
@@ -215,7 +215,7 @@ fn who_sends_them_is_what_the_operator_says() {
 }
 
 #[test]
-fn the_ratio_is_for_traces_that_begin_here() {
+fn the_sample_ratio_applies_to_traces_that_begin_here() {
     let (place, collector) = (Place::sqlite(), Collector::start());
     let settings = [
         "--otlp-sample-ratio=0",
@@ -237,7 +237,7 @@ fn the_ratio_is_for_traces_that_begin_here() {
 #[rstest]
 #[case::sqlite(Place::sqlite())]
 #[case::postgres(Place::postgres())]
-fn no_canary_is_sent(#[case] place: Place) {
+fn no_canary_is_in_a_trace(#[case] place: Place) {
     let collector = Collector::start();
     let mut watched = Watched::start(&place, "text", &["--otlp-endpoint", &collector.endpoint]);
     watched.ask_everything();
@@ -260,7 +260,7 @@ fn no_canary_is_sent(#[case] place: Place) {
     assert!(sent.len() > 50, "{}", sent.len());
 }
 
-/// A batch every 50 ms, and room for few spans.
+/// A batch every 50 ms, and a short queue.
 const HURRIED: [(&str, &str); 3] = [
     ("OTEL_BSP_SCHEDULE_DELAY", "50"),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "8"),
@@ -270,13 +270,13 @@ const HURRIED: [(&str, &str); 3] = [
 #[rstest]
 #[case::refuses(false)]
 #[case::is_silent(true)]
-fn a_collector_that_is_away_holds_nobody_up(#[case] silent: bool) {
+fn an_unavailable_collector_does_not_delay_requests(#[case] silent: bool) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    // The system takes connections also if nobody accepts them.
+    // The system completes connections even if the listener never accepts them.
     let _listener = silent.then_some(listener);
     let place = Place::sqlite();
-    // Nobody reads the log meanwhile: it has to stay short.
+    // Nothing reads the log until the end, so it must stay short.
     let settings = ["--log=warn", "--otlp-endpoint", &endpoint];
     let service = serve(&place, &settings, &HURRIED);
     let started = Instant::now();
@@ -294,20 +294,20 @@ fn a_collector_that_is_away_holds_nobody_up(#[case] silent: bool) {
 }
 
 #[test]
-fn that_the_collector_fails_is_told_once_and_that_it_is_well_again() {
+fn a_failing_collector_and_its_recovery_are_logged_once() {
     let (place, collector) = (Place::sqlite(), Collector::start());
     collector.answer(500);
     let service = serve(&place, &["--otlp-endpoint", &collector.endpoint], &HURRIED);
-    let taken = |count| {
-        wait_until("the collector is asked", || {
+    let wait_for = |count| {
+        wait_until("the collector gets requests", || {
             service.get(BOOK);
             collector.heads().len() >= count
         });
     };
-    taken(3);
+    wait_for(3);
     collector.answer(200);
-    let well = collector.heads().len() + 3;
-    taken(well);
+    let recovered = collector.heads().len() + 3;
+    wait_for(recovered);
     let log = stop(service);
     assert_eq!(log.matches("traces are lost").count(), 1, "{log}");
     assert!(log.contains("cause=\"500 Internal Server Error\""), "{log}");
@@ -316,7 +316,7 @@ fn that_the_collector_fails_is_told_once_and_that_it_is_well_again() {
 }
 
 #[test]
-fn bad_settings_are_refused_and_named() {
+fn invalid_settings_are_refused_by_name() {
     let place = Place::sqlite();
     for (setting, words) in [
         (

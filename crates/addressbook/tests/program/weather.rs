@@ -1,4 +1,5 @@
-//! The store is away or slow: what is answered meanwhile, and that all of it is right afterwards.
+//! The store is unavailable or slow: what the service responds meanwhile, and that its data is
+//! correct afterwards.
 
 mod load;
 mod network;
@@ -12,15 +13,15 @@ use crate::support::{Answer, Service};
 
 const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
-/// No answer may take longer, whatever the weather. Far more than it does take: machines that run
-/// tests have other things to do as well.
+/// No response may take longer, whatever fails. Much longer than responses take, because machines
+/// that run tests may be busy.
 const LIMIT: Duration = Duration::from_secs(90);
 
 fn book(customer_id: &str) -> String {
     format!("/v1/customers/{customer_id}/addresses")
 }
 
-/// Sends a request, and holds the time that its answer takes against the limit.
+/// Sends a request, and asserts that its response arrives within [`LIMIT`].
 #[track_caller]
 fn ask(service: &Service, method: &str, path: &str, key: &str, body: &str) -> Answer {
     let started = Instant::now();
@@ -47,7 +48,7 @@ fn list(service: &Service, customer_id: &str) -> Answer {
     ask(service, "GET", &book(customer_id), "", "")
 }
 
-/// Expects a 503 that says when to come back, and of which kind.
+/// Asserts that a response is a 503 of this kind, with `Retry-After`.
 #[track_caller]
 fn is_refused(answer: &Answer, kind: &str) {
     assert_eq!(answer.status, 503, "{}", answer.body);
@@ -57,12 +58,15 @@ fn is_refused(answer: &Answer, kind: &str) {
     assert_eq!(answer.json()["type"], uri.as_str(), "{}", answer.body);
 }
 
-/// Waits until the service is ready, or is not. It lives either way.
+/// Waits until `/readyz` returns this status. Meanwhile `/livez` succeeds.
 #[track_caller]
 fn until_readiness_is(service: &Service, status: u16) {
     let deadline = Instant::now() + 2 * LIMIT;
     while ask(service, "GET", "/readyz", "", "").status != status {
-        assert!(Instant::now() < deadline, "/readyz does not turn {status}");
+        assert!(
+            Instant::now() < deadline,
+            "/readyz does not return {status}"
+        );
         assert_eq!(service.get("/livez").0, 200);
         sleep(Duration::from_millis(50));
     }

@@ -3,19 +3,19 @@ use std::collections::HashMap;
 use super::ImportEntry;
 use crate::{Address, AddressContent, AddressId, Change, CustomerId, Revision};
 
-/// The changes decided so far, and where each address's latest one is.
+/// The changes decided so far, with an index of the latest change of each address.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     pub(super) entry_of_change: Vec<usize>,
     by_id: HashMap<(CustomerId, AddressId), usize>,
-    /// Where addresses got each content, which they may have lost since. Kept only where some
-    /// entry has no id.
+    /// The changes that set each content, even if a later change replaced it. Only if an entry has
+    /// no id.
     by_content: Option<HashMap<(CustomerId, AddressContent), Vec<usize>>>,
 }
 
 impl Batch {
-    /// The batch of these entries, before any change.
+    /// Creates the batch of these entries, without changes.
     pub(super) fn of(entries: &[ImportEntry]) -> Self {
         let by_content = entries.iter().any(|entry| entry.id.is_none());
         Self {
@@ -30,8 +30,8 @@ impl Batch {
         self.entry_of_change.push(entry);
     }
 
-    /// Replaces an address by its next state. One that this batch creates is created as it
-    /// comes last: only the store knows at which revision it begins.
+    /// Replaces an address by its next state. If this batch creates the address, the creation
+    /// itself is changed, because only the store knows at which revision the address begins.
     pub(super) fn replace(&mut self, entry: usize, address: Address, expected: Revision) {
         let key = (address.customer_id.clone(), address.id.clone());
         let latest = self.by_id.get(&key).copied();
@@ -59,8 +59,8 @@ impl Batch {
         }
     }
 
-    /// The address that an entry speaks of, as it stands after the changes so far;
-    /// `found` are those in question as the store has them.
+    /// Returns the address that an entry matches, in its state after the changes so far. `found`
+    /// are the candidates in the store.
     pub(super) fn current<'a>(
         &'a self,
         entry: &ImportEntry,

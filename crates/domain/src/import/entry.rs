@@ -3,13 +3,14 @@ use crate::{
     Lookup, Region, Revision, Timestamp,
 };
 
-/// An address from elsewhere. What it does not say is made, or stays as it is.
+/// An address to import. Missing members are generated in a new address, and stay unchanged in an
+/// existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportEntry {
     /// Whose address this is.
     pub customer_id: CustomerId,
-    /// Its id. Without one, an address of the customer with the same content is the
-    /// same address; if there is none, it gets a new id.
+    /// The id of the address. Without an id, the entry matches an address of the customer with the
+    /// same content. If there is none, it becomes a new address with a new id.
     pub id: Option<AddressId>,
     /// What the customer entered.
     pub content: ImportContent,
@@ -19,7 +20,7 @@ pub struct ImportEntry {
     pub updated_at: Option<Timestamp>,
 }
 
-/// What an entry says about the content of its address.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportContent {
     /// See [`AddressContent::description`].
@@ -35,7 +36,7 @@ pub struct ImportContent {
 }
 
 impl From<AddressContent> for ImportContent {
-    /// Says everything: what the content lacks is null, and not absent.
+    /// Converts missing fields to null, not to absent.
     fn from(content: AddressContent) -> Self {
         Self {
             description: content.description.map_or(Input::Null, Input::Value),
@@ -48,7 +49,7 @@ impl From<AddressContent> for ImportContent {
 }
 
 impl ImportContent {
-    /// The content of a new address: what is absent is null.
+    /// Returns the content of a new address. Absent fields are null.
     pub fn of_new_address(&self) -> AddressContent {
         AddressContent {
             description: self.description.clone().over(None),
@@ -59,7 +60,7 @@ impl ImportContent {
         }
     }
 
-    /// The content that an address with another one gets: what is absent stays.
+    /// Returns the new content of an address with this current content. Absent fields stay.
     fn over(&self, current: &AddressContent) -> AddressContent {
         AddressContent {
             description: self.description.clone().over(current.description.as_ref()),
@@ -80,10 +81,10 @@ impl ImportEntry {
         }
     }
 
-    /// Whether the entry says nothing that the address does not hold. Without an id,
-    /// the same content is the same address whenever it was entered.
+    /// Whether the entry would not change the address. Without an id, only the content is compared,
+    /// not the times.
     pub(super) fn repeats(&self, address: &Address) -> bool {
-        let same = |said: Option<Timestamp>, kept| said.is_none_or(|said| said == kept);
+        let same = |given: Option<Timestamp>, stored| given.is_none_or(|given| given == stored);
         self.content.over(&address.content) == address.content
             && (self.id.is_none()
                 || same(self.created_at, address.created_at)
@@ -123,8 +124,8 @@ mod tests {
     use crate::testing::{content, customer, entry, kept, service};
     use crate::{ImportOutcome, MockAddressRepository, OnConflict, OnError, RepositoryError};
 
-    /// Imports an entry over one address. Returns the outcome, and the content that the address has
-    /// then if it changed.
+    /// Imports an entry over one address. Returns the outcome, and the new content of the address
+    /// if it changed.
     async fn imported_over(
         kept: Address,
         entry: ImportEntry,
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn import_leaves_what_is_absent_clears_what_is_null_and_replaces_the_rest() {
+    async fn import_preserves_absent_fields_clears_null_fields_and_replaces_others() {
         let described = |text| AddressContent {
             description: Some(Description::parse(text).unwrap()),
             custom_data: Some(CustomData::parse("{}").unwrap()),
@@ -191,25 +192,25 @@ mod tests {
                 custom_data,
                 ..entry("Kigali").content
             };
-            let said = ImportEntry {
+            let given = ImportEntry {
                 content,
                 ..entry("Kigali")
             };
-            let imported = imported_over(address.clone(), said.clone(), OnConflict::Update).await;
-            assert_eq!(imported, (outcome, changed.clone()), "{said:?}");
+            let imported = imported_over(address.clone(), given.clone(), OnConflict::Update).await;
+            assert_eq!(imported, (outcome, changed.clone()), "{given:?}");
 
             let refused = match changed {
                 Some(_) => ImportOutcome::Conflict,
                 None => ImportOutcome::Unchanged,
             };
-            let imported = imported_over(address.clone(), said.clone(), OnConflict::Refuse).await;
-            assert_eq!(imported, (refused, None), "{said:?}");
+            let imported = imported_over(address.clone(), given.clone(), OnConflict::Refuse).await;
+            assert_eq!(imported, (refused, None), "{given:?}");
         }
     }
 
     #[tokio::test]
-    async fn import_takes_absent_for_null_where_there_is_no_id() {
-        let said = ImportEntry {
+    async fn without_an_id_absent_fields_match_null() {
+        let given = ImportEntry {
             id: None,
             content: ImportContent {
                 description: Input::Absent,
@@ -225,7 +226,7 @@ mod tests {
             Ok(vec![Some(kept(&entry("Kigali")))])
         });
         let outcomes = service(repository)
-            .import(&[said], OnError::Stop, OnConflict::Update)
+            .import(&[given], OnError::Stop, OnConflict::Update)
             .await;
         assert_eq!(outcomes.unwrap(), [ImportOutcome::Unchanged]);
     }

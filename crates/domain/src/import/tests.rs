@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
 use crate::{BookHead, Clock, Lookup, MockAddressRepository, Revision};
 
-/// A book that holds so many fewer than may be.
+/// The head of a book with room for this number of addresses.
 fn all_but(room: u64) -> BookHead {
     BookHead {
         addresses: 1_000 - room,
@@ -65,7 +65,7 @@ async fn import_of_new_addresses_reads_nothing() {
 }
 
 #[tokio::test]
-async fn import_looks_and_decides_anew_after_a_conflict() {
+async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
     let mut repository = MockAddressRepository::new();
     let mut sequence = mockall::Sequence::new();
     repository
@@ -110,7 +110,7 @@ async fn import_looks_and_decides_anew_after_a_conflict() {
 }
 
 #[tokio::test]
-async fn import_gives_up_as_busy_when_the_conflicts_do_not_end() {
+async fn import_fails_as_busy_if_conflicts_persist() {
     let mut repository = MockAddressRepository::new();
     repository
         .expect_commit()
@@ -128,7 +128,7 @@ async fn import_gives_up_as_busy_when_the_conflicts_do_not_end() {
 }
 
 #[tokio::test]
-async fn import_skips_what_is_too_much_of_a_full_book() {
+async fn import_skips_entries_beyond_the_address_limit() {
     let entries = ["Kigali", "Huye", "Musanze"].map(|city| ImportEntry {
         id: None,
         ..entry(city)
@@ -157,7 +157,7 @@ async fn import_skips_what_is_too_much_of_a_full_book() {
 }
 
 #[tokio::test]
-async fn import_skips_what_is_too_much_of_full_histories() {
+async fn import_skips_entries_beyond_the_past_revision_limit() {
     let of = |customer: &str, city| ImportEntry {
         customer_id: CustomerId::parse(customer).unwrap(),
         id: None,
@@ -172,7 +172,7 @@ async fn import_skips_what_is_too_much_of_full_histories() {
     repository
         .expect_find()
         .returning(|lookups| Ok(vec![None; lookups.len()]));
-    // Each of them has room for one change more.
+    // Each customer has room for one more change.
     repository.expect_commit().returning(|commit| {
         let mut made = HashSet::new();
         for (index, change) in commit.changes.iter().enumerate().skip(1) {
@@ -194,7 +194,7 @@ async fn import_skips_what_is_too_much_of_full_histories() {
 }
 
 #[tokio::test]
-async fn import_names_the_entry_that_is_one_revision_too_many() {
+async fn import_names_the_entry_beyond_the_past_revision_limit() {
     let mut repository = MockAddressRepository::new();
     repository.expect_commit().return_once(|commit| {
         assert_eq!(commit.max_past_revisions, 20_000);
@@ -214,7 +214,7 @@ async fn import_names_the_entry_that_is_one_revision_too_many() {
 }
 
 #[tokio::test]
-async fn import_changes_no_address_that_has_as_many_revisions_as_may_be() {
+async fn import_does_not_change_an_address_at_its_revision_limit() {
     let with_revision = |number| {
         let mut repository = MockAddressRepository::new();
         repository.expect_find().returning(move |_| {
@@ -253,7 +253,7 @@ async fn import_changes_no_address_that_has_as_many_revisions_as_may_be() {
 }
 
 #[tokio::test]
-async fn import_knows_what_exists_in_a_full_book() {
+async fn import_recognises_existing_addresses_in_a_full_book() {
     let new = ImportEntry {
         id: Some(AddressId::parse(&format!("add_{}", "0".repeat(26))).unwrap()),
         ..entry("Huye")
@@ -282,7 +282,7 @@ async fn import_knows_what_exists_in_a_full_book() {
 }
 
 #[tokio::test]
-async fn import_names_the_entry_that_is_too_much() {
+async fn import_names_the_entry_beyond_the_address_limit() {
     let entries = ["Kigali", "Huye"].map(|city| ImportEntry {
         id: None,
         ..entry(city)
@@ -307,7 +307,7 @@ async fn import_names_the_entry_that_is_too_much() {
 }
 
 #[tokio::test]
-async fn import_creates_what_comes_twice_as_it_comes_last() {
+async fn import_creates_an_address_with_the_last_of_its_entries() {
     let mut repository = MockAddressRepository::new();
     repository.expect_commit().times(1).returning(|commit| {
         assert_eq!(commit.changes, [Change::Create(kept(&entry("Huye")))]);

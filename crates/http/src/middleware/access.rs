@@ -1,9 +1,9 @@
-//! Who may come in, and what for: bearer tokens (RFC 6750).
+//! Authentication and authorization with bearer tokens (RFC 6750).
 //!
-//! Two steps, both before a body is read. [`Authenticate`] stands around all routes and asks who
-//! comes: nobody is let past without a good credential, on whatever path, but for those that are
-//! public. [`authorise`] stands around each resource of the table in `routes` and asks whether
-//! the credential allows what that table says.
+//! Both happen before a body is read. [`Authenticate`] surrounds all routes and identifies the
+//! caller: every path requires a valid credential, unless it is public. [`authorise`] surrounds
+//! each resource of the table in `routes` and checks that the credential has the scope that the
+//! table requires.
 
 use std::cell::OnceCell;
 use std::future::{Ready, ready};
@@ -25,8 +25,8 @@ use crate::response::problem_kind::{
     INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED,
 };
 
-/// Paths that tell nothing of any customer: those who watch the service and those who learn
-/// how to call it need no credential.
+/// Whether a path requires no credential because it reveals nothing about customers: the probes and
+/// the documentation.
 fn is_public(path: &str) -> bool {
     ["/livez", "/readyz", "/openapi.json", "/docs"].contains(&path) || path.starts_with("/docs/")
 }
@@ -37,36 +37,36 @@ const INVALID_TOKEN: HeaderValue =
 const TOO_LITTLE: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="addressbook", error="insufficient_scope""#);
 
-/// Who comes with a request, once that is known. It is in the request's extensions, and the clones
-/// outlive the request: where that is given up, whoever sent it is still known.
+/// The caller of a request, once known. It is in the request's extensions. Clones outlive the
+/// request, so the caller is still known if the request is abandoned.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller(Rc<OnceCell<Access>>);
 
 impl Caller {
-    /// What their credential opens.
+    /// What the caller's credential allows.
     pub(crate) fn access(&self) -> Option<&Access> {
         self.0.get()
     }
 
     /// Whether the caller of a request may read what it writes. A credential that may only write
-    /// learns nothing by it, such as by a patch that changes nothing.
+    /// must not learn stored data, for example with a patch that changes nothing.
     pub(crate) fn may_read(request: &HttpRequest) -> bool {
         let extensions = request.extensions();
         let access = extensions.get::<Self>().and_then(Self::access);
         access.is_none_or(|access| access.scopes.contains(&Scope::Read))
     }
 
-    /// The first answer counts.
+    /// Sets the caller. Later calls have no effect.
     pub(crate) fn is(&self, access: Access) {
         let _ = self.0.set(access);
     }
 }
 
-/// Finds out who the [`Caller`] is, or turns them away. Without an authenticator, and as long as
-/// it requires nothing, nobody is asked.
+/// Identifies the [`Caller`], or rejects the request. Requires no credential without an
+/// authenticator, or while the authenticator requires none.
 pub(crate) struct Authenticate {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    /// Counts the requests that are refused here; those that pass are counted behind it.
+    /// Counts the requests that are rejected here; accepted ones are counted later.
     pub(crate) rate_limit: Option<RateLimit>,
 }
 
@@ -134,7 +134,7 @@ where
     }
 }
 
-/// Who comes with these headers.
+/// Authenticates the caller from these headers.
 async fn identify(
     authenticator: &dyn Authenticator,
     headers: &HeaderMap,
@@ -149,7 +149,7 @@ fn unauthenticated() -> Problem {
     Problem::of(UNAUTHENTICATED).with_header(WWW_AUTHENTICATE, CHALLENGE)
 }
 
-/// The token of a request. Of one with several there is none: which of them counts?
+/// The token of a request; `None` if there are several, because it is not clear which one counts.
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION);
     let only = all.next().filter(|_| all.next().is_none())?;
@@ -158,8 +158,8 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     is_bearer.then(|| token.trim_start_matches(' '))
 }
 
-/// Lets a request into a resource, or not. Methods that the resource has not are its own to
-/// refuse.
+/// Passes a request to a resource if its caller is allowed to use it. The resource itself rejects
+/// methods that it does not support.
 pub(crate) fn authorise<S>(
     request: ServiceRequest,
     inside: &S,
@@ -183,7 +183,7 @@ where
 fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
     let customer_id = request.match_info().query("customer_id");
     let extensions = request.extensions();
-    // It is there, unless authentication became required after this request had passed.
+    // It is known, unless authentication became required after this request had passed it.
     let caller = extensions.get::<Caller>();
     let access = caller
         .and_then(Caller::access)
@@ -192,7 +192,7 @@ fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
         return Ok(());
     }
     let problem = if access.opens(customer_id) {
-        let detail = format!("This takes a credential with the scope {scope}.");
+        let detail = format!("This requires a credential with the scope {scope}.");
         Problem::of(INSUFFICIENT_SCOPE).with_detail(detail)
     } else {
         Problem::of(OTHER_BOOK)
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::testing::{BOOK, Door, path_of, sending};
 
-    /// A door whose guard knows a few tokens.
+    /// An app whose authenticator knows a few tokens.
     fn door() -> Door {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn whoever_is_turned_away_is_told_why() {
+    async fn a_rejection_states_its_reason() {
         let door = door();
         assert_snapshot!("missing", door.answer(TestRequest::get().uri(BOOK)).await);
         assert_snapshot!("invalid", door.answer(by("Bearer wrong")).await);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_scheme_is_bearer_in_any_case_and_stands_there_once() {
+    async fn exactly_one_bearer_token_is_accepted_in_any_case() {
         let door = door();
         for (authorization, status) in [
             ("Bearer full", "200"),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_body_is_not_read_before_it_is_known_whose_it_is() {
+    async fn a_body_is_not_read_before_authorization() {
         let door = door();
         let sent_by = |authorization: Option<&str>| {
             let request = sending(Method::POST, BOOK, vec![b' '; 1_000_000]);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn as_long_as_nothing_is_required_nobody_is_asked() {
+    async fn no_credential_is_checked_while_none_is_required() {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(false);
         let door = Door::to(InMemoryRepository::default()).guarded(authenticator);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_request_that_passed_before_authentication_was_required_is_refused() {
+    async fn a_request_that_passed_before_authentication_was_required_is_rejected() {
         let mut authenticator = MockAuthenticator::new();
         authenticator
             .expect_is_required()

@@ -11,12 +11,12 @@ use crate::options::HttpOptions;
 use crate::response::problem::Problem;
 use crate::response::unsent;
 
-/// What bounds every request: how many are in flight, how long one may take, and how much of the
-/// answers waits for clients that do not take it.
+/// Applies the limits of every request: the number in flight, the time for each, and the bytes of
+/// responses that clients have not read yet.
 ///
-/// Above the bound nothing waits and nothing is begun. The probes are outside of it: whoever
-/// asks them has to learn that the service lives, above all when it is busy. A request that brings
-/// a body is in flight once [that is there](crate::request::request_body::RequestBody).
+/// Above the limit, a request is rejected immediately instead of waiting. The probes are exempt:
+/// monitoring must see that the service is alive, especially when it is busy. A request with a body
+/// is in flight once [the body has arrived](crate::request::request_body::RequestBody).
 pub(crate) fn around<S>(
     request: ServiceRequest,
     next: &S,
@@ -39,7 +39,7 @@ where
     let in_flight = Rc::clone(in_flight);
     async move {
         let answer = match admitted {
-            // Usually the answer is there at once, and the clock is never asked.
+            // Usually the response is ready on the first poll, and the clock is not read.
             Ok(answer) => timeout(options.request_timeout, answer).await,
             Err(refusal) => return Ok(refusal),
         };
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn above_the_bound_all_but_the_probes_is_refused() {
+    async fn above_the_limit_all_requests_except_probes_are_rejected() {
         let door = door(HttpOptions {
             max_in_flight: 0,
             ..HttpOptions::default()
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_write_that_was_made_is_never_answered_as_if_it_were_not() {
+    async fn a_write_that_was_made_is_never_reported_as_rejected() {
         let door = door(HttpOptions {
             max_unsent_bytes: 0,
             ..HttpOptions::default()
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_request_that_takes_too_long_is_given_up_and_its_place_with_it() {
+    async fn a_timed_out_request_releases_its_place() {
         let door = door(HttpOptions {
             max_in_flight: 1,
             request_timeout: Duration::from_millis(50),

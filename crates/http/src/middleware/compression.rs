@@ -1,8 +1,8 @@
-//! Compresses answers by gzip for clients that accept it, if the operator wants that: then no
-//! proxy has to, which would change the tags of addresses.
+//! Compresses responses with gzip for clients that accept it, if the operator enables it. Then no
+//! proxy needs to compress, which would change the tags of addresses.
 //!
-//! An answer with a strong tag is never compressed. By RFC 9110, section 8.8.3.3, it would need a
-//! tag of its own for each coding, and clients send that tag back as the state that they read.
+//! A response with a strong tag is never compressed. According to RFC 9110, section 8.8.3.3, each
+//! coding would need its own tag, but clients send that tag back as the state that they read.
 
 use std::io::{self, Write as _};
 
@@ -21,12 +21,12 @@ use futures_util::future::Either;
 
 use crate::response::problem::Problem;
 
-/// The longest body that is compressed on the thread that answers, in bytes. That takes up to a
-/// millisecond; a longer one would keep other requests waiting.
+/// The longest body that is compressed on the thread of the request, in bytes. That takes up to a
+/// millisecond; a longer one would delay other requests.
 const MAX_INLINE_BYTES: usize = 32 * 1024;
 
-/// Compresses the answer to a read if it has at least so many bytes. Without that number, and for
-/// everything else, the answer stays as it is.
+/// Compresses the response to a read if it has at least `min_bytes` bytes. Other responses, and all
+/// if `min_bytes` is `None`, stay as they are.
 pub(crate) fn around<S>(
     request: ServiceRequest,
     next: &S,
@@ -58,7 +58,8 @@ where
     }
 }
 
-/// Whether a client accepts gzip and likes it no less than no coding (RFC 9110, section 12.5.3).
+/// Whether a client accepts gzip and prefers it at least as much as no coding (RFC 9110, section
+/// 12.5.3).
 pub(crate) fn accepts_gzip(request: &impl HttpMessage) -> bool {
     let Some(AcceptEncoding(accepted)) = request.get_header() else {
         return false;
@@ -75,7 +76,7 @@ pub(crate) fn accepts_gzip(request: &impl HttpMessage) -> bool {
     gzip.is_some_and(|gzip| gzip > Quality::ZERO && gzip >= identity.unwrap_or(Quality::ZERO))
 }
 
-/// Whether what is answered may depend on which coding the client accepts; or would, were it not
+/// Whether the response may depend on the codings that the client accepts, or would if it were not
 /// 304.
 fn is_compressible(answer: &ServiceResponse) -> bool {
     let headers = answer.headers();
@@ -94,7 +95,7 @@ fn is_text(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The same response with a compressed body, if that is shorter.
+/// Compresses the body of a response if that makes it shorter.
 async fn compressed(response: HttpResponse, min_bytes: usize) -> Result<HttpResponse, Error> {
     let (mut response, body) = response.into_parts();
     let body = match body.try_into_bytes() {
@@ -117,8 +118,8 @@ async fn compressed(response: HttpResponse, min_bytes: usize) -> Result<HttpResp
     Ok(response.set_body(BoxBody::new(compressed)))
 }
 
-/// The fastest level: for pages of addresses the default one takes two to three times as long, for
-/// 55 instead of 65 of 100 bytes.
+/// The fastest level. For pages of addresses, the default level takes two to three times as long
+/// and compresses to 55 % instead of 65 %.
 const LEVEL: Compression = Compression::fast();
 
 pub(crate) fn gzip(body: &[u8], level: Compression) -> io::Result<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! Cross-Origin Resource Sharing: which pages of others a browser lets call the service.
+//! Cross-Origin Resource Sharing: which origins' pages a browser allows to call the service.
 
 use actix_cors::Cors;
 use actix_web::http::Method;
@@ -7,10 +7,10 @@ use actix_web::http::header;
 use crate::request::prefer::PREFER;
 use crate::request::request_id::RequestId;
 
-/// Lets pages of these origins alone call, by everything that the service takes and reads.
+/// Allows only pages of these origins, with all methods and headers that the service uses.
 ///
-/// Nothing is allowed to be sent that browsers add by themselves, such as cookies: the
-/// service reads none, and a token is in the hands of the page.
+/// Credentials that browsers add by themselves, such as cookies, are not allowed: the service reads
+/// none, and the page itself adds the token.
 pub(crate) fn policy(origins: &[String]) -> Cors {
     let policy = Cors::default()
         .allowed_methods([
@@ -49,7 +49,7 @@ pub(crate) fn policy(origins: &[String]) -> Cors {
         .fold(policy, |policy, origin| policy.allowed_origin(origin))
 }
 
-/// How long a browser need not ask again, in seconds: two hours, the most that Chromium takes.
+/// Seconds for which a browser may cache a preflight: two hours, the maximum of Chromium.
 const MAX_AGE_S: usize = 7_200;
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_preflight_is_answered_without_a_credential_or_the_store() {
+    async fn a_preflight_needs_neither_a_credential_nor_the_store() {
         let door = Door::to(MockAddressRepository::new())
             .guarded(MockAuthenticator::new())
             .open_to_pages_of(&[SHOP, "https://other.example"]);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_preflight_of_others_is_refused_by_a_problem() {
+    async fn a_preflight_that_is_not_allowed_is_rejected_with_a_problem() {
         let door = Door::to(MockAddressRepository::new()).open_to_pages_of(&[SHOP]);
         for request in [
             preflight("https://evil.example", "GET", "authorization"),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn answers_and_problems_are_readable_for_the_pages_allowed_alone() {
+    async fn responses_are_readable_only_for_allowed_origins() {
         let door =
             Door::to(holding([fixtures::address("cus_1", 1)]).await).open_to_pages_of(&[SHOP]);
         for (uri, status) in [(BOOK, "200 "), ("/v1/customers/add_1/addresses", "400 ")] {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn without_origins_nothing_is_said_of_it() {
+    async fn without_origins_no_cors_headers_are_sent() {
         let door = Door::to(InMemoryRepository::default());
         let answer = door.answer(preflight(SHOP, "GET", "authorization")).await;
         assert!(answer.starts_with("405 "), "{answer}");

@@ -24,9 +24,9 @@ use crate::telemetry::request_span;
 use crate::telemetry::request_span::RequestTracer;
 use crate::telemetry::trace_parent::TraceParent;
 
-/// What every exchange has, whichever handler answers: a request id, problems for errors and
-/// for panics, and one line in the log. Where there are metrics, they count it; where there is a
-/// tracer, it has a span.
+/// Surrounds every exchange, whatever its handler. Assigns a request id, turns errors and panics
+/// into problems, and writes one line to the log. Counts the request if there are metrics, and
+/// creates a span if there is a tracer.
 pub(crate) fn around<S, B>(
     request: ServiceRequest,
     next: &S,
@@ -58,11 +58,11 @@ where
     let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
     async move {
         if has_body {
-            // The framework looks at the head before it looks at what came with it. An answer
-            // before that closes the connection, even where the whole body came with the head.
+            // The framework handles the head before the bytes that arrived with it. A response
+            // before that closes the connection, even if the whole body arrived with the head.
             yield_now().await;
         }
-        // Where a request was given up, it is gone: only its answer is there.
+        // An abandoned request no longer exists: there is only its response.
         let (request, response) = match answer.await {
             Ok(Ok(response)) => {
                 let (request, response) = response.into_parts();
@@ -85,7 +85,7 @@ where
         if let Some(span) = span {
             span.answered(pattern, verb, status, &id, credential);
         }
-        // Says nothing of what a customer has or sent: the route stands for the path.
+        // Contains no customer data: the route replaces the path.
         tracing::info!(
             method = verb.as_str(),
             route = pattern.as_str(),
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// What the log gets when a request meets a repository of which every read fails.
+    /// The log lines of a request to a repository whose every read fails.
     async fn lines_of(request: TestRequest) -> Vec<Value> {
         let failure = || RepositoryError::Unavailable(io::Error::other("no route to host").into());
         lines_with(refusing(failure), request).await
@@ -165,8 +165,8 @@ mod tests {
             .with_target(false)
             .with_writer(move || writer.clone())
             .finish();
-        // With one dispatcher alone, whoever comes first to a line of the log decides for all
-        // whether anybody listens: that could be another test, to which nobody does.
+        // With a single dispatcher, the first thread that reaches a log statement decides for all
+        // whether it is enabled. That could be another test, which has no subscriber.
         let _second = tracing::Dispatch::new(NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
         let request = request.insert_header(("X-Request-Id", "r-1"));
@@ -177,13 +177,13 @@ mod tests {
         lines.map(Result::unwrap).collect()
     }
 
-    fn nobody_comes_in() -> MockAuthenticator {
+    fn rejecting_authenticator() -> MockAuthenticator {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
         authenticator
     }
 
-    /// A route to which the caller comes with a credential.
+    /// A route whose caller is authenticated.
     fn known_caller(config: &mut web::ServiceConfig) {
         let handler = async |request: HttpRequest| {
             request.extensions().get::<Caller>().unwrap().is(Access {
@@ -191,7 +191,7 @@ mod tests {
                 scopes: Vec::new(),
                 customer_id: None,
             });
-            assert_eq!(request.uri().query(), None, "a panic, if asked for");
+            assert_eq!(request.uri().query(), None, "a requested panic");
             HttpResponse::NoContent().finish()
         };
         config.route("/known", web::get().to(handler));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_request_is_one_line_that_names_nobody() {
+    async fn a_request_logs_one_line_without_customer_data() {
         let uri = "/api/v1/customers/cus_1/addresses?limit=0";
         let lines = lines_of(TestRequest::get().uri(uri)).await;
         let duration_ms = &lines[0]["duration_ms"];
@@ -219,18 +219,18 @@ mod tests {
             [line("POST", "unknown", 404, &lines[0]["duration_ms"])]
         );
 
-        // Rejected before a route was looked for.
-        let nobody = Door::to(MockAddressRepository::new()).guarded(nobody_comes_in());
-        let lines = lines_at(&nobody, |_| (), TestRequest::get().uri(BOOK)).await;
+        // Rejected before routing.
+        let rejecting = Door::to(MockAddressRepository::new()).guarded(rejecting_authenticator());
+        let lines = lines_at(&rejecting, |_| (), TestRequest::get().uri(BOOK)).await;
         let route = "/v1/customers/{customer_id}/addresses";
         assert_eq!(lines, [line("GET", route, 401, &lines[0]["duration_ms"])]);
     }
 
     #[actix_web::test]
-    async fn the_line_says_who_asked_and_in_which_trace() {
+    async fn the_log_line_names_the_credential_and_the_trace() {
         let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let parent = format!("00-{trace_id}-00f067aa0ba902b7-01");
-        // Also where the request is given up.
+        // Even if the request is abandoned.
         for (uri, status) in [("/known", 204), ("/known?panic", 500)] {
             let known = TestRequest::get().uri(uri);
             let lines = lines_of(known.insert_header(("traceparent", parent.clone()))).await;
@@ -242,8 +242,8 @@ mod tests {
         }
     }
 
-    /// Expects a failure to be told once, with its cause, besides the line of its request.
-    fn told_once(lines: &[Value], cause: &str, status: u16) {
+    /// Expects a failure to be logged once with its cause, besides the line of its request.
+    fn expect_logged_once(lines: &[Value], cause: &str, status: u16) {
         let failure = json!({
             "level": "ERROR", "message": "request failed", "request_id": "r-1", "cause": cause,
         });
@@ -252,15 +252,15 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_panic_is_a_500_that_is_told_once_and_without_what_it_says() {
-        let repository = MockAddressRepository::new(); // panics, whatever it is asked
+    async fn a_panic_returns_500_and_is_logged_once_without_its_message() {
+        let repository = MockAddressRepository::new(); // panics on every call
         let lines = lines_with(repository, TestRequest::get().uri("/readyz")).await;
-        told_once(&lines, "panicked at an unknown place", 500);
+        expect_logged_once(&lines, "panicked at an unknown location", 500);
     }
 
     #[actix_web::test]
-    async fn a_failure_of_ours_is_told_once_with_its_causes() {
+    async fn a_server_error_is_logged_once_with_its_causes() {
         let lines = lines_of(TestRequest::get().uri("/readyz")).await;
-        told_once(&lines, "the store is not available: no route to host", 503);
+        expect_logged_once(&lines, "the store is not available: no route to host", 503);
     }
 }

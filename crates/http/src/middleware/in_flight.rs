@@ -10,9 +10,9 @@ use crate::request::client::Client;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::BUSY;
 
-/// How many requests are being answered at the moment, how many wait for their bodies before
-/// that, how many bytes of answers wait for their clients after it, and how many requests were
-/// refused because of one of these. Clones count together, so that all threads share one bound.
+/// Counts the requests in flight, the request bodies that have not fully arrived, the bytes of
+/// responses that clients have not read yet, and the requests rejected because of one of these
+/// limits. Clones count together, so that all threads share the limits.
 #[derive(Clone, Debug, Default)]
 pub struct InFlight(Arc<Counts>);
 
@@ -25,17 +25,17 @@ struct Counts {
     hasher: RandomState,
 }
 
-/// A request's place among those in flight, given back when this is dropped: when the answer is
-/// there, or when nobody waits for it any more.
+/// A request's place among those in flight. Released on drop: when the response is ready, or when
+/// the client no longer waits for it.
 pub(crate) struct Place(Rc<InFlight>);
 
-/// A request's turn to wait for its body, given back when this is dropped.
+/// A request's permission to wait for its body. Released on drop.
 pub(crate) struct Turn {
     in_flight: Rc<InFlight>,
     client: u64,
 }
 
-/// The bytes of an answer that wait for its client, until this is dropped.
+/// The bytes of a response that its client has not read yet. Released on drop.
 pub(crate) struct Unsent {
     in_flight: Rc<InFlight>,
     client: u64,
@@ -43,9 +43,9 @@ pub(crate) struct Unsent {
 }
 
 impl InFlight {
-    /// A place, unless `max` are taken.
+    /// Takes a place, or returns `None` if `max` are taken.
     ///
-    /// Each thread has its own `Rc`: to count on the `Arc` as well would double the traffic
+    /// Each thread has its own `Rc`: also counting references on the `Arc` would double the traffic
     /// between the threads.
     pub(crate) fn enter(self: &Rc<Self>, max: usize) -> Option<Place> {
         let one_more = |taken| (taken < max).then_some(taken + 1);
@@ -56,8 +56,8 @@ impl InFlight {
         entered.ok().map(|_| Place(Rc::clone(self)))
     }
 
-    /// A turn to wait for the body of a request, unless `max` have one or the client has its part
-    /// of those.
+    /// Permits a request to wait for its body. Returns `None` if `max` requests wait already, or if
+    /// the client has used its share of them.
     pub(crate) fn wait(self: &Rc<Self>, request: &HttpRequest, max: usize) -> Option<Turn> {
         let client = Client::number(request, &self.0.hasher);
         let taken = self.0.waiting_bodies.take(client, 1, max);
@@ -65,8 +65,8 @@ impl InFlight {
         taken.then(|| Turn { in_flight, client })
     }
 
-    /// Holds bytes of the answer to a request, unless there would be more than `max`, or the client
-    /// has its part of those.
+    /// Counts bytes of the response to a request. Returns `None` if there would be more than `max`,
+    /// or if the client has used its share of them.
     pub(crate) fn hold(
         self: &Rc<Self>,
         request: &HttpRequest,
@@ -83,28 +83,28 @@ impl InFlight {
         })
     }
 
-    /// Refuses a request for want of one of these.
+    /// Counts a request as rejected because of one of these limits, and returns its problem.
     pub(crate) fn refuse(&self) -> Problem {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
         Problem::of(BUSY)
     }
 
-    /// How many places are taken.
+    /// The number of requests in flight.
     pub(crate) fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// How many bodies are waited for.
+    /// The number of request bodies that have not fully arrived.
     pub fn waiting_bodies(&self) -> usize {
         self.0.waiting_bodies.total()
     }
 
-    /// How many bytes of long answers wait for their clients.
+    /// The number of bytes of long responses that clients have not read yet.
     pub fn unsent_bytes(&self) -> usize {
         self.0.unsent_bytes.total()
     }
 
-    /// How many requests were rejected.
+    /// The number of rejected requests.
     pub(crate) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_so_many_places_and_no_more() {
+    fn no_more_requests_than_the_maximum_are_in_flight() {
         let in_flight = Rc::new(InFlight::default());
         let of_another_thread = Rc::new(InFlight::clone(&in_flight));
         let first = in_flight.enter(2);

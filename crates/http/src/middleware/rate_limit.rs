@@ -1,4 +1,4 @@
-//! How often a client may ask.
+//! The rate limit of each client.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -23,30 +23,32 @@ use crate::request::client::Client;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::RATE_LIMITED;
 
-/// How many requests each client may make in a time. Clones count together, so that all threads
-/// share one limit.
+/// Limits the requests of each client per time. Clones count together, so that all threads share
+/// one limit.
 ///
-/// A client is a credential: its name, and the customer that it is bound to. A request without a valid
-/// credential counts for the IP address of its connection: an IPv6 address by its first 64 bits, since
-/// the subscriber chooses the others. Headers do not count.
+/// A client is a credential: its name, and the customer to which it is bound. A request without a
+/// valid credential counts for the IP address of its connection: for IPv6 the first 64 bits, since
+/// the subscriber chooses the others. Headers such as `X-Forwarded-For` are ignored.
 #[derive(Clone)]
 pub struct RateLimit(Arc<Limiter<MonotonicClock>>);
 
-/// The most clients that are remembered: 15 MB, from however many addresses requests come.
+/// The maximum number of clients that are remembered. They use 15 MB.
 const MAX_CLIENTS: usize = 100_000;
 
 impl RateLimit {
-    /// So many requests in so many seconds. A client may make them all at once; what it used
-    /// comes back evenly over the window (GCRA). Without requests or seconds there is no limit.
+    /// Allows `requests` requests per `window_s` seconds. A client may send them all at once; used
+    /// requests are restored evenly over the window (GCRA). Returns `None`, no limit, if one of the
+    /// arguments is 0.
     pub fn new(requests: u32, window_s: u32) -> Option<Self> {
         let limiter = Limiter::new(requests, window_s, MAX_CLIENTS, MonotonicClock)?;
         Some(Self(Arc::new(limiter)))
     }
 }
 
-/// Counts a request, and gives it on or turns it away as was decided already, unless it is one
-/// too many for its client. Says in the answer how the client stands
-/// (draft-ietf-httpapi-ratelimit-headers-11). The probes are outside of it, as of other bounds.
+/// Counts a request. Rejects it if it exceeds the limit of its client; otherwise handles it as
+/// `next` says: passes it on, or rejects it with the given problem. Adds the state of the client's
+/// limit to the response (draft-ietf-httpapi-ratelimit-headers-11). The probes are exempt, as from
+/// other limits.
 pub(crate) fn around<S>(
     request: ServiceRequest,
     next: Result<&S, Problem>,
@@ -66,19 +68,19 @@ where
         Err(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
     };
     match standing {
-        Some(standing) => Either::Left(answer.map_ok(|response| standing.told_in(response))),
+        Some(standing) => Either::Left(answer.map_ok(|response| standing.added_to(response))),
         None => Either::Right(answer),
     }
 }
 
-/// How a client stands after a request.
+/// The state of a client's limit after a request.
 struct Standing {
     policy: HeaderValue,
-    /// Whether this request was one too many.
+    /// Whether this request exceeded the limit.
     is_over: bool,
-    /// How many more it may make at once.
+    /// Remaining requests that the client may send at once.
     left: u32,
-    /// For how many seconds it should make do with those; with none, until there is one.
+    /// Seconds for which the remaining requests should last; with none, until there is one.
     lasts_s: u64,
 }
 
@@ -87,7 +89,7 @@ impl Standing {
         Problem::of(RATE_LIMITED).with_header(RETRY_AFTER, self.lasts_s.into())
     }
 
-    fn told_in(self, mut response: ServiceResponse) -> ServiceResponse {
+    fn added_to(self, mut response: ServiceResponse) -> ServiceResponse {
         let Self { left, lasts_s, .. } = self;
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static("ratelimit-policy"), self.policy);
@@ -102,8 +104,8 @@ struct Limiter<C: Clock> {
     requests: NonZeroU32,
     window_s: u32,
     policy: HeaderValue,
-    /// Clients are told apart by a hash that nobody outside can foresee: it is all that is kept
-    /// of them.
+    /// Clients are distinguished by a hash that outsiders cannot predict. Nothing else is stored
+    /// about them.
     hasher: RandomState,
     buckets: RateLimiter<u64, Buckets, C, StateInformationMiddleware>,
 }
@@ -131,7 +133,8 @@ impl<C: Clock> Limiter<C> {
         let (is_over, left, lasts_s) = match self.buckets.check_key(&client) {
             Ok(bucket) => {
                 let left = bucket.remaining_burst_capacity();
-                // As long as they last at the rate of the limit: who asks so never meets it.
+                // The time that they last at the rate of the limit: a client that keeps to it is
+                // never rejected.
                 let window_s = u64::from(self.window_s) * u64::from(left.max(1));
                 (false, left, window_s.div_ceil(self.requests.get().into()))
             }
@@ -149,8 +152,8 @@ impl<C: Clock> Limiter<C> {
     }
 }
 
-/// What each client has left. If there are too many clients, those who come seldom are forgotten
-/// first, and begin anew.
+/// The remaining requests of each client. If there are too many clients, rare ones are forgotten
+/// first and start again.
 struct Buckets(Cache<u64, Arc<InMemoryState>>);
 
 impl StateStore for Buckets {
@@ -182,7 +185,7 @@ mod tests {
 
     const PATRICIA: u64 = u64::MAX;
 
-    /// How many clients the limiter remembers.
+    /// Maximum number of clients that the limiter remembers.
     const CLIENTS: usize = 1_000;
 
     fn limiter(requests: u32, window_s: u32) -> (Limiter<FakeRelativeClock>, FakeRelativeClock) {
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_comes_back_evenly() {
+    fn used_requests_are_restored_evenly() {
         let (limiter, clock) = limiter(4, 60);
         assert_eq!(after(&limiter), (false, 3, 45));
         assert_eq!(after(&limiter), (false, 2, 30));
@@ -222,20 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn however_many_addresses_come_so_many_are_remembered() {
+    fn the_number_of_remembered_clients_is_limited() {
         let (limiter, _) = limiter(1, 60);
         assert!(!after(&limiter).0);
         for address in 0..20 * CLIENTS as u32 {
             limiter.count_client(address.into());
-            // Whoever goes on asking is not forgotten for the sake of those who come once.
+            // A frequent client is not forgotten in favour of clients that call once.
             assert!(address % 10 > 0 || after(&limiter).0, "{address}");
         }
         let remembered = limiter.buckets.into_state_store().0.len();
         assert!(remembered <= CLIENTS, "{remembered}");
     }
 
-    /// A door whose guard takes credentials of two letters for what they are called, of which
-    /// the second is a customer.
+    /// An app whose authenticator accepts any token `name` or `name/customer`, except `bad` and
+    /// `away`.
     fn guarded(requests: u32) -> Door {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
@@ -278,7 +281,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn above_the_limit_the_answer_is_429_at_once() {
+    async fn above_the_limit_requests_get_429_immediately() {
         let door = open(2);
         for (left, lasts_s) in [(1, 1_800), (0, 1_800)] {
             let answer = door.answer(from("192.0.2.1")).await;
@@ -289,7 +292,7 @@ mod tests {
             assert_eq!(policy.as_deref(), Some(r#""default";q=2;w=3600"#));
             assert_eq!(header_of(&answer, "retry-after"), None);
         }
-        // Before anything is done, and before the body is read.
+        // Before any work, and before the body is read.
         let too_large = sending(Method::POST, BOOK, vec![b' '; 1_000_000]);
         let too_large = too_large.peer_addr("192.0.2.1:2".parse().unwrap());
         let answer = door.answer(too_large).await;
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn each_credential_is_counted_by_itself_wherever_it_comes_from() {
+    async fn each_credential_is_counted_separately_from_any_address() {
         let door = guarded(1);
         for token in ["shop", "till", "shop/cus_1", "till/cus_1"] {
             assert_eq!(status(&door, by(token)).await, 200, "{token}");
@@ -310,13 +313,13 @@ mod tests {
             let elsewhere = by(token).peer_addr("198.51.100.1:1".parse().unwrap());
             assert_eq!(status(&door, elsewhere).await, 429, "{token}");
         }
-        // What it may not do counts, too.
+        // Forbidden requests count, too.
         assert_eq!(status(&door, by("shop/cus_2")).await, 403);
         assert_eq!(status(&door, by("shop/cus_2")).await, 429);
     }
 
     #[actix_web::test]
-    async fn each_address_is_counted_by_itself_and_a_subscriber_has_one() {
+    async fn each_ipv4_address_and_ipv6_prefix_is_counted_separately() {
         let door = open(1);
         for (address, expected) in [
             ("192.0.2.1", 200),
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn refused_credentials_are_counted_by_address_and_keep_no_good_one_out() {
+    async fn invalid_credentials_count_by_address_and_do_not_affect_valid_ones() {
         let door = guarded(3);
         for (request, expected) in [
             (from("192.0.2.1"), 401),
@@ -353,7 +356,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn while_the_keys_are_away_nobody_is_counted() {
+    async fn requests_are_not_counted_while_the_keys_are_unavailable() {
         let door = guarded(1);
         for _ in 0..2 {
             let answer = door.answer(by("away")).await;
@@ -374,7 +377,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn without_a_limit_nothing_is_said_of_it() {
+    async fn without_a_limit_no_rate_limit_headers_are_sent() {
         let door = Door::to(InMemoryRepository::default());
         let answer = door.answer(from("192.0.2.1")).await;
         assert!(!answer.contains("ratelimit"), "{answer}");

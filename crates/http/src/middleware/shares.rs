@@ -2,23 +2,23 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Something of which there is so much for all clients together, and a part of that for each.
+/// A resource that is limited for all clients together, and to a share of that for each client.
 #[derive(Debug, Default)]
 pub(crate) struct Shares(Mutex<Taken>);
 
 #[derive(Debug, Default)]
 struct Taken {
     total: usize,
-    /// By each client that has any.
+    /// For each client that uses any.
     by_client: HashMap<u64, usize>,
 }
 
-/// Of what there is, a client may have one part in so many.
+/// A client's share is the maximum divided by this.
 const CLIENT_PARTS: usize = 4;
 
 impl Shares {
-    /// Takes so much for a client, unless there is not so much left of `max`, or of the client's
-    /// part of it.
+    /// Takes an amount for a client. Returns `false`, and takes nothing, if that would exceed `max`
+    /// or the client's share of it.
     #[must_use]
     pub(crate) fn take(&self, client: u64, amount: usize, max: usize) -> bool {
         let mut taken = self.taken();
@@ -32,7 +32,7 @@ impl Shares {
         fits
     }
 
-    /// Gives back what a client took.
+    /// Releases an amount that a client took.
     pub(crate) fn give_back(&self, client: u64, amount: usize) {
         let mut taken = self.taken();
         taken.total -= amount;
@@ -44,13 +44,13 @@ impl Shares {
         }
     }
 
-    /// How much is taken by all clients.
+    /// The amount taken by all clients.
     pub(crate) fn total(&self) -> usize {
         self.taken().total
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        // The amounts are right even if a thread panicked meanwhile.
+        // The amounts stay correct even if a thread panicked while holding the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_client_has_its_part() {
+    fn each_client_is_limited_to_its_share() {
         let shares = Shares::default();
         let (greedy, other) = (1, 2);
         assert!(shares.take(greedy, 1, 8) && shares.take(greedy, 1, 8));

@@ -1,5 +1,5 @@
-//! What bodies hold. They are read and written by hand; these types are their description
-//! alone.
+//! Schemas of request and response bodies. The bodies are parsed and written by hand; these types
+//! only describe them.
 
 #![expect(dead_code, reason = "only what is derived from them is used")]
 
@@ -65,7 +65,7 @@ pub(crate) struct Address {
     updated_at: String,
 }
 
-/// What an address was, and what happened to it. Never changes.
+/// A state of an address, and the change that led to it. Immutable.
 #[derive(ToSchema)]
 #[schema(example = values::address_revision)]
 pub(crate) struct AddressRevision {
@@ -95,7 +95,7 @@ pub(crate) struct AddressRevision {
     changed_at: String,
 }
 
-/// A page of what an address was, newest first.
+/// A page of an address's revisions, newest first.
 #[derive(ToSchema)]
 pub(crate) struct AddressRevisionList {
     #[schema(schema_with = values::customer_id)]
@@ -131,8 +131,8 @@ pub(crate) struct NewAddress {
     custom_data: Option<String>,
 }
 
-/// A JSON merge patch (RFC 7396): a member that is left out stays as it is, null takes it
-/// away. In `custom_data` the same goes for each member, on every level.
+/// A JSON merge patch (RFC 7396): an absent member stays unchanged, null removes a member.
+/// In `custom_data` this applies to each member, on every level.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -152,7 +152,7 @@ pub(crate) struct AddressPatch {
     custom_data: Option<String>,
 }
 
-/// How much was erased, and of nobody in particular: it may be kept as evidence.
+/// The numbers of erased records. Contains no personal data, so it can be stored as evidence.
 #[derive(ToSchema)]
 #[schema(example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1}))]
 pub(crate) struct ErasureReceipt {
@@ -164,20 +164,20 @@ pub(crate) struct ErasureReceipt {
     idempotency_records: i64,
 }
 
-/// Why a request was not answered as asked (RFC 9457).
+/// Why a request failed (RFC 9457).
 #[derive(ToSchema)]
 pub(crate) struct Problem {
     #[schema(schema_with = values::problem_type)]
     r#type: String,
-    /// The same for people
+    /// A short summary for people
     title: String,
     #[schema(schema_with = values::problem_status)]
     status: i64,
-    /// What there is to say about this very case; its wording may change
+    /// What is wrong with this request; the wording may change
     detail: String,
     #[schema(schema_with = values::request_id)]
     request_id: String,
-    /// Every error at once, where single fields are at error
+    /// All field errors, if single fields are invalid
     #[schema(required = false)]
     errors: Vec<FieldError>,
 }
@@ -187,6 +187,6 @@ pub(crate) struct Problem {
 pub(crate) struct FieldError {
     /// The parameter, header or member
     field: String,
-    /// What was expected of it
+    /// What was expected
     message: String,
 }

@@ -1,4 +1,4 @@
-//! What requests hold in their paths, queries and headers.
+//! Parameters of requests in paths, queries and headers.
 
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -6,12 +6,12 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::values;
 
-/// Parameters of one place.
+/// Parameters in one location: the path, the query or the headers.
 pub(crate) trait Parameters {
     const NAMES: &'static [&'static str];
 }
 
-/// Declares parameters of one place as a type for an operation's `params`.
+/// Declares parameters in one location as a type for an operation's `params`.
 macro_rules! parameters {
     ($type:ident in $place:ident: $($name:literal $value:ident $description:literal;)*) => {
         pub(crate) struct $type;
@@ -39,7 +39,7 @@ fn parameter(
     schema: impl Into<RefOr<Schema>>,
     description: &str,
 ) -> Parameter {
-    // Whatever else than the path could be left out.
+    // Only parameters in the path cannot be absent.
     let required = if place == ParameterIn::Path {
         Required::True
     } else {
@@ -55,66 +55,65 @@ fn parameter(
 }
 
 parameters! { CustomerPath in Path:
-    "customer_id" customer_id "The customer whose addresses are meant";
+    "customer_id" customer_id "The customer to whom the addresses belong";
 }
 
 parameters! { AddressPath in Path:
-    "customer_id" customer_id "The customer whose address is meant";
-    "address_id" address_id "The address that is meant";
+    "customer_id" customer_id "The customer to whom the address belongs";
+    "address_id" address_id "The address";
 }
 
 parameters! { RevisionPath in Path:
-    "revision" revision "The revision that is meant";
+    "revision" revision "The revision";
 }
 
 parameters! { ListQuery in Query:
-    "limit" limit "How many addresses a page holds at most";
-    "offset" offset "How many addresses are passed over; not together with `after`";
-    "after" after "A cursor as a `Link` to the next page gave it, or empty for the first page of a \
-        client that pages by cursors. No address is skipped or repeated while others come and go";
-    "country" countries "Only addresses in this country; several times for several countries";
-    "q" search_text "Only addresses whose description, region or city holds this text, whatever \
-        the case and the accents of its letters: `zurich` finds `Zürich`";
-    "order" order "What goes first; the id breaks ties";
-    "updated_since" updated_since "Only addresses that changed then or later";
-    "as_of" as_of "The book as it stood then";
+    "limit" limit "Maximum number of addresses on a page";
+    "offset" offset "Number of addresses to skip; cannot be combined with `after`";
+    "after" after "The cursor from the `Link` to the next page, or empty for the first page when \
+        paging by cursors. Concurrent changes do not cause addresses to be skipped or repeated";
+    "country" countries "Only addresses in this country; repeat it for several countries";
+    "q" search_text "Only addresses whose description, region or city contains this text, ignoring \
+        case and accents: `zurich` finds `Zürich`";
+    "order" order "The order; the id breaks ties";
+    "updated_since" updated_since "Only addresses that changed at this time or later";
+    "as_of" as_of "The state of the book at this time";
 }
 
 parameters! { RevisionsQuery in Query:
-    "limit" limit "How many revisions a page holds at most";
-    "after" after_revision "`next` of the page before";
+    "limit" limit "Maximum number of revisions on a page";
+    "after" after_revision "`next` from the previous page";
 }
 
 parameters! { NoQuery in Query: }
 
 parameters! { RequestHeaders in Header:
-    "X-Request-Id" any_text "What to call this exchange: 1 to 128 of `A–Z a–z 0–9 . _ -`. All else \
-        is passed over, and the service makes a name";
-    "Prefer" any_text "`handling=strict` (RFC 7240): parameters in the query that the operation does \
-        not know are refused with 400 instead of ignored. `handling=lenient`: they are ignored, as \
-        by default. Other preferences are ignored";
+    "X-Request-Id" any_text "The id of this exchange: 1 to 128 of `A–Z a–z 0–9 . _ -`. If it is \
+        absent or invalid, the service generates one";
+    "Prefer" any_text "`handling=strict` (RFC 7240): unknown query parameters are rejected with \
+        400. `handling=lenient`, the default: they are ignored. Other preferences are ignored";
 }
 
 parameters! { ReadCondition in Header:
-    "If-None-Match" any_text "The tags of what the client has, or `*`: 304 where one of them is the \
-        current one";
+    "If-None-Match" any_text "The tags of the states that the client has, or `*`: 304 if one of \
+        them is current";
 }
 
 parameters! { ChangeConditions in Header:
-    "If-Match" condition "The strong tags of the states that the change is meant for, or `*` for \
-        any: 412 where none of them is the current one. A weak tag, or one to which a proxy appended \
-        `-gzip`, `-br` or `-zstd`, matches nothing. Without it the last writer wins, unless the \
-        service was told to require it (428)";
-    "If-None-Match" condition "The tags of states that the change is not meant for, or `*` for all: \
-        412 where one of them is the current one";
+    "If-Match" condition "The strong tags of the states to which the change applies, or `*` for \
+        any: 412 if none of them is current. A weak tag, or one to which a proxy appended `-gzip`, \
+        `-br` or `-zstd`, matches nothing. Without this header the last writer wins, unless the \
+        service is configured to require it (428)";
+    "If-None-Match" condition "The tags of states to which the change does not apply, or `*` for \
+        all: 412 if one of them is current";
 }
 
 parameters! { ErasureCondition in Header:
-    "If-Match" any_text "`*`, or nothing: a book has no strong tag, so that any other value gets 412";
+    "If-Match" any_text "`*` or absent: a book has no strong tag, so any other value gets 412";
 }
 
 parameters! { Idempotency in Header:
-    "Idempotency-Key" idempotency_key "What the client calls this creation, so that it may repeat \
-        the request: the same key with the same body creates once. Kept for each customer, for 24 \
-        hours unless set otherwise (draft-ietf-httpapi-idempotency-key-header-07)";
+    "Idempotency-Key" idempotency_key "Identifies this creation, so that the client can repeat the \
+        request: the same key with the same body creates only one address. Stored per customer, \
+        for 24 hours unless configured otherwise (draft-ietf-httpapi-idempotency-key-header-07)";
 }

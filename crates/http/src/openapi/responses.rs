@@ -1,4 +1,4 @@
-//! What operations answer: statuses, headers, bodies, examples, and where to go from there.
+//! Responses of operations: statuses, headers, bodies, examples and links.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::response::problem_kind::{
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Declares what problems an operation answers with, besides those of all operations, as a
-/// type for its `responses`.
+/// Declares the problems of an operation, besides those of all operations, as a type for its
+/// `responses`.
 macro_rules! problems {
     ($name:ident: $($kind:ident),* $(,)?) => {
         pub(crate) struct $name;
@@ -36,7 +36,7 @@ macro_rules! problems {
 }
 pub(crate) use problems;
 
-/// What every operation may answer with.
+/// The problems of all operations.
 const OF_ALL: [Kind; 10] = [
     INVALID_PARAMETER,
     UNAUTHENTICATED,
@@ -94,7 +94,7 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
     responses.collect()
 }
 
-/// A problem of a kind as a client could meet it.
+/// An example of a problem of a kind.
 pub(crate) fn example_of(kind: &Kind) -> Value {
     let mut body = json!({
         "type": kind.uri,
@@ -117,7 +117,7 @@ pub(crate) fn example_of(kind: &Kind) -> Value {
     body
 }
 
-/// A page of a customer's addresses, or that the client has it already.
+/// A page of a customer's addresses, or 304.
 pub(crate) struct Listed;
 
 impl IntoResponses for Listed {
@@ -136,7 +136,7 @@ impl IntoResponses for Listed {
     }
 }
 
-/// A single address, or that the client has it already.
+/// A single address, or 304.
 pub(crate) struct Found;
 
 impl IntoResponses for Found {
@@ -161,8 +161,8 @@ impl IntoResponses for Created {
     fn responses() -> Responses {
         let headers = &["Cache-Control", "ETag", "Idempotent-Replayed", "Location"];
         let mut response = response(
-            "The address was created, now or by an earlier request with the same key. A credential \
-             without the scope `addresses:read` gets no body",
+            "The address was created, by this request or an earlier one with the same key. The \
+             body is empty if the credential lacks the scope `addresses:read`",
             headers,
         );
         for operation in [
@@ -189,7 +189,7 @@ pub(crate) struct Patched;
 impl IntoResponses for Patched {
     fn responses() -> Responses {
         let response = response(
-            "The address as it is now. A patch that changes nothing leaves no trace",
+            "The current state of the address",
             &["Cache-Control", "ETag"],
         );
         let unread = response_204();
@@ -199,20 +199,19 @@ impl IntoResponses for Patched {
 
 fn response_204() -> (String, RefOr<Response>) {
     let response = response(
-        "The address was changed. So it is answered to a credential without the scope \
-         `addresses:read`",
+        "The address was changed. Returned if the credential lacks the scope `addresses:read`",
         &["Cache-Control", "ETag"],
     );
     ("204".to_owned(), response.into())
 }
 
-/// Nothing more to say.
+/// The response to a removal, without a body.
 pub(crate) struct Removed;
 
 impl IntoResponses for Removed {
     fn responses() -> Responses {
         let response = response(
-            "The address is out of the book. Its revisions stay",
+            "The address was removed from the book. Its revisions remain",
             &["Cache-Control"],
         );
         [("204".to_owned(), response.into())].into()
@@ -225,7 +224,7 @@ pub(crate) struct Erased;
 impl IntoResponses for Erased {
     fn responses() -> Responses {
         let example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1});
-        let response = response("All is erased; so much it was", &["Cache-Control"]);
+        let response = response("All data about the customer was erased", &["Cache-Control"]);
         [ok(response, "ErasureReceipt", example)].into()
     }
 }
@@ -242,7 +241,7 @@ impl IntoResponses for RevisionsListed {
             "next": null,
         });
         let response = response(
-            "What the address was, newest first, also after its removal",
+            "The revisions of the address, newest first, even after its removal",
             &["Cache-Control"],
         );
         [ok(response, "AddressRevisionList", example)].into()
@@ -254,7 +253,7 @@ pub(crate) struct RevisionFound;
 
 impl IntoResponses for RevisionFound {
     fn responses() -> Responses {
-        let response = response("What the address was", &["Cache-Control"]);
+        let response = response("The revision", &["Cache-Control"]);
         [ok(response, "AddressRevision", values::address_revision())].into()
     }
 }
@@ -271,7 +270,10 @@ fn ok(response: ResponseBuilder, schema: &str, example: Value) -> (String, RefOr
 }
 
 fn not_modified(headers: &[&str]) -> (String, RefOr<Response>) {
-    let response = response("The client has it already, by If-None-Match", headers);
+    let response = response(
+        "The client already has this state (`If-None-Match`)",
+        headers,
+    );
     ("304".to_owned(), response.into())
 }
 
@@ -294,7 +296,7 @@ fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
     })
 }
 
-/// Every header of a response, by its name.
+/// All headers of responses, by name.
 pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
     let text = |description: &str, example: &str| {
         let schema = ObjectBuilder::new().schema_type(Type::String).build();
@@ -319,13 +321,14 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "Accept-Encoding",
             one_of(
                 &["identity"],
-                "Which content codings a body may have. There when the body had another one",
+                "The supported content codings of request bodies. Present if the body had another \
+                 one",
             ),
         ),
         (
             "Accept-Patch",
             text(
-                "The media types of patches (RFC 5789)",
+                "The supported media types of patches (RFC 5789)",
                 "application/merge-patch+json, application/json",
             ),
         ),
@@ -333,13 +336,14 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "Cache-Control",
             one_of(
                 &["private, no-cache", "no-store"],
-                "Whether the client may keep the answer, and has to ask before it uses it again",
+                "Whether the client may cache the response; it must revalidate before each use",
             ),
         ),
         (
             "ETag",
             text(
-                "The version: strong for a single address, weak for a list. Opaque",
+                "The entity tag of the current state: strong for a single address, weak for a \
+                 list. Opaque",
                 values::ETAG,
             ),
         ),
@@ -347,20 +351,20 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "Idempotent-Replayed",
             one_of(
                 &["true"],
-                "There when an earlier request with the same key created the address",
+                "Present if an earlier request with the same key created the address",
             ),
         ),
         (
             "Link",
             text(
-                "The way to other pages (RFC 8288): `first`, `prev`, `next`, relative to this path",
+                "Links to other pages (RFC 8288): `first`, `prev`, `next`, relative to this path",
                 "<addresses?limit=2&offset=0>; rel=\"first\", <addresses?limit=2&offset=2>; rel=\"next\"",
             ),
         ),
         (
             "Location",
             text(
-                "Where the address is, relative to this path",
+                "The path of the address, relative to this path",
                 &format!("addresses/{}", values::ADDRESS_ID),
             ),
         ),
@@ -368,45 +372,45 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "Preference-Applied",
             one_of(
                 &["handling=strict", "handling=lenient"],
-                "Which handling was applied (RFC 7240). There when `Prefer` asks for one",
+                "The applied handling (RFC 7240). Present if `Prefer` requests one",
             ),
         ),
         (
             "RateLimit",
             text(
-                "How many requests are left now (`r`), and for how many seconds they are enough at \
-                 the rate of the policy (`t`); by draft-ietf-httpapi-ratelimit-headers. There \
-                 where the service limits the rate",
+                "Remaining requests (`r`), and seconds for which they suffice at the rate of the \
+                 policy (`t`), according to draft-ietf-httpapi-ratelimit-headers. Present if the \
+                 service has a rate limit",
                 r#""default";r=50;t=30"#,
             ),
         ),
         (
             "RateLimit-Policy",
             text(
-                "How many requests a client may make (`q`) in how many seconds (`w`)",
+                "Number of requests that a client may send (`q`) within a window in seconds (`w`)",
                 r#""default";q=100;w=60"#,
             ),
         ),
         (
             "Retry-After",
-            number(1, "In how many seconds to try again", 1),
+            number(1, "Number of seconds after which to retry", 1),
         ),
         (
             "WWW-Authenticate",
             text(
-                "Which credential is asked for, and what is wrong with the one that came (RFC 6750)",
+                "The required credential, and the error of the one that was sent (RFC 6750)",
                 r#"Bearer realm="addressbook", error="invalid_token""#,
             ),
         ),
         (
             "X-Content-Type-Options",
-            one_of(&["nosniff"], "That the media type is as it says"),
+            one_of(&["nosniff"], "Disables guessing of the media type"),
         ),
         (
             "X-Request-Id",
             header(
                 values::request_id(),
-                "The name of this exchange, also in the service's log",
+                "The id of this exchange, also in the service's log",
                 values::REQUEST_ID.into(),
             ),
         ),
@@ -414,8 +418,8 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "X-Total-Count",
             number(
                 0,
-                "How many addresses there are on all pages. Not on 304 where a filter, an order or \
-                 a cursor is in force",
+                "Number of addresses on all pages. Absent from 304 with a filter, an order or a \
+                 cursor",
                 2,
             ),
         ),

@@ -1,4 +1,4 @@
-//! Single values: what form each has, with the limits of the types that validate them.
+//! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
     City, Country, CustomData, CustomerId, Description, IdempotencyKey, Limit, Offset, Region,
@@ -56,17 +56,17 @@ pub(crate) fn address_id() -> Object {
         .build()
 }
 
-/// What Unicode calls control characters, white space that is none, and white space that is:
-/// within a character class.
+/// Parts of character classes: Unicode's control characters, white space other than control
+/// characters, and control characters that are white space.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 const CONTROL_SPACE: &str = r"\u0009-\u000d\u0085";
 
-/// What leaves no ink besides white space, within a character class. Of the characters beyond
-/// U+FFFF it has none: a reader of patterns may take them for two.
+/// Part of a character class: invisible characters besides white space. Contains no characters
+/// above U+FFFF, because a pattern engine may treat them as two characters.
 const INVISIBLE: &str = r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
 
-/// What a search ignores, within a character class.
+/// Part of a character class: the accents that a search ignores.
 const ACCENTS: &str =
     r"\u0300-\u0344\u0346-\u034e\u0350-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f";
 
@@ -75,9 +75,9 @@ fn text(max_chars: usize) -> ObjectBuilder {
     text_of_more_than(INVISIBLE, max_chars)
 }
 
-/// Text with a character that is neither white space nor of this character class, and without
-/// control characters once it is trimmed. That its length counts after it was trimmed and
-/// normalised, a schema cannot say.
+/// Text with at least one character that is neither white space nor in this character class, and
+/// without control characters after trimming. A schema cannot express that the length counts after
+/// trimming and normalization.
 fn text_of_more_than(nothing: &str, max_chars: usize) -> ObjectBuilder {
     let space = format!("[{SPACE}{CONTROL_SPACE}]");
     let inner = format!("[^{CONTROL}]");
@@ -112,7 +112,7 @@ pub(crate) fn city() -> Object {
         .build()
 }
 
-/// Every code that there is, by its first letter.
+/// A pattern of all codes, grouped by their first letters.
 pub(crate) fn country() -> Object {
     let of = |first: char| {
         let seconds: String = ('A'..='Z')
@@ -126,7 +126,8 @@ pub(crate) fn country() -> Object {
         .max_length(Some(2))
         .pattern(Some(format!("^({})$", codes.join("|"))))
         .description(Some(
-            "ISO 3166-1 alpha-2 code, officially assigned or `XK`. Lower case is taken and raised",
+            "ISO 3166-1 alpha-2 code, officially assigned or `XK`. Lower case is accepted and \
+             converted to upper case",
         ))
         .examples(["RW"])
         .build()
@@ -140,8 +141,8 @@ pub(crate) fn custom_data() -> Object {
     or_null(ObjectBuilder::new(), Type::Object)
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
         .description(Some(format!(
-            "Whatever else is kept with the address: at most {} bytes as compact JSON and {} levels \
-             of objects and arrays, without NUL. Members keep their order and their spelling",
+            "Additional data about the address: at most {} bytes as compact JSON and {} levels of \
+             objects and arrays, without NUL. Members keep their order and spelling",
             CustomData::MAX_BYTES,
             CustomData::MAX_DEPTH,
         )))
@@ -156,7 +157,7 @@ fn time(description: &str, example: &str) -> ObjectBuilder {
         .examples([example])
 }
 
-/// As the service prints it.
+/// A time in the format that the service returns.
 fn moment(description: &str, example: &str) -> Object {
     time(description, example)
         .pattern(Some(
@@ -171,42 +172,40 @@ pub(crate) fn created_at() -> Object {
 
 pub(crate) fn updated_at() -> Object {
     moment(
-        "When it last changed; never before `created_at`",
+        "When the address last changed; never before `created_at`",
         UPDATED_AT,
     )
 }
 
 pub(crate) fn changed_at() -> Object {
-    moment("When that happened", UPDATED_AT)
+    moment("When the change happened", UPDATED_AT)
 }
 
 pub(crate) fn updated_since() -> Object {
-    time("A time by RFC 3339, in any zone", CREATED_AT).build()
+    time("An RFC 3339 time in any time zone", CREATED_AT).build()
 }
 
 pub(crate) fn as_of() -> Object {
-    time("A time by RFC 3339, in any zone", "2026-01-01T00:00:00Z").build()
+    time("An RFC 3339 time in any time zone", "2026-01-01T00:00:00Z").build()
 }
 
 pub(crate) fn limit() -> Object {
     integer(1, Limit::MAX.into())
         .default(Some(Limit::default().get().into()))
-        .description(Some("How many at most"))
+        .description(Some("Maximum number of items on a page"))
         .build()
 }
 
 pub(crate) fn offset() -> Object {
     integer(0, Offset::MAX)
         .default(Some(0.into()))
-        .description(Some("How many addresses are passed over"))
+        .description(Some("Number of addresses to skip"))
         .build()
 }
 
 pub(crate) fn revision() -> Object {
     integer(1, u32::MAX.into())
-        .description(Some(
-            "1 when the address is created, one more with each change",
-        ))
+        .description(Some("1 for a new address, one more with each change"))
         .examples([2])
         .build()
 }
@@ -218,18 +217,18 @@ pub(crate) fn change() -> Object {
         .build()
 }
 
-/// Letters, digits, `-` and `_`: what all cursors are made of.
+/// Letters, digits, `-` and `_`: the characters of all cursors.
 const CURSORS: &str = "^[A-Za-z0-9_-]*$";
 
 pub(crate) fn after() -> Object {
     string()
         .max_length(Some(128))
         .pattern(Some(CURSORS))
-        .description(Some("A cursor as the service gave it out; opaque"))
+        .description(Some("An opaque cursor from the service"))
         .build()
 }
 
-/// One that leads somewhere, other than [`after`].
+/// A cursor that must not be empty, unlike [`after`].
 pub(crate) fn after_revision() -> Object {
     string()
         .min_length(Some(1))
@@ -241,7 +240,7 @@ pub(crate) fn after_revision() -> Object {
 pub(crate) fn next() -> Object {
     or_null(string(), Type::String)
         .pattern(Some(CURSORS))
-        .description(Some("The cursor of the next page, null on the last one"))
+        .description(Some("The cursor of the next page; null on the last page"))
         .build()
 }
 
@@ -281,7 +280,7 @@ pub(crate) fn condition() -> Object {
         .build()
 }
 
-/// Text whose form matters to nobody.
+/// Text of any form.
 pub(crate) fn any_text() -> Object {
     string().build()
 }
@@ -290,7 +289,7 @@ pub(crate) fn problem_type() -> Object {
     string()
         .format(Some(SchemaFormat::Custom("uri".into())))
         .description(Some(
-            "What happened, as a name that does not change. Decide by this",
+            "The kind of problem, as a stable identifier. Distinguish problems by it",
         ))
         .examples(
             crate::response::problem_kind::ALL
@@ -315,7 +314,7 @@ pub(crate) fn request_id() -> Object {
         .build()
 }
 
-/// The address of the contract's example, as it stands alone.
+/// The address of the documented example.
 pub(crate) fn address() -> Value {
     json!({
         "id": ADDRESS_ID,
@@ -345,7 +344,7 @@ mod tests {
 
     use super::*;
 
-    /// A character class of all characters up to U+FFFF that have a property.
+    /// The part of a character class with all characters up to U+FFFF that have a property.
     fn class_of(has_property: impl Fn(char) -> bool) -> String {
         let has_property = |code: &u32| char::from_u32(*code).is_some_and(&has_property);
         let mut class = String::new();
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patterns_of_texts_know_what_is_not_enough() {
+    fn the_patterns_of_texts_agree_with_the_domain() {
         let is_invisible =
             |char: char| City::parse(&format!("{char}")) == Err(TextError::Invisible(char.into()));
         assert_eq!(class_of(is_invisible), INVISIBLE);

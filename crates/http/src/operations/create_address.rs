@@ -26,17 +26,17 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 
 problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_MANY_REVISIONS, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
 
-/// `POST …/addresses`: a new address. With an `Idempotency-Key`
-/// (draft-ietf-httpapi-idempotency-key-header-07) the client may repeat the request.
+/// `POST …/addresses`: creates an address. With an `Idempotency-Key`
+/// (draft-ietf-httpapi-idempotency-key-header-07), the client can repeat the request.
 #[utoipa::path(
     post,
     path = "/v1/customers/{customer_id}/addresses",
     operation_id = "createAddress",
     tag = "Addresses",
     summary = "Create an address",
-    description = "With an Idempotency-Key the request may be repeated without creating twice. A failed validation stores nothing.",
+    description = "With an Idempotency-Key, the request can be repeated without creating a second address. A failed validation stores nothing.",
     params(CustomerPath, NoQuery, RequestHeaders, Idempotency),
-    request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless set otherwise"),
+    request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless configured otherwise"),
     responses(Created, CreateProblems)
 )]
 pub(crate) async fn create(
@@ -60,7 +60,7 @@ pub(crate) async fn create(
     let address = &created.address;
     let mut response = HttpResponse::Created();
     response
-        // Relative to the path by which the client came, as the links of a list are.
+        // Relative to the path that the client requested, like the links of a list.
         .insert_header((LOCATION, format!("addresses/{}", address.id)))
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
@@ -76,13 +76,13 @@ pub(crate) async fn create(
     })
 }
 
-/// JSON, also by a name of its own (RFC 6839, section 3.1).
+/// Whether a media type is JSON or has the suffix `+json` (RFC 6839, section 3.1).
 fn is_json(media_type: &str) -> bool {
     media_type == "application/json"
         || media_type.starts_with("application/") && media_type.ends_with("+json")
 }
 
-/// Whose address it is and what the client calls the request.
+/// Parses the customer and the idempotency key.
 fn read(
     request: &HttpRequest,
     errors: &mut FieldErrors,
@@ -98,7 +98,7 @@ fn read(
     Some((customer_id?, key))
 }
 
-/// The content of a new address. A null is as good as nothing here.
+/// Validates the content of a new address. Here, null means absent.
 fn validate(input: AddressPatch) -> Result<AddressContent, Problem> {
     let draft = AddressDraft {
         description: input.description.flatten().map(Into::into),
@@ -120,7 +120,7 @@ impl From<CreateError> for Problem {
             CreateError::Invalid(errors) => Self::invalid_address(errors),
             CreateError::KeyReused => Self::of(KEY_REUSED),
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
-                "A customer may have {max_addresses} addresses, and this one has that many or more."
+                "The customer has reached the limit of {max_addresses} addresses."
             )),
             CreateError::HistoryFull { max_past_revisions } => {
                 Self::history_full(max_past_revisions)
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_body_has_to_be_called_json() {
+    async fn the_media_type_must_be_json() {
         for (media_type, status) in [
             ("application/json", "201"),
             ("Application/JSON; charset=UTF-8", "201"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_repeated_request_is_answered_as_before() {
+    async fn a_repeated_request_gets_the_same_response() {
         let door = Door::to(InMemoryRepository::default());
         let first = door.answer(post_with_key("k", PLAIN)).await;
         let uri = format!(
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_refused_request_does_not_use_up_its_key() {
+    async fn a_rejected_request_does_not_consume_its_key() {
         let door = Door::to(InMemoryRepository::default());
         let refused = door.answer(post_with_key("k", "{}")).await;
         assert!(refused.starts_with("422"), "{refused}");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_key_is_visible_and_alone() {
+    async fn a_key_is_visible_ascii_and_sent_once() {
         let good = post_with_key(&"~".repeat(255), PLAIN);
         let good = answer(InMemoryRepository::default(), good).await;
         assert!(good.starts_with("201"), "{good}");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_book_that_is_full_takes_no_more() {
+    async fn a_full_book_rejects_new_addresses() {
         let limits = ServiceLimits {
             max_addresses: 2,
             ..ServiceLimits::default()
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_history_that_is_full_takes_no_more() {
+    async fn a_full_history_rejects_new_addresses() {
         let limits = ServiceLimits {
             max_past_revisions: 3,
             ..ServiceLimits::default()
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn failures_of_the_repository() {
+    async fn repository_errors_become_problems() {
         let failures: [(&str, Failure); 2] = [
             ("503", || RepositoryError::Busy("secret".into())),
             ("500", || RepositoryError::Internal("secret".into())),

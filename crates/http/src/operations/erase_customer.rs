@@ -10,7 +10,7 @@ use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::PRECONDITION_FAILED;
 
-/// How much was erased, and of nobody in particular: it may be kept as evidence.
+/// The numbers of erased records. Contains no personal data, so it can be stored as evidence.
 #[derive(Serialize)]
 struct Receipt {
     addresses: u64,
@@ -20,14 +20,14 @@ struct Receipt {
 
 problems!(EraseProblems: PRECONDITION_FAILED);
 
-/// `DELETE …/addresses`: erases all that is kept of a customer, for good.
+/// `DELETE …/addresses`: permanently erases all data about a customer.
 #[utoipa::path(
     delete,
     path = "/v1/customers/{customer_id}/addresses",
     operation_id = "eraseCustomer",
     tag = "Erasure",
-    summary = "Erase all that is kept of a customer",
-    description = "All addresses, revisions and idempotency records of the customer, for good. There is no way back.",
+    summary = "Erase all data about a customer",
+    description = "Permanently deletes all addresses, revisions and idempotency records of the customer. This cannot be undone.",
     params(CustomerPath, NoQuery, RequestHeaders, ErasureCondition),
     responses(Erased, EraseProblems)
 )]
@@ -51,7 +51,8 @@ pub(crate) async fn erase(
     }))
 }
 
-/// Nobody may take an erasure for done that was not, or wait for one that needs an operator.
+/// The problem for a failed erasure. If the database accepts no writes, the detail states that the
+/// erasure is not confirmed, and what an operator can do.
 fn refusal(error: RepositoryError) -> Problem {
     let is_unavailable = matches!(error, RepositoryError::Unavailable(_));
     let problem = Problem::from(error);
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn nothing_is_left_of_a_customer_and_all_of_others() {
+    async fn erasure_deletes_everything_of_one_customer_only() {
         let addresses = ["cus_1", "cus_2"].map(|customer| fixtures::address(customer, 1));
         let door = Door::to(holding(addresses).await);
         let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn failures() {
+    async fn erasure_errors_become_problems() {
         let failing = refusing(|| RepositoryError::Busy("secret".into()));
         assert!(answer(failing, erase()).await.starts_with("503"));
         let full = answer(

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_address() {
+    async fn an_address_is_returned_or_not_modified() {
         let repository = || holding([fixtures::address("cus_1", 1)]);
         assert_snapshot!("found", answer(repository().await, get()).await);
         let under_api = TestRequest::get().uri(&format!("/api{}", path_of(1)));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn none_is_found_and_none_is_meant() {
+    async fn an_unknown_address_is_404_and_a_malformed_id_is_400() {
         let other = holding([fixtures::address("cus_1", 2)]).await;
         let request = get().insert_header((IF_NONE_MATCH, "*"));
         assert_snapshot!("not_found", answer(other, request).await);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_failure_of_the_repository() {
+    async fn a_repository_error_becomes_a_problem() {
         let failing = refusing(|| RepositoryError::Busy("secret".into()));
         assert!(answer(failing, get()).await.starts_with("503"));
     }

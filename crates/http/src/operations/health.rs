@@ -10,15 +10,15 @@ use crate::response::problem_kind::UNAVAILABLE;
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 
-/// `GET /livez`: whether the process answers at all. `GET /readyz`: whether requests should be
-/// sent here now. `HEAD` likewise.
+/// `GET /livez`: whether the process responds at all. `GET /readyz`: whether it should receive
+/// requests now. Both also support `HEAD`.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(resource(LIVEZ).get(live).head(live))
         .service(resource(READYZ).get(ready).head(ready));
 }
 
-/// Whether a path is one of these.
+/// Whether a path is one of the probes.
 pub(crate) fn is_probe(path: &str) -> bool {
     path == LIVEZ || path == READYZ
 }
@@ -51,7 +51,7 @@ mod tests {
     use crate::testing::{Failure, answer, refusing};
 
     #[actix_web::test]
-    async fn live_and_ready() {
+    async fn a_healthy_service_is_live_and_ready() {
         for path in ["/livez", "/readyz"] {
             let response = answer(InMemoryRepository::default(), TestRequest::get().uri(path));
             assert_snapshot!("healthy", response.await);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn live_but_not_ready() {
+    async fn a_service_without_its_store_is_live_but_not_ready() {
         let failures: [Failure; 2] = [
             || RepositoryError::Unavailable("no connection".into()),
             || RepositoryError::Internal("a defect".into()),

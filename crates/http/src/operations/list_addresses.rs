@@ -15,16 +15,16 @@ const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 problems!(ListProblems:);
 
-/// `GET …/addresses`: a page of a customer's addresses. `limit` and `offset`, or else
-/// `after`, say which page; `country`, `q`, `updated_since` and `as_of` of which addresses;
-/// `order` in which order.
+/// `GET …/addresses`: a page of a customer's addresses. `limit` with `offset` or `after` selects
+/// the page; `country`, `q`, `updated_since` and `as_of` select the addresses; `order` is their
+/// order.
 #[utoipa::path(
     get,
     path = "/v1/customers/{customer_id}/addresses",
     operation_id = "listAddresses",
     tag = "Addresses",
     summary = "List a customer's addresses",
-    description = "By ascending id, unless another order is asked for. A customer without addresses is an empty list.",
+    description = "Ordered by ascending id by default. The list of a customer without addresses is empty.",
     params(CustomerPath, ListQuery, RequestHeaders, ReadCondition),
     responses(Listed, ListProblems)
 )]
@@ -39,7 +39,7 @@ pub(crate) async fn list(
         if etag::is_listed(request.headers(), &tag) {
             let mut response = HttpResponse::NotModified();
             validate(&mut response, tag);
-            // What a filter leaves and what comes next is not known from the head alone.
+            // The head alone does not tell how many addresses match a filter, nor the next cursor.
             if asked.is_plain() {
                 locate(&mut response, &asked, book.addresses, None);
             }
@@ -62,14 +62,14 @@ pub(crate) async fn list(
         .body(body))
 }
 
-/// Adds what tells later whether the page is still true.
+/// Adds the headers with which a client can revalidate the page.
 fn validate(response: &mut HttpResponseBuilder, tag: String) {
     response
         .insert_header((ETAG, tag))
         .insert_header(REVALIDATE);
 }
 
-/// Adds how many addresses there are on all pages, and where the other pages are.
+/// Adds the number of addresses on all pages, and the links to other pages.
 fn locate(
     response: &mut HttpResponseBuilder,
     asked: &ListRequest,
@@ -102,7 +102,7 @@ mod tests {
 
     const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
 
-    /// The addresses of the contract's example.
+    /// The addresses of the documented example.
     async fn example() -> InMemoryRepository {
         let address =
             |id, description, region, city, country, custom_data, created_at, updated_at| Address {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_contracts_example() {
+    async fn the_documented_example_is_returned() {
         let uri = format!("{EXAMPLE}?limit=2&offset=0");
         let response = answer(example().await, get(&uri)).await;
         assert_snapshot!("example", response);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_empty_book() {
+    async fn an_empty_book_is_an_empty_list() {
         let response = answer(
             InMemoryRepository::default(),
             get("/v1/customers/cus_1/addresses"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_page_in_the_middle() {
+    async fn a_page_in_the_middle_links_to_its_neighbours() {
         let plain = |number| {
             let address = fixtures::address("cus_1", number);
             let content = AddressContent {
@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn past_the_end() {
+    async fn a_page_past_the_end_is_empty() {
         let uri = format!("{EXAMPLE}?offset=9007199254740991");
         assert_snapshot!("past_the_end", answer(example().await, get(&uri)).await);
     }
 
     #[actix_web::test]
-    async fn every_bad_parameter_is_named() {
+    async fn every_invalid_parameter_is_named() {
         for (name, uri) in [
             (
                 "all_bad",
@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn percent_encoding_is_undone() {
+    async fn percent_encoding_is_decoded() {
         let uri = "/v1/customers/cus%5f01h1w8r7s2v4l5m6n7p8j9k0q2/addresses?%6cimit=%32&offset=0";
         assert_snapshot!("example", answer(example().await, get(uri)).await);
     }
 
-    /// A book of which only the head may be read.
+    /// A repository of which only the head of the book may be read.
     fn head_only() -> MockAddressRepository {
         let mut repository = MockAddressRepository::new();
         let book = BookHead {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_the_client_has_is_not_sent_again() {
+    async fn a_current_tag_gets_304() {
         for tags in [
             "W/\"7-2-4\"",
             "*",
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_the_client_has_not_is_sent() {
+    async fn a_stale_tag_gets_the_page() {
         for tags in ["W/\"2-2-0\"", "W/\"1-2-1\"", "nonsense"] {
             let request = get(&format!("{EXAMPLE}?limit=2")).insert_header((IF_NONE_MATCH, tags));
             assert_snapshot!("example", answer(example().await, request).await);
         }
     }
 
-    /// What a link of a response leads to.
+    /// The target of a response's link.
     fn target(response: &str, relation: &str) -> String {
         let links = response
             .lines()
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn from_page_to_page_by_cursors() {
+    async fn cursors_lead_from_page_to_page() {
         let uri = format!("{EXAMPLE}?after=&limit=1");
         let first = answer(example().await, get(&uri)).await;
         assert_snapshot!("cursor_first", first);
@@ -285,12 +285,12 @@ mod tests {
         assert_snapshot!("cursor_whole", whole);
     }
 
-    /// Each parameter in a way that has to be made uniform.
+    /// Each parameter in a form that has to be normalized.
     const SELECTION: &str = "country=us&country=RW&country=US&q=%20add%C3%A9%26&order=-created_at\
                              &updated_since=2024-08-20T13:30:45%2B02:00&as_of=2024-09-01T00:00:00.001Z";
 
     #[actix_web::test]
-    async fn a_selection() {
+    async fn a_selection_is_normalized_and_paged() {
         let selection = SELECTION.replace("add%C3%A9%26", "ADDRESS");
         for (name, page) in [
             ("selection", "limit=1"),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_selection_that_the_client_has_is_not_sent_again() {
+    async fn a_current_tag_of_a_selection_gets_304() {
         for page in ["limit=1", "after=&limit=1"] {
             let uri = format!("{EXAMPLE}?order=-id&{page}");
             let sent = answer(example().await, get(&uri)).await;
@@ -343,7 +343,7 @@ mod tests {
             assert_eq!(lines[0], "304 Not Modified");
             assert!(lines.contains(&format!("etag: {tag}").as_str()));
             assert!(!unchanged.contains("x-total-count") && !unchanged.contains("link"));
-            // Whatever else is in force is another page.
+            // Other parameters select another page.
             for other in ["", "&country=US", "&as_of=2026-01-01T00:00:00Z", "&q=a"] {
                 let uri = format!("{EXAMPLE}?{page}{other}");
                 let request = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
@@ -353,14 +353,14 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn parameters_at_their_defaults_are_as_if_not_given() {
+    async fn default_values_equal_absent_parameters() {
         let plain = answer(example().await, get(EXAMPLE)).await;
         let given = format!("{EXAMPLE}?limit=50&offset=0&order=id");
         assert_eq!(answer(example().await, get(&given)).await, plain);
     }
 
     #[actix_web::test]
-    async fn every_bad_parameter_of_a_selection_is_named() {
+    async fn every_invalid_parameter_of_a_selection_is_named() {
         let uri = "/v1/customers/cus_1/addresses?limit=0&offset=x&after=AQ&country=RW&country=ZZ\
                    &country=&q=a%00&order=name&updated_since=yesterday&as_of=2026&as_of=2027";
         let response = answer(MockAddressRepository::new(), get(uri)).await;
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_cursor_is_for_its_customer_and_order() {
+    async fn a_cursor_is_valid_for_its_customer_and_order() {
         let uri = format!("{EXAMPLE}?after=&limit=1&order=-created_at");
         let next = target(&answer(example().await, get(&uri)).await, "next");
         for other in [
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_book_as_it_stood() {
+    async fn as_of_returns_the_book_at_that_time() {
         let cities_as_of = async |as_of: &str| {
             let repository = InMemoryRepository::default();
             let address = fixtures::address("cus_1", 1);
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn failures_of_the_repository() {
+    async fn repository_errors_become_problems() {
         let failures: [(&str, Failure); 5] = [
             ("conflict", || RepositoryError::Conflict { index: 0 }),
             ("busy", || RepositoryError::Busy("secret".into())),

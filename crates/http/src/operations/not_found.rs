@@ -5,7 +5,7 @@ use crate::pattern::Pattern;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
 
-/// The answer on every path that is not ours. Where little is wrong with the path, it says what.
+/// Responds to every unknown path. Hints at the mistake if the path is almost correct.
 pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let problem = Problem::of(NOT_FOUND);
     let options = request.app_data::<web::Data<HttpOptions>>();
@@ -20,7 +20,8 @@ pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem
     })
 }
 
-/// Which path was probably meant, by its pattern: the path itself may name a customer.
+/// A hint at the route that was probably meant. Does not repeat the path, which may contain a
+/// customer's id.
 fn hint(path: &str) -> Option<String> {
     let inner = path.trim_matches('/');
     let (pattern, found) = Pattern::ALL[1..]
@@ -44,11 +45,11 @@ fn hint(path: &str) -> Option<String> {
     ))
 }
 
-/// How a path resembles a pattern of which it is not an instance.
+/// How a path resembles a route that it does not match.
 struct Resemblance<'a> {
-    /// Whether the fixed parts have the case that they have in the pattern.
+    /// Whether the fixed segments have the same case as in the route.
     is_exact: bool,
-    /// The name of a part that is empty.
+    /// The name of a parameter that is empty.
     empty: Option<&'a str>,
 }
 
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_path_of_which_little_is_wrong_is_told_what() {
+    async fn an_almost_correct_path_gets_a_hint() {
         for (path, hint) in [
             (
                 "/v1/customers/cus_1/addresses/",
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn other_paths_are_told_nothing() {
+    async fn other_paths_get_no_hint() {
         for path in [
             "//",
             "/unknown",
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn who_brings_no_credential_is_told_nothing() {
+    async fn an_unauthenticated_request_gets_no_hint() {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
         let door = Door::to(MockAddressRepository::new()).guarded(authenticator);

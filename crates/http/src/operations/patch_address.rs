@@ -21,18 +21,18 @@ const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
 
 problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISIONS, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
 
-/// `PATCH …/addresses/{address_id}`: changes an address by a JSON merge patch (RFC 7396).
+/// `PATCH …/addresses/{address_id}`: changes an address with a JSON merge patch (RFC 7396).
 #[utoipa::path(
     patch,
     path = "/v1/customers/{customer_id}/addresses/{address_id}",
     operation_id = "patchAddress",
     tag = "Addresses",
     summary = "Change an address",
-    description = "By a JSON merge patch (RFC 7396). A patch that changes nothing makes no revision.",
+    description = "Applies a JSON merge patch (RFC 7396). A patch that changes nothing creates no revision.",
     params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
     request_body(
         content((AddressPatch = "application/merge-patch+json"), (AddressPatch = "application/json")),
-        description = "At most 64 KiB, unless set otherwise",
+        description = "At most 64 KiB, unless configured otherwise",
     ),
     responses(Patched, PatchProblems)
 )]
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_is_named_changes_and_nothing_else() {
+    async fn only_named_members_change() {
         let door = door().await;
         let merge_patch = patching(r#"{"description":null,"city":" Huye "}"#)
             .insert_header((CONTENT_TYPE, "application/merge-patch+json"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_change_of_nothing_leaves_no_trace() {
+    async fn a_patch_that_changes_nothing_stores_nothing() {
         for json in [
             "{}",
             r#"{"city":"Kigali","custom_data":{"floor":"15th","x":null}}"#,
@@ -125,8 +125,8 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn custom_data_is_merged_as_rfc_7396_says() {
-        // The vectors of its appendix A that are objects, and what is ours.
+    async fn custom_data_is_merged_according_to_rfc_7396() {
+        // The test vectors of appendix A that are objects, and some more.
         for (kept, patch, merged) in [
             (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
             (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn custom_data_has_to_stay_small_enough() {
+    async fn merged_custom_data_must_not_exceed_its_limit() {
         let half = "x".repeat(CustomData::MAX_BYTES / 2);
         let door = holding_data(Some(&format!(r#"{{"a":"{half}"}}"#))).await;
         let request = patching(format!(r#"{{"custom_data":{{"b":"{half}"}}}}"#));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn other_kinds_of_patches_are_not_taken() {
+    async fn other_media_types_of_patches_are_rejected() {
         let request = patching("[]").insert_header((CONTENT_TYPE, "application/json-patch+json"));
         assert_snapshot!(
             "unsupported",
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_condition_has_to_hold() {
+    async fn a_condition_must_hold() {
         for (name, header, tags) in [
             ("patched_city", IF_MATCH, "\"1-1724942722123\""),
             ("patched_city", IF_MATCH, "\"other\", \"1-1724942722123\""),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_tag_that_a_proxy_changed_is_named_in_any_line() {
+    async fn a_tag_that_a_proxy_changed_is_reported_from_any_line() {
         for (name, tag) in [
             ("weak", "W/\"1-1724942722123\""),
             ("coded", "\"1-1724942722123-gzip\""),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_missing_address_comes_before_its_conditions_and_content() {
+    async fn a_missing_address_is_reported_before_conditions_and_content() {
         let request = sending(Method::PATCH, &path_of(2), r#"{"city":null}"#)
             .insert_header((IF_MATCH, "\"other\""));
         let response = door().await.answer(request).await;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_condition_may_be_required() {
+    async fn if_match_can_be_required() {
         let options = HttpOptions {
             require_if_match: true,
             ..HttpOptions::default()
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn revisions_are_bounded_and_an_address_can_be_removed_all_the_same() {
+    async fn an_address_at_the_limit_of_revisions_can_still_be_removed() {
         for (name, limits) in [
             (
                 "too_many_revisions",
@@ -290,7 +290,7 @@ mod tests {
             let first = door.answer(patching(r#"{"city":"Huye"}"#)).await;
             assert!(first.starts_with("200"), "{first}");
             let same = door.answer(patching(r#"{"city":"Huye"}"#)).await;
-            assert!(same.starts_with("200"), "no change is no revision: {same}");
+            assert!(same.starts_with("200"), "no change, no revision: {same}");
             let second = door.answer(patching(r#"{"city":"Musanze"}"#)).await;
             assert_snapshot!(name, second);
             let remove = TestRequest::delete().uri(&path_of(1));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_failure_of_the_repository() {
+    async fn a_repository_error_becomes_a_problem() {
         let failing = refusing(|| RepositoryError::Busy("secret".into()));
         assert!(answer(failing, patching("{}")).await.starts_with("503"));
     }

@@ -1,5 +1,5 @@
-//! The API reference for people: Swagger UI out of the program itself. Nothing comes from
-//! elsewhere, and the page's policy forbids the browser to fetch it.
+//! The API reference for people: Swagger UI, served by the program itself. Nothing is loaded from
+//! other hosts, and the page's policy forbids browsers to do so.
 
 use std::borrow::Cow;
 use std::io;
@@ -15,19 +15,19 @@ use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
 use crate::response::static_file::StaticFile;
 
-/// Where everything is, relative to `/docs`, so that it is found behind a gateway that
+/// The page. It refers to its files relative to `/docs`, so that it works behind a gateway that
 /// rewrites paths.
 const PAGE: &str = include_str!("reference/page.html");
 const START: &str = include_str!("reference/start.js");
 
-/// Scripts and requests from this very service alone. The styles that Swagger UI's script
-/// sets on single elements, and pictures within the style sheet, are its own.
+/// Allows scripts and requests only from and to this service. Also allows the inline styles that
+/// Swagger UI's script sets, and the images in its style sheet.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// `GET /docs` and what the page needs below it; `HEAD` likewise.
+/// `GET /docs` and the files of the page below it. All also support `HEAD`.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(resource("/docs").get(page).head(page))
@@ -53,7 +53,7 @@ async fn file(name: web::Path<String>, request: HttpRequest) -> Result<HttpRespo
     Ok(file.answer(&request))
 }
 
-/// The page, and what it needs.
+/// The page and its files.
 struct Files {
     page: StaticFile,
     start: StaticFile,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn everything_that_the_page_names_is_there() {
+    async fn every_file_of_the_page_is_served() {
         let page = get("/docs").await;
         assert!(page.contains("content-security-policy: default-src 'none'"));
         let (_, page) = page.split_once("\n\n").unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn nothing_else_is() {
+    async fn other_paths_are_not_found() {
         for path in [
             "/docs/",
             "/docs/index.html",

@@ -11,14 +11,14 @@ use crate::response::problem::Problem;
 
 problems!(RemoveProblems: NOT_FOUND, PRECONDITION_FAILED, PRECONDITION_REQUIRED);
 
-/// `DELETE …/addresses/{address_id}`: takes an address out of its book. Its revisions stay.
+/// `DELETE …/addresses/{address_id}`: removes an address from its book. Its revisions remain.
 #[utoipa::path(
     delete,
     path = "/v1/customers/{customer_id}/addresses/{address_id}",
     operation_id = "removeAddress",
     tag = "Addresses",
     summary = "Remove an address",
-    description = "The address leaves the book, its revisions stay.",
+    description = "Removes the address from the book. Its revisions remain.",
     params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
     responses(Removed, RemoveProblems)
 )]
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_was_removed_is_gone_but_for_its_revisions() {
+    async fn a_removed_address_keeps_only_its_revisions() {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
         assert_snapshot!("removed", door.answer(delete()).await);
         assert!(door.answer(delete()).await.starts_with("404"));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_condition_has_to_hold() {
+    async fn a_condition_must_hold() {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
         let stale = delete().insert_header((IF_MATCH, "\"7-1724942722123\""));
         assert_snapshot!("failed", door.answer(stale).await);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_failure_of_the_repository() {
+    async fn a_repository_error_becomes_a_problem() {
         let failing = refusing(|| RepositoryError::Busy("secret".into()));
         assert!(answer(failing, delete()).await.starts_with("503"));
     }

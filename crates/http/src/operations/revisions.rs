@@ -13,7 +13,7 @@ use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
 
-/// A page of what an address was, newest first.
+/// A page of an address's revisions, newest first.
 #[derive(Serialize)]
 struct Revisions<'a> {
     customer_id: &'a str,
@@ -24,15 +24,15 @@ struct Revisions<'a> {
 
 problems!(ListProblems: NOT_FOUND);
 
-/// `GET …/addresses/{address_id}/revisions?limit=&after=`: what an address was, also after
-/// its removal.
+/// `GET …/addresses/{address_id}/revisions?limit=&after=`: the revisions of an address, even
+/// after its removal.
 #[utoipa::path(
     get,
     path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
     operation_id = "listAddressRevisions",
     tag = "Revisions",
-    summary = "List what an address was",
-    description = "Newest first, also after the address was removed, until the customer is erased.",
+    summary = "List the revisions of an address",
+    description = "Newest first. Remains available after the address is removed, until the customer is erased.",
     params(AddressPath, RevisionsQuery, RequestHeaders),
     responses(RevisionsListed, ListProblems)
 )]
@@ -44,14 +44,14 @@ pub(crate) async fn list(
         parameters::read::<RevisionsQuery, _>(&request, |errors| read_page(&request, errors))?;
     let range = RevisionRange {
         before,
-        // One more than is given tells whether there are more.
+        // One more than returned, to find out whether there are more.
         limit: u32::from(limit.get()) + 1,
     };
     let found = service.revisions(&customer_id, &address_id, range).await?;
-    // After a cursor there is something, unless the customer was erased meanwhile.
+    // A page after a cursor is never empty, unless the customer was erased meanwhile.
     let found = found
         .filter(|found| !found.is_empty())
-        .ok_or_else(|| missing("The customer has had no address with this id."))?;
+        .ok_or_else(|| missing("The customer has never had an address with this id."))?;
     let (page, more) = found.split_at(found.len().min(limit.get().into()));
     let next = page
         .last()
@@ -69,14 +69,14 @@ pub(crate) async fn list(
 
 problems!(GetProblems: NOT_FOUND);
 
-/// `GET …/addresses/{address_id}/revisions/{revision}`: what an address was once.
+/// `GET …/addresses/{address_id}/revisions/{revision}`: one revision of an address.
 #[utoipa::path(
     get,
     path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
     operation_id = "getAddressRevision",
     tag = "Revisions",
-    summary = "Read what an address was",
-    description = "An order can keep the address's id and a revision, and read it for ever, until the customer is erased.",
+    summary = "Read a revision of an address",
+    description = "A system that stores the address's id and a revision, for example with an order, can read it until the customer is erased.",
     params(AddressPath, RevisionPath, NoQuery, RequestHeaders),
     responses(RevisionFound, GetProblems)
 )]
@@ -89,7 +89,7 @@ pub(crate) async fn get(
     let revision = service
         .revision(&customer_id, &address_id, revision)
         .await?
-        .ok_or_else(|| missing("No address of the customer with this id has such a revision."))?;
+        .ok_or_else(|| missing("The customer has no address with this id and revision."))?;
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)
         .json(RevisionJson::from(&revision)))
@@ -101,13 +101,13 @@ fn missing(detail: &'static str) -> Problem {
 
 type Page = (CustomerId, AddressId, Limit, Option<Revision>);
 
-/// Which revisions are asked for.
+/// Parses a request for a page of revisions.
 fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
     let customer_id = parameters::customer_id(request, errors);
     let address_id = parameters::address_id(request, errors);
     let query = request.query_string();
     let limit = Given::named(query, "limit").parse("limit", Limit::parse, errors);
-    // A cursor can be checked only where it is known whose it has to be.
+    // A cursor can be checked only if the customer and the address are valid.
     let owner = customer_id.as_ref().zip(address_id.as_ref());
     let open = |text: &str| match owner {
         Some((customer_id, address_id)) => open(customer_id, address_id, text).map(Some),
@@ -122,7 +122,7 @@ fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
     ))
 }
 
-/// Which revision is asked for.
+/// Parses a request for one revision.
 fn read_one(
     request: &HttpRequest,
     errors: &mut FieldErrors,
@@ -135,17 +135,17 @@ fn read_one(
     Some((customer_id, address_id, revision?))
 }
 
-/// Decimal digits, without sign or leading zeros.
+/// Parses decimal digits without a sign or leading zeros.
 fn parse(text: &str) -> Option<Revision> {
     let number: u32 = text.parse().ok()?;
     Revision::new(number).filter(|_| number.to_string() == text)
 }
 
-/// What the cursors of this list are sealed for. They hold the address's id and the four
-/// bytes of the revision's number.
+/// The purpose of this list's cursors. They contain the address's id and the revision in four
+/// bytes.
 const PURPOSE: &str = "revisions";
 
-/// The cursor behind a revision.
+/// The cursor that continues after a revision.
 fn seal(customer_id: &CustomerId, address_id: &AddressId, revision: Revision) -> String {
     let number = revision.get().to_be_bytes();
     let payload = [address_id.as_str().as_bytes(), &number].concat();
@@ -162,7 +162,7 @@ fn open(
         let number = payload.strip_prefix(address_id.as_str().as_bytes())?;
         Revision::new(u32::from_be_bytes(number.try_into().ok()?))
     };
-    revision().ok_or("expected next of an earlier page of the same address")
+    revision().ok_or("expected the value of next from an earlier page of the same address")
 }
 
 #[cfg(test)]
@@ -194,13 +194,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_newest_come_first() {
+    async fn revisions_are_listed_newest_first() {
         assert_snapshot!("list", removed().await.answer(get("?limit=2")).await);
         assert_snapshot!("one", removed().await.answer(get("/2")).await);
     }
 
     #[actix_web::test]
-    async fn pages_lead_to_the_first_revision() {
+    async fn following_next_reaches_the_first_revision() {
         let door = removed().await;
         for limit in 1..=6 {
             let mut found = Vec::new();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_never_was_is_not_found() {
+    async fn an_unknown_revision_is_not_found() {
         let door = removed().await;
         for below in ["/6", "/4294967295"] {
             let response = door.answer(get(below)).await;
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_cursor_ends_with_its_customer() {
+    async fn a_cursor_of_an_erased_customer_is_not_found() {
         let door = removed().await;
         let page = body_of(&door.answer(get("?limit=1")).await);
         door.answer(TestRequest::delete().uri(BOOK)).await;
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_bad_parameter_is_named() {
+    async fn every_invalid_parameter_is_named() {
         let path = "/v1/customers/add_1/addresses/1/revisions";
         for (name, uri) in [
             ("bad_list", format!("{path}?limit=0&after=x&after=y")),
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn failures_of_the_repository() {
+    async fn repository_errors_become_problems() {
         for below in ["", "/1"] {
             let failing = refusing(|| RepositoryError::Busy("secret".into()));
             assert!(answer(failing, get(below)).await.starts_with("503"));
@@ -279,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_opens_for_its_owner_alone(number in 1_u32..) {
+        fn a_cursor_is_valid_only_for_its_address(number in 1_u32..) {
             let (customer_id, address_id) = (fixtures::customer("cus_1"), fixtures::address_id(1));
             let revision = Revision::new(number).unwrap();
             let cursor = seal(&customer_id, &address_id, revision);
@@ -289,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn a_made_up_cursor_does_not_open(cursor in ".*") {
+        fn an_invented_cursor_is_rejected(cursor in ".*") {
             prop_assert!(open(&fixtures::customer("cus_1"), &fixtures::address_id(1), &cursor).is_err());
         }
     }

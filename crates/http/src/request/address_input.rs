@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{INVALID_ADDRESS, UNREADABLE};
 
-/// Whether a request says that its body is of an accepted media type. JSON is UTF-8 (RFC
-/// 8259, section 8.1): another charset is not accepted; other parameters do not matter. What is
-/// said twice is not accepted either: another reader might take the other one.
+/// Whether a request declares an accepted media type for its body. JSON is UTF-8 (RFC 8259, section
+/// 8.1): another charset is rejected; other parameters are ignored. A repeated header is rejected,
+/// because another reader might use the other value.
 pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bool) -> bool {
     if request.headers().get_all(CONTENT_TYPE).nth(1).is_some() {
         return false;
@@ -20,12 +20,12 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
     accepts(media_type.essence_str()) && charset.is_none_or(|charset| charset == "utf-8")
 }
 
-/// The members of an address in a body, for creations and changes alike: each left out,
-/// null or with a value. What no address takes is noted among the errors.
+/// Parses the members of an address in the body of a creation or a change: each is absent, null or
+/// a value. Unknown members are added to the errors.
 ///
 /// # Errors
-/// 400 when the body is not JSON, or JSON that two readers could read differently; 422 when
-/// it is no object.
+/// 400 if the body is not JSON, or is JSON that two readers could read differently; 422 if it is
+/// not an object.
 pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
     if body.trim_ascii().is_empty() {
         return Err(unreadable("it is empty; expected a JSON object"));
@@ -38,11 +38,11 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
     let detail = match text.trim_start().as_bytes().first() {
         Some(b'{') => None,
         Some(b'[') => Some(
-            "An address is a JSON object, and the body is an array. Send each address in a request \
-             of its own.",
+            "An address is a JSON object, but the body is an array. Send each address in its own \
+             request.",
         ),
         Some(b'"') => Some(
-            "An address is a JSON object, and the body is a string. It may have been encoded as \
+            "An address is a JSON object, but the body is a string. It may have been encoded as \
              JSON twice.",
         ),
         _ => Some("An address is a JSON object."),
@@ -65,7 +65,7 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
             }
             _ => input
                 .errors
-                .add(name.into_owned(), "is no member of an address"),
+                .add(name.into_owned(), "is not a member of an address"),
         }
     }
     Ok(input)
@@ -75,8 +75,8 @@ fn unreadable(error: impl std::fmt::Display) -> Problem {
     Problem::of(UNREADABLE).with_detail(format!("The body cannot be read: {error}."))
 }
 
-/// Whether a body begins with a byte order mark of UTF-16 or UTF-32, or with an ASCII character
-/// in one of them.
+/// Whether a body begins with a byte order mark of UTF-16 or UTF-32, or with an ASCII character in
+/// one of these encodings.
 fn is_utf_16(body: &[u8]) -> bool {
     matches!(
         body,
@@ -88,7 +88,7 @@ fn not_null(value: &RawValue) -> Option<&RawValue> {
     Some(value).filter(|value| value.get() != "null")
 }
 
-/// A text or null; `None` where it is neither, which is a error.
+/// Parses a string or null. Anything else is `None` and adds a field error.
 fn string(
     errors: &mut FieldErrors,
     name: &'static str,
@@ -113,7 +113,7 @@ mod tests {
 
     use crate::testing::{BOOK, answer, body_of, holding, path_of, sending};
 
-    /// What is answered when a body comes as a new address and as a change of one.
+    /// The responses to a body sent as a new address and as a change.
     async fn answers(body: &[u8]) -> [String; 2] {
         let body = body.to_vec();
         let create = sending(Method::POST, BOOK, body.clone());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_cannot_be_read_is_400() {
+    async fn a_body_that_cannot_be_parsed_is_400() {
         let plain = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
         let deep = format!(r#""custom_data":{}"#, "[".repeat(50_000));
         for bytes in [
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_body_that_is_no_object_is_told_what_it_is() {
+    async fn a_problem_says_what_a_wrong_body_is() {
         let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
         let utf_16 = "The body cannot be read: it is in UTF-16 or UTF-32; expected UTF-8.";
         let empty = "The body cannot be read: it is empty; expected a JSON object.";
-        let array = "An address is a JSON object, and the body is an array. Send each address in \
-                     a request of its own.";
-        let string = "An address is a JSON object, and the body is a string. It may have been \
+        let array = "An address is a JSON object, but the body is an array. Send each address in \
+                     its own request.";
+        let string = "An address is a JSON object, but the body is a string. It may have been \
                       encoded as JSON twice.";
         let bytes_of = |units: &mut dyn Iterator<Item = u16>| -> Vec<u8> {
             units.flat_map(u16::to_le_bytes).collect()
@@ -190,8 +190,8 @@ mod tests {
             (b" \r\n".to_vec(), empty),
             (
                 format!("\u{feff}{json}").into_bytes(),
-                "The body cannot be read: a byte order mark (U+FEFF) stands before the JSON; send \
-                 it without.",
+                "The body cannot be read: the JSON begins with a byte order mark (U+FEFF): remove \
+                 it.",
             ),
             (bytes_of(&mut json.encode_utf16()), utf_16),
             (
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_country_that_is_none_is_told_which_was_meant() {
+    async fn an_invalid_country_gets_a_suggestion() {
         let body = r#"{"region":"London","city":"London","country":"UK"}"#;
         for response in answers(body.as_bytes()).await {
             let message = "expected a two-letter ISO 3166-1 alpha-2 country code such as RW; did \
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_can_be_read_but_not_kept_is_422_and_named() {
+    async fn an_invalid_member_is_422_and_named() {
         let deep = format!(r#"{}1{}"#, r#"{"a":"#.repeat(33), "}".repeat(33));
         let long = "x".repeat(1025);
         let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_is_kept_is_not_altered() {
+    async fn custom_data_is_stored_unchanged() {
         let custom_data = r#"{"z":1.50,"big":123456789012345678901234567890,"tiny":-0.0e-5,"s":"\u00e9\/\ud83c\udfe0","":[null,true]}"#;
         let spaced = custom_data.replace(':', " : ").replace(',', "\r\n,\t");
         let create = sending(

@@ -6,18 +6,18 @@ use addressbook_domain::{Access, CustomerId};
 
 use crate::middleware::access::Caller;
 
-/// Who shares a bound: a credential, or where none was shown, an address.
+/// The unit to which a limit applies: a credential, or an IP address for requests without one.
 #[derive(Hash)]
 pub(crate) enum Client<'a> {
-    /// The name of a credential, and the customer whose book alone it opens.
+    /// The name of a credential, and the customer to which it is bound.
     Credential(&'a str, Option<&'a str>),
-    /// Of the connection.
+    /// The address of the connection.
     Address(Option<IpAddr>),
 }
 
 impl Client<'_> {
-    /// A number for the client of a request. With a hasher that nobody outside can foresee, it is
-    /// all that has to be stored to tell clients apart.
+    /// A number for the client of a request. With a hasher that outsiders cannot predict, nothing
+    /// else has to be stored to distinguish clients.
     pub(crate) fn number(request: &HttpRequest, hasher: &RandomState) -> u64 {
         let extensions = request.extensions();
         let access = extensions.get::<Caller>().and_then(Caller::access);
@@ -33,7 +33,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The part of an address that tells subscribers apart.
+/// The part of an address that identifies the subscriber.
 fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -1,29 +1,29 @@
-//! Cursors: a place in a list, sealed so that it comes back as it was given out.
+//! Cursors: positions in a list, sealed so that changed or foreign ones are rejected.
 
 use addressbook_domain::CustomerId;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-/// What the cursors of this program begin with. Another layout gets another version.
+/// The first byte of every cursor. Increase it when the layout changes.
 const VERSION: u8 = 1;
-/// How much of the digest a cursor carries.
+/// Number of bytes of the digest in a cursor.
 const TAG_LEN: usize = 8;
 
-/// The cursor that holds a payload: base64url without padding of version, payload and the
-/// first bytes of a digest of all that it is bound to.
+/// Creates a cursor with a payload: base64url without padding of the version, the payload and the
+/// first bytes of a digest of everything that the cursor is bound to.
 ///
-/// `purpose` names the list and its layout of the payload; it must hold no NUL.
+/// `purpose` names the list and the layout of its payload; it must not contain NUL.
 ///
-/// There is no secret in the digest. It keeps cursors from being taken for another list or
-/// customer, mistyped or made up in passing; who recomputes it gets no more than a page of
-/// the book that the request's path names anyway.
+/// The digest contains no secret. It protects against mistyped and invented cursors, and cursors
+/// of another list or customer. A client that recomputes it gains nothing: it reaches only pages of
+/// the book in the request's path.
 pub(crate) fn seal(purpose: &str, customer_id: &CustomerId, payload: &[u8]) -> String {
     let tag = tag(purpose, customer_id, payload);
     BASE64_URL_SAFE_NO_PAD.encode([&[VERSION], payload, &tag].concat())
 }
 
-/// The payload of a cursor, or `None` where [`seal`] has given no such cursor for this
+/// Returns the payload of a cursor, or `None` if [`seal`] does not create this cursor for this
 /// purpose and customer.
 pub(crate) fn open(purpose: &str, customer_id: &CustomerId, cursor: &str) -> Option<Vec<u8>> {
     let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -39,7 +39,7 @@ pub(crate) fn open(purpose: &str, customer_id: &CustomerId, cursor: &str) -> Opt
 
 fn tag(purpose: &str, customer_id: &CustomerId, payload: &[u8]) -> [u8; TAG_LEN] {
     let mut digest = Sha256::new();
-    // Neither purposes nor customers' ids hold a NUL: no two triples read the same.
+    // Purposes and customers' ids contain no NUL, so different triples have different digests.
     for part in ["addressbook cursor 1", purpose, customer_id.as_str()] {
         digest.update(part);
         digest.update([0]);
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_looks_like_this_for_as_long_as_its_version_stays() {
+    fn the_format_of_a_version_does_not_change() {
         let cursor = seal("addresses", &customer("cus_1"), b"payload");
         assert_eq!(cursor, "AXBheWxvYWSEPx_tF33VZQ");
     }
 
     proptest! {
         #[test]
-        fn a_cursor_gives_back_its_payload(
+        fn a_cursor_returns_its_payload(
             payload in vec(any::<u8>(), 0..80), id in "cus_[A-Za-z0-9_-]{0,60}",
         ) {
             let cursor = seal("addresses", &customer(&id), &payload);
@@ -78,7 +78,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cursor_is_for_one_purpose_and_customer(
+        fn a_cursor_is_valid_for_one_purpose_and_customer(
             payload in vec(any::<u8>(), 0..80), id in "cus_[A-Za-z0-9_-]{0,60}",
         ) {
             let cursor = seal("addresses", &customer("cus-1"), &payload);
@@ -89,7 +89,7 @@ mod tests {
         }
 
         #[test]
-        fn no_byte_can_be_changed_added_or_taken_away(
+        fn a_changed_cursor_is_rejected(
             payload in vec(any::<u8>(), 0..80), at: prop::sample::Index, flipped in 1..=u8::MAX,
         ) {
             let id = customer("cus_1");
@@ -114,7 +114,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_else_comes_is_no_cursor(text: String, bytes in vec(any::<u8>(), 0..80)) {
+        fn arbitrary_text_is_not_a_cursor(text: String, bytes in vec(any::<u8>(), 0..80)) {
             for made_up in [text, BASE64_URL_SAFE_NO_PAD.encode(bytes)] {
                 prop_assert_eq!(open("addresses", &customer("cus_1"), &made_up), None);
             }

@@ -13,11 +13,11 @@ use crate::request::cursor;
 use crate::request::parameters::{self, Given};
 use crate::response::problem::Problem;
 
-/// What the cursors of this list are sealed for. They hold the order's number in [`ORDERS`],
-/// in an order by time the eight bytes of the place's time, and its id.
+/// The purpose of this list's cursors. They contain the order's index in [`ORDERS`], the time of
+/// the position in eight bytes if the order is by time, and the id.
 const PURPOSE: &str = "addresses";
 
-/// The values of `order`. Cursors hold their numbers: a new one goes to the end.
+/// The values of `order`. Cursors contain the indexes, so add new values at the end.
 const ORDERS: [(&str, Order); 6] = [
     ("id", order(OrderKey::Id, false)),
     ("-id", order(OrderKey::Id, true)),
@@ -31,22 +31,25 @@ const fn order(key: OrderKey, descending: bool) -> Order {
     Order { key, descending }
 }
 
-/// A request for a list of addresses, understood.
+/// A parsed request for a list of addresses.
 #[derive(Debug)]
 pub(crate) struct ListRequest {
-    /// Whose addresses are asked for.
+    /// The customer whose addresses are requested.
     pub(crate) customer_id: CustomerId,
-    /// Which of them, and which page.
+    /// The filter, the order and the page.
     pub(crate) listing: Listing,
-    /// The cursor as it came, empty at the start; `None` from a client that pages by offset.
+    /// The cursor as received, empty for the first page; `None` if the client pages by offset.
     pub(crate) after: Option<String>,
-    /// The parameters in force besides `limit`, `offset` and `after`, as a query in a fixed
-    /// sequence; empty where there are none.
+    /// The effective parameters besides `limit`, `offset` and `after`, as a query in a fixed
+    /// order; empty if there are none.
     pub(crate) selection: String,
 }
 
 impl ListRequest {
-    /// Reads path and query, or gives everything that is wrong with them.
+    /// Parses the path and the query.
+    ///
+    /// # Errors
+    /// A problem with all field errors.
     pub(crate) fn read(request: &HttpRequest) -> Result<Self, Problem> {
         parameters::read::<ListQuery, _>(request, |errors| {
             let customer_id = parameters::customer_id(request, errors);
@@ -75,8 +78,8 @@ impl ListRequest {
         };
         let place = given.after.parse("after", open, errors);
         if given.after != Given::Nothing && given.offset != Given::Nothing {
-            errors.add("offset", "expected without after");
-            errors.add("after", "expected without offset");
+            errors.add("offset", "cannot be combined with after");
+            errors.add("after", "cannot be combined with offset");
         }
         let listing = Listing {
             limit: limit?.unwrap_or_default(),
@@ -100,12 +103,12 @@ impl ListRequest {
         })
     }
 
-    /// Whether this is a page by offset of the book as it stands.
+    /// Whether this is a page by offset of the current book, without a filter or another order.
     pub(crate) fn is_plain(&self) -> bool {
         self.after.is_none() && self.selection.is_empty()
     }
 
-    /// The offset in force: 0 when the page begins after a cursor.
+    /// The effective offset: 0 if the page begins after a cursor.
     pub(crate) fn offset(&self) -> Offset {
         match self.listing.start {
             Start::Offset(offset) => offset,
@@ -113,9 +116,9 @@ impl ListRequest {
         }
     }
 
-    /// For a client that pages by cursors, the one of the page after this; `None` where the
-    /// list ends before this page is full. Where it ends just when this page is full, the
-    /// next one is empty.
+    /// The cursor of the next page, for a client that pages by cursors. `None` if the list ends
+    /// before this page is full. If the list ends exactly when this page is full, the next page is
+    /// empty.
     pub(crate) fn next(&self, page: &AddressPage) -> Option<String> {
         self.after.as_ref()?;
         let is_full = page.len() == usize::from(self.listing.limit.get());
@@ -134,7 +137,7 @@ impl ListRequest {
     }
 }
 
-/// The place that a cursor holds, of this order if that is known.
+/// Parses the position in a cursor, which must be for this order if that is valid.
 fn open(
     customer_id: &CustomerId,
     order: Option<Order>,
@@ -155,12 +158,12 @@ fn open(
         fits.then_some(Place { time, id })
     };
     place().ok_or(
-        "expected the cursor of a link to the next page, of the same customer and order, \
-         or nothing for the first page",
+        "expected the cursor of a link to the next page, for the same customer and order, \
+         or an empty value for the first page",
     )
 }
 
-/// How an order is asked for.
+/// The values of the parameter `order`.
 pub(crate) fn orders() -> impl Iterator<Item = &'static str> {
     ORDERS.iter().map(|(name, _)| *name)
 }
@@ -170,14 +173,14 @@ fn parse_order(text: &str) -> Result<Order, String> {
     order.map(|(_, order)| *order).ok_or_else(|| {
         let expected = "expected id, -id, created_at, -created_at, updated_at or -updated_at";
         match meant_order(text) {
-            _ if text.contains(',') => format!("{expected}; the id breaks ties already"),
+            _ if text.contains(',') => format!("{expected}; the id already breaks ties"),
             Some(name) => format!("{expected}; did you mean {name}?"),
             None => expected.into(),
         }
     })
 }
 
-/// The order that was probably meant, by a text such as `createdAt:desc`.
+/// The order that was probably meant by a text such as `createdAt:desc`.
 fn meant_order(text: &str) -> Option<&'static str> {
     let (key, direction) = text
         .trim()
@@ -194,7 +197,8 @@ fn meant_order(text: &str) -> Option<&'static str> {
     known.map(|(name, _)| *name)
 }
 
-/// In a query a `+` stands for a space: so comes a zone that was not percent-encoded.
+/// Parses a time. Explains a `+` in the time zone that was not percent-encoded, because in a query
+/// it means a space.
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| {
         let meant = text.rsplit_once(' ');
@@ -208,7 +212,7 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// Bad UTF-8 comes as U+FFFD: nobody looks for that.
+/// Rejects U+FFFD, which stands for invalid UTF-8.
 fn parse_text(text: &str) -> Result<SearchText, String> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err("expected UTF-8".into());
@@ -216,7 +220,7 @@ fn parse_text(text: &str) -> Result<SearchText, String> {
     SearchText::parse(text).map_err(|error| error.to_string())
 }
 
-/// Each country once, in one sequence for every sequence in which they may be given.
+/// Parses the countries, sorts them and removes duplicates.
 fn parse_countries(texts: &[Cow<'_, str>], errors: &mut FieldErrors) -> Option<Vec<Country>> {
     let countries: Result<Vec<_>, _> = texts.iter().map(|text| parse_country(text)).collect();
     let mut countries = errors.check("country", countries)?;
@@ -231,14 +235,14 @@ fn parse_country(text: &str) -> Result<Country, String> {
         let codes = codes.filter(|code| !code.is_empty());
         let are_codes = |code: &str| matches!(code.len(), 2 | 3) && code.is_ascii();
         if codes.clone().count() > 1 && codes.clone().all(are_codes) {
-            format!("{error}; for several countries repeat the parameter: country=DE&country=FR")
+            format!("{error}; for several countries, repeat the parameter: country=DE&country=FR")
         } else {
             error.to_string()
         }
     })
 }
 
-/// What [`ListRequest::selection`] is.
+/// Builds [`ListRequest::selection`].
 fn selection(listing: &Listing, text: Option<&str>) -> String {
     let Listing {
         order,
@@ -265,7 +269,7 @@ fn selection(listing: &Listing, text: Option<&str>) -> String {
     query.finish()
 }
 
-/// The parameters of a query that the operation knows.
+/// The known parameters of a query.
 #[derive(Default)]
 struct Parameters<'a> {
     limit: Given<'a>,
@@ -313,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_selection_is_read_as_what_it_was_written_from(
+        fn a_selection_parses_to_the_same_listing(
             parameters in vec(select(vec![
                 ("country", "rw"), ("country", "US"), ("country", "RW"), ("q", " É&=+%#<>\"; a "),
                 ("q", "straße"), ("order", "id"), ("order", "-updated_at"), ("limit", "7"),
@@ -328,7 +332,7 @@ mod tests {
                 asked.filter(|_| errors.is_empty())
             };
             let asked = parse(&query);
-            prop_assume!(asked.is_some()); // nothing came twice
+            prop_assume!(asked.is_some()); // no parameter was repeated
             let asked = asked.unwrap();
             let (limit, offset) = (asked.listing.limit.get(), asked.offset().get());
             let again = parse(&format!("limit={limit}&offset={offset}&{}", asked.selection));
@@ -338,9 +342,9 @@ mod tests {
             prop_assert!(asked.selection.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",;".contains(&byte)));
         }
 
-        /// As a later version of ours could have left it, or somebody who knows the digest.
+        /// A later release, or anyone who knows the digest, could have created such a cursor.
         #[test]
-        fn a_sealed_payload_of_another_form_is_no_place(payload in vec(any::<u8>(), 0..60)) {
+        fn a_sealed_payload_of_another_form_is_rejected(payload in vec(any::<u8>(), 0..60)) {
             let customer_id = fixtures::customer("cus_1");
             let cursor = cursor::seal(PURPOSE, &customer_id, &payload);
             prop_assert!(open(&customer_id, None, &cursor).is_err());
@@ -348,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_needs_an_order_a_time_where_that_counts_and_an_id() {
+    fn a_cursor_contains_an_order_an_id_and_a_time_if_needed() {
         let customer_id = fixtures::customer("cus_1");
         let id = fixtures::address_id(1);
         for (number, unix_ms, is_place) in [
@@ -372,10 +376,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_parameter_is_told_what_was_probably_meant() {
+    fn an_invalid_parameter_gets_a_suggestion() {
         let country = "expected a two-letter ISO 3166-1 alpha-2 country code such as RW";
-        let several = "for several countries repeat the parameter: country=DE&country=FR";
-        let time = "expected a time by RFC 3339 from the years 0000 to 9999, such as \
+        let several = "for several countries, repeat the parameter: country=DE&country=FR";
+        let time = "expected an RFC 3339 time from year 0000 to 9999, such as \
                     2024-08-01T10:15:30.000Z";
         let plus = "in a query, + stands for a space: write it as %2B, or give the time in UTC \
                     with Z";
@@ -431,7 +435,7 @@ mod tests {
             ),
             (
                 "order=created_at,id",
-                format!("{order}; the id breaks ties already"),
+                format!("{order}; the id already breaks ties"),
             ),
             ("order=city", order.to_owned()),
         ] {

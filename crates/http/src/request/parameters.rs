@@ -1,5 +1,6 @@
-//! What stands in a request's path and query. The path's segments come percent-decoded, bad
-//! UTF-8 as U+FFFD and `%2F`, `%25` and `%2B` as they are: an id can hold none of them.
+//! Parameters in a request's path and query. The framework percent-decodes the segments of the
+//! path, replaces invalid UTF-8 by U+FFFD, and leaves `%2F`, `%25` and `%2B` as they are. No valid
+//! id contains any of these.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -12,14 +13,14 @@ use crate::openapi::Parameters;
 use crate::request::prefer::{self, Handling};
 use crate::response::problem::Problem;
 
-/// The most unknown parameters of one query that a problem names.
+/// The maximum number of unknown parameters that a problem names.
 const MAX_UNKNOWN: usize = 50;
 
-/// Reads the parameters of a request: the path, the headers, and those in the query that the
-/// operation declares as `Query`. Others are ignored, or refused if the client prefers that.
+/// Parses the parameters of a request: the path, the headers, and the query parameters that the
+/// operation declares as `Query`. Others are ignored, or rejected if the client prefers that.
 ///
 /// # Errors
-/// 400 with everything that is wrong with the parameters.
+/// 400 with all field errors.
 pub(crate) fn read<Query: Parameters, T>(
     request: &HttpRequest,
     read: impl FnOnce(&mut FieldErrors) -> Option<T>,
@@ -34,7 +35,7 @@ pub(crate) fn read<Query: Parameters, T>(
     }
 }
 
-/// Names each unknown parameter once, with the known one that was probably meant.
+/// Adds a field error for each unknown parameter, with the known one that was probably meant.
 fn refuse_unknown(query: &str, known: &[&'static str], errors: &mut FieldErrors) {
     let mut unknown = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
@@ -69,7 +70,7 @@ pub(crate) fn address_id(request: &HttpRequest, errors: &mut FieldErrors) -> Opt
     errors.check("address_id", AddressId::parse(text))
 }
 
-/// Which address of whose is meant, by the path.
+/// Parses the customer and the address in the path.
 pub(crate) fn address(
     request: &HttpRequest,
     errors: &mut FieldErrors,
@@ -79,7 +80,7 @@ pub(crate) fn address(
     customer_id.zip(address_id)
 }
 
-/// How often a parameter of the query is given that may be given once.
+/// A query parameter that must not be repeated.
 #[derive(Default, PartialEq)]
 pub(crate) enum Given<'a> {
     #[default]
@@ -89,7 +90,7 @@ pub(crate) enum Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// The parameter of that name in a query.
+    /// The parameter with this name in a query.
     pub(crate) fn named(query: &'a str, name: &str) -> Self {
         let mut given = Self::Nothing;
         let parameters = form_urlencoded::parse(query.as_bytes());
@@ -113,7 +114,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The value if there is one, or `None` with its error noted.
+    /// Parses the value if there is one. Returns `None`, and adds a field error, if it is invalid.
     pub(crate) fn parse<T, E: Display>(
         &self,
         name: &'static str,

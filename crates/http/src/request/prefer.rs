@@ -1,5 +1,5 @@
-//! `Prefer` (RFC 7240): how a client wants its request to be handled. Of all preferences,
-//! `handling` is known.
+//! `Prefer` (RFC 7240): how a client wants its request to be handled. The only supported
+//! preference is `handling`.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,18 +10,17 @@ use actix_web::{HttpMessage as _, HttpRequest};
 pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// What becomes of parameters in the query that an operation does not know.
+/// How to treat unknown query parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
-    /// The request is refused.
+    /// Reject the request.
     Strict,
-    /// They are ignored, as they are without a preference.
+    /// Ignore them, as without a preference.
     Lenient,
 }
 
 impl Handling {
-    /// What the first preference of that name asks for, if there is one and it asks for
-    /// something known.
+    /// The value of the first preference with this name, if it is known.
     fn asked_for_in(headers: &HeaderMap) -> Option<Self> {
         for line in headers.get_all(PREFER) {
             let line = String::from_utf8_lossy(line.as_bytes());
@@ -42,7 +41,7 @@ impl Handling {
     }
 }
 
-/// The parts of a header between separators that are not within a quoted string.
+/// Splits a header at the separators that are outside quoted strings.
 fn unquoted_parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |char| {
@@ -54,7 +53,7 @@ fn unquoted_parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A token, or what a quoted string holds.
+/// A token, or the content of a quoted string.
 fn unquoted(word: &str) -> String {
     let quoted = word
         .strip_prefix('"')
@@ -74,8 +73,8 @@ fn unquoted(word: &str) -> String {
     text
 }
 
-/// What a client asks for, and whether the operation did so. It is in the extensions of a request
-/// that asks for something; the clones share it, also when the request is given up.
+/// A client's preference, and whether the operation applied it. It is in the extensions of a
+/// request that states one. Clones share it, even if the request is abandoned.
 #[derive(Clone, Debug)]
 pub(crate) struct Preference {
     handling: Handling,
@@ -92,7 +91,7 @@ impl Preference {
         })
     }
 
-    /// What the answer says of it, once it is applied.
+    /// The value of `Preference-Applied`, once the preference is applied.
     pub(crate) fn applied(&self) -> Option<HeaderValue> {
         let value = match self.handling {
             Handling::Strict => "handling=strict",
@@ -103,8 +102,8 @@ impl Preference {
     }
 }
 
-/// How to handle a request. The caller does so: the answer will say that the preference was
-/// applied.
+/// Returns how to handle a request, and marks its preference as applied, which the response states.
+/// The caller must handle the request accordingly.
 pub(crate) fn apply(request: &HttpRequest) -> Handling {
     match request.extensions().get::<Preference>() {
         Some(preference) => {
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preference_is_read_as_rfc_7240_says() {
+    fn a_preference_is_parsed_according_to_rfc_7240() {
         let (strict, lenient) = (Some(Handling::Strict), Some(Handling::Lenient));
         for (lines, expected) in [
             (&["handling=strict"][..], strict),
@@ -177,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_the_reader_panic(line in "[ -~\\x80-\\xff]{0,40}|[\",;=\\\\a ]{0,20}") {
+        fn no_header_makes_the_parser_panic(line in "[ -~\\x80-\\xff]{0,40}|[\",;=\\\\a ]{0,20}") {
             handling(&[&line]);
         }
     }
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn unknown_parameters_are_named_with_the_known_one_that_was_meant() {
+    async fn unknown_parameters_are_named_with_suggestions() {
         let uri =
             format!("{BOOK}?limti=5&limit=0&country=RW&sort=city&asOf=x&limti=6&updatedSince=&=");
         let request = preferring(get(&uri), "handling=strict");
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn they_are_ignored_without_that_preference() {
+    async fn unknown_parameters_are_ignored_without_strict_handling() {
         let uri = format!("{BOOK}?limti=5&sort=city");
         for preference in ["handling=lenient", "return=minimal", "handling=quick"] {
             let plain = answer(holding([]).await, get(&uri)).await;
@@ -217,8 +216,8 @@ mod tests {
         }
     }
 
-    /// Every operation of the OpenAPI document with its method and path, below an address that is
-    /// there, and the parameters that the document knows.
+    /// The method and path of every operation in the OpenAPI document, for an existing address, and
+    /// its documented query parameters.
     fn operations() -> Vec<(Method, String, Vec<String>)> {
         let document: Value = serde_json::from_str(crate::openapi_json()).unwrap();
         let mut operations = Vec::new();
@@ -253,7 +252,7 @@ mod tests {
     const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
     #[actix_web::test]
-    async fn every_operation_knows_the_parameters_of_its_description_and_no_others() {
+    async fn every_operation_accepts_exactly_its_documented_parameters() {
         for (method, path, names) in operations() {
             let door = || async { Door::to(holding([fixtures::address("cus_1", 1)]).await) };
             let send = |query: &str| sending(method.clone(), &format!("{path}?{query}"), BODY);
@@ -280,7 +279,7 @@ mod tests {
             assert!(strict.starts_with('2'), "{method} {path}: {strict}");
             assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
 
-            // Each is read: given with what it cannot be, it is at error itself.
+            // Each parameter is validated: an invalid value is a field error.
             for name in names {
                 let strict = preferring(send(&format!("{name}=%00")), "handling=strict");
                 let strict = door().await.answer(strict).await;
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_is_applied_is_said_on_other_answers_too() {
+    async fn an_applied_preference_is_stated_on_all_responses() {
         let strictly = |request: TestRequest| preferring(request, "handling=strict");
         let address = fixtures::address("cus_1", 1);
         let door = Door::to(holding([address]).await);
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_was_not_applied_is_not_said() {
+    async fn an_ignored_preference_is_not_stated() {
         let strictly = |uri: &str| preferring(get(uri), "handling=strict");
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
@@ -344,7 +343,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_query_of_many_unknown_parameters_gets_a_short_answer() {
+    async fn at_most_50_unknown_parameters_are_named() {
         let query: Vec<_> = (0..1_000).map(|number| format!("x{number}=1")).collect();
         let uri = format!("{BOOK}?{}", query.join("&"));
         let request = preferring(get(&uri), "handling=strict");

@@ -15,11 +15,12 @@ use crate::options::HttpOptions;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{REQUEST_TIMEOUT, UNSUPPORTED};
 
-/// A request's body. One that is too large, that does not arrive in time, or that is compressed
-/// never gets to the handler. The framework bounds the size, and by itself would wait for ever.
+/// A request's body. A body that is too large, late or compressed is rejected before the handler.
+/// The framework limits the size, but not the time.
 ///
-/// The request is in flight from when its body is there until this is dropped. Before that it
-/// takes no place: clients that announce bodies and send none would hold all of them.
+/// The request is in flight from the arrival of its body until this is dropped. Before that, it
+/// takes no place: otherwise clients that announce bodies without sending them would take all
+/// places.
 pub(crate) struct RequestBody(pub(crate) Bytes, pub(crate) Place);
 
 impl FromRequest for RequestBody {
@@ -52,8 +53,8 @@ impl FromRequest for RequestBody {
     }
 }
 
-/// Checks that a body is not coded (RFC 9110, section 8.4): a small one could otherwise become one
-/// of any size.
+/// Checks that a body is not encoded (RFC 9110, section 8.4), since a small encoded body could
+/// decode to any size.
 ///
 /// # Errors
 /// 415, with `Accept-Encoding` as in section 12.5.3.
@@ -62,10 +63,10 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
         for coding in line.as_bytes().split(|byte| *byte == b',') {
             let coding = coding.trim_ascii();
             if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") {
-                let name = name_of(coding).unwrap_or("that the body has");
+                let name = name_of(coding).unwrap_or("of this body");
                 let detail = format!(
-                    "The service does not decode the content coding {name}. Send the body as it \
-                     is, without Content-Encoding."
+                    "The service does not decode the content coding {name}. Send the body \
+                     uncompressed, without Content-Encoding."
                 );
                 return Err(Problem::of(UNSUPPORTED)
                     .with_detail(detail)
@@ -76,7 +77,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What a coding is called, if it may be repeated: clients can write anything there.
+/// The name of a coding, if it is safe to repeat: clients can write anything there.
 fn name_of(coding: &[u8]) -> Option<&str> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let is_short = coding.len() <= 16;
@@ -96,8 +97,8 @@ mod tests {
 
     const ADDRESS: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
-    /// What is answered to a creation and to a change whose bodies have these codings, one line
-    /// of the head each.
+    /// The responses to a creation and a change whose bodies have these codings, each in its own
+    /// header line.
     async fn answers(codings: &[&str]) -> [String; 2] {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
         let coded = |method, path: &str| {
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_coded_body_is_refused_by_the_name_of_its_coding() {
+    async fn an_encoded_body_is_rejected_naming_its_coding() {
         for (codings, named) in [
             (&["gzip"][..], "coding gzip."),
             (&["GZIP"], "coding GZIP."),
@@ -124,9 +125,9 @@ mod tests {
             (&["identity,deflate"], "coding deflate."),
             (&["identity", "compress"], "coding compress."),
             (&["identities"], "coding identities."),
-            (&["gzip;q=1"], "coding that the body has."),
-            (&["\u{e9}"], "coding that the body has."),
-            (&["cus_0123456789abc"], "coding that the body has."),
+            (&["gzip;q=1"], "coding of this body."),
+            (&["\u{e9}"], "coding of this body."),
+            (&["cus_0123456789abc"], "coding of this body."),
         ] {
             for answer in answers(codings).await {
                 assert!(answer.starts_with("415 "), "{codings:?}: {answer}");
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_body_as_it_is_is_accepted() {
+    async fn a_body_that_is_not_encoded_is_accepted() {
         for codings in [
             &["identity"][..],
             &["Identity"],
@@ -164,9 +165,9 @@ mod tests {
         }
     }
 
-    /// A body there has no meaning (RFC 9110, sections 9.3.1 and 9.3.5), and is not read.
+    /// A body of these methods has no meaning (RFC 9110, sections 9.3.1 and 9.3.5) and is not read.
     #[actix_web::test]
-    async fn where_no_body_is_read_its_coding_does_not_matter() {
+    async fn the_coding_is_ignored_where_no_body_is_read() {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
         let path = path_of(1);
         for (method, path, status) in [
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn other_reasons_for_415_say_nothing_of_codings() {
+    async fn other_415_responses_do_not_mention_codings() {
         let door = Door::to(InMemoryRepository::default());
         for method in [Method::POST, Method::PATCH] {
             let path = if method == Method::POST {

@@ -1,17 +1,18 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use addressbook_domain::IdSource;
 
-/// The name of one exchange, in the response's `X-Request-Id`, in problems and in the log:
-/// the caller's own where it is 1 to 128 of `A–Z a–z 0–9 . _ -`, else a new lower-case ULID.
+/// Identifies one exchange in the response's `X-Request-Id`, in problems and in the log. The
+/// client's own id if it consists of 1 to 128 of `A–Z a–z 0–9 . _ -`, otherwise a new
+/// lower-case ULID.
 ///
 /// Handlers find it in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The header that carries it, both ways.
+    /// The header that contains it, in requests and responses.
     pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-    /// The longest that is taken over from a caller, in bytes.
+    /// The maximum length of a client's id, in bytes.
     pub const MAX_LEN: usize = 128;
 
     pub(crate) fn of(headers: &HeaderMap, ids: &dyn IdSource) -> Self {
@@ -24,7 +25,7 @@ impl RequestId {
     fn new(ids: &dyn IdSource) -> Self {
         let mut ulid = ids.next().to_string();
         ulid.make_ascii_lowercase();
-        // Letters and digits are a header's value: the default is never taken.
+        // Letters and digits are a valid header value: the fallback is never used.
         Self(HeaderValue::try_from(ulid).unwrap_or(HeaderValue::from_static("-")))
     }
 
@@ -60,14 +61,14 @@ mod tests {
     }
 
     #[test]
-    fn a_usable_id_is_taken_over() {
+    fn a_valid_id_is_used() {
         for sent in ["1", "Ab.c_d-9", &"x".repeat(128)] {
             assert_eq!(id_for(sent), sent);
         }
     }
 
     #[test]
-    fn all_others_get_a_new_one() {
+    fn an_invalid_or_missing_id_is_replaced() {
         let new = "01j46q00eg0000000000000000";
         for sent in ["", "a b", "a\tb", "é", "a\"", "a,b", &"x".repeat(129)] {
             assert_eq!(id_for(sent), new, "{sent:?}");

@@ -1,17 +1,17 @@
 //! Hides from the framework that a client offers another protocol (RFC 9110, section 7.8). The
-//! service speaks HTTP/1.1 alone and ignores such offers, as the RFC allows. The framework does
-//! not: it answers `connection: upgrade` and closes the connection, and takes all that follows
-//! `Upgrade: websocket` for one endless body. Neither can be undone from within the application,
-//! because it decides so while it reads the head of the request.
+//! service speaks only HTTP/1.1 and ignores such offers, as the RFC allows. The framework does not:
+//! it responds with `connection: upgrade` and closes the connection, and treats everything after
+//! `Upgrade: websocket` as one endless body. The application cannot undo either, because the
+//! framework decides this while it reads the head of the request.
 //!
 //! So one byte of each offer is replaced while it is read: `Connection: Upgrade` becomes
-//! `Connection: Upgrad-`, and `Upgrade: websocket` becomes `Upgrade: -ebsocket`. The length stays,
-//! and no header that says where a request ends is touched.
+//! `Connection: Upgrad-`, and `Upgrade: websocket` becomes `Upgrade: -ebsocket`. The length stays
+//! the same, and no header that determines the end of a request is changed.
 //!
-//! Nor does the framework stop at a request with `Connection: close`: it goes on with those that
-//! came in the same segment, which RFC 9112, section 9.6, forbids, and keeps the connection. So
-//! what comes behind such a request, or behind one of HTTP/1.0 that does not ask to keep the
-//! connection, is read and dropped.
+//! The framework also does not stop at a request with `Connection: close`: it handles the requests
+//! that arrived in the same segment, which RFC 9112, section 9.6, forbids, and leaves the
+//! connection open. So bytes after such a request, or after an HTTP/1.0 request without
+//! `Connection: keep-alive`, are read and dropped.
 
 mod requests;
 
@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::requests::Requests;
 
-/// A connection whose requests offer no other protocol, and end with the last that it is for.
+/// A connection without offers of other protocols, and without bytes after its last request.
 pub(crate) struct RequestStream<S> {
     stream: S,
     requests: Requests,
@@ -41,7 +41,7 @@ impl<S> RequestStream<S> {
         }
     }
 
-    /// What the client takes of its answers.
+    /// The progress of the responses to the client.
     pub(crate) fn answers(&self) -> Rc<Answers> {
         Rc::clone(&self.answers)
     }
@@ -67,7 +67,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
                 buffer.set_filled(before + kept);
                 return Poll::Ready(Ok(()));
             }
-            // Nothing read would be taken for the end of the connection.
+            // Returning no bytes would signal the end of the connection.
             buffer.set_filled(before);
         }
     }
@@ -108,12 +108,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
     }
 }
 
-/// What the client of a connection takes of its answers.
+/// The progress of writing responses to a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    /// How many bytes the system took to send.
+    /// Number of bytes that the operating system accepted.
     written: Cell<u64>,
-    /// Whether it did not take all that there was.
+    /// Whether the last write was incomplete.
     is_blocked: Cell<bool>,
 }
 
@@ -127,7 +127,7 @@ impl Answers {
         self.is_blocked.set(bytes < length);
     }
 
-    /// How many bytes were written, if more wait.
+    /// The number of bytes written, if more are waiting.
     pub(crate) fn blocked_at(&self) -> Option<u64> {
         self.is_blocked.get().then_some(self.written.get())
     }

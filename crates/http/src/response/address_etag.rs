@@ -1,5 +1,5 @@
-//! The `ETag` of one address and the conditions that name it (RFC 9110, sections 8.8.3 and
-//! 13.1). It is strong: its revision tells one state from all others.
+//! The `ETag` of one address and the conditions that use it (RFC 9110, sections 8.8.3 and 13.1). It
+//! is strong: the revision distinguishes each state from all others.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use addressbook_domain::{ChangeError, FieldErrors, Precondition, Revision, Timestamp, Version};
@@ -10,29 +10,29 @@ use crate::response::problem_kind::PRECONDITION_REQUIRED;
 
 /// The tag of a state: `"<revision>-<updated_at in ms>"`.
 pub(crate) fn of(version: Version) -> HeaderValue {
-    // Digits and quotes are a header's value: the default, which matches nothing, is never
-    // taken.
+    // Digits and quotes are a valid header value: the fallback, which matches nothing, is never
+    // used.
     let tag = format!("\"{}\"", opaque(version));
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// What stands between the quotes.
+/// The text between the quotes.
 fn opaque(version: Version) -> String {
     let (revision, updated_at) = (version.revision.get(), version.updated_at.unix_ms());
     format!("{revision}-{updated_at}")
 }
 
-/// The state that a strong tag stands for, if it is one of ours, character by character.
+/// The state that a strong tag identifies, if it is exactly a tag of this service.
 fn strong(tag: Tag<'_>) -> Option<Version> {
     read(tag.opaque).filter(|_| !tag.is_weak)
 }
 
-/// As [`strong`], but also for a tag that a proxy made weak, or to which it appended its coding.
+/// Like [`strong`], but also for a tag that a proxy weakened or to which it appended its coding.
 fn weak(tag: Tag<'_>) -> Option<Version> {
     read(without_coding(tag.opaque))
 }
 
-/// The state that is named by what stands between the quotes.
+/// Parses the text between the quotes.
 fn read(tag: &str) -> Option<Version> {
     let (revision, updated_at) = tag.split_once('-')?;
     let version = Version {
@@ -42,13 +42,13 @@ fn read(tag: &str) -> Option<Version> {
     (opaque(version) == tag).then_some(version)
 }
 
-/// What a condition names.
+/// The tags in a condition.
 enum Tags {
     Every,
     Listed(Vec<Version>),
 }
 
-/// The tags in a header, if it is there. Tags that are not ours name nothing.
+/// The tags in a header, or `None` if it is absent. Unknown tags are ignored.
 fn tags(
     headers: &HeaderMap,
     name: HeaderName,
@@ -66,7 +66,7 @@ fn tags(
     listed.map(Tags::Listed)
 }
 
-/// Whether the client has this state already, by `If-None-Match`.
+/// Whether the client already has this state, according to `If-None-Match`.
 pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
     match tags(headers, IF_NONE_MATCH, weak) {
         Some(Tags::Every) => true,
@@ -75,11 +75,11 @@ pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
     }
 }
 
-/// The states that a change is meant for, by `If-Match` and `If-None-Match` together.
+/// The states to which a change applies, from `If-Match` and `If-None-Match` together.
 ///
 /// # Errors
-/// 400 when one of them is malformed, since it would not protect from what it is meant to; 428 when
-/// `If-Match` is required and not there.
+/// 400 if one of them is malformed, since it would not provide the intended protection; 428 if
+/// `If-Match` is required and absent.
 pub(crate) fn precondition(
     headers: &HeaderMap,
     require_if_match: bool,
@@ -113,7 +113,7 @@ pub(crate) fn precondition(
 }
 
 const EXPECTED: &str =
-    "expected *, or the ETag of an address as it was answered, quotation marks included";
+    "expected *, or the ETag of an address as returned, including the quotation marks";
 
 /// Whether a header is `*` or a list of tags, as RFC 9110, section 13.1, defines it.
 fn is_condition(value: &HeaderValue) -> bool {
@@ -122,10 +122,10 @@ fn is_condition(value: &HeaderValue) -> bool {
     value.trim() == "*" || tags.peek().is_some() && tags.all(|tag| tag.is_some())
 }
 
-/// What a client is told whose change was not made.
+/// The problem for a rejected change.
 ///
 /// `If-Match` compares strongly (RFC 9110, section 13.1.1), so a tag that a proxy changed never
-/// matches: to read the address again, as after other conditions that do not hold, would not help.
+/// matches. Reading the address again, as after other failed conditions, would not help.
 pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
     let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
     let problem = Problem::from(error);
@@ -135,16 +135,17 @@ pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
     }
 }
 
-const WEAK_TAG: &str = "If-Match holds a weak tag (W/\"…\"), which never matches. The service \
-    answers an address with a strong tag; a proxy that compresses probably made it weak. Send the \
-    tag as the service answers it, and let the proxy keep it: see Strong tags in the guide Deploy.";
+const WEAK_TAG: &str = "If-Match contains a weak tag (W/\"…\"), which never matches. The service \
+    returns each address with a strong tag; a compressing proxy probably made it weak. Send the tag \
+    as the service returned it, and configure the proxy to preserve it: see Strong tags in the guide \
+    Deploy.";
 
-const CODED_TAG: &str = "If-Match holds a tag that ends in -gzip, -br or -zstd, which never \
-    matches. The service answers an address with a tag without such an ending; a proxy that \
-    compresses probably appended it. Send the tag as the service answers it, and let the proxy \
-    keep it: see Strong tags in the guide Deploy.";
+const CODED_TAG: &str = "If-Match contains a tag that ends in -gzip, -br or -zstd, which never \
+    matches. The service returns each address with a tag without this suffix; a compressing proxy \
+    probably appended it. Send the tag as the service returned it, and configure the proxy to \
+    preserve it: see Strong tags in the guide Deploy.";
 
-/// What is wrong with the first tag in `If-Match` that a proxy probably changed.
+/// Explains the first tag in `If-Match` that a proxy probably changed.
 fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
     headers.get_all(IF_MATCH).find_map(|value| {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn both_conditions_have_to_hold() {
+    fn both_conditions_must_hold() {
         let (one, two) = (version(1, 0), version(2, 0));
         for (lines, expected) in [
             (vec![], Precondition::Any),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tag_of_ours_matches_nothing() {
+    fn an_unknown_tag_matches_nothing() {
         for value in [
             "\"\"",
             "\"01-0\"",
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_condition_is_refused() {
+    fn a_malformed_condition_is_rejected() {
         for value in [
             "",
             ",",
@@ -278,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_tag_stands_for_its_state(revision in 1_u32.., unix_ms in -62_167_219_200_000..253_402_300_800_000_i64) {
+        fn a_tag_parses_to_its_state(revision in 1_u32.., unix_ms in -62_167_219_200_000..253_402_300_800_000_i64) {
             let version = version(revision, unix_ms);
             let tag = of(version);
             let tag = tag.to_str().unwrap();

@@ -5,7 +5,7 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A single address as JSON, its members in their order.
+/// A single address as JSON. The order of the fields is the order of the members.
 #[derive(Serialize)]
 pub(crate) struct AddressJson<'a> {
     id: &'a str,
@@ -39,7 +39,7 @@ impl<'a> From<&'a Address> for AddressJson<'a> {
     }
 }
 
-/// A revision as JSON: the address, and what happened to it.
+/// A revision as JSON: the address and its change.
 #[derive(Serialize)]
 pub(crate) struct RevisionJson<'a> {
     #[serde(flatten)]

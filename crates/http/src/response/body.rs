@@ -1,19 +1,19 @@
 use addressbook_domain::{AddressPage, CustomerId, Limit, Offset, Timestamp};
 
-/// How long a list is besides the text of its addresses, and then some.
+/// Upper bound for the length of a list without its addresses, in bytes.
 const ENVELOPE_LEN: usize = 192;
-/// How long an address is besides its text.
+/// Length of an address without its text, in bytes.
 const FRAME_LEN: usize = r#",{"id":"","description":"","region":"","city":"","country":"","custom_data":null,"created_at":"","updated_at":""}"#.len()
     + 2 * Timestamp::LEN;
 
-/// The JSON text of a page, as the contract of the listing has it, in one buffer. The offset
-/// of a page that begins after a cursor is 0: how many addresses come before it is not known.
+/// Writes a page as JSON into one buffer, as specified in the OpenAPI document. The offset of a
+/// page that begins after a cursor is 0, because the number of addresses before it is not known.
 ///
-/// Ids, country codes and timestamps hold nothing that JSON would escape, and custom data
-/// is compact JSON already: they are copied. All other text goes through `serde_json`.
+/// Ids, country codes and timestamps contain nothing to escape, and custom data is already compact
+/// JSON: they are copied. All other text is written by `serde_json` if it needs escapes.
 ///
 /// # Errors
-/// None that is known of: writing text to memory does not fail.
+/// None are expected: writing text to memory does not fail.
 pub(crate) fn of_page(
     customer_id: &CustomerId,
     limit: Limit,
@@ -67,8 +67,8 @@ impl Json {
     }
 
     fn escaped(&mut self, text: &str) -> serde_json::Result<&mut Self> {
-        // Nearly no text has anything to escape, and to look at all of it, whatever is found, takes
-        // the processor many bytes at a time.
+        // Few texts need escapes, and without an early exit the processor checks many bytes at a
+        // time.
         let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
         if text.bytes().fold(true, |all, byte| all & plain(byte)) {
             return Ok(self.raw("\"").raw(text).raw("\""));
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// Any text, but more often than by chance what an escaper could get wrong.
+    /// Any text, with a high share of characters that need careful escaping.
     fn text() -> impl Strategy<Value = String> {
         let char = prop_oneof![
             any::<char>(),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     prop_compose! {
-        /// An address and what it has to read as.
+        /// An address as JSON, and its times.
         fn address()(
             id in "add_[0-9a-z]{26}",
             description in option::of(text()),
@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_body_reads_as_what_was_written(
+        fn a_body_parses_to_what_was_written(
             addresses in collection::vec(address(), 0..4),
         ) {
             let mut page = AddressPage::new(BookHead::default());

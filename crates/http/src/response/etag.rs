@@ -7,15 +7,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::request::list_request::ListRequest;
 
-/// The `ETag` of a page: the revision of its book, the limit and the offset; with them a
-/// digest of what else is in force. It is weak (RFC 9110, section 8.8.1) because it vouches
-/// for the content and not for each byte.
+/// The `ETag` of a page: the revision of its book, the limit and the offset, and a digest of the
+/// other effective parameters if there are any. It is weak (RFC 9110, section 8.8.1) because it
+/// identifies the content and not each byte.
 pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
     let (limit, offset) = (asked.listing.limit.get(), asked.offset().get());
     if asked.is_plain() {
         return format!("W/\"{revision}-{limit}-{offset}\"");
     }
-    let after = asked.after.as_deref().unwrap_or("-"); // which no cursor is
+    let after = asked.after.as_deref().unwrap_or("-"); // not a valid cursor
     let digest = Sha256::new()
         .chain_update(after)
         .chain_update(SELECTION)
@@ -25,8 +25,8 @@ pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
     format!("W/\"{revision}-{limit}-{offset}-{digest}\"")
 }
 
-/// Changes with each release in which the same selection of the same book may be another page:
-/// a tag from the release before is then no longer current. Last: searches ignore accents.
+/// Change this in each release in which the same selection of the same book may return another
+/// page, so that tags of earlier releases do not match. Last change: searches ignore accents.
 const SELECTION: &str = "&2&";
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly and
@@ -45,12 +45,12 @@ pub(crate) fn is_listed(headers: &HeaderMap, etag: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tag<'a> {
     pub(crate) is_weak: bool,
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub(crate) opaque: &'a str,
 }
 
 impl<'a> Tag<'a> {
-    /// The tag with which a text begins, and what follows it.
+    /// The tag at the start of a text, and the rest of the text.
     fn of(text: &'a str) -> Option<(Self, &'a str)> {
         let strong = text.strip_prefix("W/");
         let is_weak = strong.is_some();
@@ -74,8 +74,8 @@ pub(crate) fn tags(line: &str) -> impl Iterator<Item = Option<Tag<'_>>> {
     })
 }
 
-/// What a tag was before a proxy compressed the answer that it came with. Apache and Caddy append
-/// the coding then, so that the tag still stands for the same state.
+/// Removes the coding that Apache and Caddy append to a tag when they compress its response. The
+/// rest still identifies the same state.
 pub(crate) fn without_coding(opaque: &str) -> &str {
     let mut codings = ["-gzip", "-br", "-zstd"].into_iter();
     codings
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_not_the_tag() {
+    fn other_values_do_not_match() {
         for value in [
             "",
             "\"7-50-00\"",

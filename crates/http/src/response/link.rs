@@ -1,11 +1,11 @@
 use addressbook_domain::{Limit, Offset};
 
-/// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a list
-/// of `total` addresses. `selection` is what else the query holds.
+/// The `Link` (RFC 8288) from a page to the first, the previous and the next one of a list of
+/// `total` addresses. `selection` is the rest of the query.
 ///
-/// The targets are relative to the path by which the client came, so they hold also where a
-/// gateway has shortened it on the way here. They repeat its last segment because some
-/// resolvers (`java.net.URI`) lose it when a reference is a query alone.
+/// The targets are relative to the path that the client requested, so they are valid even if a
+/// gateway shortens the path. They repeat its last segment because some resolvers (`java.net.URI`)
+/// lose it if a reference consists only of a query.
 pub(crate) fn by_offset(total: u64, limit: Limit, offset: Offset, selection: &str) -> String {
     let (step, offset) = (u64::from(limit.get()), offset.get());
     let previous = offset.min(total).saturating_sub(step);
@@ -23,7 +23,7 @@ pub(crate) fn by_offset(total: u64, limit: Limit, offset: Offset, selection: &st
     value
 }
 
-/// The `Link` from a page to the first and the next one for a client that pages by cursors.
+/// The `Link` from a page to the first and the next one, for a client that pages by cursors.
 pub(crate) fn by_cursor(next: Option<&str>, limit: Limit, selection: &str) -> String {
     let mut value = String::new();
     for (relation, cursor) in [("first", Some("")), ("next", next)] {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_through_the_book_and_not_out_of_it() {
+    fn links_stay_within_the_book() {
         for (total, limit, offset, previous, next) in [
             (0, 2, 0, None, None),
             (2, 2, 0, None, None),

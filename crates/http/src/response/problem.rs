@@ -21,18 +21,17 @@ use crate::response::problem_kind::{
 /// The media type of RFC 9457.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Why a request is not answered as asked.
+/// Why a request failed.
 ///
-/// As a response it has a status and a header alone; [`shape`] gives every such response
-/// its body.
+/// As a response it has only a status and headers; [`shape`] adds the body.
 #[derive(Debug)]
 pub(crate) struct Problem {
     kind: Kind,
-    /// What there is to tell beyond what the kind does.
+    /// Replaces the detail of the kind.
     detail: Option<Box<str>>,
     errors: Vec<FieldError>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
-    /// For the log, never for the client.
+    /// For the log; never sent to the client.
     cause: Option<Cause>,
 }
 
@@ -54,15 +53,15 @@ impl Problem {
         }
     }
 
-    /// A customer whose addresses have had as many revisions as may be.
+    /// The customer has the maximum number of past revisions.
     pub(crate) fn history_full(max_past_revisions: u32) -> Self {
         Self::of(TOO_MANY_REVISIONS).with_detail(format!(
-            "The addresses of a customer may have {max_past_revisions} past revisions, and these \
-             have that many or more. Addresses can be removed, but neither changed nor added."
+            "The addresses of the customer have reached the limit of {max_past_revisions} past \
+             revisions. Addresses can be removed, but not changed or created."
         ))
     }
 
-    /// An address that is not there.
+    /// The address does not exist.
     pub(crate) fn no_address() -> Self {
         Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
     }
@@ -74,12 +73,12 @@ impl Problem {
         }
     }
 
-    /// Parameters in the path, the query or the headers that are not as expected.
+    /// Parameters in the path, the query or the headers are invalid.
     pub(crate) fn invalid_parameters(errors: FieldErrors) -> Self {
         Self::faulty(INVALID_PARAMETER, errors)
     }
 
-    /// Members of an address that are not acceptable.
+    /// Members of an address are invalid.
     pub(crate) fn invalid_address(errors: FieldErrors) -> Self {
         Self::faulty(INVALID_ADDRESS, errors)
     }
@@ -89,17 +88,17 @@ impl Problem {
         Self::caused(INTERNAL, cause)
     }
 
-    /// Nothing can be answered for now.
+    /// The service is temporarily unavailable.
     pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::caused(UNAVAILABLE, cause)
     }
 
-    /// It took longer than it may.
+    /// The request exceeded its timeout.
     pub(crate) fn timed_out(cause: impl Into<Cause>) -> Self {
         Self::caused(TIMED_OUT, cause)
     }
 
-    /// The same with more to tell than the kind does.
+    /// The same problem with this detail instead of that of the kind.
     pub(crate) fn with_detail(self, detail: impl Into<Box<str>>) -> Self {
         Self {
             detail: Some(detail.into()),
@@ -107,7 +106,7 @@ impl Problem {
         }
     }
 
-    /// The same with a header.
+    /// The same problem with a header.
     pub(crate) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
         Self {
             header: Some(Box::new((name, value))),
@@ -115,7 +114,7 @@ impl Problem {
         }
     }
 
-    /// The framework's own errors, and those of handlers that know no problems.
+    /// A problem for an error of the framework, or of a handler that does not return problems.
     fn foreign(status: StatusCode, error: Option<&Error>) -> Self {
         // The framework calls a body of another media type a bad request.
         let status = match error.and_then(Error::as_error) {
@@ -149,7 +148,7 @@ impl Problem {
             request_id: id.as_str(),
             errors: errors.collect(),
         };
-        // Writing text to memory does not fail; if it did, the status would still be told.
+        // Writing text to memory does not fail; if it did, the status would still be sent.
         serde_json::to_vec(&body).unwrap_or_default()
     }
 }
@@ -170,8 +169,8 @@ impl From<ChangeError> for Problem {
             ChangeError::Invalid(errors) => Self::invalid_address(errors),
             ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
                 .with_detail(format!(
-                    "An address may have {max_revisions} revisions, and this one has that many or \
-                     more. It can be removed, but no longer changed."
+                    "The address has reached the limit of {max_revisions} revisions. It can be \
+                     removed, but no longer changed."
                 )),
             ChangeError::HistoryFull { max_past_revisions } => {
                 Self::history_full(max_past_revisions)
@@ -201,7 +200,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// The members of `application/problem+json`, in their order.
+/// The members of `application/problem+json`, in this order.
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(rename = "type")]
@@ -220,14 +219,14 @@ struct Entry<'a> {
     message: &'a str,
 }
 
-/// What kind of problem of ours a response is, before it has its shape.
+/// The kind of the [`Problem`] that a response was created from, if any. Call it before [`shape`].
 pub(crate) fn kind_of(response: &HttpResponse) -> Option<Kind> {
     let problem: &Problem = response.error()?.as_error()?;
     Some(problem.kind)
 }
 
-/// Makes a problem (RFC 9457) of an error response, whoever gave it, and notes in the log
-/// what lies behind a failure of ours. Other responses stay as they are.
+/// Turns any error response into a problem document (RFC 9457), and logs the cause of a server
+/// error. Other responses stay as they are.
 pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -251,7 +250,7 @@ pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
         .as_deref()
         .filter(|_| status.is_server_error())
     {
-        // As a text, which the log puts between quotes: what a database says may have several lines.
+        // As a text, which the log quotes: messages of a database may have several lines.
         let cause = Chain(cause).to_string();
         tracing::error!(request_id = id.as_str(), cause, "request failed");
     }
@@ -268,7 +267,7 @@ pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
     })
 }
 
-/// An error and all that lies behind it, in one line.
+/// Displays an error and its sources in one line.
 struct Chain<'a>(&'a (dyn StdError + 'static));
 
 impl fmt::Display for Chain<'_> {
@@ -292,7 +291,7 @@ mod tests {
     use super::*;
     use crate::testing::{answer, answer_with};
 
-    /// Routes that give what ours do not give yet.
+    /// Routes with responses that the service's own routes do not return.
     fn routes(config: &mut web::ServiceConfig) {
         let echo = |body: web::Json<Value>| async move { body.to_string() };
         let problem = || async {
@@ -323,7 +322,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn bodies_that_cannot_be_taken() {
+    async fn unacceptable_bodies_are_problems() {
         let json = "application/json";
         assert_snapshot!("bad_json", answer_to(echo(json, b"{\"a\":}")).await);
         assert_snapshot!("bad_utf8", answer_to(echo(json, b"\"\xff\"")).await);
@@ -335,7 +334,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn paths_and_methods_that_are_not_there() {
+    async fn unknown_paths_and_methods_are_problems() {
         let unknown = TestRequest::get().uri("/v1/customers");
         let unknown = answer(InMemoryRepository::default(), unknown);
         assert_snapshot!("unknown_path", unknown.await);
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn errors_of_others() {
+    async fn errors_of_the_framework_and_of_handlers_are_problems() {
         assert_snapshot!("teapot", answer_to(TestRequest::get().uri("/teapot")).await);
         assert_snapshot!("defect", answer_to(TestRequest::get().uri("/defect")).await);
         assert_snapshot!(

@@ -1,14 +1,14 @@
 use actix_web::http::StatusCode;
 use addressbook_domain::RepositoryError;
 
-/// What a client can tell apart by `type`: one row each, and the only place where statuses
-/// are chosen.
+/// A kind of problem, which clients distinguish by `type`. `kinds!` defines one per row, and is the
+/// only place that chooses statuses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) status: StatusCode,
     pub(crate) uri: &'static str,
     pub(crate) title: &'static str,
-    /// What the client is told unless there is more to tell.
+    /// The default detail.
     pub(crate) detail: &'static str,
 }
 
@@ -22,7 +22,7 @@ macro_rules! kinds {
         };
     )*
 
-        /// All of them.
+        /// All kinds.
         pub(crate) const ALL: &[Kind] = &[$($name),*];
     };
 }
@@ -78,12 +78,12 @@ kinds! {
 }
 
 impl Kind {
-    /// The last part of its URI.
+    /// The last part of the URI.
     pub(crate) fn slug(&self) -> &'static str {
         self.uri.rsplit(':').next().unwrap_or(self.uri)
     }
 
-    /// What stands for an error that only has a status.
+    /// The kind of an error that has only a status.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::BAD_REQUEST => UNREADABLE,
@@ -94,17 +94,17 @@ impl Kind {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED,
             StatusCode::INTERNAL_SERVER_ERROR => INTERNAL,
             StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
-            // RFC 9457, section 4.2.1: the status says it all.
+            // RFC 9457, section 4.2.1: no meaning beyond that of the status.
             _ => Self {
                 status,
                 uri: "about:blank",
                 title: status.canonical_reason().unwrap_or("Unknown"),
-                detail: "The status says what is wrong.",
+                detail: "See the HTTP status.",
             },
         }
     }
 
-    /// What stands for a failure of the repository.
+    /// The kind of a repository's error.
     pub(crate) fn of_failure(error: &RepositoryError) -> Self {
         match error {
             RepositoryError::Conflict { .. }

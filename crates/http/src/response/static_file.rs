@@ -14,13 +14,13 @@ use crate::middleware::compression;
 use crate::response::etag;
 use crate::response::unsent::Shared;
 
-/// A file that is part of the program. All answers share its bytes in memory, and those of its
-/// compressed form.
+/// A file that is part of the program. All responses share its bytes in memory, plain or
+/// compressed.
 pub(crate) struct StaticFile {
     media_type: &'static str,
     plain: Bytes,
     gzip: Bytes,
-    /// What stands between the quotation marks of its `ETag`.
+    /// The text between the quotation marks of the `ETag`.
     digest: String,
 }
 
@@ -36,8 +36,8 @@ impl StaticFile {
         })
     }
 
-    /// The file, compressed where the client accepts that; or 304 if the client has it. A browser
-    /// asks each time whether it still has the right one.
+    /// Responds with the file, compressed if the client accepts that, or with 304 if the client has
+    /// it. Browsers must revalidate it each time.
     pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let is_gzip = compression::accepts_gzip(request);
         let (body, suffix) = match is_gzip {
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_answers_share_one_copy() {
+    fn all_responses_share_one_copy() {
         let text = "a file ".repeat(100);
         let file = StaticFile::new("text/plain", text.clone().into()).unwrap();
         for (accepted, bytes) in [("identity", &file.plain), ("br, gzip", &file.gzip)] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_has_the_file_is_told_so() {
+    fn a_matching_tag_returns_304() {
         let file = StaticFile::new("text/plain", "a file".into()).unwrap();
         for accepted in ["identity", "gzip"] {
             let request = || TestRequest::get().insert_header((ACCEPT_ENCODING, accepted));

@@ -1,4 +1,4 @@
-//! Answers that wait until their clients take them.
+//! Limits the responses that clients have not read yet.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,17 +13,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::middleware::in_flight::InFlight;
 use crate::middleware::in_flight::Unsent;
 
-/// How much of an answer is handed to the connection at a time, in bytes. The connection copies
-/// what it is handed, so it holds little more than this of what a client does not take. A shorter
-/// answer is not counted: the bound of connections bounds those.
+/// Size of the chunks in which a response is passed to the connection, in bytes. The connection
+/// copies each chunk, so it buffers little more than this for a client that does not read. Shorter
+/// responses are not counted: the limit of connections bounds them.
 pub(crate) const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Says of a response that its body lies in memory once for all clients.
+/// Marks a response whose body exists in memory once for all clients.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared;
 
-/// Hands a long answer out in chunks, and counts it for its client as long as it is there. Where
-/// that would be too much, it becomes a refusal.
+/// Sends a long response in chunks, and counts it for its client until it is sent. Above the limit,
+/// the response becomes 503.
 pub(crate) fn bounded(
     answer: ServiceResponse,
     in_flight: &Rc<InFlight>,
@@ -37,7 +37,7 @@ pub(crate) fn bounded(
         return answer;
     }
     let (request, response) = answer.into_parts();
-    // A write has been made by now: to refuse it would not be true. Its answer is one address.
+    // A write has already been made, so it can no longer be rejected. Its response is one address.
     let max = match request.method().is_safe() {
         true => max_unsent_bytes,
         false => usize::MAX,
@@ -68,10 +68,10 @@ fn in_chunks(
     }
 }
 
-/// A body that is handed out in chunks. It does not turn back into bytes, as the framework would
-/// have it do.
+/// A body that is sent in chunks. It does not convert back into bytes, which the framework would
+/// otherwise do.
 struct Chunks {
-    /// What is left of it.
+    /// The remaining bytes.
     bytes: Bytes,
     _unsent: Unsent,
 }

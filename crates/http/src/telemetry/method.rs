@@ -1,16 +1,16 @@
 use actix_web::http::Method;
 
-/// What the log and the metrics call a request's method: one of those that are standard, as
-/// a client may make up any other.
+/// The method of a request in the log and the metrics. All non-standard methods, which clients can
+/// invent, share one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verb(usize);
 
 impl Verb {
-    /// All of them, by number.
+    /// All methods, by number.
     pub(crate) const ALL: [&str; 10] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "other",
     ];
-    /// Every one that is not standard.
+    /// Stands for every non-standard method.
     pub(crate) const OTHER: Self = Self(Self::ALL.len() - 1);
 
     pub(crate) fn of(method: &Method) -> Self {
@@ -19,7 +19,7 @@ impl Verb {
             .map_or(Self::OTHER, Self)
     }
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// The index in [`ALL`](Self::ALL).
     pub(crate) fn number(self) -> usize {
         self.0
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_makes_up_is_not_repeated() {
+    fn invented_methods_are_not_repeated() {
         for (method, name) in [
             ("GET", "GET"),
             ("DELETE", "DELETE"),

@@ -18,8 +18,8 @@ use crate::telemetry::method::Verb;
 
 /// Counts requests, for Prometheus. Cheap to clone: the clones count together.
 ///
-/// All labels come from fixed lists, so none can hold what a client sent, and what a request
-/// adds to is found by number.
+/// All labels come from fixed lists. So they cannot contain data that a client sent, and counters
+/// are found by number.
 #[derive(Clone, Debug)]
 pub struct HttpMetrics(Arc<Counts>);
 
@@ -27,34 +27,35 @@ pub struct HttpMetrics(Arc<Counts>);
 struct Counts {
     in_flight: InFlight,
     replays: AtomicU64,
-    /// By their place among the kinds; the last is for all that are none of ours.
+    /// By index in the kinds; the last is for all others.
     problems: [AtomicU64; KINDS.len() + 1],
-    /// By pattern and verb.
+    /// By route and method.
     series: Vec<Series>,
 }
 
-/// What is counted of one route and method.
+/// The counters of one route and method.
 #[derive(Debug)]
 struct Series {
-    /// By their place in [`STATUSES`]; the last is for all others.
+    /// By index in [`STATUSES`]; the last is for all others.
     by_status: [AtomicU64; STATUSES.len() + 1],
     seconds: Histogram,
 }
 
-/// The statuses that are answered, the most frequent first.
+/// The statuses of responses, the most frequent first.
 const STATUSES: [u16; 21] = [
     200, 304, 201, 204, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429, 431,
     500, 503,
 ];
 
-/// In seconds, from what an inline read takes to what no request should.
+/// Upper bounds in seconds: from the duration of an inline read to one that no request should
+/// reach.
 const BUCKETS: [f64; 17] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5,
     2.5, 5.0, 20.0,
 ];
 
 impl HttpMetrics {
-    /// Counts, and tells also of what is in flight.
+    /// Creates metrics that also export what is in flight.
     pub fn with(in_flight: InFlight) -> Self {
         let series = || Series {
             by_status: Default::default(),
@@ -69,7 +70,7 @@ impl HttpMetrics {
         }))
     }
 
-    /// A request has its answer.
+    /// Counts a response.
     pub(crate) fn answered(
         &self,
         pattern: Pattern,
@@ -89,7 +90,7 @@ impl HttpMetrics {
         }
     }
 
-    /// A creation was answered with what an earlier one had made.
+    /// Counts a creation that returned the address of an earlier one.
     pub(crate) fn replayed(&self) {
         count(&self.0.replays);
     }
@@ -114,7 +115,7 @@ impl Series {
 }
 
 impl Counts {
-    /// What has been asked for, with its labels.
+    /// The series with at least one request, with their labels.
     fn used(&self) -> impl Iterator<Item = (&'static str, &'static str, &Series)> {
         let routes = Pattern::ALL.into_iter();
         let labels = routes.flat_map(|route| Verb::ALL.map(|method| (route, method)));
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn requests_are_counted_by_what_names_nobody() {
+    async fn labels_contain_no_customer_data() {
         let metrics = HttpMetrics::with(InFlight::default());
         let ids = Arc::new(SequenceIds::default());
         let repository = Arc::new(InMemoryRepository::default());
@@ -258,14 +259,14 @@ mod tests {
         }
         let text = text(&metrics);
         assert!(!text.to_lowercase().contains("cus_1"), "{text}");
-        // How long it took differs from run to run, and what never was is not told apart.
+        // Durations differ from run to run, and counters that are zero are not of interest.
         let varies = ["_bucket{", "_sum{", "\"} 0"];
         let fixed = |line: &&str| !varies.iter().any(|part| line.contains(part));
         assert_snapshot!(text.lines().filter(fixed).collect::<Vec<_>>().join("\n"));
     }
 
     #[test]
-    fn what_is_in_flight_and_what_was_shed_is_told() {
+    fn requests_in_flight_and_shed_are_exported() {
         let in_flight = Rc::new(InFlight::default());
         let metrics = HttpMetrics::with(InFlight::clone(&in_flight));
         let _place = in_flight.enter(1);

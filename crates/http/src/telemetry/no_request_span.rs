@@ -1,5 +1,5 @@
-//! What stands for `request_span` without the feature `otlp`: there is no tracer and no span, the
-//! compiler knows, and leaves out whatever would be done with one.
+//! Replaces `request_span` without the feature `otlp`. The types have no values, so the compiler
+//! removes the code that uses them.
 
 use actix_web::http::StatusCode;
 
@@ -8,7 +8,7 @@ use crate::request::request_id::RequestId;
 use crate::telemetry::method::Verb;
 use crate::telemetry::trace_parent::TraceParent;
 
-/// Makes a span of each request. Only with the feature `otlp` can there be one.
+/// Creates a span for each request. Cannot be constructed without the feature `otlp`.
 #[derive(Clone, Debug)]
 pub enum RequestTracer {}
 

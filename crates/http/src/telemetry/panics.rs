@@ -1,5 +1,4 @@
-//! Panics: defects that nobody foresaw. One in a handler costs its request a 500, and the
-//! service goes on.
+//! Handling of panics. A panic in a handler turns into a 500 response, and the service continues.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -10,21 +9,21 @@ use std::{future, thread};
 use thiserror::Error;
 
 thread_local! {
-    /// Whether this thread is in the middle of a request, whose end tells of a panic.
+    /// Whether this thread is handling a request, which logs its panic when it ends.
     static IN_REQUEST: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic of a request was.
+    /// Location of the last panic of a request.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// A request's panic, without what it says: that may hold what a customer entered.
+/// A request's panic, without its message, which may contain customer data.
 #[derive(Debug, Error)]
 #[error("panicked at {place}")]
 pub(crate) struct Panicked {
     place: String,
 }
 
-/// Makes panics lines of the log that say where, and not what. Those of requests are told with
-/// their request's id.
+/// Logs panics with their location and without their message. Panics of requests are logged with
+/// the request id.
 pub fn log_panics() {
     panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         let place = panic.location().map(ToString::to_string);
@@ -41,19 +40,19 @@ pub fn log_panics() {
     }));
 }
 
-/// What a request's future gives, or that it panicked.
+/// Returns the output of a request's future, or its panic.
 pub(crate) async fn caught<F: Future>(request: F) -> Result<F::Output, Panicked> {
     let mut request = pin!(request);
     future::poll_fn(|context| {
         IN_REQUEST.set(true);
-        // Whatever it left half done is dropped with it, and seen by nobody.
+        // The state that it left behind is dropped with it and never observed.
         let poll = AssertUnwindSafe(|| request.as_mut().poll(context));
         let polled = panic::catch_unwind(poll);
         IN_REQUEST.set(false);
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(_) => Poll::Ready(Err(Panicked {
-                place: PLACE.take().unwrap_or_else(|| "an unknown place".into()),
+                place: PLACE.take().unwrap_or_else(|| "an unknown location".into()),
             })),
         }
     })

@@ -16,20 +16,20 @@ use crate::request::request_id::RequestId;
 use crate::telemetry::method::Verb;
 use crate::telemetry::trace_parent::TraceParent;
 
-/// Makes a span of each request, by the semantic conventions of OpenTelemetry for HTTP servers:
-/// named by method and route, and without anything of a customer. Cheap to clone.
+/// Creates a span for each request, according to the semantic conventions of OpenTelemetry for HTTP
+/// servers: named by method and route, and without customer data. Cheap to clone.
 ///
-/// Only with the feature `otlp` can one be made.
+/// Can be constructed only with the feature `otlp`.
 #[derive(Clone, Debug)]
 pub struct RequestTracer(Arc<BoxedTracer>);
 
 impl RequestTracer {
-    /// Makes spans by this tracer.
+    /// Creates spans with this tracer.
     pub fn new(tracer: Arc<BoxedTracer>) -> Self {
         Self(tracer)
     }
 
-    /// The span of a request, unless the request is a probe or its trace is not recorded.
+    /// Starts the span of a request, unless the request is a probe or its trace is not recorded.
     pub(crate) fn begin(
         &self,
         verb: Verb,
@@ -64,12 +64,12 @@ fn span_context(parent: TraceParent) -> SpanContext {
     )
 }
 
-/// The span of a request that is being answered. It ends when this is dropped: with the answer,
-/// or, then without a status, when nobody waits for one any more.
+/// The span of a request in progress. It ends when this is dropped: with the response, or without a
+/// status if the client no longer waits for one.
 pub(crate) struct RequestSpan(Context);
 
 impl RequestSpan {
-    /// The request has its answer.
+    /// Records the response to the request.
     pub(crate) fn answered(
         self,
         pattern: Pattern,
@@ -115,7 +115,7 @@ fn named(verb: Verb, route: Option<&str>) -> Cow<'static, str> {
     }
 }
 
-/// The same future; where there is a span, what is done in it can have spans below.
+/// Wraps a future so that spans created in it are children of this span, if there is one.
 pub(crate) fn within<F: Future>(
     span: Option<&RequestSpan>,
     future: F,

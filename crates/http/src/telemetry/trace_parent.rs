@@ -2,10 +2,9 @@ use std::fmt;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 
-/// Where a request comes from, as a caller who traces it says: the `traceparent` of W3C Trace
-/// Context.
+/// The trace and span of a request's caller, from the header `traceparent` of W3C Trace Context.
 ///
-/// One that is not as the standard has it is as good as none, as the standard demands.
+/// An invalid header is ignored, as the standard requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceParent {
     pub(crate) trace_id: TraceId,
@@ -15,7 +14,7 @@ pub(crate) struct TraceParent {
     pub(crate) sampled: bool,
 }
 
-/// Names a whole trace; not zero. Written as 32 lower-case hexadecimal digits.
+/// Identifies a trace; not zero. Written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceId(pub(crate) u128);
 
@@ -31,14 +30,14 @@ impl TraceParent {
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut sent = headers.get_all(HEADER);
         let parent = sent.next()?;
-        // Nobody knows which of several is right.
+        // It is not clear which of several is right.
         if sent.next().is_some() {
             return None;
         }
         Self::parse(parent.to_str().ok()?)
     }
 
-    /// Reads `00-<trace id>-<parent id>-<flags>`. Later versions may have more behind a dash.
+    /// Parses `00-<trace id>-<parent id>-<flags>`. Later versions may continue after another dash.
     fn parse(text: &str) -> Option<Self> {
         let (known, more) = text.split_at_checked(55)?;
         let mut parts = known.split('-');
@@ -57,7 +56,7 @@ impl TraceParent {
     }
 }
 
-/// The value of so many digits, in lower case as the standard demands.
+/// The value of `len` digits, in lower case as the standard requires.
 fn hexadecimal(text: &str, len: usize) -> Option<u128> {
     let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let valid = text.len() == len && text.bytes().all(is_digit);
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trace_is_taken_over() {
+    fn a_valid_header_is_used() {
         for (sent, sampled) in [
             (
                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -91,12 +90,12 @@ mod tests {
                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
                 false,
             ),
-            // Flags that are not there yet.
+            // Flags that are not defined yet.
             (
                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fe",
                 false,
             ),
-            // A version that is not there yet, which may say more.
+            // A version that is not defined yet, which may have more fields.
             (
                 "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
                 true,
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_passed_over() {
+    fn an_invalid_header_is_ignored() {
         for sent in [
             "",
             "00",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use actix_web::rt;
 use addressbook_http::{Bound, Parts, ServerOptions, listen};
 
-/// Serves until the test ends. Returns where.
+/// Serves until the test ends. Returns the address.
 pub(crate) fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
     let bound = Bound::to("127.0.0.1:0").unwrap();
     let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();

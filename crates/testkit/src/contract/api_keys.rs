@@ -36,7 +36,7 @@ async fn record_uses(keys: &KeySubject, uses: Vec<(ApiKeyId, Timestamp)>) {
     expect_ok(keys.record_uses(uses).await, call);
 }
 
-/// `add`, `find`, `list`: every field as it was given.
+/// `add`, `find`, `list`: store and return every field unchanged.
 pub async fn stores_a_key_with_all_its_fields(keys: KeySubject) {
     let plain = api_key(1);
     let full = ApiKey {
@@ -57,13 +57,13 @@ pub async fn stores_a_key_with_all_its_fields(keys: KeySubject) {
         assert_eq!(
             find(&keys, &key.digest).await.as_ref(),
             Some(key),
-            "find: expected the key as it was added, to the last field"
+            "find: expected the key as it was added, with all fields"
         );
     }
     assert_eq!(
         all(&keys).await,
         [plain, full],
-        "list: expected both keys as they were added, to the last field"
+        "list: expected both keys as they were added, with all fields"
     );
 }
 
@@ -86,7 +86,7 @@ pub async fn finds_no_key_whose_digest_differs_in_any_bit(keys: KeySubject) {
     );
 }
 
-/// `add`: neither takes the place of another.
+/// `add`: rejects a key whose id or digest exists, and leaves the existing key unchanged.
 pub async fn refuses_a_key_whose_id_or_digest_exists(keys: KeySubject) {
     add(&keys, api_key(1), "a new key").await;
     let revoked_at = timestamp("2024-09-01T00:00:00.000Z");
@@ -111,18 +111,18 @@ pub async fn refuses_a_key_whose_id_or_digest_exists(keys: KeySubject) {
         assert_eq!(
             all(&keys).await,
             Vec::from_iter(revoked.clone()),
-            "list: expected the first key as it was, after a second with that {same} was refused"
+            "list: expected the first key unchanged, after a second with that {same} was rejected"
         );
     }
     add(
         &keys,
         api_key(2),
-        "a key with an id and a digest of its own",
+        "a key with another id and another digest",
     )
     .await;
 }
 
-/// `add`: of several with one digest at once exactly one succeeds.
+/// `add`: of several concurrent calls with one digest, exactly one succeeds.
 pub async fn of_concurrent_keys_with_one_digest_exactly_one_is_added(keys: KeySubject) {
     let tasks: Vec<_> = (1..=8)
         .map(|number| {
@@ -141,11 +141,11 @@ pub async fn of_concurrent_keys_with_one_digest_exactly_one_is_added(keys: KeySu
     assert_eq!(
         (added, all(&keys).await.len()),
         (1, 1),
-        "add: expected exactly one of 8 keys with one digest at once to be added and listed"
+        "add: expected exactly one of 8 concurrent keys with one digest to be added and listed"
     );
 }
 
-/// `list`: each key once, by ascending id, in steps of every size.
+/// `list`: returns each key once, by ascending id, in steps of every size.
 pub async fn lists_keys_by_ascending_id_in_steps_of_any_size(keys: KeySubject) {
     assert_eq!(all(&keys).await, [], "list: expected no keys at first");
     for number in [3, 1, 5, 2, 4] {
@@ -167,11 +167,11 @@ pub async fn lists_keys_by_ascending_id_in_steps_of_any_size(keys: KeySubject) {
     assert_eq!(
         list(&keys, Some(no_key), 2).await,
         expected[..2],
-        "list: expected the first greater ids after an id without a key"
+        "list: expected the next greater ids after an id without a key"
     );
 }
 
-/// `list`: as many as are asked for: the service asks for 500 at a time.
+/// `list`: returns as many as the limit allows. The service reads 500 at a time.
 pub async fn lists_as_many_keys_as_are_asked_for(keys: KeySubject) {
     let number = |number: u16| {
         let mut key = api_key(1);
@@ -191,7 +191,7 @@ pub async fn lists_as_many_keys_as_are_asked_for(keys: KeySubject) {
     }
 }
 
-/// `revoke`: the first time counts, and no other key is touched.
+/// `revoke`: the first revocation time stays, and other keys are unchanged.
 pub async fn revokes_for_good_and_leaves_the_first_time(keys: KeySubject) {
     for number in [1, 2] {
         add(&keys, api_key(number), "a new key").await;
@@ -217,16 +217,16 @@ pub async fn revokes_for_good_and_leaves_the_first_time(keys: KeySubject) {
     assert_eq!(
         find(&keys, &revoked.digest).await.as_ref(),
         Some(&revoked),
-        "find: expected the revoked key, too"
+        "find: expected the key even though it is revoked"
     );
     assert_eq!(
         all(&keys).await,
         [revoked, api_key(2)],
-        "list: expected the revoked key, and the other as it was added"
+        "list: expected the revoked key, and the other key as it was added"
     );
 }
 
-/// `revoke`: of several calls at once one time stays, and all return it.
+/// `revoke`: of several concurrent calls, one time is stored, and all return it.
 pub async fn concurrent_revocations_agree_on_one_time(keys: KeySubject) {
     add(&keys, api_key(1), "a new key").await;
     let tasks: Vec<_> = (0..8)
@@ -244,12 +244,12 @@ pub async fn concurrent_revocations_agree_on_one_time(keys: KeySubject) {
     times.extend(stored.map(|key| key.revoked_at));
     assert!(
         matches!(Vec::from_iter(&times)[..], [Some(_)]),
-        "revoke: expected 8 calls at once and the stored key to have one time, got {times:?}"
+        "revoke: expected one time from 8 concurrent calls and in the stored key, got {times:?}"
     );
 }
 
-/// `record_uses`: the latest time of all, in whichever order they come; nothing of ids without a
-/// key, and nothing else of a key.
+/// `record_uses`: stores the latest time, in whatever order the times are recorded. Ignores ids
+/// without a key, and changes nothing else of a key.
 pub async fn stores_the_latest_use(keys: KeySubject) {
     let [early, late] = ["2024-09-01T00:00:00.001Z", "2024-09-02T00:00:00.000Z"].map(timestamp);
     let revoked_at = Some(early);
@@ -281,11 +281,11 @@ pub async fn stores_the_latest_use(keys: KeySubject) {
     assert_eq!(
         all(&keys).await,
         expected,
-        "list: expected the latest use of each key that was used, and all else as before"
+        "list: expected the latest use of each key that was used, and everything else unchanged"
     );
 }
 
-/// `record_uses`: of several calls at once, the latest time of all stays.
+/// `record_uses`: of several concurrent calls, the latest time is stored.
 pub async fn of_concurrent_uses_the_latest_stays(keys: KeySubject) {
     for number in [1, 2] {
         add(&keys, api_key(number), "a new key").await;
@@ -310,7 +310,7 @@ pub async fn of_concurrent_uses_the_latest_stays(keys: KeySubject) {
         assert_eq!(
             keys.iter().map(|key| key.last_used_at).collect::<Vec<_>>(),
             [Some(time(7)); 2],
-            "list: expected the latest of 8 uses at once for both keys (round {round})"
+            "list: expected the latest of 8 concurrent uses for both keys (round {round})"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that have to succeed, and commits that have to be refused. Each says in words what was
+//! Calls that must succeed, and commits that must be rejected. Each failure says what was
 //! expected.
 
 use std::fmt::Display;
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::Subject;
 use crate::fixtures::{address_id, customer, limit, request};
 
-/// The value of a call that has to succeed.
+/// Returns the value of a call that must succeed.
 #[track_caller]
 pub(super) fn expect_ok<T>(result: Result<T, RepositoryError>, call: impl Display) -> T {
     match result {
@@ -25,7 +25,7 @@ pub(super) fn expect_ok<T>(result: Result<T, RepositoryError>, call: impl Displa
     }
 }
 
-/// What a task returned, which must not panic.
+/// Returns the output of a task, and resumes its panic.
 pub(super) async fn finished<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
@@ -40,7 +40,7 @@ pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) 
     );
 }
 
-/// Why a commit has to be refused.
+/// Why a commit must be rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Conflict(usize),
@@ -60,7 +60,7 @@ pub(super) fn expect_refusal(result: Result<(), RepositoryError>, expected: Refu
     };
     assert!(
         refusal == Some(expected),
-        "commit ({what}): expected the refusal {expected:?}, got {result:?}"
+        "commit ({what}): expected the rejection {expected:?}, got {result:?}"
     );
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn list(
 ) -> AddressPage {
     let start = match Offset::parse(&offset.to_string()) {
         Ok(offset) => PageStart::Offset(offset),
-        Err(error) => panic!("the suite asks for the offset {offset}: {error}"),
+        Err(error) => panic!("the suite uses the invalid offset {offset}: {error}"),
     };
     let page = PageRequest {
         limit: limit(size),
@@ -139,7 +139,7 @@ pub(super) async fn find(repository: &Subject, lookups: Vec<Lookup>) -> Vec<Opti
     found
 }
 
-/// The address with the id of this one, as it is now.
+/// Returns the current state of an address.
 pub(super) async fn find_one(repository: &Subject, address: &Address) -> Option<Address> {
     find(repository, vec![lookup(address)])
         .await
@@ -158,14 +158,14 @@ pub(super) async fn scan(repository: &Subject, scan: Scan) -> Vec<Address> {
     expect_ok(repository.scan(scan).await, call)
 }
 
-/// The scan of everything that a test made.
+/// A scan of all addresses that a test created.
 pub(super) const ALL: Scan = Scan {
     customer_id: None,
     after: None,
     limit: 10_000,
 };
 
-/// All revisions of an address, newest first.
+/// Returns all revisions of an address, newest first.
 pub(super) async fn revisions(
     repository: &Subject,
     customer_id: &CustomerId,
@@ -195,7 +195,7 @@ pub(super) async fn record(
     )
 }
 
-/// All that there is to see of a customer.
+/// Everything that can be read about a customer.
 #[derive(Debug, PartialEq)]
 pub(super) struct Seen {
     pub(super) head: BookHead,
@@ -204,7 +204,7 @@ pub(super) struct Seen {
     record: Option<IdempotencyRecord>,
 }
 
-/// Looks at a customer: the addresses 1 to 9 with their revisions, and the record of that key.
+/// Reads the head, all addresses, the revisions of addresses 1 to 9, and the record of a key.
 pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> Seen {
     let theirs = Scan {
         customer_id: Some(customer(customer_id)),
@@ -223,7 +223,7 @@ pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> S
     seen
 }
 
-/// Makes all commits at the same time, each in a task of its own.
+/// Makes all commits concurrently, each in its own task.
 pub(super) async fn at_once(
     repository: &Subject,
     commits: Vec<Commit>,
@@ -240,13 +240,13 @@ pub(super) async fn at_once(
     results
 }
 
-/// Makes commits one after the other, in a task of its own, while the test reads.
+/// Makes commits one after the other in a separate task, while the test reads.
 pub(super) fn write(repository: &Subject, commits: Vec<Commit>) -> Writer {
     let repository = Arc::clone(repository);
     Writer(tokio::spawn(async move {
         for commit in commits {
-            commit_ok(&repository, commit, "while others read").await;
-            // So that others read between any two commits, also of a store in memory.
+            commit_ok(&repository, commit, "during reads").await;
+            // So that reads happen between any two commits, even with a store in memory.
             sleep(Duration::from_millis(1)).await;
         }
     }))
@@ -256,13 +256,13 @@ pub(super) fn write(repository: &Subject, commits: Vec<Commit>) -> Writer {
 pub(super) struct Writer(JoinHandle<()>);
 
 impl Writer {
-    /// Whether it has written everything. Lets it go on if not.
+    /// Yields to the task, and returns whether it has written everything.
     pub(super) async fn is_done(&self) -> bool {
         yield_now().await;
         self.0.is_finished()
     }
 
-    /// Waits for its end.
+    /// Waits until the task ends.
     pub(super) async fn end(self) {
         finished(self.0).await;
     }

@@ -9,7 +9,7 @@ use super::calls::{
 };
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
 
-/// `commit`: as many changes as a commit may hold, of several customers.
+/// `commit`: makes as many changes as a commit may have, of several customers.
 pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
     let customers = ["cus_1", "cus_2", "cus_3"];
     let of_number = |number: u32| address(customers[number as usize % 3], number);
@@ -26,17 +26,17 @@ pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
     assert_eq!(
         held,
         u64::from(Commit::MAX_CHANGES),
-        "head: expected the books to hold all that one commit created"
+        "head: expected the books to hold all addresses that one commit created"
     );
     let some = [0, 1, 2, 49_999, 99_999].map(of_number);
     assert_eq!(
         find(&repository, some.iter().map(lookup).collect()).await,
         some.map(Some),
-        "find: expected the first and the last of what one commit created, and some between"
+        "find: expected the first and the last address that one commit created, and some between"
     );
 }
 
-/// `commit`: without changes, nothing happens, also when it brings a key.
+/// `commit`: does nothing without changes, even with a key.
 pub async fn a_commit_without_changes_does_nothing(repository: Subject) {
     let created = creating([address("cus_1", 1)]);
     commit_ok(&repository, created, "create an address").await;
@@ -52,7 +52,7 @@ pub async fn a_commit_without_changes_does_nothing(repository: Subject) {
     );
 }
 
-/// `commit`: changes see the effect of those before them.
+/// `commit`: each change sees the effect of the changes before it.
 pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
@@ -78,14 +78,14 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
     assert_eq!(
         scan(&repository, ALL).await,
         [third],
-        "scan: expected the one address that the commit left"
+        "scan: expected only the one address that the commit left"
     );
     let twice = creating([address("cus_1", 3), address("cus_1", 3)]);
     let conflict = Refusal::Conflict(1);
     commit_refused(&repository, twice, conflict, "create one address twice").await;
 }
 
-/// `commit`: the same address id in the books of two customers.
+/// `commit`: accepts the same address id in the books of two customers.
 pub async fn accepts_the_same_address_id_in_two_books(repository: Subject) {
     let (ours, theirs) = (address("cus_1", 1), address("cus_2", 1));
     let both = creating([ours.clone(), theirs.clone()]);
@@ -95,12 +95,12 @@ pub async fn accepts_the_same_address_id_in_two_books(repository: Subject) {
         assert_eq!(
             find_one(&repository, &expected).await.as_ref(),
             Some(&expected),
-            "find: expected each book to have an address of its own with this id"
+            "find: expected each book to have a separate address with this id"
         );
     }
 }
 
-/// Every call sees what every call wrote that returned before it began, whichever task it is from.
+/// Every call sees the writes of every call that returned before it began, from any task.
 pub async fn a_call_sees_what_was_written_before_it(repository: Subject) {
     let mut last = address("cus_1", 1);
     let time = "2025-01-01T00:00:00.000Z";
@@ -120,7 +120,7 @@ pub async fn a_call_sees_what_was_written_before_it(repository: Subject) {
     }
 }
 
-/// Reads an address in each way, the only one of its customer.
+/// Reads an address with each method. It is the only address of its customer.
 async fn expect_to_see(repository: &Subject, expected: Address) {
     let city = expected.content.city.as_str();
     let page = list(repository, "cus_1", 1, 0).await;
@@ -135,7 +135,7 @@ async fn expect_to_see(repository: &Subject, expected: Address) {
     assert_eq!(
         page.head(),
         head(repository, "cus_1").await,
-        "head: expected the same as of a page, as nothing was committed between"
+        "head: expected the same head as on a page, because nothing was committed between"
     );
     for (found, how) in [
         (find_one(repository, &expected).await, "find"),

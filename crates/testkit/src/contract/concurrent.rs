@@ -10,7 +10,7 @@ use super::calls::{
 };
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
 
-/// How many commits the tests below make at the same time.
+/// The number of commits that the tests below make concurrently.
 const AT_ONCE: u32 = 16;
 
 #[track_caller]
@@ -24,7 +24,7 @@ fn expect_successes(
     assert_eq!(
         done.len(),
         successes,
-        "{what}: expected so many (right) of {AT_ONCE} commits at once to succeed; others: {refused:?}"
+        "{what}: expected this many (right) of {AT_ONCE} concurrent commits to succeed; others: {refused:?}"
     );
     for result in refused {
         expect_refusal(result, refusal, what);
@@ -36,11 +36,11 @@ async fn expect_held(repository: &Subject, customer_id: &str, expected: u32) {
     assert_eq!(
         (page.len() as u64, page.head().addresses),
         (expected.into(), expected.into()),
-        "list: expected this many addresses in the book of {customer_id}, and its head to say so"
+        "list: expected this many addresses in the book of {customer_id}, and in its head"
     );
 }
 
-/// `commit`: of several creations of one address at once exactly one succeeds.
+/// `commit`: of several concurrent creations of one address, exactly one succeeds.
 pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
     let create = |_| creating([address("cus_1", 1)]);
     let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
@@ -49,7 +49,7 @@ pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
     expect_held(&repository, "cus_1", 1).await;
 }
 
-/// `commit`: of several replacements of one revision at once exactly one succeeds.
+/// `commit`: of several concurrent replacements of one revision, exactly one succeeds.
 pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject) {
     let first = address("cus_1", 1);
     commit_ok(&repository, creating([first.clone()]), "create an address").await;
@@ -66,7 +66,7 @@ pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject
     );
 }
 
-/// `commit`: of several creations at once no more succeed than the book may hold.
+/// `commit`: of several concurrent creations, no more succeed than the book may hold.
 pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repository: Subject) {
     let create = |number| Commit {
         max_addresses: 5,
@@ -78,7 +78,7 @@ pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repo
     expect_held(&repository, "cus_1", 5).await;
 }
 
-/// `commit`: of several replacements at once no more succeed than the history may hold.
+/// `commit`: of several concurrent replacements, no more succeed than the history may hold.
 pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hold(
     repository: Subject,
 ) {
@@ -91,11 +91,11 @@ pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hol
         ..moving(address, "Huye")
     };
     let results = at_once(&repository, addresses.iter().map(replace).collect()).await;
-    let what = "replace another address where 5 past revisions may be";
+    let what = "replace another address where 5 past revisions are allowed";
     expect_successes(results, 5, Refusal::HistoryFull(0), what);
 }
 
-/// `commit`: of several with one key at once exactly one succeeds.
+/// `commit`: of several concurrent commits with one key, exactly one succeeds.
 pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository: Subject) {
     let time = "2025-06-01T00:00:00.000Z";
     let create = |number| keyed(creating([address("cus_1", number)]), "key", time, time);
@@ -105,16 +105,16 @@ pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository:
     expect_held(&repository, "cus_1", 1).await;
 }
 
-/// `commit`: commits to one book at once all succeed and all count.
+/// `commit`: concurrent commits to one book all succeed, and none is lost.
 pub async fn concurrent_commits_to_one_book_lose_nothing(repository: Subject) {
     let create = |number| creating([address("cus_1", number)]);
     for result in at_once(&repository, (0..AT_ONCE).map(create).collect()).await {
-        expect_ok(result, "commit (another address in one book, at once)");
+        expect_ok(result, "commit (another address in one book, concurrently)");
     }
     expect_held(&repository, "cus_1", AT_ONCE).await;
 }
 
-/// `commit`: commits that name the same books in opposite orders all succeed.
+/// `commit`: concurrent commits that name the same books in opposite orders all succeed.
 pub async fn concurrent_commits_across_books_all_succeed(repository: Subject) {
     let create = |number| {
         let books = match number % 2 {
@@ -134,7 +134,7 @@ pub async fn concurrent_commits_across_books_all_succeed(repository: Subject) {
     }
 }
 
-/// `commit`: its changes in several books become visible at once.
+/// `commit`: changes in several books become visible at the same time.
 pub async fn a_commit_takes_effect_in_all_books_at_once(repository: Subject) {
     let mut addresses = ["cus_1", "cus_2", "cus_3"].map(|customer_id| address(customer_id, 1));
     let created = creating(addresses.clone());
@@ -165,7 +165,7 @@ pub async fn a_commit_takes_effect_in_all_books_at_once(repository: Subject) {
     writer.end().await;
 }
 
-/// `commit`: when the caller drops it half-way, all of it takes effect, or nothing.
+/// `commit`: if the caller drops it before it completes, it takes effect as a whole or not at all.
 pub async fn a_dropped_commit_takes_effect_as_a_whole_or_not_at_all(repository: Subject) {
     for number in 0..32_u32 {
         let task = tokio::spawn({
@@ -177,14 +177,9 @@ pub async fn a_dropped_commit_takes_effect_as_a_whole_or_not_at_all(repository: 
             yield_now().await;
         }
         task.abort();
-        // Of what goes on in the store after that, the next commits wait for the end.
+        // If the store continues the dropped commit, the next commits wait for its end.
         let after = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1_000 + number));
-        commit_ok(
-            &repository,
-            creating(after),
-            "another, which is not dropped",
-        )
-        .await;
+        commit_ok(&repository, creating(after), "another one, not dropped").await;
     }
     let mut numbers = ["cus_1", "cus_2"].map(|_| Vec::new());
     for found in scan(&repository, ALL).await {
@@ -194,16 +189,16 @@ pub async fn a_dropped_commit_takes_effect_as_a_whole_or_not_at_all(repository: 
     let [first, second] = numbers;
     assert_eq!(
         first, second,
-        "scan: expected two books with the same ids, as each commit creates one in both, also the \
-         commits that were dropped"
+        "scan: expected two books with the same ids, because each commit creates one address in \
+         both, including the commits that were dropped"
     );
     for customer_id in ["cus_1", "cus_2"] {
         let page = list(&repository, customer_id, 200, 0).await;
         assert_eq!(
             page.head().addresses,
             page.len() as u64,
-            "list: expected the head of {customer_id} to count what the book holds, after commits \
-             were dropped"
+            "list: expected the head of {customer_id} to count the addresses of the book, after \
+             commits were dropped"
         );
     }
 }

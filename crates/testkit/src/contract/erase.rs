@@ -13,7 +13,7 @@ use crate::fixtures::{address, address_id, at, commit, creating, customer, keyed
 
 const TIME: &str = "2025-01-01T00:00:00.000Z";
 
-/// Two addresses with five revisions, one of them removed, and a key.
+/// Stores two addresses with five revisions, one of them removed, and a key.
 async fn fill(repository: &Subject, customer_id: &str) {
     let [one, other] = [1, 2].map(|number| address(customer_id, number));
     let creation = creating([one.clone(), other.clone()]);
@@ -23,7 +23,7 @@ async fn fill(repository: &Subject, customer_id: &str) {
         moving(&moved(&one, "Huye"), "Musanze"),
         commit([Change::Remove(other)]),
     ] {
-        commit_ok(repository, commit, "one of a small history").await;
+        commit_ok(repository, commit, "a change of a small history").await;
     }
 }
 
@@ -34,7 +34,8 @@ async fn erase(repository: &Subject, customer_id: &str) -> Erased {
     )
 }
 
-/// `erase`: everything of one customer, as if there had never been a book; nothing of others.
+/// `erase`: deletes everything of one customer, as if there had never been a book, and nothing of
+/// other customers.
 pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository: Subject) {
     let unknown = see(&repository, "cus_1", "key").await;
     for customer_id in ["cus_1", "cus_10", "cus_2"] {
@@ -52,13 +53,13 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
             revisions: 5,
             idempotency_records: 1
         },
-        "erase: expected the count of what was removed"
+        "erase: expected the counts of what was deleted"
     );
 
     assert_eq!(
         see(&repository, "cus_1", "key").await,
         unknown,
-        "erase: expected nothing to be left, as of a customer who never had a book"
+        "erase: expected nothing to remain, as for a customer who never had a book"
     );
     let ever = Listing {
         as_of: Some(Timestamp::MAX),
@@ -71,7 +72,7 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
         assert_eq!(
             page,
             AddressPage::default(),
-            "{how}: expected the page of a customer without a book after the erasure"
+            "{how}: expected the page for a customer without a book after the erasure"
         );
     }
     for (customer_id, before) in others.into_iter().zip(&before) {
@@ -94,11 +95,11 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
             "erase: expected nothing to count for {customer_id}, who has no book"
         );
     }
-    // The same ids, revisions and key once more, as the first time.
+    // The same ids, revisions and key can be used again.
     fill(&repository, "cus_1").await;
 }
 
-/// `erase`: the revision of a book that is opened again is greater than any before.
+/// `erase`: if the customer gets a book again, its revision is greater than any before.
 pub async fn a_book_opened_again_begins_at_a_greater_revision(repository: Subject) {
     fill(&repository, "cus_1").await;
     let before = head(&repository, "cus_1").await.revision;
@@ -106,22 +107,21 @@ pub async fn a_book_opened_again_begins_at_a_greater_revision(repository: Subjec
     assert_eq!(
         head(&repository, "cus_1").await,
         BookHead::default(),
-        "head: expected the default one after the erasure"
+        "head: expected the default head after the erasure"
     );
     let later = at(
         "2025-02-01T00:00:00.000Z",
         [Change::Create(address("cus_1", 1))],
     );
-    commit_ok(&repository, later, "open the book again, later").await;
+    commit_ok(&repository, later, "create an address again, later").await;
     let after = head(&repository, "cus_1").await.revision;
     assert!(
         after > before,
-        "head: expected a greater revision of the book than before its erasure; got {after} after \
-         {before}"
+        "head: expected a greater book revision than before the erasure; got {after} after {before}"
     );
 }
 
-/// `erase`: commits at the same time come before or after it as a whole.
+/// `erase`: concurrent commits take effect as a whole before it or after it.
 pub async fn an_erasure_among_commits_leaves_no_half(repository: Subject) {
     for round in 0..4 {
         let tasks: Vec<_> = (0..24_u32)
@@ -149,26 +149,26 @@ pub async fn an_erasure_among_commits_leaves_no_half(repository: Subject) {
                 (has_revisions, record.is_some()),
                 (found.is_some(), found.is_some()),
                 "expected revisions and a record of address {number} if and only if the book holds \
-                 it, after commits and erasures at once (round {round})"
+                 it, after concurrent commits and erasures (round {round})"
             );
             there += u64::from(found.is_some());
         }
         assert_eq!(
             head(&repository, "cus_1").await.addresses,
             there,
-            "head: expected it to count the addresses that are there, after commits and erasures at \
-             once (round {round})"
+            "head: expected it to count the addresses in the book, after concurrent commits and \
+             erasures (round {round})"
         );
         erase(&repository, "cus_1").await;
     }
 }
 
-/// Every eighth erases, the others create an address with a key.
+/// Erases for every eighth number, and creates an address with a key for the others.
 async fn erase_or_create(repository: &dyn AddressRepository, number: u32) {
     if number % 8 == 5 {
         expect_ok(
             repository.erase(&customer("cus_1")).await,
-            "erase, while others commit",
+            "erase, with concurrent commits",
         );
         return;
     }
@@ -176,6 +176,6 @@ async fn erase_or_create(repository: &dyn AddressRepository, number: u32) {
     let with_key = keyed(creation, &format!("key-{number}"), TIME, TIME);
     expect_ok(
         repository.commit(with_key).await,
-        "commit (create one with a key, while others erase)",
+        "commit (create one with a key, with concurrent erasures)",
     );
 }

@@ -6,7 +6,7 @@ use super::Subject;
 use super::calls::{commit_ok, find_one, head, list, page_of, revisions, scan};
 use crate::fixtures::{address, content, creating, custom_data, customer, text, timestamp};
 
-/// Commits an address and expects each way of reading to return the same one.
+/// Commits an address and expects each method that reads it to return it unchanged.
 async fn stores(repository: &Subject, stored: Address, what: &str) {
     let created = creating([stored.clone()]);
     commit_ok(repository, created, &format!("create one with {what}")).await;
@@ -36,7 +36,7 @@ async fn stores(repository: &Subject, stored: Address, what: &str) {
         assert_eq!(
             found.as_ref(),
             Some(&stored),
-            "{how}: expected the address as it was given, with {what}"
+            "{how}: expected the address unchanged, with {what}"
         );
     }
     let customer_id = stored.customer_id.as_str();
@@ -52,12 +52,12 @@ async fn stores(repository: &Subject, stored: Address, what: &str) {
         assert_eq!(
             found,
             Some((&stored).into()),
-            "{how}: expected the address as it was given, with {what}"
+            "{how}: expected the address unchanged, with {what}"
         );
     }
 }
 
-/// Expects an address with this content to be stored.
+/// Commits an address with this content and expects it to be stored unchanged.
 async fn stores_content(repository: &Subject, number: u32, content: AddressContent, what: &str) {
     let address = Address {
         content,
@@ -66,8 +66,8 @@ async fn stores_content(repository: &Subject, number: u32, content: AddressConte
     stores(repository, address, what).await;
 }
 
-/// Text comes back byte for byte in every script: four-byte characters, right-to-left,
-/// joiners, ligatures, what looks like SQL, quotes and wildcards.
+/// Text is returned byte for byte in every script: four-byte characters, right-to-left,
+/// joiners, ligatures, text that looks like SQL, quotes and wildcards.
 pub async fn stores_every_script_byte_for_byte(repository: Subject) {
     let texts = [
         "京都府 𠮷野家 🏠👨‍👩‍👧‍👦",
@@ -90,12 +90,12 @@ pub async fn stores_every_script_byte_for_byte(repository: Subject) {
     }
 }
 
-/// Text that a client may no longer send comes back: it was stored before.
+/// Text that earlier releases stored is returned, even if clients may no longer send it.
 pub async fn stores_text_that_earlier_releases_accepted(repository: Subject) {
     let invisible = "\u{200b}\u{2800}";
     assert!(
         City::parse(invisible).is_err(),
-        "expected text that cities may no longer be"
+        "expected text that the domain no longer accepts as a city"
     );
     let content = AddressContent {
         description: Some(text(invisible, Description::parse_stored)),
@@ -103,7 +103,7 @@ pub async fn stores_text_that_earlier_releases_accepted(repository: Subject) {
         city: text(invisible, City::parse_stored),
         ..content()
     };
-    stores_content(&repository, 1, content, "text that is refused today").await;
+    stores_content(&repository, 1, content, "text that is rejected today").await;
 }
 
 /// A null stays a null.
@@ -133,7 +133,7 @@ pub async fn stores_custom_data_as_it_was_spelled(repository: Subject) {
         assert_eq!(
             data.as_str(),
             spelling,
-            "the domain: expected it to leave the spelling of custom data"
+            "the domain: expected it to preserve the spelling of custom data"
         );
         let content = AddressContent {
             custom_data: Some(data),
@@ -144,7 +144,7 @@ pub async fn stores_custom_data_as_it_was_spelled(repository: Subject) {
     }
 }
 
-/// The longest values that the domain allows, on a page of the greatest size.
+/// The longest values that the domain allows are stored, also on a page with the maximum limit.
 pub async fn stores_the_longest_values(repository: Subject) {
     let frame = r#"{"a":""}"#.len();
     let house = "🏠";
@@ -155,7 +155,7 @@ pub async fn stores_the_longest_values(repository: Subject) {
     assert_eq!(
         data.len(),
         CustomData::MAX_BYTES,
-        "the suite: expected custom data of the greatest length"
+        "the suite: expected custom data of the maximum length"
     );
     let content = AddressContent {
         description: Some(text(
@@ -188,7 +188,7 @@ pub async fn stores_the_longest_values(repository: Subject) {
     );
     assert!(
         page.iter().all(|found| found.custom_data == Some(&data)),
-        "list: expected the custom data of all 200 addresses as it was given"
+        "list: expected the custom data of all 200 addresses unchanged"
     );
 }
 
@@ -214,10 +214,10 @@ pub async fn stores_times_to_the_millisecond(repository: Subject) {
         updated_at: timestamp(times[4]),
         ..address("cus_1", 9)
     };
-    stores(&repository, apart, "times that lie as far apart as may be").await;
+    stores(&repository, apart, "times as far apart as possible").await;
 }
 
-/// Customers whose ids differ only in case have books of their own.
+/// Customers whose ids differ only in case have separate books.
 pub async fn tells_ids_apart_that_differ_only_in_case(repository: Subject) {
     let both = [address("CUS_A", 1), address("cus_a", 1)];
     let created = creating(both.clone());
@@ -226,14 +226,14 @@ pub async fn tells_ids_apart_that_differ_only_in_case(repository: Subject) {
         assert_eq!(
             find_one(&repository, &expected).await.as_ref(),
             Some(&expected),
-            "find: expected each customer to have an address of its own"
+            "find: expected each customer to have a separate address"
         );
     }
     for (customer_id, expected) in [("CUS_A", 1), ("cus_a", 1), ("Cus_a", 0)] {
         assert_eq!(
             head(&repository, customer_id).await.addresses,
             expected,
-            "head: expected a book of its own for {}",
+            "head: expected a separate book for {}",
             customer(customer_id)
         );
     }

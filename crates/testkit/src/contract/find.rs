@@ -6,7 +6,7 @@ use crate::fixtures::{
     address, address_id, commit, content, creating, custom_data, customer, moved, replacing, text,
 };
 
-/// `find`: one result for each look-up, in their order, `None` where there is no such address.
+/// `find`: returns one result for each look-up, in their order: `None` if there is no such address.
 pub async fn finds_by_id_in_the_order_of_the_look_ups(repository: Subject) {
     let [first, second] = [1, 2].map(|number| address("cus_1", number));
     let both = creating([first.clone(), second.clone()]);
@@ -21,11 +21,12 @@ pub async fn finds_by_id_in_the_order_of_the_look_ups(repository: Subject) {
     assert_eq!(
         find(&repository, Vec::new()).await,
         [],
-        "find: expected no result without look-ups"
+        "find: expected no results without look-ups"
     );
 }
 
-/// `find`: as many results as look-ups, however many: an import looks up as many as it commits.
+/// `find`: returns as many results as there are look-ups, however many. An import looks up as many
+/// addresses as it commits.
 pub async fn finds_as_many_as_are_looked_up(repository: Subject) {
     let addresses: Vec<_> = (0..1_000)
         .map(|number| address(&format!("cus_{}", number % 3), number))
@@ -51,11 +52,11 @@ pub async fn finds_as_many_as_are_looked_up(repository: Subject) {
         .position(|(found, expected)| found != expected);
     assert_eq!(
         first_difference, None,
-        "find: expected the right result of each of 2,000 look-ups; the one of this index differs"
+        "find: expected the right result for each of 2,000 look-ups; the one at this index differs"
     );
 }
 
-/// `find`: nothing in the book of another customer, neither by id nor by content.
+/// `find`: finds nothing in the book of another customer, neither by id nor by content.
 pub async fn finds_nothing_in_another_customers_book(repository: Subject) {
     let there = creating([address("cus_1", 1)]);
     commit_ok(&repository, there, "create an address of cus_1").await;
@@ -66,12 +67,12 @@ pub async fn finds_nothing_in_another_customers_book(repository: Subject) {
     assert_eq!(
         find(&repository, lookups).await,
         [None, None],
-        "find: expected nothing in the book of cus_2, where only cus_1 has an address"
+        "find: expected nothing in the book of cus_2, because only cus_1 has an address"
     );
 }
 
-/// `find`: by content what is equal, nulls included, and nothing that differs in case,
-/// in a blank, in a null or in the spelling of custom data.
+/// `find`: finds by content an address with equal content, nulls included, and none that differs in
+/// case, in a blank, in a null or in the spelling of custom data.
 pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject) {
     let full = content();
     let bare = AddressContent {
@@ -156,13 +157,13 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
                 description: description("Home"),
                 ..bare.clone()
             },
-            "a description where there is null",
+            "a description instead of null",
         ),
     ] {
         assert_eq!(
             find(&repository, vec![lookup(&content)]).await,
             [None],
-            "find: expected nothing by a content that differs in {differs}"
+            "find: expected nothing for a content that differs in {differs}"
         );
     }
     let moved = moved(&address("cus_1", 1), "Huye");
@@ -171,11 +172,11 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
     assert_eq!(
         find(&repository, vec![lookup(&full), lookup(&moved.content)]).await,
         [None, Some(moved)],
-        "find: expected an address by the content that it has now, not by the one that it had"
+        "find: expected an address by its current content, not by its former content"
     );
 }
 
-/// `find`: all look-ups of one call see the same moment.
+/// `find`: all look-ups of one call read one snapshot.
 pub async fn finds_all_at_one_moment(repository: Subject) {
     let mut addresses = [1, 2].map(|number| address("cus_1", number));
     let created = creating(addresses.clone());

@@ -6,7 +6,7 @@ use crate::fixtures::{
     address, commit, creating, customer, keyed, moved, moving, replacing, timestamp,
 };
 
-/// `head`: counts the addresses that the book holds.
+/// `head`: counts the addresses in the book.
 pub async fn the_head_counts_the_addresses(repository: Subject) {
     let some = [1, 2, 3].map(|number| address("cus_1", number));
     let more = [address("cus_1", 4), address("cus_2", 1)];
@@ -34,7 +34,7 @@ pub async fn the_head_counts_the_addresses(repository: Subject) {
             assert_eq!(
                 head(&repository, customer_id).await.addresses,
                 expected,
-                "head: expected the count of the addresses of {customer_id} after: {what}"
+                "head: expected the number of addresses of {customer_id} after: {what}"
             );
         }
     }
@@ -42,8 +42,8 @@ pub async fn the_head_counts_the_addresses(repository: Subject) {
 
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
 
-/// `head`: the revision is greater after a commit that changed the book, and the same as long as
-/// nothing in the book changed, whatever happens elsewhere.
+/// `head`: the book revision increases with every commit that changes the book, and otherwise stays
+/// the same, whatever happens in other books.
 pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Subject) {
     let mut before = head(&repository, "cus_1").await.revision;
     let creation = creating([address("cus_1", 1)]);
@@ -56,7 +56,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
         (moving(&address("cus_1", 2), "Huye"), "move one"),
         (commit([Change::Remove(address("cus_1", 3))]), "remove one"),
         (
-            // The book holds what it held before.
+            // Afterwards, the book contains the same addresses as before.
             commit([
                 Change::Create(address("cus_1", 4)),
                 Change::Remove(address("cus_1", 4)),
@@ -68,14 +68,14 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
                 at: timestamp(LONG_AGO),
                 ..creating([address("cus_1", 5)])
             },
-            "create one while the clock is set back",
+            "create one with the clock set back",
         ),
     ] {
         commit_ok(&repository, commit, what).await;
         let after = head(&repository, "cus_1").await.revision;
         assert!(
             after > before,
-            "head: expected a greater revision of the book after: {what}; got {after} after {before}"
+            "head: expected a greater book revision after: {what}; got {after} after {before}"
         );
         before = after;
     }
@@ -112,8 +112,8 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
     ] {
         assert_eq!(
             revision, before,
-            "expected {of} to have the same revision of the book as before, after other books \
-             changed, commits were refused, records were pruned and pages were read"
+            "expected {of} to have the same book revision as before, after other books changed, \
+             commits were rejected, records were pruned and pages were read"
         );
     }
     let first = moved(&address("cus_1", 1), "Huye");
@@ -127,7 +127,6 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
     let after = head(&repository, "cus_1").await.revision;
     assert!(
         after > before,
-        "head: expected a greater revision of the book after two more commits; got {after} after \
-         {before}"
+        "head: expected a greater book revision after two more commits; got {after} after {before}"
     );
 }

@@ -17,7 +17,7 @@ fn ids_of(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
     numbers.into_iter().map(id).collect()
 }
 
-/// `list`: an empty page of the default head for a customer without a book.
+/// `list`: returns an empty page with the default head for a customer without a book.
 pub async fn lists_an_empty_page_for_an_unknown_customer(repository: Subject) {
     let page = list(&repository, "cus_unknown", 50, 0).await;
     assert_eq!(
@@ -28,11 +28,11 @@ pub async fn lists_an_empty_page_for_an_unknown_customer(repository: Subject) {
     assert_eq!(
         head(&repository, "cus_unknown").await,
         BookHead::default(),
-        "head: expected the default one for a customer without a book"
+        "head: expected the default head for a customer without a book"
     );
 }
 
-/// `list`: an empty page, with the head of the book, at or past the end.
+/// `list`: returns an empty page with the head of the book at or past the end.
 pub async fn lists_an_empty_page_with_the_head_past_the_end(repository: Subject) {
     let addresses = [1, 2].map(|number| address("cus_1", number));
     commit_ok(&repository, creating(addresses), "create two addresses").await;
@@ -42,7 +42,7 @@ pub async fn lists_an_empty_page_with_the_head_past_the_end(repository: Subject)
         assert_eq!(
             (page.len(), page.head()),
             (0, expected),
-            "list: expected no address and the head of the book from offset {offset} of 2 addresses"
+            "list: expected no address and the head of the book at offset {offset} of 2 addresses"
         );
     }
     let page = list_after(&repository, "cus_1", 1, address_id(2)).await;
@@ -53,7 +53,7 @@ pub async fn lists_an_empty_page_with_the_head_past_the_end(repository: Subject)
     );
 }
 
-/// `list`: by ascending id, compared byte for byte, whatever the order of creation.
+/// `list`: returns addresses by ascending id, compared by bytes, whatever the order of creation.
 pub async fn lists_by_ascending_id(repository: Subject) {
     for suffix in ["i1", "a0", "9a", "z0", "10", "aa", "0z", "l1"] {
         let created = Address {
@@ -71,8 +71,8 @@ pub async fn lists_by_ascending_id(repository: Subject) {
     );
 }
 
-/// `list`: pages that follow each other hold each address exactly once, in the books of two
-/// customers with 1,000 and 3 addresses, by offset at every page size and after an id at some.
+/// `list`: consecutive pages contain each address exactly once, in the books of two customers with
+/// 1,000 and 3 addresses, by offset at every page size, and after an id at some sizes.
 pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subject) {
     let books = [("cus_1", 1_000_u32), ("cus_2", 3)];
     for (customer_id, count) in books {
@@ -99,7 +99,7 @@ pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subj
                 assert_eq!(
                     page.head().addresses,
                     u64::from(count),
-                    "{name} of {size}: expected each to say how many addresses the book holds"
+                    "{name} of {size}: expected the head of each to count the addresses of the book"
                 );
                 steps.take(ids(&page));
             }
@@ -111,8 +111,8 @@ pub async fn pages_of_every_size_hold_each_address_exactly_once(repository: Subj
     }
 }
 
-/// `list`: pages far into a large book, between the books of two others, hold what they would
-/// near its beginning.
+/// `list`: pages at a large offset in a large book contain the right addresses, with other books
+/// before and after it.
 pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
     for (customer_id, count) in [("cus_1", 3), ("cus_2", 2_500), ("cus_3", 3)] {
         let addresses = (0..count).map(|number| address(customer_id, number));
@@ -123,12 +123,13 @@ pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
         assert_eq!(
             (ids(&page), page.head().addresses),
             (ids_of((offset..2_500).take(3)), 2_500),
-            "list: expected the addresses from offset {offset}, and that the book holds 2,500"
+            "list: expected the addresses from offset {offset}, and a head that counts 2,500"
         );
     }
 }
 
-/// `list`: so they do after addresses came and left anywhere in it.
+/// `list`: pages at a large offset contain the right addresses after addresses were created and
+/// removed anywhere in the book.
 pub async fn pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks(repository: Subject) {
     let mut held = BTreeSet::new();
     let every_fourth = |numbers: Range<u32>| numbers.map(|number| 4 * number).collect();
@@ -161,15 +162,15 @@ pub async fn pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks(reposit
             assert_eq!(
                 (ids(&page), page.head().addresses),
                 (ids_of(expected), held.len() as u64),
-                "list: expected the addresses from offset {offset} after step {step}, and how many \
-                 the book holds"
+                "list: expected the addresses from offset {offset} after step {step}, and a head \
+                 that counts the addresses"
             );
         }
     }
 }
 
-/// `list`: a page after an id begins with the next greater one, whether or not there is
-/// an address with that id.
+/// `list`: a page after an id begins with the next greater id, whether or not an address with that
+/// id exists.
 pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subject) {
     let addresses = [2, 4, 6].map(|number| address("cus_1", number));
     commit_ok(&repository, creating(addresses), "create 2, 4 and 6").await;
@@ -188,13 +189,13 @@ pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subje
         assert_eq!(
             (ids(&page), page.head()),
             (ids_of(expected), head),
-            "list: expected the first greater ids after {after}, of 2, 4 and 6"
+            "list: expected the next greater ids after {after}, of 2, 4 and 6"
         );
     }
 }
 
-/// `list`: while addresses come and go, every page holds as many addresses as its head leaves for
-/// it, no revision goes back, and no two pages of one revision differ.
+/// `list`: while addresses are created and removed, each page has as many addresses as its head
+/// says, the book revision never decreases, and pages with the same book revision are equal.
 pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
     let remove = (0..30).map(|number| commit([Change::Remove(address("cus_1", number))]));
@@ -209,17 +210,20 @@ pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Su
             assert_eq!(
                 page.len() as u64,
                 held.saturating_sub(offset as u64),
-                "list: expected a page from offset {offset} of a head with {held} addresses to \
-                 hold the rest of them, as both are of one moment"
+                "list: expected the page at offset {offset} to contain the rest of the {held} \
+                 addresses that its head counts, because both are from one snapshot"
             );
         }
         let (before, now) = (last.head().revision, page.head().revision);
         assert!(
             now >= before,
-            "list: expected the revision of the book to grow, got {now} after {before}"
+            "list: expected the book revision not to decrease, got {now} after {before}"
         );
         if now == before {
-            assert_eq!(page, last, "list: expected equal pages at one revision");
+            assert_eq!(
+                page, last,
+                "list: expected equal pages at one book revision"
+            );
         }
         last = page;
         if is_done {
@@ -230,6 +234,6 @@ pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Su
     assert_eq!(
         last.len(),
         30,
-        "list: expected all that was written once the writer was done"
+        "list: expected all writes to be visible after the writer ended"
     );
 }

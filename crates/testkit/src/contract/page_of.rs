@@ -9,7 +9,7 @@ use crate::fixtures::{
     address, address_id, at, commit, creating, limit, moved, replacing, timestamp,
 };
 
-/// A page of a listing that all addresses of a test fit on, in descending order.
+/// A listing in descending order, with the maximum limit.
 fn descending() -> Listing {
     Listing {
         limit: limit(Limit::MAX),
@@ -28,16 +28,17 @@ fn as_of(time: Timestamp) -> Listing {
     }
 }
 
-/// The page that the domain makes of these addresses.
+/// Returns the page that the domain computes from these addresses.
 #[track_caller]
 fn made_of(listing: &Listing, page: &AddressPage, addresses: Vec<Address>) -> AddressPage {
     match listing.page(page.head(), addresses) {
         Ok(page) => page,
-        Err(error) => panic!("the suite has addresses that fit on a page: {error}"),
+        Err(error) => panic!("the suite has an invalid address: {error}"),
     }
 }
 
-/// `page_of`: what the listing makes of all addresses of the book as it stands, and its head.
+/// `page_of`: returns what the listing computes from all current addresses of the book and its
+/// head.
 pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
     let place = Place {
         time: None,
@@ -98,13 +99,13 @@ pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
         assert_eq!(
             page,
             made_of(listing, &page, expected.clone()),
-            "page_of: expected what `Listing::page` makes of all 300 addresses, for {listing:?}"
+            "page_of: expected what `Listing::page` computes from all addresses, for {listing:?}"
         );
     }
 }
 
-/// `page_of`: while addresses come and go, its head counts the addresses that it is made of, now
-/// and as of the latest time.
+/// `page_of`: while addresses are created and removed, the head counts the addresses from which the
+/// page is computed, now and as of the latest time.
 pub async fn a_page_of_a_listing_is_of_one_moment(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
     let remove = (0..30).map(|number| commit([Change::Remove(address("cus_1", number))]));
@@ -116,8 +117,8 @@ pub async fn a_page_of_a_listing_is_of_one_moment(repository: Subject) {
             assert_eq!(
                 page.total(),
                 page.head().addresses,
-                "page_of: expected head and addresses of one moment, so that the head counts the \
-                 addresses (left), for {listing:?}"
+                "page_of: expected head and addresses from one snapshot, so that the head counts \
+                 the addresses (left), for {listing:?}"
             );
         }
         if is_done {
@@ -133,25 +134,25 @@ const TIMES: [&str; 3] = [
     "2025-03-01T00:00:00.999Z",
 ];
 
-/// Expects the book of `cus_1` to have stood so at that time.
+/// Expects the book of `cus_1` to have had these addresses at this time.
 async fn expect_as_of(repository: &Subject, time: Timestamp, expected: Vec<Address>) {
     let listing = as_of(time);
     let page = page_of(repository, "cus_1", &listing).await;
     assert_eq!(
         page.head(),
         head(repository, "cus_1").await,
-        "page_of: expected the head of the book as it is now, also as of {time}"
+        "page_of: expected the current head of the book, even as of {time}"
     );
     assert_eq!(
         page,
         made_of(&listing, &page, expected),
-        "page_of: expected of each address its latest revision as of {time}, if that is not a \
+        "page_of: expected the latest revision of each address as of {time}, unless that is a \
          removal"
     );
 }
 
-/// `page_of`: as the book stood at any moment: exactly the addresses whose latest revision up
-/// to then is not a removal, each as that revision has it.
+/// `page_of`: as of any time, contains exactly the addresses whose latest revision up to that time
+/// is not a removal, each in the state of that revision.
 pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
     let created = address("cus_1", 1);
     let updated = moved(&created, "Huye");
@@ -163,7 +164,7 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
         at(TIMES[1], [Change::Create(stays.clone())]),
         at(TIMES[2], [Change::Remove(updated.clone())]),
     ] {
-        commit_ok(&repository, commit, "one of a history").await;
+        commit_ok(&repository, commit, "a change of the history").await;
     }
     let [first, second, third] = TIMES.map(timestamp);
     let before = |time: Timestamp| time.minus(std::time::Duration::from_millis(1));
@@ -181,7 +182,7 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
 }
 
 /// `page_of`: of the revisions up to a time, the one with the greatest number is the latest, not
-/// the one with the latest time: the clock may have been set back.
+/// the one with the latest time, because the clock may have been set back.
 pub async fn the_latest_revision_is_the_one_with_the_greatest_number(repository: Subject) {
     let [moves, leaves] = [1, 2].map(|number| address("cus_1", number));
     let both = [moves.clone(), leaves.clone()].map(Change::Create);

@@ -8,7 +8,7 @@ fn removing(address: &Address) -> Commit {
     commit([Change::Remove(address.clone())])
 }
 
-/// A commit to books that may hold so many addresses.
+/// A commit with a limit of addresses per book.
 fn limited(max_addresses: u32, changes: Vec<Change>) -> Commit {
     Commit {
         max_addresses,
@@ -20,7 +20,7 @@ fn create(number: u32) -> Change {
     Change::Create(address("cus_1", number))
 }
 
-/// `commit`: an address to create must not exist.
+/// `commit`: rejects the creation of an address that exists.
 pub async fn refuses_to_create_what_exists(repository: Subject) {
     let there = address("cus_1", 1);
     commit_ok(&repository, creating([there.clone()]), "create one").await;
@@ -30,11 +30,11 @@ pub async fn refuses_to_create_what_exists(repository: Subject) {
     assert_eq!(
         find_one(&repository, &there).await.as_ref(),
         Some(&there),
-        "find: expected the address as it was created first"
+        "find: expected the address as it was first created"
     );
 }
 
-/// `commit`: an address to replace must exist at the expected revision.
+/// `commit`: rejects the replacement of an address that does not exist at the expected revision.
 pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
@@ -43,18 +43,18 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
     let what = "replace an address that does not exist";
     commit_refused(&repository, to_huye.clone(), conflict, what).await;
     commit_ok(&repository, creating([first.clone()]), "create it").await;
-    let what = "replace a later revision than there is";
+    let what = "replace a later revision than the current one";
     commit_refused(&repository, moving(&second, "Musanze"), conflict, what).await;
     let other = moving(&address("cus_2", 1), "Huye");
-    let what = "replace an address of that id in another book";
+    let what = "replace an address with that id in another book";
     commit_refused(&repository, other, conflict, what).await;
-    commit_ok(&repository, to_huye, "replace the revision that there is").await;
-    let what = "replace an earlier revision than there is";
+    commit_ok(&repository, to_huye, "replace the current revision").await;
+    let what = "replace an earlier revision than the current one";
     commit_refused(&repository, moving(&first, "Musanze"), conflict, what).await;
     assert_eq!(
         find_one(&repository, &first).await.as_ref(),
         Some(&second),
-        "find: expected the address as the one commit left it that was not refused"
+        "find: expected the address as left by the only commit that was not rejected"
     );
     commit_ok(&repository, removing(&second), "remove it").await;
     let removed = moved(&second, "Kigali");
@@ -64,7 +64,7 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
     }
 }
 
-/// `commit`: an address to remove must exist at the expected revision.
+/// `commit`: rejects the removal of an address that does not exist at the expected revision.
 pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
@@ -73,50 +73,55 @@ pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: 
     commit_refused(&repository, removing(&first), conflict, what).await;
     let two = creating([first.clone(), address("cus_1", 2)]);
     commit_ok(&repository, two, "create it and another").await;
-    let what = "remove a later revision than there is";
+    let what = "remove a later revision than the current one";
     commit_refused(&repository, removing(&second), conflict, what).await;
     commit_ok(&repository, moving(&first, "Huye"), "replace it").await;
-    let what = "remove an earlier revision than there is";
+    let what = "remove an earlier revision than the current one";
     commit_refused(&repository, removing(&first), conflict, what).await;
-    commit_ok(&repository, removing(&second), "remove it as it is").await;
+    commit_ok(
+        &repository,
+        removing(&second),
+        "remove its current revision",
+    )
+    .await;
     assert_eq!(
         find_one(&repository, &first).await,
         None,
-        "find: expected nothing after the removal"
+        "find: expected no address after the removal"
     );
-    let what = "remove it once more";
+    let what = "remove it again";
     commit_refused(&repository, removing(&second), conflict, what).await;
     assert_eq!(
         head(&repository, "cus_1").await.addresses,
         1,
-        "head: expected the other address to be left"
+        "head: expected only the other address to remain"
     );
 }
 
-/// `commit`: a book holds no more addresses than the commit allows; the first creation
-/// that is too many is named, and room that is made can be used again.
+/// `commit`: a book holds no more addresses than the commit allows. The error names the first
+/// creation beyond the limit. A removal makes room for a creation.
 pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
     let first = limited(2, vec![create(1)]);
-    commit_ok(&repository, first, "create the first of two that may be").await;
+    commit_ok(&repository, first, "create the first of two allowed").await;
     let in_other_book = Change::Create(address("cus_2", 1));
     let too_many = limited(2, vec![in_other_book, create(2), create(3), create(4)]);
     let what = "create one in another book and three in a book with room for one";
     commit_refused(&repository, too_many, Refusal::BookFull(2), what).await;
     let second = limited(2, vec![create(2)]);
-    commit_ok(&repository, second, "create the second of two that may be").await;
+    commit_ok(&repository, second, "create the second of two allowed").await;
     let third = limited(1, vec![create(3)]);
-    let what = "create one in a book that holds more than may be";
+    let what = "create one in a book that exceeds its limit";
     commit_refused(&repository, third, Refusal::BookFull(0), what).await;
     for (allowed, changes, what) in [
         (
             1,
             vec![replacing(&address("cus_1", 1), "Huye")],
-            "replace one in a book that holds more than may be",
+            "replace one in a book that exceeds its limit",
         ),
         (
             1,
             vec![Change::Remove(address("cus_1", 2))],
-            "remove one from a book that holds more than may be",
+            "remove one from a book that exceeds its limit",
         ),
         (2, vec![create(3)], "use the room that was made"),
         (
@@ -133,11 +138,11 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
     assert_eq!(
         head(&repository, "cus_1").await.addresses,
         2,
-        "head: expected as many addresses as may be"
+        "head: expected as many addresses as allowed"
     );
 }
 
-/// A commit to books that may have so many past revisions.
+/// A commit with a limit of past revisions per book.
 fn with_history(max_past_revisions: u32, changes: Vec<Change>) -> Commit {
     Commit {
         max_past_revisions,
@@ -145,8 +150,8 @@ fn with_history(max_past_revisions: u32, changes: Vec<Change>) -> Commit {
     }
 }
 
-/// `commit`: an address is neither created nor replaced where the addresses of its book have as
-/// many past revisions as the commit allows; the first change that is too much is named.
+/// `commit`: rejects creations and replacements in a book with as many past revisions as the commit
+/// allows. The error names the first change beyond the limit.
 pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject) {
     let (first, other) = (address("cus_1", 1), address("cus_2", 1));
     let second = moved(&first, "Huye");
@@ -155,7 +160,7 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
     commit_ok(
         &repository,
         creations,
-        "create three: none adds to the past",
+        "create three, which adds no past revisions",
     )
     .await;
     let too_many = vec![
@@ -164,11 +169,11 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
         replacing(&second, "Musanze"),
         replacing(&third, "Nyanza"),
     ];
-    let what = "replace one in another book, and one three times where two past revisions may be";
+    let what = "replace one in another book, and one three times, with two past revisions allowed";
     let refused = with_history(2, too_many);
     commit_refused(&repository, refused, Refusal::HistoryFull(3), what).await;
     let two = vec![replacing(&first, "Huye"), replacing(&second, "Musanze")];
-    let what = "replace one twice where two past revisions may be";
+    let what = "replace one twice, with two past revisions allowed";
     commit_ok(&repository, with_history(2, two), what).await;
     for (allowed, change, what) in [
         (
@@ -180,15 +185,15 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
         (
             1,
             create(3),
-            "create one in a history with more than may be",
+            "create one in a history that exceeds its limit",
         ),
     ] {
         let refused = with_history(allowed, vec![change]);
         commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
     }
     let fourth = with_history(3, vec![replacing(&third, "Nyanza")]);
-    commit_ok(&repository, fourth, "replace one where a third may be").await;
-    // Many creations, which an adapter may make in another way than few.
+    commit_ok(&repository, fourth, "replace one, with a third allowed").await;
+    // An adapter may make many creations in another way than few.
     let many = (0..100).map(|number| {
         let customer_id = format!("cus_new_{number}");
         let customer_id = if number == 70 { "cus_1" } else { &customer_id };
@@ -199,8 +204,8 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
     commit_refused(&repository, many, Refusal::HistoryFull(70), what).await;
 }
 
-/// `commit`: an address is removed whatever the history holds, and its revisions count from then
-/// on: the last state, and the removal.
+/// `commit`: removes addresses whatever the number of past revisions. From then on, the last state
+/// and the removal count as past revisions.
 pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     let three = with_history(1, vec![create(1), create(2), create(3)]);
     commit_ok(&repository, three, "create three").await;
@@ -209,12 +214,12 @@ pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     commit_ok(&repository, first, "remove one").await;
     let first_change = vec![replacing(&address("cus_1", 2), "Huye"), create(4)];
     let refused = with_history(3, first_change);
-    let what = "replace one after a removal that left two, and create one, where three may be";
+    let what = "replace one after a removal that left two, and create one, with three allowed";
     commit_refused(&repository, refused, Refusal::HistoryFull(1), what).await;
     let (second, third) = (vec![remove(2)], vec![remove(3)]);
-    let what = "remove one where one past revision more may be";
+    let what = "remove one, with one more past revision allowed";
     commit_ok(&repository, with_history(3, second), what).await;
-    let what = "remove one in a history with more than may be";
+    let what = "remove one in a history that exceeds its limit";
     commit_ok(&repository, with_history(3, third), what).await;
     assert_eq!(
         head(&repository, "cus_1").await.addresses,
@@ -225,10 +230,10 @@ pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     let what = "create one again after three removals, which left six past revisions";
     commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
     let again = with_history(7, vec![create(1)]);
-    commit_ok(&repository, again, "create one again where seven may be").await;
+    commit_ok(&repository, again, "create one again, with seven allowed").await;
 }
 
-/// `commit`: a change that is too much for the book and for its history is too much for the book.
+/// `commit`: a change that exceeds both limits of a book is reported as `BookFull`.
 pub async fn a_full_book_goes_before_a_full_history(repository: Subject) {
     let first = commit([create(1), replacing(&address("cus_1", 1), "Huye")]);
     commit_ok(&repository, first, "create one and replace it").await;
@@ -240,12 +245,12 @@ pub async fn a_full_book_goes_before_a_full_history(repository: Subject) {
             max_addresses: 1,
             ..with_history(1, vec![change])
         };
-        let what = format!("{what} where book and history are full");
+        let what = format!("{what}, with book and history full");
         commit_refused(&repository, refused, expected, &what).await;
     }
 }
 
-/// `commit`: of several changes that do not fit, the first decides which refusal it is.
+/// `commit`: of several changes that do not fit, the first decides how the commit is rejected.
 pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     let two = creating([address("cus_1", 1), address("cus_2", 1)]);
     commit_ok(&repository, two, "create one address in each of two books").await;
@@ -271,7 +276,7 @@ pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     ] {
         commit_refused(&repository, limited(1, changes), expected, what).await;
     }
-    // The same among many creations, which an adapter may make in another way than few.
+    // The same among many creations: an adapter may make them in another way than few.
     for (too_many, exists, expected) in [
         (40, 70, Refusal::BookFull(40)),
         (70, 40, Refusal::Conflict(40)),
@@ -286,11 +291,11 @@ pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     }
 }
 
-/// `commit`: to create what exists is a conflict in a full book, too: that is how a repeated import
-/// notices it.
+/// `commit`: creating an existing address is a conflict even in a full book. A repeated import
+/// relies on this.
 pub async fn a_conflict_goes_before_a_full_book(repository: Subject) {
     let there = limited(1, vec![create(1)]);
-    commit_ok(&repository, there, "create the only one that may be").await;
+    commit_ok(&repository, there, "create the only one allowed").await;
     let again = limited(1, vec![create(1)]);
     let what = "create what exists in a full book";
     commit_refused(&repository, again, Refusal::Conflict(0), what).await;
@@ -298,7 +303,7 @@ pub async fn a_conflict_goes_before_a_full_book(repository: Subject) {
 
 const TIME: &str = "2025-06-01T00:00:00.000Z";
 
-/// `commit`: a key that is taken refuses a commit only when all of its changes fit.
+/// `commit`: a commit is rejected for a taken key only if all of its changes fit.
 pub async fn a_taken_key_is_refused_last(repository: Subject) {
     let with_key = |commit| keyed(commit, "key", TIME, TIME);
     let first = with_key(creating([address("cus_1", 1)]));
@@ -329,7 +334,7 @@ pub async fn a_taken_key_is_refused_last(repository: Subject) {
     }
 }
 
-/// `commit`: one that is refused, for whichever reason, leaves everything as it was.
+/// `commit`: a rejected commit changes nothing, whatever the reason.
 pub async fn a_refused_commit_changes_nothing(repository: Subject) {
     let there = address("cus_1", 1);
     let first = keyed(creating([there.clone()]), "taken", TIME, TIME);
@@ -378,7 +383,7 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
             assert_eq!(
                 &see(&repository, customer_id, "new").await,
                 before,
-                "expected everything of {customer_id} as before the refused commit: {what}"
+                "expected everything of {customer_id} as before the rejected commit: {what}"
             );
         }
     }

@@ -48,7 +48,7 @@ const TIMES: [&str; 3] = [
 ];
 
 /// Creates an address, moves it to Huye and removes it. Returns the three revisions, newest first.
-async fn live_and_die(repository: &Subject, number: u32) -> Vec<AddressRevision> {
+async fn create_move_and_remove(repository: &Subject, number: u32) -> Vec<AddressRevision> {
     let first = address("cus_1", number);
     let second = moved(&first, "Huye");
     let removed = Address {
@@ -69,8 +69,8 @@ async fn live_and_die(repository: &Subject, number: u32) -> Vec<AddressRevision>
     ]
 }
 
-/// `commit`: writes a revision of each change, with the whole content, what happened and
-/// when; a refused one writes none.
+/// `commit`: writes a revision for each change, with the whole content, what happened and
+/// when. A rejected commit writes none.
 pub async fn every_change_writes_a_revision(repository: Subject) {
     let (one, other) = (address("cus_1", 1), address("cus_2", 1));
     let changes = [
@@ -89,16 +89,16 @@ pub async fn every_change_writes_a_revision(repository: Subject) {
     assert_eq!(
         revisions(&repository, &one).await,
         of_one,
-        "revisions: expected one of each change, with the whole address, what happened and when"
+        "revisions: expected one for each change, with the whole address, what happened and when"
     );
     assert_eq!(
         revisions(&repository, &other).await,
         [revision(other, ChangeKind::Created, TIMES[1])],
-        "revisions: expected one of the only change of the other address"
+        "revisions: expected one for the only change of the other address"
     );
 }
 
-/// `revisions`: by descending number, those before a number, no more than the limit.
+/// `revisions`: returns those before a number, by descending number, up to the limit.
 pub async fn revisions_come_newest_first_in_ranges_of_any_size(repository: Subject) {
     let mut latest = address("cus_1", 1);
     let created = creating([latest.clone()]);
@@ -115,7 +115,7 @@ pub async fn revisions_come_newest_first_in_ranges_of_any_size(repository: Subje
     assert_eq!(
         numbers(&all),
         [7, 6, 5, 4, 3, 2, 1],
-        "revisions: expected all, by descending number, also when the clock was set back"
+        "revisions: expected all, by descending number, even if the clock was set back"
     );
     for limit in 1..=8 {
         let mut steps = Steps::new("revisions", limit as usize, all.len());
@@ -133,7 +133,7 @@ pub async fn revisions_come_newest_first_in_ranges_of_any_size(repository: Subje
     }
 }
 
-/// `revisions`: as many as are asked for.
+/// `revisions`: returns as many as the limit allows.
 pub async fn gives_as_many_revisions_as_are_asked_for(repository: Subject) {
     let mut latest = address("cus_1", 1);
     let mut changes = vec![Change::Create(latest.clone())];
@@ -163,22 +163,22 @@ pub async fn gives_as_many_revisions_as_are_asked_for(repository: Subject) {
     }
 }
 
-/// `revisions`: those of a removed address too, its removal among them.
+/// `revisions`: returns those of a removed address, including its removal.
 pub async fn revisions_outlive_the_address(repository: Subject) {
-    let expected = live_and_die(&repository, 1).await;
+    let expected = create_move_and_remove(&repository, 1).await;
     assert_eq!(
         find_one(&repository, &address("cus_1", 1)).await,
         None,
-        "find: expected nothing after the removal"
+        "find: expected no address after the removal"
     );
     assert_eq!(
         revisions(&repository, &address("cus_1", 1)).await,
         expected,
-        "revisions: expected those of the removed address, its removal among them"
+        "revisions: expected those of the removed address, including its removal"
     );
 }
 
-/// `revisions`: while an address changes, all revisions of one call are of one moment.
+/// `revisions`: while an address changes, all revisions of one call come from one snapshot.
 pub async fn revisions_are_of_one_moment(repository: Subject) {
     let mut latest = address("cus_1", 1);
     let (customer_id, id) = (latest.customer_id.clone(), latest.id.clone());
@@ -198,7 +198,7 @@ pub async fn revisions_are_of_one_moment(repository: Subject) {
         assert_eq!(
             found,
             (1..=newest).rev().collect::<Vec<_>>(),
-            "revisions: expected all numbers from the newest down to 1, once each"
+            "revisions: expected each number from the newest down to 1 exactly once"
         );
         if is_done {
             break;
@@ -207,43 +207,44 @@ pub async fn revisions_are_of_one_moment(repository: Subject) {
     writer.end().await;
 }
 
-/// `revisions`: nothing by the id of another customer's address, or of an address that never was.
+/// `revisions`: returns nothing for the id of another customer's address, or of an address that
+/// never existed.
 pub async fn gives_no_revisions_by_the_id_of_another_customers_address(repository: Subject) {
-    live_and_die(&repository, 1).await;
+    create_move_and_remove(&repository, 1).await;
     let other = creating([address("cus_2", 2)]);
     commit_ok(&repository, other, "create one in another book").await;
-    for (customer_id, number, whose) in [
+    for (customer_id, number, reason) in [
         ("cus_2", 1, "the id is of another customer's address"),
         ("cus_3", 1, "the customer has no book"),
         ("cus_1", 2, "the id is of another customer's address"),
-        ("cus_1", 3, "there never was such an address"),
+        ("cus_1", 3, "there was never such an address"),
     ] {
         let id = address_id(number);
         assert_eq!(
             revisions_of(&repository, &customer(customer_id), &id).await,
             [],
-            "revisions: expected none of {id} of {customer_id}, as {whose}"
+            "revisions: expected none of {id} of {customer_id}, because {reason}"
         );
     }
 }
 
 /// `commit`: an address that is created again continues its revisions where they ended,
-/// whatever revision the change says.
+/// whatever revision the change has.
 pub async fn an_address_that_is_created_again_continues_its_revisions(repository: Subject) {
-    for (number, said) in [(1, 1), (2, 4), (3, 9)] {
-        let mut expected = live_and_die(&repository, number).await;
+    for (number, given) in [(1, 1), (2, 4), (3, 9)] {
+        let mut expected = create_move_and_remove(&repository, number).await;
         let time = "2025-04-01T00:00:00.000Z";
         let with_revision = |revision: u32| Address {
             revision: (1..revision).fold(Revision::FIRST, |last, _| last.next()),
             ..address("cus_1", number)
         };
-        let created = at(time, [Change::Create(with_revision(said))]);
+        let created = at(time, [Change::Create(with_revision(given))]);
         commit_ok(&repository, created, "create a removed address again").await;
         let again = with_revision(4);
         assert_eq!(
             find_one(&repository, &again).await.as_ref(),
             Some(&again),
-            "find: expected revision 4 after the removal at 3, though the change said {said}"
+            "find: expected revision 4 after the removal at 3, although the change had {given}"
         );
         expected.insert(0, revision(again.clone(), ChangeKind::Created, time));
         assert_eq!(

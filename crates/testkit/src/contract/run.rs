@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// How long one promise may take, and likewise the making of its subject.
+/// The time limit for the test of one promise, and for the creation of its subject.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Tests a promise on a subject of its own, on two threads, within [`LIMIT`].
+/// Tests a promise with its own subject, on two threads, within [`LIMIT`].
 ///
 /// # Panics
-/// When the promise is broken, or does not end in time. The threads have the promise's name, so the
-/// message of the panic says which one it was.
+/// If the promise is broken, or its test does not end in time. The threads have the name of the
+/// promise, so the panic message names it.
 pub fn run<S, A, Made, Tested>(
     promise: &str,
     subject: impl FnOnce() -> Made,
@@ -27,10 +27,10 @@ pub fn run<S, A, Made, Tested>(
     run_within(LIMIT, promise, subject, test);
 }
 
-/// [`run`] with another limit.
+/// Like [`run`], with another limit.
 ///
 /// # Panics
-/// As [`run`] does.
+/// Like [`run`].
 pub fn run_within<S, A, Made, Tested>(
     limit: Duration,
     promise: &str,
@@ -57,7 +57,7 @@ pub fn run_within<S, A, Made, Tested>(
     });
     match done {
         Ok(alive) => {
-            // What cleans up may need the runtime.
+            // The clean-up may need the runtime.
             let _inside = runtime.enter();
             drop(alive);
         }
@@ -77,8 +77,8 @@ enum Failure {
     TimedOut,
 }
 
-/// The output of a future, if it ends in time. The limit holds also when a store blocks all threads
-/// of the runtime.
+/// Returns the output of a future, if it ends in time. The limit applies even if a store blocks all
+/// threads of the runtime.
 fn within<T: Send + 'static>(
     runtime: &Runtime,
     limit: Duration,

@@ -10,10 +10,10 @@ fn keys(addresses: &[Address]) -> Vec<(String, String)> {
     addresses.iter().map(key).collect()
 }
 
-/// Customers whose ids languages order otherwise than bytes do, by bytes.
+/// Customer ids in byte order. The rules of languages order them differently.
 const CUSTOMERS: [&str; 7] = ["-x", "B", "Z_1", "_x", "a", "b", "cus_1"];
 
-/// Gives each of them three addresses, and returns these by bytes.
+/// Creates three addresses for each customer, and returns them in byte order.
 async fn fill(repository: &Subject) -> Vec<Address> {
     let of = |customer_id| [1, 2, 3].map(|number| address(customer_id, number));
     let addresses: Vec<_> = CUSTOMERS.into_iter().flat_map(of).collect();
@@ -22,7 +22,7 @@ async fn fill(repository: &Subject) -> Vec<Address> {
     addresses
 }
 
-/// `scan`: by ascending customer id and address id, compared by bytes.
+/// `scan`: returns addresses by ascending customer id and address id, compared by bytes.
 pub async fn scans_in_byte_order(repository: Subject) {
     let expected = fill(&repository).await;
     assert_eq!(
@@ -32,7 +32,7 @@ pub async fn scans_in_byte_order(repository: Subject) {
     );
 }
 
-/// `scan`: fewer than the limit only at the end, each address once, at any limit.
+/// `scan`: returns fewer than the limit only at the end, and each address once, at any limit.
 pub async fn scans_in_steps_of_any_size(repository: Subject) {
     let expected = fill(&repository).await;
     for limit in 1..=expected.len() as u32 + 1 {
@@ -67,12 +67,12 @@ pub async fn scans_in_steps_of_any_size(repository: Subject) {
         assert_eq!(
             keys(&scan(&repository, step).await),
             keys(&expected[rest..]),
-            "scan: expected what follows {after:?}, where there is no address"
+            "scan: expected the addresses after {after:?}, which does not exist"
         );
     }
 }
 
-/// `scan`: as many as are asked for: an export asks for 1,000 at a time.
+/// `scan`: returns as many as the limit allows. An export reads 1,000 at a time.
 pub async fn scans_as_many_as_are_asked_for(repository: Subject) {
     let mut expected = Vec::new();
     for customer_id in ["cus_1", "cus_2"] {
@@ -105,7 +105,7 @@ pub async fn scans_as_many_as_are_asked_for(repository: Subject) {
     }
 }
 
-/// `scan`: of one customer, no addresses of others, also after a given one.
+/// `scan`: of one customer, returns no addresses of others, even after a given one.
 pub async fn scans_one_customer_alone(repository: Subject) {
     fill(&repository).await;
     let all = [1, 2, 3].map(|number| address("a", number));
@@ -126,12 +126,12 @@ pub async fn scans_one_customer_alone(repository: Subject) {
         assert_eq!(
             scan(&repository, step).await,
             expected,
-            "scan: expected addresses of {customer_id} alone, after {after:?}"
+            "scan: expected only addresses of {customer_id}, after {after:?}"
         );
     }
 }
 
-/// `scan`: all addresses of one call are of the same moment, across books.
+/// `scan`: all addresses of one call come from one snapshot, across books.
 pub async fn scans_at_one_moment(repository: Subject) {
     let mut addresses = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1));
     let created = creating(addresses.clone());

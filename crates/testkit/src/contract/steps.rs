@@ -1,35 +1,35 @@
-/// Steps through something that is read a part at a time, until a part is not full. Steps that
-/// never end are a failure, not a test that hangs.
+/// Reads items in steps, until a step returns fewer than its size. If the steps do not end, the
+/// test fails instead of hanging.
 pub(super) struct Steps<I> {
     what: String,
     size: usize,
     steps_left: usize,
     at_end: bool,
-    /// Everything that was read so far.
+    /// All items read so far.
     pub(super) seen: Vec<I>,
 }
 
 impl<I> Steps<I> {
-    /// Steps of a size through so many things.
-    pub(super) fn new(what: &str, size: usize, things: usize) -> Self {
+    /// Creates steps of a size through `items` items.
+    pub(super) fn new(what: &str, size: usize, items: usize) -> Self {
         Self {
             what: format!("{what} in steps of {size}"),
             size,
             // The last step is the one that is not full.
-            steps_left: things / size + 1,
+            steps_left: items / size + 1,
             at_end: false,
             seen: Vec::new(),
         }
     }
 
-    /// Whether to read another part.
+    /// Whether to read another step.
     pub(super) fn go_on(&mut self) -> bool {
         if self.at_end {
             return false;
         }
         assert!(
             self.steps_left > 0,
-            "{}: expected an end by now, but every step was full; {} things were read",
+            "{}: expected an end by now, but every step was full; {} items were read",
             self.what,
             self.seen.len()
         );
@@ -37,15 +37,15 @@ impl<I> Steps<I> {
         true
     }
 
-    /// Takes the part that was read.
-    pub(super) fn take(&mut self, part: Vec<I>) {
-        let (size, got) = (self.size, part.len());
+    /// Adds the items of a step.
+    pub(super) fn take(&mut self, items: Vec<I>) {
+        let (size, got) = (self.size, items.len());
         assert!(
             got <= size,
-            "{}: expected at most {size} things, got {got}",
+            "{}: expected at most {size} items, got {got}",
             self.what
         );
         self.at_end = got < size;
-        self.seen.extend(part);
+        self.seen.extend(items);
     }
 }

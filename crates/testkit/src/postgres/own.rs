@@ -1,4 +1,4 @@
-//! Servers of a test's own: what they acknowledged outlives a crash, and they can be crashed.
+//! A server for one test alone. It can be crashed, and what it acknowledged survives a crash.
 
 use std::io::Write;
 use std::thread::sleep;
@@ -6,54 +6,54 @@ use std::time::Instant;
 
 use super::{PostgresServer, READY_POLL_INTERVAL, START_TIMEOUT, wait_until_ready};
 
-/// What the shared server forgoes, and an acknowledgement means nothing without.
+/// Makes acknowledgements durable, unlike those of the shared server.
 const DURABLE: [&str; 2] = ["-c", "synchronous_commit=on"];
 
 impl PostgresServer {
-    /// Starts a server for one test alone, also where `TEST_DATABASE_URL` is set. It ends when
+    /// Starts a server for one test alone, even if `TEST_DATABASE_URL` is set. It stops when
     /// this is dropped.
     ///
     /// # Panics
-    /// As [`shared`](Self::shared) does.
+    /// Like [`shared`](Self::shared).
     #[track_caller]
     pub fn own() -> Self {
         Self::start("", "", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
     }
 
-    /// Starts such a server whose data are on a file system of their own, of a size such as `64m`:
-    /// a new cluster has 40 MiB. That takes Linux and a user namespace.
+    /// Like [`own`](Self::own), with the data on a separate file system of a size such as `64m`. A
+    /// new cluster has 40 MiB. Requires Linux and a user namespace.
     ///
     /// # Panics
-    /// As [`shared`](Self::shared) does.
+    /// Like [`shared`](Self::shared).
     #[track_caller]
     pub fn on_a_disk_of(size: &str) -> Self {
         Self::start(size, "", &DURABLE).unwrap_or_else(|message| panic!("{message}"))
     }
 
-    /// Uses up what there still is of the disk, but for half a page of a table: a disk that fills
-    /// up on its own has that left as often as not. It is full shortly after.
+    /// Fills the disk except for half a page of a table, which a disk that fills up by itself often
+    /// has left, too. The disk is full shortly after the call.
     ///
     /// # Panics
-    /// When the server's supervisor has ended.
+    /// If the server's supervisor has ended.
     #[track_caller]
     pub fn fill_disk(&self) {
-        self.tell("fill");
+        self.send("fill");
     }
 
-    /// Gives back what [`fill_disk`](Self::fill_disk) took.
+    /// Frees the space that [`fill_disk`](Self::fill_disk) used.
     ///
     /// # Panics
-    /// When the server's supervisor has ended.
+    /// If the server's supervisor has ended.
     #[track_caller]
     pub fn make_room(&self) {
-        self.tell("make-room");
+        self.send("make-room");
     }
 
-    /// Starts a standby of this server, which from then on acknowledges nothing that the standby
-    /// does not have.
+    /// Starts a synchronous standby of this server. From then on, the server acknowledges only
+    /// what the standby has received.
     ///
     /// # Panics
-    /// When there is no `pg_basebackup`, or the standby does not follow within two minutes.
+    /// If there is no `pg_basebackup`, or the standby does not follow within two minutes.
     #[track_caller]
     pub fn standby(&self) -> Self {
         let standby = Self::start("", &self.folder(), &DURABLE);
@@ -61,42 +61,42 @@ impl PostgresServer {
         self.set("synchronous_standby_names", "*");
         let deadline = Instant::now() + START_TIMEOUT;
         let in_step = "SELECT sync_state FROM pg_stat_replication";
-        while self.ask(in_step) != "sync" {
+        while self.run_sql(in_step) != "sync" {
             assert!(Instant::now() < deadline, "the standby does not follow");
             sleep(READY_POLL_INTERVAL);
         }
         standby
     }
 
-    /// Lets a standby take writes from now on.
+    /// Promotes a standby, so that it accepts writes.
     ///
     /// # Panics
-    /// When it does not within a minute.
+    /// If the promotion takes longer than a minute.
     #[track_caller]
     pub fn promote(&self) {
-        assert_eq!(self.ask("SELECT pg_promote()"), "t");
+        assert_eq!(self.run_sql("SELECT pg_promote()"), "t");
     }
 
-    /// Changes a setting of the server, also for sessions that there are.
+    /// Changes a setting of the server, including for existing sessions.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// If the server rejects the change.
     #[track_caller]
     pub fn set(&self, name: &str, value: &str) {
-        self.ask(&format!("ALTER SYSTEM SET {name} = '{value}'"));
-        self.ask("SELECT pg_reload_conf()");
+        self.run_sql(&format!("ALTER SYSTEM SET {name} = '{value}'"));
+        self.run_sql("SELECT pg_reload_conf()");
     }
 
-    /// Ends the server as a crash would: at once, in the middle of everything.
+    /// Stops the server like a crash: at once, without a clean shutdown.
     ///
     /// # Panics
-    /// When it goes on for two minutes.
+    /// If it still runs after two minutes.
     #[track_caller]
     pub fn crash(&self) {
-        self.tell("stop");
+        self.send("stop");
         let deadline = Instant::now() + START_TIMEOUT;
         while self.query(&self.maintenance_url, "SELECT 1").is_ok() {
-            assert!(Instant::now() < deadline, "the server goes on");
+            assert!(Instant::now() < deadline, "the server still runs");
             sleep(READY_POLL_INTERVAL);
         }
     }
@@ -104,10 +104,10 @@ impl PostgresServer {
     /// Starts the server again after a [`crash`](Self::crash).
     ///
     /// # Panics
-    /// When it is not ready within two minutes.
+    /// If it is not ready within two minutes.
     #[track_caller]
     pub fn restart(&mut self) {
-        self.tell("start");
+        self.send("start");
         wait_until_ready(&mut self.supervisor, &self.psql, &self.maintenance_url).unwrap();
     }
 
@@ -118,12 +118,12 @@ impl PostgresServer {
     }
 
     #[track_caller]
-    fn ask(&self, sql: &str) -> String {
+    fn run_sql(&self, sql: &str) -> String {
         self.query(&self.maintenance_url, sql).unwrap()
     }
 
     #[track_caller]
-    fn tell(&self, command: &str) {
+    fn send(&self, command: &str) {
         let mut supervisor = self.supervisor.stdin.as_ref().unwrap();
         writeln!(supervisor, "{command}").unwrap();
     }

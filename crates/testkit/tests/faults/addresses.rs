@@ -7,7 +7,7 @@ use self::faulty::faulty;
 use self::table::{Fault, TABLE};
 
 #[test]
-fn each_fault_is_caught_by_its_promise() {
+fn each_fault_is_detected_by_its_promise() {
     super::check(TABLE, ADDRESS_PROMISES, faulty);
 }
 

@@ -13,25 +13,25 @@ enum Fault {
     Correct,
     ForgetsTheCustomer,
     ForgetsWhenItWasUsed,
-    FindsByTheBeginningOfTheDigest,
+    FindsByAPrefixOfTheDigest,
     FindsNoRevokedKeys,
     ReplacesAKeyWithThatId,
     AcceptsASecondKeyWithThatDigest,
-    LooksForTheDigestBeforeItAdds,
+    ChecksTheDigestBeforeItAdds,
     ListsInOrderOfCreation,
-    ListsTheKeyItIsToFollow,
-    ListsNoEnd,
+    IncludesTheKeyToStartAfter,
+    ListsWithoutEnd,
     ListsAtMost100,
     ListsNoRevokedKeys,
     RevokesAgain,
     RevokesAllKeys,
-    FailsToRevokeWhatThereIsNot,
-    RemovesWhatItRevokes,
-    LooksForTheTimeBeforeItRevokes,
-    StoresTheLastNotedUse,
-    FailsToNoteTheUseOfWhatThereIsNot,
+    FailsToRevokeAMissingKey,
+    RemovesRevokedKeys,
+    ChecksTheTimeBeforeItRevokes,
+    StoresTheLastRecordedUse,
+    FailsToRecordUsesOfAMissingKey,
     RestoresARevokedKeyThatIsUsed,
-    LooksForTheTimeBeforeItNotesAUse,
+    ReadsTheTimeBeforeItRecordsAUse,
 }
 
 use Fault::*;
@@ -40,7 +40,7 @@ const TABLE: &[(Fault, &str)] = &[
     (ForgetsTheCustomer, "stores_a_key_with_all_its_fields"),
     (ForgetsWhenItWasUsed, "stores_a_key_with_all_its_fields"),
     (
-        FindsByTheBeginningOfTheDigest,
+        FindsByAPrefixOfTheDigest,
         "finds_no_key_whose_digest_differs_in_any_bit",
     ),
     (
@@ -56,7 +56,7 @@ const TABLE: &[(Fault, &str)] = &[
         "refuses_a_key_whose_id_or_digest_exists",
     ),
     (
-        LooksForTheDigestBeforeItAdds,
+        ChecksTheDigestBeforeItAdds,
         "of_concurrent_keys_with_one_digest_exactly_one_is_added",
     ),
     (
@@ -64,11 +64,11 @@ const TABLE: &[(Fault, &str)] = &[
         "lists_keys_by_ascending_id_in_steps_of_any_size",
     ),
     (
-        ListsTheKeyItIsToFollow,
+        IncludesTheKeyToStartAfter,
         "lists_keys_by_ascending_id_in_steps_of_any_size",
     ),
     (
-        ListsNoEnd,
+        ListsWithoutEnd,
         "lists_keys_by_ascending_id_in_steps_of_any_size",
     ),
     (ListsAtMost100, "lists_as_many_keys_as_are_asked_for"),
@@ -79,28 +79,28 @@ const TABLE: &[(Fault, &str)] = &[
     (RevokesAgain, "revokes_for_good_and_leaves_the_first_time"),
     (RevokesAllKeys, "revokes_for_good_and_leaves_the_first_time"),
     (
-        FailsToRevokeWhatThereIsNot,
+        FailsToRevokeAMissingKey,
         "revokes_for_good_and_leaves_the_first_time",
     ),
     (
-        RemovesWhatItRevokes,
+        RemovesRevokedKeys,
         "revokes_for_good_and_leaves_the_first_time",
     ),
     (
-        LooksForTheTimeBeforeItRevokes,
+        ChecksTheTimeBeforeItRevokes,
         "concurrent_revocations_agree_on_one_time",
     ),
-    (StoresTheLastNotedUse, "stores_the_latest_use"),
-    (FailsToNoteTheUseOfWhatThereIsNot, "stores_the_latest_use"),
+    (StoresTheLastRecordedUse, "stores_the_latest_use"),
+    (FailsToRecordUsesOfAMissingKey, "stores_the_latest_use"),
     (RestoresARevokedKeyThatIsUsed, "stores_the_latest_use"),
     (
-        LooksForTheTimeBeforeItNotesAUse,
+        ReadsTheTimeBeforeItRecordsAUse,
         "of_concurrent_uses_the_latest_stays",
     ),
 ];
 
 #[test]
-fn each_fault_is_caught_by_its_promise() {
+fn each_fault_is_detected_by_its_promise() {
     super::check(TABLE, API_KEY_PROMISES, faulty);
 }
 
@@ -116,7 +116,7 @@ async fn faulty(fault: Fault) -> (KeySubject, ()) {
     (Arc::new(Faulty { keys, fault }), ())
 }
 
-/// API keys in order of creation.
+/// An in-memory repository of API keys, in order of creation, with one fault.
 struct Faulty {
     keys: Mutex<Vec<ApiKey>>,
     fault: Fault,
@@ -131,7 +131,7 @@ impl Faulty {
         self.keys.lock().unwrap()
     }
 
-    /// Between looking and writing, where the fault is that others can come in.
+    /// Pauses between a look-up and a write, if the fault is that other calls can run in between.
     async fn pause_if(&self, fault: Fault) {
         if self.has(fault) {
             sleep(Duration::from_millis(5)).await;
@@ -145,19 +145,19 @@ impl ApiKeyRepository for Faulty {
         match self.fault {
             ForgetsTheCustomer => key.customer_id = None,
             ForgetsWhenItWasUsed => key.last_used_at = None,
-            ReplacesAKeyWithThatId => self.keys().retain(|there| there.id != key.id),
+            ReplacesAKeyWithThatId => self.keys().retain(|stored| stored.id != key.id),
             _ => {}
         }
-        let is_taken = |there: &ApiKey| {
-            let is_digest = there.digest == key.digest;
-            there.id == key.id || is_digest && !self.has(AcceptsASecondKeyWithThatDigest)
+        let is_taken = |stored: &ApiKey| {
+            let is_digest = stored.digest == key.digest;
+            stored.id == key.id || is_digest && !self.has(AcceptsASecondKeyWithThatDigest)
         };
         if self.keys().iter().any(is_taken) {
             return Err(RepositoryError::Conflict { index: 0 });
         }
-        self.pause_if(LooksForTheDigestBeforeItAdds).await;
+        self.pause_if(ChecksTheDigestBeforeItAdds).await;
         let mut keys = self.keys();
-        if !self.has(LooksForTheDigestBeforeItAdds) && keys.iter().any(is_taken) {
+        if !self.has(ChecksTheDigestBeforeItAdds) && keys.iter().any(is_taken) {
             return Err(RepositoryError::Conflict { index: 0 });
         }
         keys.push(key);
@@ -166,7 +166,7 @@ impl ApiKeyRepository for Faulty {
 
     async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {
         let length = match self.fault {
-            FindsByTheBeginningOfTheDigest => 8,
+            FindsByAPrefixOfTheDigest => 8,
             _ => 32,
         };
         let is_hidden = |key: &ApiKey| self.has(FindsNoRevokedKeys) && key.revoked_at.is_some();
@@ -188,8 +188,8 @@ impl ApiKeyRepository for Faulty {
             keys.sort_by(|one, other| one.id.cmp(&other.id));
         }
         let follows = |key: &ApiKey| match self.fault {
-            ListsTheKeyItIsToFollow => Some(&key.id) >= after.as_ref(),
-            ListsNoEnd if limit < 10 => true,
+            IncludesTheKeyToStartAfter => Some(&key.id) >= after.as_ref(),
+            ListsWithoutEnd if limit < 10 => true,
             ListsNoRevokedKeys if key.revoked_at.is_some() => false,
             _ => Some(&key.id) > after.as_ref(),
         };
@@ -208,27 +208,27 @@ impl ApiKeyRepository for Faulty {
     ) -> Result<Option<ApiKey>, RepositoryError> {
         let is_revoked = |key: &ApiKey| key.id == *id && key.revoked_at.is_some();
         let was_revoked = self.keys().iter().any(is_revoked);
-        self.pause_if(LooksForTheTimeBeforeItRevokes).await;
+        self.pause_if(ChecksTheTimeBeforeItRevokes).await;
         let mut keys = self.keys();
         if self.has(RevokesAllKeys) {
             keys.iter_mut().for_each(|key| key.revoked_at = Some(at));
         }
         let Some(key) = keys.iter_mut().find(|key| key.id == *id) else {
             return match self.fault {
-                FailsToRevokeWhatThereIsNot => Err(RepositoryError::Internal("no key".into())),
+                FailsToRevokeAMissingKey => Err(RepositoryError::Internal("no key".into())),
                 _ => Ok(None),
             };
         };
         let writes = match self.fault {
             RevokesAgain => true,
-            LooksForTheTimeBeforeItRevokes => !was_revoked,
+            ChecksTheTimeBeforeItRevokes => !was_revoked,
             _ => key.revoked_at.is_none(),
         };
         if writes {
             key.revoked_at = Some(at);
         }
         let revoked = key.clone();
-        if self.has(RemovesWhatItRevokes) {
+        if self.has(RemovesRevokedKeys) {
             keys.retain(|key| key.id != *id);
         }
         Ok(Some(revoked))
@@ -236,21 +236,21 @@ impl ApiKeyRepository for Faulty {
 
     async fn record_uses(&self, uses: Vec<(ApiKeyId, Timestamp)>) -> Result<(), RepositoryError> {
         let before = self.keys().clone();
-        self.pause_if(LooksForTheTimeBeforeItNotesAUse).await;
+        self.pause_if(ReadsTheTimeBeforeItRecordsAUse).await;
         let mut keys = self.keys();
         for (id, at) in uses {
             let known = before.iter().find(|key| key.id == id);
             let Some(key) = keys.iter_mut().find(|key| key.id == id) else {
                 match self.fault {
-                    FailsToNoteTheUseOfWhatThereIsNot => {
+                    FailsToRecordUsesOfAMissingKey => {
                         return Err(RepositoryError::Internal("no key".into()));
                     }
                     _ => continue,
                 }
             };
             key.last_used_at = match self.fault {
-                StoresTheLastNotedUse => Some(at),
-                LooksForTheTimeBeforeItNotesAUse => {
+                StoresTheLastRecordedUse => Some(at),
+                ReadsTheTimeBeforeItRecordsAUse => {
                     known.and_then(|known| known.last_used_at).max(Some(at))
                 }
                 _ => key.last_used_at.max(Some(at)),

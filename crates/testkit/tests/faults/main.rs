@@ -1,10 +1,7 @@
-//! The contract suites can fail: each of many faulty adapters is caught by the promise that it
+//! Shows that the contract suites can fail: each of many faulty adapters fails the promise that it
 //! breaks, with a message that says what was expected.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is reported"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic reports the failure")]
 
 mod addresses;
 mod api_keys;
@@ -20,7 +17,8 @@ use std::time::Duration;
 
 use addressbook_testkit::contract::Promise;
 
-/// The threads that test a promise have its name. What panics there is expected here.
+/// Prints no panics of threads that test a promise: they are expected. These threads have the name
+/// of the promise.
 fn silence_promises(names: &'static [&'static str]) {
     static SILENCED: Once = Once::new();
     SILENCED.call_once(|| {
@@ -36,9 +34,9 @@ fn silence_promises(names: &'static [&'static str]) {
 
 /// The names of the tests below.
 const TESTS: &[&str] = &[
-    "addresses::each_fault_is_caught_by_its_promise",
+    "addresses::each_fault_is_detected_by_its_promise",
     "addresses::without_a_fault_every_promise_holds",
-    "api_keys::each_fault_is_caught_by_its_promise",
+    "api_keys::each_fault_is_detected_by_its_promise",
     "api_keys::without_a_fault_every_promise_holds",
 ];
 
@@ -62,7 +60,7 @@ fn check<F: Copy + Debug, S: Send + 'static, Made>(
             promise.run_within(limit, || faulty(*fault));
         }));
         match broken.map_err(message) {
-            Ok(()) => wrong.push(format!("{fault:?}: {name} does not catch it")),
+            Ok(()) => wrong.push(format!("{fault:?}: {name} does not detect it")),
             Err(message) if !message.contains("expected") => wrong.push(format!(
                 "{fault:?}: {name} does not say what was expected: {message}"
             )),
@@ -79,5 +77,5 @@ fn check<F: Copy + Debug, S: Send + 'static, Made>(
 
 fn message(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast::<String>();
-    text.map_or_else(|_| "not a text".into(), |text| *text)
+    text.map_or_else(|_| "the panic has no message".into(), |text| *text)
 }

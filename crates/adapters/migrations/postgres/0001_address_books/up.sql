@@ -1,7 +1,7 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Ids are compared byte for byte,
--- whatever the database's own collation. What a customer's addresses hold in all is kept
--- with the book, so that nobody counts. Every key is led by customer_id, by which the
--- tables can be sharded.
+-- whatever the collation of the database. A book stores the number of its addresses, so that
+-- reading it does not count them. Every key begins with customer_id, by which the tables can be
+-- sharded.
 CREATE TABLE address_books (
     customer_id text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(customer_id) BETWEEN 1 AND 64),
     addresses   bigint           NOT NULL CHECK (addresses >= 0),

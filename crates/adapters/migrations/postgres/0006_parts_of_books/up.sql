@@ -1,6 +1,6 @@
--- A page far into a large book is found by counting parts instead of walking past addresses: a book
--- of more than 1,000 addresses is divided, in the order of their ids, into parts of 1,000 at most.
--- Each begins at an id, the first one at '', and ends where the next one begins.
+-- A page at a large offset is found by adding up parts instead of skipping addresses. A book of
+-- more than 1,000 addresses is divided into parts of at most 1,000 addresses, in the order of the
+-- ids. A part begins at an id, the first one at '', and ends where the next one begins.
 CREATE TABLE address_book_parts (
     customer_id text COLLATE "C" NOT NULL REFERENCES address_books,
     first_id    text COLLATE "C" NOT NULL,
@@ -16,7 +16,7 @@ FROM (SELECT customer_id, id,
       WHERE customer_id IN (SELECT customer_id FROM address_books WHERE addresses > 1000)) AS placed
 GROUP BY customer_id, part;
 
--- There is no walk past keys any more that VACUUM would have to hurry for.
+-- Pages no longer skip keys, so VACUUM need not run more often than by default.
 ALTER TABLE addresses RESET (
     autovacuum_vacuum_insert_scale_factor,
     autovacuum_vacuum_scale_factor,

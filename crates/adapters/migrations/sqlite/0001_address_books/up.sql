@@ -1,13 +1,13 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Ids are compared byte for byte
--- (BINARY is SQLite's default). What a customer's addresses hold in all is kept with
--- the book, so that nobody counts.
+-- (BINARY is SQLite's default). A book stores the number of its addresses, so that reading it
+-- does not count them.
 CREATE TABLE address_books (
     customer_id TEXT    NOT NULL PRIMARY KEY CHECK (length(customer_id) BETWEEN 1 AND 64),
     addresses   INTEGER NOT NULL CHECK (addresses >= 0),
     revision    INTEGER NOT NULL CHECK (revision > 0)
 ) STRICT, WITHOUT ROWID;
 
--- WITHOUT ROWID: a customer's addresses lie side by side, in the order of a listing.
+-- WITHOUT ROWID: a customer's addresses are stored side by side, in the order of a list.
 CREATE TABLE addresses (
     customer_id TEXT    NOT NULL REFERENCES address_books,
     id          TEXT    NOT NULL CHECK (length(id) = 30),

@@ -1,4 +1,4 @@
--- What each address was, for ever: written once, never changed, gone only with its customer.
+-- All revisions of each address: written once, never changed, deleted only by an erasure.
 CREATE TABLE address_revisions (
     customer_id TEXT    NOT NULL REFERENCES address_books,
     id          TEXT    NOT NULL,

@@ -1,5 +1,6 @@
--- Who may come in. Of a key itself there is only the SHA-256, by which it is found. Keys are the
--- operator's and not a customer's, and few: this table alone is not led by customer_id.
+-- Credentials. Of a key itself, only the SHA-256 is stored, by which it is found. Keys belong to
+-- the operator, not to a customer, and there are few. So this is the only table whose key does not
+-- begin with customer_id.
 CREATE TABLE api_keys (
     id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 30),
     digest       BLOB    NOT NULL UNIQUE CHECK (length(digest) = 32),

@@ -1,6 +1,6 @@
--- The state that an address is in is kept once, in addresses. address_revisions keeps those that it
--- was in before, and removals: most addresses never change, and need nothing there. changed_at is
--- when an address came to be as it is, where that is not updated_at.
+-- The current state of an address is stored once, in addresses. address_revisions stores past
+-- states and removals: most addresses never change, and need nothing there. changed_at is the time
+-- of the change to the current state, if it differs from updated_at.
 ALTER TABLE addresses ADD COLUMN changed_at INTEGER;
 
 UPDATE addresses SET changed_at = r.changed_at

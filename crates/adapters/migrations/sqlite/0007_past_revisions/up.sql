@@ -1,5 +1,5 @@
--- How many rows of address_revisions a customer has is counted with the book, as its addresses are,
--- so that there can be a most of them.
+-- A book stores its number of rows in address_revisions, like its number of addresses, so that they
+-- can be limited.
 ALTER TABLE address_books
     ADD COLUMN past_revisions INTEGER NOT NULL DEFAULT 0 CHECK (past_revisions >= 0);
 

@@ -22,18 +22,18 @@ use crate::store::error::{WorkError, one_line};
 /// The pause between two attempts to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 
-/// How to connect, and how long to wait.
+/// The settings of a driver: how to connect, and how long to wait.
 pub(super) struct Plan {
     pub(super) url: String,
     /// The SQL that sets up a session and prepares its statements.
     pub(super) session: String,
-    /// How long a request waits for its turn at most.
+    /// How long a request waits at most before it is sent.
     pub(super) patience: Duration,
-    /// How long the answers to a batch may take.
+    /// How long the responses to a batch may take.
     pub(super) answer_timeout: Duration,
 }
 
-/// A query, and who waits for its answer. Dropped, it tells that there will be none.
+/// A query and the channel for its result. If it is dropped, the caller gets an error.
 pub(super) struct Request {
     query: Query,
     since: Instant,
@@ -53,19 +53,19 @@ impl Request {
         (request, answered)
     }
 
-    /// The request for another connection; `None` if this was the second that failed it.
+    /// The request for another connection; `None` if it has already been repeated once.
     fn again(mut self) -> Option<Self> {
         (!mem::replace(&mut self.repeated, true)).then_some(self)
     }
 
     fn answer(self, result: Result<Answer, RepositoryError>) {
-        // The caller may have gone.
+        // The caller may have been dropped.
         let _ = self.answer.send(result);
     }
 }
 
-/// Starts a task that answers requests, on the runtime of the caller. It connects when there are
-/// any, and ends when nobody can send any more.
+/// Starts a task that processes requests, on the caller's runtime. It connects at the first
+/// request, and ends when all senders are dropped.
 pub(super) fn start(plan: Arc<Plan>) -> UnboundedSender<Request> {
     let (sender, requests) = unbounded_channel();
     let driver = Driver {
@@ -81,9 +81,9 @@ pub(super) fn start(plan: Arc<Plan>) -> UnboundedSender<Request> {
 struct Driver {
     plan: Arc<Plan>,
     requests: UnboundedReceiver<Request>,
-    /// Those who are asked about next.
+    /// The requests that are sent next.
     batch: Vec<Request>,
-    /// Those whose answers are still to come, in the order in which they will.
+    /// The requests that wait for responses, in the order of the responses.
     waiting: VecDeque<Request>,
 }
 
@@ -95,13 +95,13 @@ impl Driver {
             };
             let reason = one_line(&reason);
             tracing::warn!(reason, "dropping a connection to the database");
-            // Reads, so they may be repeated.
+            // All requests are reads, so they may be repeated.
             let lost = self.waiting.drain(..).filter_map(Request::again);
             self.batch.extend(lost);
         }
     }
 
-    /// Connects as soon as somebody asks. `None` when nobody can any more.
+    /// Connects when there is a request. Returns `None` when all senders are dropped.
     async fn connect(&mut self) -> Option<Connection> {
         let connecting = connect(Arc::clone(&self.plan));
         tokio::pin!(connecting);
@@ -115,17 +115,17 @@ impl Driver {
         None
     }
 
-    /// Answers requests, a batch at a time, until nobody can send any more.
+    /// Processes requests, a batch at a time, until all senders are dropped.
     ///
-    /// What is asked while a batch is under way makes the next one. The more there is to do, the
-    /// more of it shares a message to the server, a transaction there, and a turn of each process.
+    /// Requests that arrive while a batch is in progress form the next batch. Under load, more
+    /// requests therefore share a message to the server, a transaction and a context switch.
     async fn serve(&mut self, mut connection: Connection) -> Result<(), Broken> {
         let socket = connection.watch()?;
         let was_read_only = connection.is_read_only();
         while self.gather().await {
-            // The writes are elsewhere now, and libpq knows where if its URL says so.
+            // Another server is the primary now. If the URL lists it, libpq finds it.
             if connection.is_read_only() && !was_read_only {
-                return Err(Broken("the server takes no writes any more".into()));
+                return Err(Broken("the server no longer accepts writes".into()));
             }
             let limit = self.plan.answer_timeout;
             let exchange = self.exchange(&mut connection, &socket);
@@ -133,14 +133,14 @@ impl Driver {
                 result?;
             } else {
                 self.waiting.clear();
-                return Err(Broken("no answer in time".into()));
+                return Err(Broken("no response in time".into()));
             }
         }
         Ok(())
     }
 
-    /// Waits until there is a batch, and drops from it who has waited too long. False when
-    /// nobody can send any more.
+    /// Waits until there is a batch, and drops the requests that have waited too long. Returns
+    /// false when all senders are dropped.
     async fn gather(&mut self) -> bool {
         loop {
             while let Ok(request) = self.requests.try_recv() {
@@ -159,8 +159,8 @@ impl Driver {
         }
     }
 
-    /// Sends the batch and hands out its answers. Those behind one that failed, which the server
-    /// passes over, are left for the next batch.
+    /// Sends the batch and returns the results to the callers. The server skips the statements
+    /// after one that failed; they become part of the next batch.
     async fn exchange(
         &mut self,
         connection: &mut Connection,
@@ -195,13 +195,13 @@ impl Driver {
                         self.batch.extend(request.again());
                     }
                 }
-                Arrival::Synced => return Err(Broken("an answer is missing".into())),
+                Arrival::Synced => return Err(Broken("a response is missing".into())),
             }
         }
     }
 }
 
-/// Tries until it succeeds.
+/// Connects, and retries until it succeeds.
 async fn connect(plan: Arc<Plan>) -> Connection {
     loop {
         let plan = Arc::clone(&plan);
@@ -209,7 +209,7 @@ async fn connect(plan: Arc<Plan>) -> Connection {
         let reason = match spawn_blocking(connect).await {
             Ok(Ok(connection)) => return connection,
             Ok(Err(Broken(reason))) => one_line(&reason),
-            // What a panic says stays out of the log.
+            // The panic message is not logged.
             Err(_) => "connecting panicked".to_owned(),
         };
         refusal::tell(reason);
@@ -217,7 +217,7 @@ async fn connect(plan: Arc<Plan>) -> Connection {
     }
 }
 
-/// Sends what is queued, and waits for what arrives next.
+/// Sends what is queued, and waits for the next result.
 async fn next(connection: &mut Connection, socket: &AsyncFd<OwnedFd>) -> Result<Arrival, Broken> {
     loop {
         if let Some(arrival) = connection.next()? {

@@ -1,4 +1,4 @@
-//! The part of libpq that a pipeline needs, safe to use. All that is unsafe is here.
+//! A safe wrapper of the part of libpq that a pipeline needs. Contains all unsafe code for libpq.
 #![expect(unsafe_code, reason = "libpq is a C library")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -19,28 +19,28 @@ use tokio::io::unix::AsyncFd;
 
 use super::query::Query;
 
-/// Parameters and results are in PostgreSQL's binary format, as Diesel has them.
+/// Parameters and results are in PostgreSQL's binary format, as in Diesel.
 const BINARY: c_int = 1;
 
-/// A connection in pipeline mode: what is sent does not wait for the answers to what was sent
-/// before. No method but [`connect`](Self::connect) waits for anything.
+/// A connection in pipeline mode: statements are sent without waiting for previous results. Only
+/// [`connect`](Self::connect) blocks.
 pub(super) struct Connection(NonNull<PGconn>);
 
-// SAFETY: libpq lets a connection be used by any thread, by one at a time. All that changes it
-// takes `&mut self`.
+// SAFETY: libpq allows any thread to use a connection, one thread at a time. Everything that
+// changes it takes `&mut self`.
 unsafe impl Send for Connection {}
 
-/// What libpq says about a connection that failed.
+/// libpq's error message for a failed connection.
 #[derive(Clone, Debug)]
 pub(super) struct Broken(pub(super) String);
 
-/// What arrived next on a connection.
+/// The next result on a connection.
 pub(super) enum Arrival {
-    /// What a statement gave.
+    /// The rows of a statement.
     Answer(Answer),
-    /// Why a statement failed.
+    /// The error of a statement.
     Failed(DieselError),
-    /// A statement was not run, because one before it failed.
+    /// A statement was skipped, because an earlier one failed.
     PassedOver,
     /// The end of a batch.
     Synced,
@@ -53,23 +53,23 @@ impl From<io::Error> for Broken {
 }
 
 impl Connection {
-    /// Connects, runs SQL that sets up the session, and enters pipeline mode. Waits for the
-    /// server, so it is for threads that may.
+    /// Connects, runs SQL that sets up the session, and enters pipeline mode. Blocks until the
+    /// server responds.
     pub(super) fn connect(url: &str, session: &str) -> Result<Self, Broken> {
         let url = c_string(url)?;
         let session = c_string(session)?;
-        // SAFETY: the URL ends with its NUL and outlives the call.
+        // SAFETY: the URL ends with NUL and outlives the call.
         let connection = unsafe { PQconnectdb(url.as_ptr()) };
         let connection = NonNull::new(connection).ok_or_else(|| Broken("out of memory".into()))?;
         let this = Self(connection);
         let connection = this.0.as_ptr();
-        // SAFETY: the connection was just made, and is closed only when `this` is dropped.
+        // SAFETY: the connection was just opened, and is closed only when `this` is dropped.
         if unsafe { PQstatus(connection) } != ConnStatusType::CONNECTION_OK {
             return Err(this.broken());
         }
-        // SAFETY: as above; the processor takes any message, and no state.
+        // SAFETY: as above; the processor accepts any message and has no state.
         unsafe { PQsetNoticeProcessor(connection, Some(ignore_notice), ptr::null_mut()) };
-        // SAFETY: as above; the SQL ends with its NUL and outlives the call.
+        // SAFETY: as above; the SQL ends with NUL and outlives the call.
         let result = NonNull::new(unsafe { PQexec(connection, session.as_ptr()) });
         let done = result
             .map(Answer)
@@ -101,8 +101,8 @@ impl Connection {
             .map(|bind| bind.as_deref().map_or(0, length))
             .collect();
         let formats = vec![BINARY; binds.len()];
-        // SAFETY: the name ends with its NUL; there are as many values, lengths and formats as
-        // is said, each value is null or as long as is said; all outlive the call, which copies
+        // SAFETY: the name ends with NUL. The number of values, lengths and formats is the given
+        // one. Each value is null or has the given length. All outlive the call, which copies
         // them.
         let sent = unsafe {
             PQsendQueryPrepared(
@@ -118,14 +118,15 @@ impl Connection {
         self.check(sent == 1)
     }
 
-    /// Queues the end of a batch. A statement that fails takes those behind it along up to here.
+    /// Queues the end of a batch. After a statement fails, the server skips the statements up to
+    /// here.
     pub(super) fn send_sync(&mut self) -> Result<(), Broken> {
         // SAFETY: the connection is open as long as `self` is.
         let sent = unsafe { PQsendPipelineSync(self.0.as_ptr()) };
         self.check(sent == 1)
     }
 
-    /// Sends what is queued, as far as the socket takes it, and whether that was all.
+    /// Sends as much of the queue as the socket accepts. Returns whether that was all.
     pub(super) fn flush(&mut self) -> Result<bool, Broken> {
         // SAFETY: the connection is open as long as `self` is.
         let left = unsafe { PQflush(self.0.as_ptr()) };
@@ -133,33 +134,34 @@ impl Connection {
         Ok(left == 0)
     }
 
-    /// Takes from the socket what is there, or some of it if that is much, and whether there is
-    /// more.
+    /// Reads the available data from the socket, or a part of it if there is much. Returns whether
+    /// there is more.
     pub(super) fn consume(&mut self) -> Result<bool, Broken> {
         // SAFETY: the connection is open as long as `self` is.
         let mut consumed = unsafe { PQconsumeInput(self.0.as_ptr()) };
-        // A record of TLS is up to 16 KiB, of which libpq takes 8 KiB at least; the rest, which
-        // OpenSSL holds, does not show at the socket.
+        // A TLS record has up to 16 KiB, of which libpq reads at least 8 KiB. OpenSSL holds the
+        // rest, so the socket does not report it as readable.
         // SAFETY: as above.
         if consumed == 1 && unsafe { PQsslInUse(self.0.as_ptr()) } == 1 {
             // SAFETY: as above.
             consumed = unsafe { PQconsumeInput(self.0.as_ptr()) };
         }
         self.check(consumed == 1)?;
-        // SAFETY: any number may be asked about; the moment 0 is past, so nothing waits.
+        // SAFETY: any number is allowed as a socket. The deadline 0 is in the past, so this does
+        // not wait.
         Ok(unsafe { PQsocketPoll(self.socket(), 1, 0, 0) } > 0)
     }
 
-    /// What arrived next, or `None` where that is not here yet as a whole. Only to be asked as
-    /// long as a sync is to come.
+    /// Returns the next result, or `None` if it has not fully arrived yet. Must be called only as
+    /// long as a sync is expected.
     pub(super) fn next(&mut self) -> Result<Option<Arrival>, Broken> {
         let connection = self.0.as_ptr();
-        // SAFETY: the connection is open as long as `self` is. Nothing waits, because libpq is
-        // asked for a result only when it is not busy.
+        // SAFETY: the connection is open as long as `self` is. This does not wait, because
+        // `PQgetResult` is called only when libpq is not busy.
         while unsafe { PQisBusy(connection) } == 0 {
             let result = unsafe { PQgetResult(connection) };
             let Some(result) = NonNull::new(result) else {
-                // The results of one statement end so, and those of a lost connection.
+                // The results of a statement end with null, and so do those of a lost connection.
                 self.check(unsafe { PQstatus(connection) } == ConnStatusType::CONNECTION_OK)?;
                 continue;
             };
@@ -174,24 +176,24 @@ impl Connection {
         Ok(None)
     }
 
-    /// Whether the server said last that nothing can be written there.
+    /// Whether the server last reported that it accepts no writes.
     pub(super) fn is_read_only(&self) -> bool {
         [c"in_hot_standby", c"default_transaction_read_only"]
             .iter()
             .any(|name| {
                 // SAFETY: the connection is open as long as `self` is, and the name ends with
-                // its NUL. What libpq gives is null or a text that ends with NUL and stays
-                // until more arrives; nothing does meanwhile.
+                // NUL. libpq returns null or a text that ends with NUL and stays valid until more
+                // data is read, which does not happen here.
                 let value = unsafe { PQparameterStatus(self.0.as_ptr(), name.as_ptr()) };
                 // SAFETY: as above.
                 !value.is_null() && unsafe { CStr::from_ptr(value) } == c"on"
             })
     }
 
-    /// The socket, to wait for. A second descriptor of it, because libpq closes its own as soon
-    /// as the connection breaks.
+    /// Returns the socket to wait for. It is a duplicate, because libpq closes its own descriptor
+    /// as soon as the connection breaks.
     pub(super) fn watch(&self) -> Result<AsyncFd<OwnedFd>, Broken> {
-        // SAFETY: it is connected, so it has a socket, which is open during this call.
+        // SAFETY: `self` is connected, so it has a socket, which is open during this call.
         let socket = unsafe { BorrowedFd::borrow_raw(self.socket()) }.try_clone_to_owned()?;
         // SAFETY: an `OwnedFd` is one open file as long as it lives.
         unsafe { AsyncFd::register(socket) }.map_err(|error| Broken(error.to_string()))
@@ -207,8 +209,8 @@ impl Connection {
     }
 
     fn broken(&self) -> Broken {
-        // SAFETY: libpq gives a text that ends with NUL and stays until the connection's next
-        // use; it is copied before.
+        // SAFETY: libpq returns a text that ends with NUL and stays valid until the connection's
+        // next use; it is copied before.
         let message = unsafe { CStr::from_ptr(PQerrorMessage(self.0.as_ptr())) };
         Broken(message.to_string_lossy().trim().to_owned())
     }
@@ -216,7 +218,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: nobody else closes it, and nobody can use it any more.
+        // SAFETY: nothing else closes the connection, and nothing uses it after this.
         unsafe { PQfinish(self.0.as_ptr()) };
     }
 }
@@ -227,25 +229,24 @@ fn c_string(text: &str) -> Result<CString, Broken> {
     CString::new(text).map_err(|error| Broken(error.to_string()))
 }
 
-/// A length as libpq counts. What is too long for it is refused by the server's own limits
-/// long before.
+/// A length as libpq's type. The server's limits reject longer values anyway.
 fn length<T>(items: &[T]) -> c_int {
     c_int::try_from(items.len()).unwrap_or(c_int::MAX)
 }
 
-/// What a statement gave.
+/// The result of a statement.
 pub(super) struct Answer(NonNull<PGresult>);
 
-// SAFETY: libpq never changes a result that it has handed out.
+// SAFETY: libpq never changes a result that it has returned.
 unsafe impl Send for Answer {}
 
 impl Answer {
     fn status(&self) -> ExecStatusType {
-        // SAFETY: the result is there as long as `self` is.
+        // SAFETY: the result is valid as long as `self` is.
         unsafe { PQresultStatus(self.0.as_ptr()) }
     }
 
-    /// The error, as Diesel would have it.
+    /// The error, as Diesel would report it.
     fn error(&self) -> DieselError {
         let kind = match self.error_field(PG_DIAG_SQLSTATE).as_deref() {
             Some("25006") => DatabaseErrorKind::ReadOnlyTransaction,
@@ -257,8 +258,8 @@ impl Answer {
     }
 
     fn error_field(&self, field: u8) -> Option<String> {
-        // SAFETY: the result is there as long as `self` is. What libpq gives is null or a text
-        // that ends with NUL and lives as long; it is copied.
+        // SAFETY: the result is valid as long as `self` is. libpq returns null or a text
+        // that ends with NUL and lives as long as the result; it is copied.
         unsafe {
             let text = PQresultErrorField(self.0.as_ptr(), field.into());
             (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
@@ -266,26 +267,26 @@ impl Answer {
     }
 
     pub(super) fn row_count(&self) -> usize {
-        // SAFETY: the result is there as long as `self` is.
+        // SAFETY: the result is valid as long as `self` is.
         unsafe { PQntuples(self.0.as_ptr()) }.unsigned_abs() as usize
     }
 
     pub(super) fn column_count(&self) -> usize {
-        // SAFETY: the result is there as long as `self` is.
+        // SAFETY: the result is valid as long as `self` is.
         unsafe { PQnfields(self.0.as_ptr()) }.unsigned_abs() as usize
     }
 
-    /// The type of a column as PostgreSQL numbers it; 0 where there is no such column.
+    /// The OID of a column's type; 0 if there is no such column.
     pub(super) fn column_type(&self, column: usize) -> u32 {
         c_int::try_from(column).map_or(0, |column| {
-            // SAFETY: libpq judges the column itself.
+            // SAFETY: libpq checks the column itself.
             unsafe { PQftype(self.0.as_ptr(), column) }
         })
     }
 
     pub(super) fn column_name(&self, column: usize) -> Option<&str> {
         let column = c_int::try_from(column).ok()?;
-        // SAFETY: libpq judges the column itself, and gives null or a text that ends with NUL
+        // SAFETY: libpq checks the column itself, and returns null or a text that ends with NUL
         // and lives as long as the result.
         let name = unsafe {
             let name = PQfname(self.0.as_ptr(), column);
@@ -298,8 +299,8 @@ impl Answer {
     pub(super) fn value(&self, row: usize, column: usize) -> Option<&[u8]> {
         let (row, column) = (c_int::try_from(row).ok()?, c_int::try_from(column).ok()?);
         let result = self.0.as_ptr();
-        // SAFETY: libpq judges row and column itself, and calls null what does not exist. A value
-        // that is not null is as long as it says, and lives unchanged as long as the result.
+        // SAFETY: libpq checks row and column itself, and reports a missing value as null. A value
+        // that is not null has the returned length, and lives unchanged as long as the result.
         unsafe {
             (PQgetisnull(result, row, column) == 0).then(|| {
                 let length = PQgetlength(result, row, column).unsigned_abs() as usize;
@@ -311,7 +312,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // SAFETY: nobody else frees it, and what was borrowed from it is gone.
+        // SAFETY: nothing else frees the result, and all borrows of it have ended.
         unsafe { PQclear(self.0.as_ptr()) };
     }
 }

@@ -1,4 +1,4 @@
-//! Diesel's queries and rows on libpq's pipeline.
+//! Connects Diesel's queries and rows to libpq's pipeline.
 
 use std::ffi::CStr;
 use std::num::NonZeroU32;
@@ -20,7 +20,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Takes the parameters of a query that was [prepared](prepare) under that name.
+    /// Collects the parameters of a query that was [prepared](prepare) under that name.
     pub(super) fn new(name: &'static CStr, query: &impl QueryFragment<Pg>) -> QueryResult<Self> {
         let mut collected = RawBytesBindCollector::<Pg>::new();
         query.collect_binds(&mut collected, &mut BuiltInTypes, &Pg)?;
@@ -29,7 +29,7 @@ impl Query {
     }
 }
 
-/// The SQL that prepares a query, whose parameters may be any.
+/// The SQL that prepares a query, whatever its parameters.
 pub(super) fn prepare(name: &CStr, query: &impl QueryFragment<Pg>) -> QueryResult<String> {
     let mut sql = PgQueryBuilder::new();
     query.to_sql(&mut sql, &Pg)?;
@@ -40,8 +40,8 @@ pub(super) fn prepare(name: &CStr, query: &impl QueryFragment<Pg>) -> QueryResul
     ))
 }
 
-/// Diesel asks for the numbers of types that PostgreSQL does not number itself. None of
-/// ours is one.
+/// A lookup that is never used: Diesel looks up only the OIDs of types that are not built into
+/// PostgreSQL, and the queries have none.
 struct BuiltInTypes;
 
 impl PgMetadataLookup for BuiltInTypes {
@@ -56,7 +56,7 @@ impl Answer {
     }
 }
 
-/// A row as Diesel reads it.
+/// A row, in the form that Diesel reads.
 #[derive(Clone, Copy)]
 pub(super) struct AnswerRow<'a> {
     answer: &'a Answer,
@@ -118,7 +118,7 @@ impl RowIndex<&str> for AnswerRow<'_> {
     }
 }
 
-/// A value as Diesel reads it.
+/// A value, in the form that Diesel reads.
 pub(super) struct AnswerField<'a> {
     row: AnswerRow<'a>,
     column: usize,

@@ -1,4 +1,4 @@
-//! Calls to make: of few customers, ids, keys and texts, so that they meet what others left.
+//! Generates calls with few customers, ids, keys and texts, so that the calls affect each other.
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
@@ -11,16 +11,16 @@ use proptest::{collection, option, sample};
 
 use super::Call;
 
-/// Any call, at a time and while these addresses stand.
-pub(super) fn any_call(now: u32, standing: Vec<Address>) -> impl Strategy<Value = Call> {
+/// Any call, at a time and with these current addresses.
+pub(super) fn any_call(now: u32, current: Vec<Address>) -> impl Strategy<Value = Call> {
     let whose = any_customer;
     let any_time = moment(0..=now + 1).boxed();
     prop_oneof![
-        12 => commit(now, standing.clone()).prop_map(Call::Commit),
+        12 => commit(now, current.clone()).prop_map(Call::Commit),
         2 => (whose(), page()).prop_map(|(whose, page)| Call::List(whose, page)),
         2 => (whose(), listing(any_time.clone()))
             .prop_map(|(whose, listing)| Call::PageOf(whose, listing)),
-        2 => collection::vec(lookup(standing), 0..4).prop_map(Call::Find),
+        2 => collection::vec(lookup(current), 0..4).prop_map(Call::Find),
         2 => (whose(), any_id(), range())
             .prop_map(|(whose, id, range)| Call::Revisions(whose, id, range)),
         1 => (whose(), any_key()).prop_map(|(whose, key)| Call::Record(whose, key)),
@@ -30,7 +30,7 @@ pub(super) fn any_call(now: u32, standing: Vec<Address>) -> impl Strategy<Value 
     ]
 }
 
-/// How far the clock may be set back, in ticks of [`moment`].
+/// How far the clock may go back, in ticks of [`moment`].
 pub(super) const CLOCK_BACK: u32 = 3;
 
 /// Moments half a second apart.
@@ -40,7 +40,7 @@ fn moment(ticks: impl Strategy<Value = u32>) -> impl Strategy<Value = Timestamp>
     })
 }
 
-/// By bytes they are in another order than by any language.
+/// Customers whose order by bytes differs from that of any language.
 pub(super) fn customers() -> Vec<CustomerId> {
     ["_x", "B", "a"].map(fixtures::customer).into()
 }
@@ -93,15 +93,15 @@ fn listing(any_time: impl Strategy<Value = Timestamp>) -> impl Strategy<Value = 
     })
 }
 
-/// One of those that stand, rather than none.
-fn one_of(standing: Vec<Address>) -> BoxedStrategy<Option<Address>> {
-    match standing.len() {
+/// One of the current addresses, or sometimes none.
+fn one_of(current: Vec<Address>) -> BoxedStrategy<Option<Address>> {
+    match current.len() {
         0 => Just(None).boxed(),
-        _ => option::weighted(0.7, sample::select(standing)).boxed(),
+        _ => option::weighted(0.7, sample::select(current)).boxed(),
     }
 }
 
-fn lookup(standing: Vec<Address>) -> impl Strategy<Value = Lookup> {
+fn lookup(current: Vec<Address>) -> impl Strategy<Value = Lookup> {
     let lookup = |(by_id, any, there): (_, _, Option<Address>)| {
         let wanted = there.unwrap_or(any);
         match by_id {
@@ -109,7 +109,7 @@ fn lookup(standing: Vec<Address>) -> impl Strategy<Value = Lookup> {
             false => Lookup::Content(wanted.customer_id, wanted.content),
         }
     };
-    (any::<bool>(), address(), one_of(standing)).prop_map(lookup)
+    (any::<bool>(), address(), one_of(current)).prop_map(lookup)
 }
 
 fn range() -> impl Strategy<Value = RevisionRange> {
@@ -125,7 +125,7 @@ fn scan() -> impl Strategy<Value = Scan> {
     })
 }
 
-/// Few contents that differ in what a store might not tell apart, and now and then any.
+/// A few contents with differences that a store might not distinguish, and sometimes any content.
 fn content() -> impl Strategy<Value = AddressContent> {
     let description = sample::select(vec![None, Some("Home"), Some("home")]);
     let city = sample::select(vec!["Kigali", "Île"]);
@@ -154,8 +154,8 @@ prop_compose! {
     }
 }
 
-/// A change that fits one of the addresses that stand, or may not.
-fn change(standing: Vec<Address>) -> impl Strategy<Value = Change> {
+/// A change that may or may not match one of the current addresses.
+fn change(current: Vec<Address>) -> impl Strategy<Value = Change> {
     let kind = prop_oneof![
         3 => Just(ChangeKind::Created),
         2 => Just(ChangeKind::Updated),
@@ -167,7 +167,7 @@ fn change(standing: Vec<Address>) -> impl Strategy<Value = Change> {
             (address.customer_id, address.id) = (there.customer_id, there.id);
             expected = there.revision;
         }
-        // Only a removal means what it says there.
+        // The revision of the address matters only for a removal.
         address.revision = expected;
         match kind {
             ChangeKind::Created => Change::Create(address),
@@ -175,16 +175,16 @@ fn change(standing: Vec<Address>) -> impl Strategy<Value = Change> {
             ChangeKind::Removed => Change::Remove(address),
         }
     };
-    (kind, address(), revision(), one_of(standing)).prop_map(change)
+    (kind, address(), revision(), one_of(current)).prop_map(change)
 }
 
 prop_compose! {
-    /// With an idempotency key now and then.
-    fn commit(now: u32, standing: Vec<Address>)(
+    /// A commit, sometimes with an idempotency key.
+    fn commit(now: u32, current: Vec<Address>)(
         at in moment(now - CLOCK_BACK..=now),
         changes in prop_oneof![
-            collection::vec(change(standing.clone()), 1),
-            collection::vec(change(standing), 0..5),
+            collection::vec(change(current.clone()), 1),
+            collection::vec(change(current), 0..5),
         ],
         max_addresses in prop_oneof![Just(1_000), 1..5_u32],
         max_past_revisions in prop_oneof![3 => Just(1_000), 1 => 1..20_u32],

@@ -3,14 +3,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a line is written where no bar can be shown.
+/// How often a progress line is printed if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows how far an import is, on standard error: a bar with rate and time left on a
+/// Shows the progress of an import on standard error: a bar with rate and remaining time on a
 /// terminal, plain lines elsewhere.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// How many bytes were read, and up to which line: more than is imported.
+    /// How many bytes were read, and through which line. This is ahead of the import.
     read_bytes: ProgressBar,
     read_line: ProgressBar,
     lines: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The progress of reading so many bytes, if that is known.
+    /// Starts to show progress. `bytes` is the size of the input, if known.
     pub(crate) fn new(bytes: Option<u64>) -> Self {
         let is_terminal = stderr().is_terminal();
         let target = match is_terminal {
@@ -46,18 +46,18 @@ impl Progress {
         }
     }
 
-    /// The same input, with what is read of it counted.
+    /// Returns the same input, and counts the bytes that are read from it.
     pub(crate) fn watch(&self, input: impl Read + Send + 'static) -> impl Read + Send + 'static {
         self.read_bytes.wrap_read(input)
     }
 
-    /// Where to note up to which line the input was read.
+    /// A hidden bar whose position is the number of the last line that was read.
     pub(crate) fn read_line(&self) -> ProgressBar {
         self.read_line.clone()
     }
 
-    /// Notes that so many more lines are done, up to this one. What is shown says where to
-    /// resume: should the program be killed, nobody else can.
+    /// Records that `lines` more lines are done, through line `last`. The output says where to
+    /// resume, because a program that is killed can no longer say so.
     pub(crate) fn advance(&mut self, lines: u64, last: u64) {
         self.lines += lines;
         let (bytes, line) = (self.read_bytes.position(), self.read_line.position());
@@ -65,7 +65,7 @@ impl Progress {
         self.bar.set_position((bytes as f64 * done) as u64);
         let rate = self.lines as f64 / self.elapsed().as_secs_f64().max(0.001);
         let message = format!(
-            "{} {}, {}/s, --from-line {} would resume",
+            "{} {}, {}/s, --from-line {} to resume",
             HumanCount(self.lines),
             if self.lines == 1 { "line" } else { "lines" },
             HumanCount(rate as u64),
@@ -88,17 +88,17 @@ impl Progress {
         self.bar.set_message(message);
     }
 
-    /// Writes a line of its own, above the bar.
+    /// Prints a line above the bar.
     pub(crate) fn print(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// How long it has taken so far.
+    /// The time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }

@@ -1,5 +1,5 @@
-//! The bytes of a file to import: unpacked if they are gzip, and refused if they are clearly not
-//! text in UTF-8.
+//! Reads the bytes of a file to import: unpacks gzip, and rejects files that are clearly not text
+//! in UTF-8.
 
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
@@ -11,7 +11,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 
-/// How files begin that hold no text in UTF-8, what they are, and what to do with them.
+/// The first bytes of files that are not text in UTF-8, what they are, and what to do with them.
 const REFUSED: [(&[u8], &str, &str); 8] = [
     (b"\xff\xfe\0\0", "text in UTF-32", CONVERT_UTF_32),
     (b"\0\0\xfe\xff", "text in UTF-32", CONVERT_UTF_32),
@@ -19,7 +19,7 @@ const REFUSED: [(&[u8], &str, &str); 8] = [
     (b"\xfe\xff", "text in UTF-16", CONVERT_UTF_16),
     (
         b"PK\x03\x04",
-        "a ZIP archive, or a workbook of a spreadsheet",
+        "a ZIP archive or a spreadsheet workbook",
         "unpack it, or save the sheet as CSV in UTF-8",
     ),
     (
@@ -33,7 +33,7 @@ const REFUSED: [(&[u8], &str, &str); 8] = [
 const CONVERT_UTF_16: &str = "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW";
 const CONVERT_UTF_32: &str = "convert it: iconv -f UTF-32 -t UTF-8 FILE > NEW";
 
-/// How many bytes show what a file is.
+/// The number of bytes that identify a file.
 const START_BYTES: u64 = 6;
 
 pub(super) fn decode(input: impl Read + Send + 'static) -> anyhow::Result<Box<dyn BufRead + Send>> {
@@ -48,7 +48,7 @@ pub(super) fn decode(input: impl Read + Send + 'static) -> anyhow::Result<Box<dy
     Ok(Box::new(input))
 }
 
-/// The first bytes of an input, and all of it.
+/// Returns the first bytes of an input, and a reader of the whole input.
 fn with_start<R: Read>(mut input: R) -> io::Result<(Vec<u8>, impl BufRead + use<R>)> {
     let mut start = Vec::new();
     input.by_ref().take(START_BYTES).read_to_end(&mut start)?;
@@ -59,7 +59,10 @@ fn with_start<R: Read>(mut input: R) -> io::Result<(Vec<u8>, impl BufRead + use<
 fn refuse_other_encodings(start: &[u8]) -> anyhow::Result<()> {
     for (beginning, what, remedy) in REFUSED {
         if start.starts_with(beginning) {
-            bail!("the file is {what}: expected text in UTF-8, or such text in gzip; {remedy}");
+            bail!(
+                "the file is {what}: expected text in UTF-8, which may be compressed with gzip; \
+                 {remedy}"
+            );
         }
     }
     // ASCII without a byte order mark.
@@ -69,12 +72,12 @@ fn refuse_other_encodings(start: &[u8]) -> anyhow::Result<()> {
         _ => return Ok(()),
     };
     bail!(
-        "the file is text in {encoding}: expected text in UTF-8, or such text in gzip; convert it: \
-         iconv -f {encoding} -t UTF-8 FILE > NEW"
+        "the file is text in {encoding}: expected text in UTF-8, which may be compressed with \
+         gzip; convert it: iconv -f {encoding} -t UTF-8 FILE > NEW"
     );
 }
 
-/// What a gzip decoder gives, with errors that say what is wrong with the file.
+/// Reads from a gzip decoder. Errors say what is wrong with the file.
 struct Unpacked<R>(MultiGzDecoder<R>);
 
 impl<R: BufRead> Read for Unpacked<R> {
@@ -82,7 +85,7 @@ impl<R: BufRead> Read for Unpacked<R> {
         self.0.read(buffer).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => io::Error::new(
                 ErrorKind::UnexpectedEof,
-                "the gzip data ends too early: the file is cut off",
+                "the gzip data ends too early: the file is truncated",
             ),
             ErrorKind::InvalidInput | ErrorKind::InvalidData => io::Error::new(
                 ErrorKind::InvalidData,

@@ -5,10 +5,10 @@ use crate::format::{LineError, MAX_LINE_BYTES};
 /// A record that breaks a rule of RFC 4180.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// Which field, from 0.
+    /// The index of the field, from 0.
     pub(super) field: usize,
     pub(super) flaw: Flaw,
-    /// The line of the quotation mark, and which character of the line it is, from 1.
+    /// The line of the quotation mark, and its character in the line, both from 1.
     pub(super) line: u64,
     pub(super) character: usize,
 }
@@ -24,7 +24,7 @@ pub(super) enum Flaw {
 }
 
 impl Broken {
-    /// The error, given the names of the columns.
+    /// Returns the error, given the names of the columns.
     pub(super) fn error(&self, names: &[String]) -> LineError {
         let mut errors = FieldErrors::default();
         let field = match names.get(self.field) {
@@ -37,8 +37,8 @@ impl Broken {
         );
         let message = match self.flaw {
             Flaw::QuoteInText => format!(
-                "{mark} is inside a field without quotation marks: expected the whole field \
-                 between quotation marks, and each one inside it twice"
+                "{mark} is inside a field without quotation marks: expected quotation marks around \
+                 the whole field, and each one inside it written twice"
             ),
             Flaw::TextAfterQuote => format!(
                 "{mark} closes the field, and text follows: expected a delimiter or the end of \
@@ -50,12 +50,12 @@ impl Broken {
                  backslash"
             ),
             Flaw::OpenAtEnd => format!(
-                "{mark} is not closed before the end of the file: expected a closing one; the \
-                 file may be cut off"
+                "{mark} is not closed before the end of the file: expected a closing quotation \
+                 mark; the file may be truncated"
             ),
             Flaw::OpenPastLimit => format!(
                 "{mark} is not closed within the {MAX_LINE_BYTES} bytes that an address may \
-                 take: expected a closing one"
+                 take: expected a closing quotation mark"
             ),
             Flaw::TooLong => {
                 let message = format!("expected at most {MAX_LINE_BYTES} bytes");

@@ -6,17 +6,17 @@ use crate::format::columns::Columns;
 use crate::format::field::Field;
 use crate::nearest::nearest;
 
-/// The delimiters that are recognised, the usual one first.
+/// The delimiters that are recognised, the default first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// How many names a message lists.
+/// The maximum number of names that a message lists.
 const MAX_LISTED: usize = 20;
 
 /// The first record of a CSV file.
 pub(super) struct Header {
-    /// What the columns are called in the file.
+    /// The names of the columns in the file.
     pub(super) names: Vec<String>,
-    /// The field that each column holds; none is passed over.
+    /// The field that each column holds. Columns with `None` are ignored.
     pub(super) fields: Vec<Option<Field>>,
 }
 
@@ -53,7 +53,7 @@ impl Header {
                 true => "; is this line a header?",
                 false => "",
             };
-            bail!("{}{hint}", refusal(&unknown));
+            bail!("{}{hint}", unknown_columns(&unknown));
         }
         for (index, field) in fields.iter().enumerate() {
             let first = fields[..index].iter().position(|other| other == field);
@@ -75,8 +75,8 @@ impl Header {
             .collect();
         if let [first, ..] = missing[..] {
             bail!(
-                "the CSV header lacks {}: expected a column for each, --map THEIRS={first} to read \
-                 another column as such, or --column-default {first}=VALUE for all lines",
+                "the CSV header lacks {}: expected a column for each; use --map THEIRS={first} to \
+                 read it from another column, or --column-default {first}=VALUE for all lines",
                 missing.join(", ")
             );
         }
@@ -84,10 +84,10 @@ impl Header {
     }
 }
 
-fn refusal(unknown: &[&str]) -> String {
+fn unknown_columns(unknown: &[&str]) -> String {
     format!(
         "the CSV header names {}: expected some of {}; read a column under another name with \
-         --map THEIRS=OURS, or pass over such columns with --ignore-unknown-columns",
+         --map THEIRS=OURS, or ignore such columns with --ignore-unknown-columns",
         list(unknown, |name| match Field::nearest(name) {
             Some(field) => format!("{name:?} (did you mean {}?)", field.name()),
             None => format!("{name:?}"),
@@ -96,7 +96,7 @@ fn refusal(unknown: &[&str]) -> String {
     )
 }
 
-/// The first of some names, described, and how many more there are.
+/// Lists the first names, described, and how many more there are.
 fn list<T>(names: &[T], describe: impl FnMut(&T) -> String) -> String {
     let described: Vec<_> = names.iter().take(MAX_LISTED).map(describe).collect();
     let more = match names.len().saturating_sub(MAX_LISTED) {
@@ -106,8 +106,8 @@ fn list<T>(names: &[T], describe: impl FnMut(&T) -> String) -> String {
     format!("{}{more}", described.join(", "))
 }
 
-/// What `--delimiter` calls the character that probably separates the names in a header that was
-/// read as one.
+/// The word of `--delimiter` for the character that probably separates the names in a header that
+/// was read as one.
 fn likely_delimiter(name: &str) -> Option<&'static str> {
     let words = [
         (';', "semicolon"),
@@ -119,7 +119,7 @@ fn likely_delimiter(name: &str) -> Option<&'static str> {
     found.map(|(_, word)| word)
 }
 
-/// The delimiter with which the first line of a file names the most fields.
+/// The delimiter that yields the most known fields in the first line of a file.
 pub(super) fn delimiter(line: &[u8], columns: &Columns) -> u8 {
     let mut best = DELIMITERS[0];
     for other in DELIMITERS {

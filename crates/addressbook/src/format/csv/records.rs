@@ -13,10 +13,10 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads records one by one. Empty lines are passed over.
+/// Reads records one by one. Empty lines are skipped.
 ///
-/// A record with a misplaced quotation mark may have swallowed the lines after it. So reading
-/// goes on at the line after the one where that record begins, and no line is lost unseen.
+/// A record with a misplaced quotation mark may include lines of later records. Reading therefore
+/// continues at the line after the one where that record begins, so that no line is lost silently.
 pub(super) struct Records<R> {
     input: R,
     pub(super) delimiter: u8,
@@ -29,14 +29,14 @@ pub(super) struct Records<R> {
     cells: Vec<Cell>,
 }
 
-/// Where a field is, from the start of its record, without the quotation marks around it.
+/// The position of a field in its record, without the quotation marks around it.
 struct Cell {
     range: Range<usize>,
     /// Whether quotation marks inside it are doubled.
     has_doubled_quotes: bool,
 }
 
-/// A record, and the lines that it takes; of a broken one, the first.
+/// A record, and the lines that it takes. For a broken record, only its first line.
 pub(super) struct RawRecord<'a> {
     pub(super) lines: LineNumbers,
     pub(super) fields: Result<Fields<'a>, Broken>,
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
             if !cell.has_doubled_quotes {
                 return Cow::Borrowed(field);
             }
-            // The first of two quotation marks hides the second.
+            // Of two quotation marks, only the second is kept.
             let mut is_second = false;
             let single = field.iter().copied().filter(|byte| {
                 is_second = *byte == b'"' && !is_second;
@@ -71,10 +71,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Why a record ends before its end.
+/// Why a record was not read to its end.
 enum Stop {
     Input(io::Error),
-    /// A flaw, and where it is from the start of the record.
+    /// A flaw, and its offset from the start of the record.
     Flaw(Flaw, usize),
 }
 
@@ -84,7 +84,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What a search in a record came to.
+/// The result of a search in a record.
 enum Found {
     Byte(usize, u8),
     EndOfInput(usize),
@@ -92,8 +92,7 @@ enum Found {
 }
 
 impl<R: Read> Records<R> {
-    /// Passes over a byte order mark and empty lines. The delimiter is a comma, unless it is
-    /// changed.
+    /// Skips a byte order mark and empty lines. The delimiter is a comma, unless it is changed.
     pub(super) fn new(input: R) -> io::Result<Self> {
         let mut records = Self {
             input,
@@ -112,7 +111,7 @@ impl<R: Read> Records<R> {
         Ok(records)
     }
 
-    /// The line where the next record begins, as far as a record may go.
+    /// The line where the next record begins, up to the maximum length of a record.
     pub(super) fn peek_line(&mut self) -> io::Result<&[u8]> {
         let end = match self.find(0, |byte| byte == b'\n')? {
             Found::Byte(at, _) => at + 1,
@@ -188,14 +187,14 @@ impl<R: Read> Records<R> {
             match self.find(at, |_| true)? {
                 Found::Byte(at, b'\n') => return Ok(at + 1),
                 Found::EndOfInput(bytes) => return Ok(bytes),
-                // Only a delimiter ends a field besides.
+                // The only other byte that ends a field is a delimiter.
                 Found::Byte(..) => at += 1,
                 Found::Limit => return Err(Stop::Flaw(Flaw::TooLong, at)),
             }
         }
     }
 
-    /// Finds the end of the field without quotation marks that begins there.
+    /// Finds the end of the field without quotation marks that begins at `start`.
     fn plain(&mut self, start: usize) -> Result<usize, Stop> {
         let delimiter = self.delimiter;
         let ends = |byte| byte == delimiter || byte == b'\n' || byte == b'"';
@@ -213,7 +212,7 @@ impl<R: Read> Records<R> {
         Ok(end)
     }
 
-    /// Finds the end of the field whose quotation mark is there.
+    /// Finds the end of the field whose opening quotation mark is at `open`.
     fn quoted(&mut self, open: usize) -> Result<usize, Stop> {
         let mut at = open + 1;
         let mut has_doubled_quotes = false;
@@ -265,7 +264,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Goes to the next line, whatever is left of this one.
+    /// Skips the rest of this line.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let end = self.rest().iter().position(|byte| *byte == b'\n');
@@ -280,12 +279,12 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// What is read of the input from the next record on.
+    /// The part of the input that was read, from the next record on.
     fn rest(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
 
-    /// Looks for a byte of the next record, from `at` on, and reads on to find it.
+    /// Searches the next record for a byte, from `at` on, and reads more of the input as needed.
     fn find(&mut self, mut at: usize, is_it: impl Fn(u8) -> bool) -> io::Result<Found> {
         loop {
             let rest = self.rest();
@@ -304,7 +303,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads some more. Returns whether there was any.
+    /// Reads more of the input. Returns whether there was any.
     fn read_on(&mut self) -> io::Result<bool> {
         self.buffer.drain(..self.start);
         self.start = 0;

@@ -6,18 +6,18 @@ use addressbook_domain::Address;
 use crate::format::WriteAddress;
 use crate::format::field::Field;
 
-/// What becomes of cells that a spreadsheet would compute.
+/// How to write cells that a spreadsheet would evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Formulas {
-    /// Every byte is written as it is, so that an import reads the same.
+    /// Cells are written unchanged, so that an import reads the same text.
     Exact,
-    /// A cell that begins like a formula gets an apostrophe in front, which makes it text to a
-    /// spreadsheet. An import reads the apostrophe as text, too.
+    /// A cell that begins like a formula is preceded by an apostrophe, so that a spreadsheet reads
+    /// it as text. An import reads the apostrophe as part of the text.
     Escaped,
 }
 
-/// How a cell begins that a spreadsheet computes, by the advice of OWASP on CSV injection; the
-/// full-width forms are for those of East Asia.
+/// The first characters of cells that a spreadsheet evaluates, from OWASP's advice on CSV
+/// injection. The full-width forms are for East Asian spreadsheets.
 const FORMULA_STARTS: [char; 10] = [
     '=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
 ];
@@ -31,7 +31,7 @@ impl Formulas {
     }
 }
 
-/// Writes CSV by RFC 4180, with a header.
+/// Writes CSV as defined by RFC 4180, with a header.
 pub(crate) struct Writer<W: Write> {
     output: csv::Writer<W>,
     formulas: Formulas,
@@ -77,7 +77,7 @@ impl<W: Write> WriteAddress for Writer<W> {
     }
 }
 
-/// The error of the output itself, whose kind the usual conversion hides.
+/// Returns the error of the output itself. The standard conversion would hide its kind.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

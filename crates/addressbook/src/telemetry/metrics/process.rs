@@ -8,13 +8,13 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::encode;
 
-/// What the system knows of this process, by the names that every Prometheus client has.
+/// Metrics of this process from the system, with the names that all Prometheus clients use.
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics;
 
 impl Collector for ProcessMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        // Where the system does not tell, there is nothing to say.
+        // Omit the metrics that the system does not provide.
         let Ok(process) = Process::myself() else {
             return Ok(());
         };

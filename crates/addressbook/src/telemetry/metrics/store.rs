@@ -10,16 +10,16 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::telemetry::observed::{KINDS, OPERATIONS};
 
-/// How a store changes.
+/// The kinds of writes, as values of the label `operation`.
 const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
 
-/// In seconds.
+/// The buckets of durations, in seconds.
 const BUCKETS: [f64; 16] = [
     0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
     1.5, 2.5, 6.0,
 ];
 
-/// Counts what is asked of a store. Cheap to clone: the clones count together.
+/// Counts the operations of a store. Cheap to clone: clones share their counts.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreMetrics(Arc<Counts>);
 
@@ -41,7 +41,8 @@ impl Default for StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// An operation took so long, and failed in one of [`KINDS`].
+    /// Records an operation, by its index in [`OPERATIONS`]: its duration, and its failure by index
+    /// in [`KINDS`].
     pub(crate) fn asked(&self, operation: usize, took: Duration, failure: Option<usize>) {
         self.0.seconds[operation].observe(took.as_secs_f64());
         if let Some(kind) = failure {
@@ -49,7 +50,8 @@ impl StoreMetrics {
         }
     }
 
-    /// So many addresses changed in one of the ways, or a customer was erased.
+    /// Records writes, by their index in [`WRITES`]: the number of changed addresses or erased
+    /// customers.
     pub(crate) fn written(&self, write: usize, count: u64) {
         self.0.writes[write].fetch_add(count, Ordering::Relaxed);
     }

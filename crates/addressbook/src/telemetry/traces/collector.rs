@@ -4,10 +4,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 
-/// How long the collector may take for a batch.
+/// The timeout for sending a batch to the collector.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whoever takes the spans. The exporter has a thread of its own, so this may block.
+/// Sends spans to the collector. The exporter has its own thread, so this may block.
 #[derive(Debug)]
 pub(super) struct Collector {
     agent: ureq::Agent,
@@ -30,13 +30,13 @@ impl Default for Collector {
 impl Collector {
     fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {
         let (head, body) = request.into_parts();
-        let answer = self.agent.run(Request::from_parts(head, &*body))?;
-        let (head, mut body) = answer.into_parts();
+        let response = self.agent.run(Request::from_parts(head, &*body))?;
+        let (head, mut body) = response.into_parts();
         Ok(Response::from_parts(head, body.read_to_vec()?.into()))
     }
 
-    /// Logs that it begins to fail, and that it is over, and not each time in between.
-    fn tell(&self, failure: Option<String>) {
+    /// Logs when the collector begins to fail and when it recovers, but no failure in between.
+    fn report(&self, failure: Option<String>) {
         let failed = self.fails.swap(failure.is_some(), Ordering::Relaxed);
         match failure {
             Some(cause) if !failed => {
@@ -51,12 +51,12 @@ impl Collector {
 #[async_trait]
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let answer = self.send(request);
-        self.tell(match &answer {
-            Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(answer.status().to_string()),
+        let response = self.send(request);
+        self.report(match &response {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(response.status().to_string()),
             Err(error) => Some(error.to_string()),
         });
-        Ok(answer?)
+        Ok(response?)
     }
 }

@@ -1,7 +1,7 @@
 use clap::Args;
 use url::Url;
 
-/// To whom traces go.
+/// Where traces are sent, and which.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Traces")]
 pub(crate) struct TraceSettings {
@@ -11,18 +11,18 @@ pub(crate) struct TraceSettings {
     #[arg(value_parser = endpoint)]
     pub(crate) otlp_endpoint: Option<String>,
 
-    /// Share of the traces that begin here to record, from 0 to 1. Callers that send a traceparent
-    /// decide for their own
+    /// Share of the traces to record, from 0 to 1. For requests with a traceparent, the caller
+    /// decides instead
     #[arg(long, value_name = "RATIO", env = "ADDRESSBOOK_OTLP_SAMPLE_RATIO")]
     #[arg(default_value_t = 1.0, value_parser = ratio)]
     pub(crate) otlp_sample_ratio: f64,
 }
 
-/// The URL below which the collector has `/v1/traces`.
+/// Parses the base URL of the collector, to which `/v1/traces` is appended.
 fn endpoint(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.scheme() == "https" => Err(
-            "expected http://: there is no TLS on this way, so send to a collector nearby"
+            "expected http://: there is no TLS to the collector, so use a collector nearby"
                 .to_owned(),
         ),
         Ok(url) if url.scheme() == "http" && url.query().is_none() && url.fragment().is_none() => {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_is_reached_without_tls() {
+    fn an_endpoint_is_a_url_without_tls() {
         for text in ["http://127.0.0.1:4318", "http://collector:4318/otlp/"] {
             assert_eq!(endpoint(text), Ok(text.to_owned()));
         }
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_a_part() {
+    fn a_ratio_is_a_number_from_0_to_1() {
         assert_eq!(ratio("0.05"), Ok(0.05));
         assert_eq!(ratio("1"), Ok(1.0));
         for text in ["-0.1", "1.1", "NaN", "5%", ""] {

@@ -4,7 +4,7 @@ use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue, StringValue};
 
-/// Makes a span of each operation of a store that a recorded request asks for.
+/// Creates a span for each store operation of a recorded request.
 #[derive(Clone)]
 pub(crate) struct StoreTracer {
     tracer: Arc<BoxedTracer>,
@@ -15,12 +15,12 @@ impl StoreTracer {
     pub(super) fn new(tracer: Arc<BoxedTracer>, engine: &str) -> Self {
         Self {
             tracer,
-            // As the semantic conventions for databases call SQLite and PostgreSQL.
+            // The names of SQLite and PostgreSQL in the semantic conventions for databases.
             system: Arc::<str>::from(engine.to_lowercase()).into(),
         }
     }
 
-    /// The span of an operation, below that of the request. What nobody requested has none.
+    /// Starts the span of an operation, below that of the request. `None` outside a recorded one.
     pub(crate) fn begin(&self, operation: &'static str) -> Option<StoreSpan> {
         Context::map_current(|request| {
             request.has_active_span().then(|| {
@@ -38,11 +38,11 @@ impl StoreTracer {
     }
 }
 
-/// The span of an operation that goes on until this is dropped.
+/// The span of an operation. It ends when this is dropped.
 pub(crate) struct StoreSpan(BoxedSpan);
 
 impl StoreSpan {
-    /// The operation failed in this way.
+    /// Marks the operation as failed with this kind of error.
     pub(crate) fn failed(&mut self, kind: &'static str) {
         self.0.set_attribute(KeyValue::new("error.type", kind));
         self.0.set_status(Status::error(""));

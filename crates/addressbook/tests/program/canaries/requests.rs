@@ -1,4 +1,4 @@
-//! What is asked of the service, rightly and wrongly.
+//! Valid and invalid requests to the service.
 
 use jsonwebtoken::{Algorithm, Header, encode};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{BODY, BOOK, ID};
 use crate::jwt;
 
 impl Watched {
-    /// Everything that one may ask for, rightly and wrongly.
+    /// Sends valid and invalid requests of every kind.
     pub(crate) fn ask_everything(&mut self) {
         let address = format!("{BOOK}/{ID}");
         let tag = self
@@ -89,8 +89,8 @@ impl Watched {
         ] {
             self.send("GET", path, &[], "");
         }
-        self.knock();
-        self.ask_as_a_page();
+        self.send_credentials();
+        self.send_preflights();
         self.send("PUT", BOOK, &[], BODY);
         self.send("CANARY", &address, &[], "");
         for bytes in [
@@ -123,7 +123,7 @@ impl Watched {
         self.send("DELETE", BOOK, &[], "");
     }
 
-    /// What a store that fails does to requests of all kinds.
+    /// Sends requests of all kinds to a service whose store fails.
     pub(crate) fn meet_failure(&mut self) {
         self.send("GET", BOOK, &[], "");
         self.send("GET", &format!("{BOOK}?q=canary"), &[], "");
@@ -141,8 +141,8 @@ impl Watched {
         self.send("GET", "/readyz", &[], "");
     }
 
-    /// Comes with tokens that open something, and with what opens nothing.
-    fn knock(&mut self) {
+    /// Sends requests with valid and with invalid credentials.
+    fn send_credentials(&mut self) {
         let others = jwt::issuer();
         let token = |issuer, claims: &Value| jwt::token(issuer, &with_canaries(claims));
         let ours = &self.issuer;
@@ -174,7 +174,7 @@ impl Watched {
             let answer = self.send("GET", BOOK, &[("Authorization", &authorization)], "");
             assert_eq!(answer.status, 401, "{token}");
         }
-        // Neither may the log hold what lets somebody in.
+        // The log must not contain a valid credential either.
         self.made.push(valid.clone());
         let valid = format!("Bearer {valid}");
         let valid = [("Authorization", valid.as_str())];
@@ -187,8 +187,8 @@ impl Watched {
         }
     }
 
-    /// Asks what a browser asks for a page, also for one of those that may not.
-    fn ask_as_a_page(&mut self) {
+    /// Sends a browser's CORS preflight requests, for allowed and for other pages.
+    fn send_preflights(&mut self) {
         for (origin, method, headers, status) in [
             ("https://shop.example", "GET", "authorization", 200),
             ("https://shop.example", "GET", "x-canary", 400),

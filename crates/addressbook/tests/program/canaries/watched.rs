@@ -1,4 +1,4 @@
-//! The service of which everything is kept that it tells.
+//! The service, with all its output recorded.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -13,17 +13,17 @@ use super::{BODY, CANARIES, HEADERS, ID};
 use crate::jwt;
 use crate::support::{Answer, Place, Service, get};
 
-/// The service, with all that it says.
+/// The service, with all its output recorded.
 pub(crate) struct Watched {
     pub(super) service: Service,
-    /// Who signs its tokens.
+    /// The key that signs the tokens.
     pub(super) issuer: EncodingKey,
-    /// What opens everything.
+    /// A credential for everything.
     authorization: String,
     log: JoinHandle<String>,
-    /// What the service made up itself and gave to clients.
+    /// Values that the service generated and returned, such as ids and cursors.
     pub(super) made: Vec<String>,
-    /// The statuses that it answered with.
+    /// The statuses of its responses.
     pub(super) statuses: BTreeSet<u16>,
 }
 
@@ -54,7 +54,8 @@ impl Watched {
         ];
         let settings = [&settings[..], &jwt::SETTINGS, more_settings].concat();
         let program = place.program(&settings);
-        // A file that may not grow is an error then, and not the end.
+        // With SIGXFSZ ignored, a write beyond the file size limit fails and does not end the
+        // process.
         let mut patient = Command::new("sh");
         patient
             .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
@@ -100,44 +101,45 @@ impl Watched {
         answer
     }
 
-    /// A request that no client would make. Whatever the answer is, it is waited for.
+    /// Sends a request that no client would make, and waits for any response.
     pub(super) fn send_raw(&self, bytes: &[u8]) {
         let mut stream = TcpStream::connect(&self.service.address).unwrap();
-        // The service may hang up in the middle.
+        // The service may close the connection early.
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
     }
 
-    /// Ends it, and looks through all that it said, and `sent` elsewhere.
+    /// Stops the service. Asserts that it logged each of these statuses, and that no canary is in
+    /// its output, its metrics or what it `sent` elsewhere.
     pub(crate) fn end_without_a_canary(mut self, statuses: &[u16], sent: impl FnOnce() -> String) {
         let (status, metrics) = get(&self.service.metrics_url());
         assert_eq!(status, 200);
         self.service.signal("TERM");
         assert!(self.service.child.wait().unwrap().success());
-        let mut said = self.log.join().unwrap();
-        self.service.stdout.read_to_string(&mut said).unwrap();
+        let mut output = self.log.join().unwrap();
+        self.service.stdout.read_to_string(&mut output).unwrap();
         for status in statuses {
-            assert!(self.statuses.contains(status), "no {status} was provoked");
-            let line = said.lines().any(|line| {
+            assert!(self.statuses.contains(status), "no request got {status}");
+            let line = output.lines().any(|line| {
                 line.contains(&format!("status={status}"))
                     || line.contains(&format!("\"status\":{status}"))
             });
-            assert!(line, "no line tells of {status}:\n{said}");
+            assert!(line, "no line logs the status {status}:\n{output}");
         }
         assert!(
             self.made.iter().all(|made| made.len() > 20),
             "{:?}",
             self.made
         );
-        said.push_str(&metrics);
-        said.push_str(&sent());
+        output.push_str(&metrics);
+        output.push_str(&sent());
         let planted = || {
             CANARIES
                 .into_iter()
                 .chain(self.made.iter().map(String::as_str))
         };
-        let leaks: Vec<&str> = said
+        let leaks: Vec<&str> = output
             .lines()
             .filter(|line| {
                 planted().any(|planted| line.to_lowercase().contains(&planted.to_lowercase()))
@@ -147,7 +149,7 @@ impl Watched {
     }
 }
 
-/// Claims, and beside them those that tell of a person.
+/// These claims, and others that describe a person.
 pub(super) fn with_canaries(claims: &Value) -> Value {
     let mut all = json!({
         "sub": "cus_canary_customer", "name": "canary name", "email": "canary@canary.example",

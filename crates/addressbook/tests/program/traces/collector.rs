@@ -8,9 +8,9 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use prost::Message;
 
-/// A collector that keeps what it is sent.
+/// A collector that stores what it receives.
 pub(super) struct Collector {
-    /// Where it is, for `--otlp-endpoint`.
+    /// Its URL, for `--otlp-endpoint`.
     pub(super) endpoint: String,
     kept: Arc<Mutex<Kept>>,
 }
@@ -30,26 +30,26 @@ impl Collector {
             status: 200,
             ..Kept::default()
         }));
-        let keeper = Arc::clone(&kept);
+        let for_thread = Arc::clone(&kept);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                take(stream.unwrap(), &keeper);
+                take(stream.unwrap(), &for_thread);
             }
         });
         Self { endpoint, kept }
     }
 
-    /// From now on it answers like this.
+    /// Sets the status of all further responses.
     pub(super) fn answer(&self, status: u16) {
         self.kept.lock().unwrap().status = status;
     }
 
-    /// The heads of all requests that came.
+    /// The heads of all received requests.
     pub(super) fn heads(&self) -> Vec<String> {
         self.kept.lock().unwrap().heads.clone()
     }
 
-    /// Everything that came, byte for byte as far as it is text.
+    /// Everything that was received. Bytes that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
         let kept = self.kept.lock().unwrap();
         let bodies = kept.bodies.iter().map(|body| String::from_utf8_lossy(body));
@@ -65,14 +65,14 @@ impl Collector {
             .collect()
     }
 
-    /// The attributes of who sent the spans.
+    /// The attributes of the service that sent the spans.
     pub(super) fn resource(&self) -> Vec<String> {
         let messages = self.messages();
         let resource = messages[0].resource_spans[0].resource.as_ref();
         attributes(&resource.unwrap().attributes)
     }
 
-    /// The spans that came, in the order in which they ended.
+    /// The received spans, in the order in which they ended.
     pub(super) fn spans(&self) -> Vec<Span> {
         self.messages()
             .into_iter()
@@ -124,7 +124,7 @@ pub(super) fn attributes(attributes: &[KeyValue]) -> Vec<String> {
     all
 }
 
-/// All that a span says but ids and times: kind, name, whether it failed, attributes.
+/// A span without ids and times: kind, name, whether it failed, and attributes.
 pub(super) fn told(span: &Span) -> String {
     let kind = SpanKind::try_from(span.kind).unwrap();
     let status = span.status.as_ref().map_or(0, |status| status.code);

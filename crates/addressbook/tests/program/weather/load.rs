@@ -1,4 +1,4 @@
-//! Clients who go on whatever the weather is, as the guide on retries tells them to.
+//! Clients that continue whatever fails, as the guide on retries recommends.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, sleep};
@@ -11,7 +11,7 @@ const WRITERS: usize = 4;
 const READERS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The clients, as the weather sees them.
+/// State that the clients share with the test that causes the failure.
 #[derive(Default)]
 pub(super) struct Load {
     over: AtomicBool,
@@ -19,12 +19,12 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Waits until the clients have met the weather, too: until another request was refused.
+    /// Waits until the clients notice the failure, too: until another request is refused.
     #[track_caller]
     pub(super) fn until_refused(&self) {
         let (before, deadline) = (self.refused(), Instant::now() + 2 * LIMIT);
         while self.refused() == before {
-            assert!(Instant::now() < deadline, "no client is refused");
+            assert!(Instant::now() < deadline, "no request is refused");
             sleep(PAUSE);
         }
     }
@@ -37,7 +37,7 @@ impl Load {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Expects an answer to be a refusal, and counts it.
+    /// Asserts that a response is a refusal, and counts it.
     #[track_caller]
     fn note_refusal(&self, answer: &Answer) {
         super::is_refused(answer, kind(&answer.body));
@@ -45,8 +45,8 @@ impl Load {
     }
 }
 
-/// Has clients read and write, lets something happen meanwhile, and afterwards holds what is
-/// there against what they were told.
+/// Runs `weather` while clients read and write. Then asserts that the acknowledged addresses are
+/// stored, and no others.
 #[track_caller]
 pub(super) fn under_load(service: &Service, weather: impl FnOnce(&Load)) {
     let load = Load::default();
@@ -59,7 +59,7 @@ pub(super) fn under_load(service: &Service, weather: impl FnOnce(&Load)) {
         for customer in customers.iter().take(READERS) {
             scope.spawn(|| read_many(service, customer, &load));
         }
-        // Also when the weather fails the test, which would else wait for them for ever.
+        // Ends the load even if `weather` panics. Otherwise the test would wait for ever.
         let end = EndOfLoad(&load);
         for customer in &customers {
             while list(service, customer).header("X-Total-Count") == "0" {
@@ -72,11 +72,15 @@ pub(super) fn under_load(service: &Service, weather: impl FnOnce(&Load)) {
     });
     for (customer, ids) in customers.iter().zip(created) {
         assert!(!ids.is_empty());
-        let kept = list(service, customer);
-        assert_eq!(kept.header("X-Total-Count"), ids.len().to_string());
+        let stored = list(service, customer);
+        assert_eq!(stored.header("X-Total-Count"), ids.len().to_string());
         for id in ids {
             let path = format!("{}/{id}", book(customer));
-            assert_eq!(service.get(&path).0, 200, "{path} was acknowledged");
+            assert_eq!(
+                service.get(&path).0,
+                200,
+                "{path} was acknowledged but is not stored"
+            );
         }
     }
 }
@@ -89,15 +93,15 @@ impl Drop for EndOfLoad<'_> {
     }
 }
 
-/// Creates addresses, each under a key of its own, and repeats each until it is created. Gives
-/// their ids.
+/// Creates addresses, each with its own idempotency key, and retries each until it is created.
+/// Returns their ids.
 fn create_many(service: &Service, customer: &str, load: &Load) -> Vec<String> {
     let mut ids = Vec::new();
     loop {
         let key = format!("{customer}-{}", ids.len());
         let started = Instant::now();
         let id = loop {
-            assert!(started.elapsed() < 2 * LIMIT, "it does not get through");
+            assert!(started.elapsed() < 2 * LIMIT, "the address is not created");
             let answer = ask(service, "POST", &book(customer), &key, ADDRESS);
             if answer.status == 201 {
                 break answer.json()["id"].as_str().unwrap().to_owned();
@@ -113,7 +117,7 @@ fn create_many(service: &Service, customer: &str, load: &Load) -> Vec<String> {
     }
 }
 
-/// Reads until it is over.
+/// Reads until the load ends.
 fn read_many(service: &Service, customer: &str, load: &Load) {
     while !load.is_over() {
         let answer = list(service, customer);
@@ -124,7 +128,7 @@ fn read_many(service: &Service, customer: &str, load: &Load) {
     }
 }
 
-/// Either is right as long as the weather is bad.
+/// The kind of a refusal. During a failure, both are correct.
 fn kind(body: &str) -> &'static str {
     if body.contains(":busy") {
         "busy"

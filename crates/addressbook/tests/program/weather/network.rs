@@ -1,4 +1,4 @@
-//! A network between the service and PostgreSQL, of which each fault can be had.
+//! A network between the service and PostgreSQL that can simulate each fault.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use addressbook_testkit::postgres::PostgresServer;
 
-/// Where to cut a creation's commit off, if anywhere.
+/// When to cut the connection of a creation's commit, if at all.
 const NONE: u8 = 0;
 const BEFORE_COMMIT: u8 = 1;
 const AFTER_COMMIT: u8 = 2;
@@ -22,15 +22,15 @@ pub(super) struct Network {
 
 #[derive(Default)]
 struct Faults {
-    /// How many connections there were.
+    /// The number of connections so far.
     connections: AtomicU64,
-    /// Of the connections before this one, nothing arrives any more.
+    /// Nothing arrives on connections before this number.
     silent_before: AtomicU64,
     cut: AtomicU8,
 }
 
 impl Network {
-    /// Listens on a free port, and takes what comes to the server's Unix socket.
+    /// Listens on a free port, and forwards connections to the server's Unix socket.
     pub(super) fn to(server: &PostgresServer) -> Self {
         let socket = format!("{}/.s.PGSQL.5432", server.folder());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -40,7 +40,7 @@ impl Network {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let number = for_thread.connections.fetch_add(1, Ordering::SeqCst);
-                // The server may be gone with its test.
+                // The server may have stopped with its test.
                 if let Ok(server) = UnixStream::connect(&socket) {
                     connect(client.unwrap(), server, number, &for_thread);
                 }
@@ -49,7 +49,8 @@ impl Network {
         Self { port, faults }
     }
 
-    /// The URL of a database of the server, by this network. Of a fault the system tells nothing.
+    /// The URL of a database of the server, through this network. Turns off TCP keepalives and
+    /// timeouts, so that the system does not detect a silent connection.
     pub(super) fn url(&self, database_url: &str) -> String {
         let database = database_url.split("///").nth(1).unwrap();
         let database = database.split('?').next().unwrap();
@@ -59,28 +60,28 @@ impl Network {
         )
     }
 
-    /// From now on nothing arrives, and nobody is told.
+    /// From now on nothing arrives, and no connection is closed.
     pub(super) fn fall_silent(&self) {
         self.faults.silent_before.store(u64::MAX, Ordering::SeqCst);
     }
 
-    /// All arrives again, also what was sent meanwhile.
+    /// Everything arrives again, including what was sent meanwhile.
     pub(super) fn recover(&self) {
         self.faults.silent_before.store(0, Ordering::SeqCst);
     }
 
-    /// New connections work. Those that there are stay silent for ever.
+    /// New connections work. Existing ones stay silent for ever.
     pub(super) fn recover_for_new_connections(&self) {
         let so_far = self.faults.connections.load(Ordering::SeqCst);
         self.faults.silent_before.store(so_far, Ordering::SeqCst);
     }
 
-    /// The commit of the next creation breaks its connection before it arrives.
+    /// Cuts the connection of the next creation before its commit arrives.
     pub(super) fn cut_before_commit(&self) {
         self.faults.cut.store(BEFORE_COMMIT, Ordering::SeqCst);
     }
 
-    /// The commit of the next creation arrives, and breaks its connection before its answer does.
+    /// Cuts the connection of the next creation after its commit arrives, before the response does.
     pub(super) fn cut_after_commit(&self) {
         self.faults.cut.store(AFTER_COMMIT, Ordering::SeqCst);
     }
@@ -108,21 +109,21 @@ fn connect(client: TcpStream, server: UnixStream, number: u64, faults: &Arc<Faul
         let mut creates = false;
         while let Ok(length @ 1..) = from_client.read(&mut bytes) {
             for_thread.wait_while_silent(number);
-            let says = |word: &[u8]| bytes[..length].windows(word.len()).any(|at| at == word);
-            // Others commit too, such as who prunes.
-            creates |= says(b"Kigali");
-            let commits = creates && says(b"COMMIT");
+            let contains = |word: &[u8]| bytes[..length].windows(word.len()).any(|at| at == word);
+            // Other tasks commit too, such as the pruning of idempotency records.
+            creates |= contains(b"Kigali");
+            let commits = creates && contains(b"COMMIT");
             creates &= !commits;
             if commits && for_thread.take_cut(BEFORE_COMMIT) {
                 break;
             }
             let answerless = commits && for_thread.take_cut(AFTER_COMMIT);
             if answerless {
-                // First, so that no answer can be faster.
+                // Before the commit is sent, so that no response can be faster.
                 let _ = from_client.shutdown(Shutdown::Write);
             }
             if to_server.write_all(&bytes[..length]).is_err() || answerless {
-                // The server works on what arrived, and then finds the connection closed.
+                // The server processes what arrived, and then finds the connection closed.
                 let _ = to_server.shutdown(Shutdown::Write);
                 let _ = from_client.shutdown(Shutdown::Both);
                 return;

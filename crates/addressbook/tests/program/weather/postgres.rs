@@ -11,7 +11,7 @@ use super::{ADDRESS, LIMIT, ask, book, create, is_refused, list, until_readiness
 use crate::support::{Place, Service};
 
 #[test]
-fn a_server_that_crashes_and_comes_back() {
+fn the_service_recovers_from_a_crash_of_the_server() {
     let mut server = PostgresServer::own();
     let place = Place::at(server.create_database());
     let service = place.serve(&[]);
@@ -29,7 +29,7 @@ fn a_server_that_crashes_and_comes_back() {
 }
 
 #[test]
-fn the_log_tells_of_it_in_whole_lines_and_not_over_and_over() {
+fn connection_failures_are_logged_in_whole_lines_and_once_in_10_s() {
     let server = PostgresServer::own();
     let place = Place::at(server.create_database());
     let path = place.folder.path().join("log");
@@ -44,10 +44,10 @@ fn the_log_tells_of_it_in_whole_lines_and_not_over_and_over() {
     }
     let log = fs::read_to_string(path).unwrap();
     let most = 1 + since.elapsed().as_secs() / 10;
-    let told = |line| str::split_once(line, "cannot connect to the database");
-    let reasons: Vec<_> = log.lines().filter_map(told).map(|told| told.1).collect();
+    let split = |line| str::split_once(line, "cannot connect to the database");
+    let reasons: Vec<_> = log.lines().filter_map(split).map(|parts| parts.1).collect();
     assert!(!reasons.is_empty(), "{log}");
-    // Another reason is told at once: first that the database is shutting down.
+    // A new reason is logged at once. The first may be that the database is shutting down.
     for reason in &reasons {
         let times = reasons.iter().filter(|other| *other == reason).count() as u64;
         assert!(times <= most, "{log}");
@@ -58,11 +58,11 @@ fn the_log_tells_of_it_in_whole_lines_and_not_over_and_over() {
 }
 
 #[test]
-fn a_crash_that_nobody_was_there_to_notice() {
+fn a_restart_between_requests_affects_no_request() {
     let mut server = PostgresServer::own();
     let place = Place::at(server.create_database());
     let service = place.serve(&[]);
-    // Several connections of the pool, and those of the workers.
+    // Opens several connections of the pool, and those of the workers.
     under_load(&service, |_| sleep(Duration::from_millis(500)));
     server.crash();
     server.restart();
@@ -84,7 +84,7 @@ fn pair() -> (PostgresServer, PostgresServer, Service, Place) {
     (primary, standby, service, place)
 }
 
-/// What was written lately is read, so reads go where writes do.
+/// Asserts that reads return the latest writes, so they go to the same server.
 #[track_caller]
 fn reads_what_it_writes(service: &Service) {
     for number in 1..=10 {
@@ -95,7 +95,7 @@ fn reads_what_it_writes(service: &Service) {
 }
 
 #[test]
-fn a_server_that_crashes_and_whose_standby_takes_over() {
+fn the_service_uses_the_standby_after_a_crash_of_the_primary() {
     let (primary, standby, service, _place) = pair();
     under_load(&service, |load| {
         primary.crash();
@@ -108,14 +108,14 @@ fn a_server_that_crashes_and_whose_standby_takes_over() {
 }
 
 #[test]
-fn a_server_that_lives_on_and_takes_no_writes_any_more() {
+fn the_service_uses_the_standby_after_the_primary_becomes_read_only() {
     let (primary, standby, service, _place) = pair();
     under_load(&service, |_| {
         primary.set("default_transaction_read_only", "on");
         standby.promote();
         let deadline = Instant::now() + 2 * LIMIT;
         while create(&service, "cus_8").status != 201 {
-            assert!(Instant::now() < deadline, "no write gets through");
+            assert!(Instant::now() < deadline, "no write succeeds");
         }
     });
     reads_what_it_writes(&service);
@@ -125,8 +125,8 @@ fn a_server_that_lives_on_and_takes_no_writes_any_more() {
 #[track_caller]
 fn fill_disk(server: &PostgresServer, service: &Service) {
     server.fill_disk();
-    // The pages that there are still have room, one after another: what is refused is looked at
-    // itself, because the next one may find some again.
+    // Existing pages still have space, so a creation may succeed after another was refused.
+    // Therefore this asserts on the first refused response.
     let mut answers = std::iter::repeat_with(|| create(service, "cus_9"));
     let refused = answers.find(|answer| answer.status != 201);
     is_refused(&refused.unwrap(), "unavailable");
@@ -134,13 +134,13 @@ fn fill_disk(server: &PostgresServer, service: &Service) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_of_the_server_that_fills_up() {
+fn a_full_disk_of_the_server_refuses_writes_until_there_is_space() {
     let server = PostgresServer::on_a_disk_of("80m");
     let place = Place::at(server.create_database());
     let service = place.serve(&[]);
     under_load(&service, |load| {
         fill_disk(&server, &service);
-        assert_eq!(list(&service, "cus_9").status, 200, "reads go on");
+        assert_eq!(list(&service, "cus_9").status, 200, "reads continue");
         assert_eq!(service.get("/readyz").0, 200);
         load.until_refused();
         server.make_room();
@@ -150,20 +150,20 @@ fn a_disk_of_the_server_that_fills_up() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_has_no_room_for_the_log_of_the_server() {
+fn the_service_recovers_after_the_server_had_no_space_for_its_wal() {
     let mut server = PostgresServer::on_a_disk_of("80m");
     let place = Place::at(server.create_database());
     let service = place.serve(&[]);
     under_load(&service, |load| {
         fill_disk(&server, &service);
-        // What is written next needs the log's next file, and the server ends: this very session
-        // may be the first to be told.
+        // The next write needs a new WAL file, and the server stops. This session may be the first
+        // to fail.
         let _ = server.query(&place.database_url, "SELECT pg_switch_wal()");
         until_readiness_is(&service, 503);
         is_refused(&create(&service, "cus_9"), "unavailable");
         is_refused(&list(&service, "cus_9"), "unavailable");
         load.until_refused();
-        // It ends by itself, if it has not ended already.
+        // The server stops by itself, if it has not stopped already.
         server.crash();
         server.make_room();
         server.restart();
@@ -181,8 +181,8 @@ const IMPATIENT: [&str; 4] = [
 
 #[rstest]
 #[case::that_recovers(Network::recover)]
-#[case::that_recovers_for_new_connections_alone(Network::recover_for_new_connections)]
-fn a_network_that_falls_silent(#[case] recover: fn(&Network)) {
+#[case::that_recovers_only_for_new_connections(Network::recover_for_new_connections)]
+fn the_service_recovers_from_a_silent_network(#[case] recover: fn(&Network)) {
     let server = PostgresServer::own();
     let network = Network::to(&server);
     let place = Place::at(network.url(&server.create_database()));
@@ -201,7 +201,7 @@ fn a_network_that_falls_silent(#[case] recover: fn(&Network)) {
 #[rstest]
 #[case::before_it_arrives(Network::cut_before_commit, "")]
 #[case::after_it_arrived(Network::cut_after_commit, "true")]
-fn a_commit_that_loses_its_connection_is_unknown_and_repeated_by_its_key(
+fn a_commit_that_loses_its_connection_can_be_retried_with_its_key(
     #[case] cut: fn(&Network),
     #[case] replayed: &str,
 ) {
@@ -211,16 +211,16 @@ fn a_commit_that_loses_its_connection_is_unknown_and_repeated_by_its_key(
     let service = place.serve(&[]);
     let create = || ask(&service, "POST", &book("cus_1"), "key", ADDRESS);
     let count = |customer| list(&service, customer).header("X-Total-Count").to_owned();
-    // A connection that has been used before is not a reason to run anything again.
+    // Uses the connection first: a failure of a used connection must not repeat the commit either.
     assert_eq!(super::create(&service, "cus_2").status, 201);
 
     cut(&network);
     is_refused(&create(), "unavailable");
-    // A commit under way becomes true, or not, shortly after its connection is lost.
+    // A commit in progress succeeds or fails shortly after its connection is lost.
     let deadline = Instant::now() + LIMIT;
     let expected = if replayed.is_empty() { "0" } else { "1" };
     while count("cus_1") != expected {
-        assert!(Instant::now() < deadline, "{expected} expected");
+        assert!(Instant::now() < deadline, "expected {expected} addresses");
     }
 
     let first = create();
@@ -233,7 +233,7 @@ fn a_commit_that_loses_its_connection_is_unknown_and_repeated_by_its_key(
     assert_eq!(count("cus_1"), "1");
 }
 
-/// Holds a lock for as long as it lives.
+/// Holds a lock until it is dropped.
 struct Lock<'a> {
     database_url: &'a str,
     holder: Option<thread::JoinHandle<()>>,
@@ -244,7 +244,7 @@ impl<'a> Lock<'a> {
         let sql = format!("BEGIN; {statement}; SELECT pg_sleep(300)");
         let url = database_url.to_owned();
         let holder = thread::spawn(move || {
-            // Ends by being terminated.
+            // Fails when `drop` terminates the session.
             let _ = PostgresServer::shared().query(&url, &sql);
         });
         until_true(
@@ -270,10 +270,10 @@ impl Drop for Lock<'_> {
 }
 
 #[track_caller]
-fn until_true(database_url: &str, question: &str) {
+fn until_true(database_url: &str, sql: &str) {
     let deadline = Instant::now() + LIMIT;
-    while PostgresServer::shared().query(database_url, question) != Ok("t".into()) {
-        assert!(Instant::now() < deadline, "not in time: {question}");
+    while PostgresServer::shared().query(database_url, sql) != Ok("t".into()) {
+        assert!(Instant::now() < deadline, "timed out: {sql}");
         sleep(Duration::from_millis(10));
     }
 }
@@ -283,7 +283,7 @@ const BOOK_OF_CUS_1: &str = "SELECT FROM address_books WHERE customer_id = 'cus_
 #[rstest]
 #[case::by_the_lock_timeout("--lock-timeout-ms=300")]
 #[case::by_the_statement_timeout("--statement-timeout-ms=300")]
-fn a_statement_that_takes_too_long_is_busy_and_others_go_on(#[case] timeout: &str) {
+fn a_statement_that_takes_too_long_is_busy_and_others_continue(#[case] timeout: &str) {
     let place = Place::postgres();
     let service = place.serve(&["--workers", "1", timeout]);
     assert_eq!(create(&service, "cus_1").status, 201);
@@ -295,7 +295,7 @@ fn a_statement_that_takes_too_long_is_busy_and_others_go_on(#[case] timeout: &st
     drop(lock);
     assert_eq!(create(&service, "cus_1").status, 201);
 
-    // The fast reads, by their own connection.
+    // Fast reads have their own connection.
     let lock = Lock::take(&place.database_url, "LOCK TABLE addresses");
     is_refused(&list(&service, "cus_1"), "busy");
     assert_eq!(service.get("/readyz").0, 200);
@@ -304,7 +304,7 @@ fn a_statement_that_takes_too_long_is_busy_and_others_go_on(#[case] timeout: &st
 }
 
 #[test]
-fn a_pool_that_is_exhausted_is_busy_until_it_is_not() {
+fn an_exhausted_pool_is_busy_until_a_connection_is_free() {
     let place = Place::postgres();
     let patient = "--lock-timeout-ms=60000";
     let service = place.serve(&[
@@ -323,7 +323,7 @@ fn a_pool_that_is_exhausted_is_busy_until_it_is_not() {
              WHERE datname = current_database() AND wait_event_type = 'Lock')",
         );
         is_refused(&create(&service, "cus_2"), "busy");
-        // Who reads needs none of the pool, and is sent here still.
+        // Fast reads do not use the pool, so the service stays ready.
         assert_eq!(list(&service, "cus_1").status, 200);
         assert_eq!(service.get("/readyz").0, 200);
         drop(lock);

@@ -8,7 +8,7 @@ use crate::support::{Place, Service};
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_small_file_system_that_fills_up() {
+fn a_full_file_system_refuses_writes_until_there_is_space() {
     let place = Place::sqlite();
     let confined = place.program_on_a_disk_of("4m", &["serve", "--listen", "127.0.0.1:0"]);
     let service = Service::start(confined);
@@ -21,7 +21,7 @@ fn a_small_file_system_that_fills_up() {
     );
     assert_eq!(create(&service, "cus_9").status, 201);
     under_load(&service, |load| {
-        // Fails when there is no more room.
+        // Fails when no space is left.
         fs::write(&ballast, vec![0; 8 << 20]).unwrap_err();
         while create(&service, "cus_9").status == 201 {}
         is_refused(&create(&service, "cus_9"), "unavailable");
@@ -29,7 +29,7 @@ fn a_small_file_system_that_fills_up() {
         is_refused(&not_erased, "unavailable");
         assert!(not_erased.body.contains("disk"), "{}", not_erased.body);
         let there = list(&service, "cus_9");
-        assert_eq!(there.status, 200, "reads go on");
+        assert_eq!(there.status, 200, "reads continue");
         assert_ne!(there.header("X-Total-Count"), "0", "nothing was erased");
         assert_eq!(service.get("/readyz").0, 200);
         load.until_refused();
@@ -40,10 +40,10 @@ fn a_small_file_system_that_fills_up() {
     assert_eq!(list(&service, "cus_9").header("X-Total-Count"), "1");
 }
 
-/// Also root may not write it then: the program has no capabilities.
+/// The program has no capabilities, so that even root cannot write the file.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_that_becomes_read_only() {
+fn a_read_only_file_refuses_writes_and_allows_reads() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::sqlite();
     let unprivileged = |arguments: &[&str]| {
@@ -68,7 +68,7 @@ fn a_file_that_becomes_read_only() {
     under_load(&service, |_| {
         allow(0o400);
         for _ in 0..50 {
-            // Through the files that are open already, or not at all.
+            // Succeeds only through files that are already open.
             let created = create(&service, "cus_9");
             if created.status != 201 {
                 is_refused(&created, "unavailable");
@@ -94,7 +94,7 @@ fn a_file_that_becomes_read_only() {
 }
 
 #[test]
-fn a_file_that_is_taken_away_and_put_back() {
+fn the_service_recovers_when_a_moved_file_is_put_back() {
     let place = Place::sqlite();
     let service = place.serve(&["--pool-timeout-ms=300"]);
     let file = PathBuf::from(place.database_url.strip_prefix("sqlite://").unwrap());
@@ -104,14 +104,14 @@ fn a_file_that_is_taken_away_and_put_back() {
         is_refused(&create(&service, "cus_9"), "unavailable");
         until_readiness_is(&service, 503);
         load.until_refused();
-        assert!(!file.exists(), "no other file is made in its place");
+        assert!(!file.exists(), "no other file is created in its place");
         fs::rename(&elsewhere, &file).unwrap();
         until_readiness_is(&service, 200);
     });
 }
 
 #[test]
-fn a_file_that_is_replaced_is_not_written_to() {
+fn a_replaced_file_is_not_written() {
     let place = Place::sqlite();
     let service = place.serve(&["--pool-timeout-ms=300"]);
     assert_eq!(create(&service, "cus_1").status, 201);

@@ -1,4 +1,4 @@
-// The service's own paths, where they are below a prefix of a gateway, too.
+// The root of the service, even below the prefix of a gateway.
 const base = new URL(".", document.baseURI);
 
 SwaggerUIBundle({
@@ -7,7 +7,7 @@ SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // the default one would send the document to somebody else
+  validatorUrl: null, // the default sends the document to a third party
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
 });

@@ -1,19 +1,18 @@
 //! Follows the requests in the bytes of a connection.
 
-/// Where in the requests of a connection the next byte is.
+/// The position of the next byte in the requests of a connection.
 ///
-/// Only what the framework accepts has to be followed: it answers anything else with 400 and
-/// closes the connection.
+/// Only requests that the framework accepts are followed: for any other, it returns 400 and closes
+/// the connection.
 #[derive(Default)]
 pub(super) struct Requests {
     at: At,
-    /// The name of a header, or the element of a list, that is being read, in lower case, as far
-    /// as it was read.
+    /// The part read so far of the current header name or list element, in lower case.
     word: [u8; LONGEST_WORD],
-    /// What the head says about the body, as far as it was read.
+    /// What the part of the head that was read says about the body.
     length: u64,
     is_chunked: bool,
-    /// What the head says about the connection, as far as it was read.
+    /// What the part of the head that was read says about the connection.
     is_http_1_0: bool,
     closes: bool,
     keeps: bool,
@@ -26,36 +25,36 @@ enum At {
     Start,
     /// In a request line.
     RequestLine,
-    /// In a line of the head whose rest does not matter.
+    /// In a line of the head whose rest is irrelevant.
     Rest,
-    /// In a line of the head, behind so many bytes of a name.
+    /// In a line of the head, after this many bytes of a name.
     Name(usize),
-    /// In the value of one of two headers, behind so many bytes of an element of the list that it
-    /// is; `None` if that is too long to be a known one.
+    /// In the value of a header that is a list, after this many bytes of an element; `None` if the
+    /// element is too long to be a known one.
     List(List, Option<usize>),
     /// In the value of `Upgrade`.
     Protocols,
     /// In the value of `Content-Length`.
     Length,
-    /// In a body that has so many bytes to come.
+    /// In a body with this many bytes remaining.
     Body(u64),
-    /// In the line with the size of a chunk, which is this as far as it was read.
+    /// In the line with the size of a chunk, of which this was read so far.
     ChunkSize { size: u64, is_read: bool },
-    /// In a chunk that has so many bytes to come.
+    /// In a chunk with this many bytes remaining.
     Chunk(u64),
-    /// Behind the last chunk or a line of the trailer.
+    /// After the last chunk or a line of the trailer.
     TrailerStart,
-    /// In a line of the trailer. Only a CR ends it, as for the framework.
+    /// In a line of the trailer. Only a CR ends it, as in the framework.
     Trailer,
-    /// Behind the CR of such a line.
+    /// After the CR of such a line.
     TrailerLf,
-    /// Behind the CR that ends the trailer.
+    /// After the CR that ends the trailer.
     TrailerEnd,
-    /// Behind the last request of the connection.
+    /// After the last request of the connection.
     Closed,
 }
 
-/// A header whose elements matter.
+/// A header whose list elements are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum List {
     Connection,
@@ -66,7 +65,7 @@ const LONGEST_WORD: usize = b"transfer-encoding".len();
 const MASK: u8 = b'-';
 
 impl Requests {
-    /// Masks the offers in the next bytes of a connection, and returns how many of them come
+    /// Masks the offers in the next bytes of a connection. Returns the number of bytes that come
     /// before the end of its last request.
     pub(super) fn mask(&mut self, bytes: &mut [u8]) -> usize {
         let mut read = 0;
@@ -76,7 +75,7 @@ impl Requests {
         read
     }
 
-    /// Reads on, and returns how far.
+    /// Reads one or more bytes, and returns their number.
     fn step(&mut self, bytes: &mut [u8]) -> usize {
         let byte = bytes[0];
         match self.at {
@@ -84,7 +83,7 @@ impl Requests {
             At::Start => self.at = At::RequestLine,
             At::RequestLine => {
                 let read = self.skip_line(bytes);
-                // The last byte is the minor version; HTTP/0.9 and 2.0 are refused.
+                // The last byte is the minor version; HTTP/0.9 and 2.0 are rejected.
                 let mut line = bytes[..read].iter().rev();
                 if let Some(last) = line.find(|byte| !matches!(byte, b'\r' | b'\n')) {
                     self.is_http_1_0 = *last == b'0';
@@ -114,7 +113,7 @@ impl Requests {
             At::ChunkSize { size, is_read } => {
                 self.at = match (byte, (byte as char).to_digit(16)) {
                     (b'\n', _) if size == 0 => At::TrailerStart,
-                    // The chunk, and the end of the line behind it.
+                    // The chunk and the line end after it.
                     (b'\n', _) => At::Chunk(size.saturating_add(2)),
                     (_, Some(digit)) if !is_read => At::ChunkSize {
                         size: size.saturating_mul(16).saturating_add(digit.into()),
@@ -138,8 +137,8 @@ impl Requests {
         1
     }
 
-    /// Reads a byte of a name. Only the names of four headers matter, which begin with one of
-    /// three letters.
+    /// Reads a byte of a name. Only four header names are relevant; they begin with one of three
+    /// letters.
     fn read_name(&mut self, length: usize, byte: u8) {
         let byte = byte.to_ascii_lowercase();
         self.at = match byte {
@@ -162,7 +161,7 @@ impl Requests {
         };
     }
 
-    /// Reads a byte of an element, and says whether it completes an offer.
+    /// Reads a byte of an element, and returns whether it completes an offer.
     fn read_element(&mut self, list: List, length: Option<usize>, byte: u8) -> bool {
         if matches!(byte, b',' | b'\n') {
             let element = length.map_or(&[][..], |length| self.word[..length].trim_ascii_end());
@@ -190,7 +189,7 @@ impl Requests {
 
     fn end_of_head(&mut self) -> At {
         self.closes |= self.is_http_1_0 && !self.keeps;
-        // HTTP/1.0 knows no codings: the framework ignores the header there.
+        // HTTP/1.0 has no transfer codings: the framework ignores the header there.
         let is_chunked = self.is_chunked && !self.is_http_1_0;
         let length = self.length;
         (self.length, self.is_chunked, self.keeps) = (0, false, false);
@@ -201,12 +200,12 @@ impl Requests {
         }
     }
 
-    /// Behind a request.
+    /// The position after a request.
     fn end(&self) -> At {
         if self.closes { At::Closed } else { At::Start }
     }
 
-    /// Stays in the same line unless it ends here.
+    /// Stays in the same line, unless this byte ends it.
     fn go_on(&mut self, byte: u8, at: At) {
         self.at = if byte == b'\n' { At::Name(0) } else { at };
     }
@@ -221,7 +220,7 @@ impl Requests {
         }
     }
 
-    /// Skips what is there of so many bytes.
+    /// Skips as many of the remaining bytes as have arrived.
     fn skip(&mut self, bytes: &[u8], left: u64, within: fn(u64) -> At, behind: At) -> usize {
         let skipped = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
         self.at = match left - skipped as u64 {
@@ -245,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of bytes that come in pieces of these sizes, and then whole.
+    /// The result of reading bytes in pieces of these sizes, and then the rest at once.
     fn masked(sent: &str, sizes: &[usize]) -> String {
         let mut bytes = sent.as_bytes().to_vec();
         let mut requests = Requests::default();
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_masked() {
+    fn only_offers_are_masked() {
         for header in [
             "Connection: keep-alive",
             "Connection: close",
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_behind_the_last_request() {
+    fn nothing_is_read_after_the_last_request() {
         let whole = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
         for (last, is_last) in [
             ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", true),
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailer_ends_where_it_ends_for_the_framework() {
+    fn a_trailer_ends_where_the_framework_ends_it() {
         for (trailer, ends) in [
             ("\r\n", true),
             ("a: b\r\n\r\n", true),
@@ -383,7 +382,7 @@ mod tests {
 
     const TEXT: &str = "\r\n\r\nGET / HTTP/1.1\r\nConnection: upgrade\r\n\r\n";
 
-    /// A request, and what is to be read of it.
+    /// A request, and the expected result of reading it.
     fn request() -> impl Strategy<Value = (String, String)> {
         let offers = [
             ("", ""),
@@ -423,7 +422,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bodies_and_the_requests_behind_them_are_told_apart_in_any_pieces(
+        fn bodies_and_the_requests_after_them_are_distinguished_in_any_pieces(
             requests in vec(request(), 1..6),
             sizes in vec(1_usize..40, 0..60),
         ) {
@@ -433,7 +432,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_too_odd(bytes in vec(any::<u8>(), 0..200), size in 1_usize..20) {
+        fn arbitrary_bytes_are_only_masked(bytes in vec(any::<u8>(), 0..200), size in 1_usize..20) {
             let mut requests = Requests::default();
             let mut read = bytes.clone();
             for piece in read.chunks_mut(size) {

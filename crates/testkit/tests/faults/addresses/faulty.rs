@@ -33,17 +33,17 @@ struct Faulty {
     fault: Fault,
     store: Mutex<Arc<InMemoryRepository>>,
     past: Mutex<Past>,
-    /// For a fault that locks: a lock for each book, and one for all.
+    /// Locks for the faults that lock: one for each book, and one for all commits.
     books: Mutex<HashMap<CustomerId, Arc<tokio::sync::Mutex<()>>>>,
     commits: tokio::sync::Mutex<()>,
 }
 
-/// What the faults know of what was committed and read.
+/// What the faults remember of commits and reads.
 #[derive(Default)]
 struct Past {
-    /// Every state of every address, in order of the commits.
+    /// Every state of every address, in the order of the commits.
     states: Vec<Address>,
-    /// Every record that a commit brought.
+    /// Every record of a commit.
     brought: Vec<IdempotencyRecord>,
     /// The store after the first commit.
     first: Option<InMemoryRepository>,
@@ -51,9 +51,9 @@ struct Past {
     last_at: HashMap<CustomerId, Timestamp>,
     commits: u64,
     reads: u64,
-    /// Revisions of the changes, where these created an address.
+    /// The revision numbers in the changes that created an address.
     said: HashMap<(CustomerId, AddressId), Revision>,
-    /// At which revision each book was erased.
+    /// The book revision at which each book was erased.
     erased_at: HashMap<CustomerId, u64>,
     left_revisions: Vec<AddressRevision>,
     left_records: Vec<IdempotencyRecord>,
@@ -85,12 +85,12 @@ impl Faulty {
         self.past.lock().unwrap()
     }
 
-    /// Of one call, a time in which others come in.
+    /// Pauses in the middle of a call, so that other calls run in between.
     async fn pause(&self) {
         sleep(Duration::from_millis(3)).await;
     }
 
-    /// The addresses of one customer, or of all.
+    /// Returns the addresses of one customer, or of all.
     async fn all(&self, customer_id: Option<&CustomerId>) -> Vec<Address> {
         let all = Scan {
             customer_id: customer_id.cloned(),
@@ -117,8 +117,8 @@ impl Faulty {
         match self.fault {
             _ if head == BookHead::default() => {}
             CountsCreations => addresses = past.created(customer_id).len() as u64,
-            TakesTheCountForTheRevision => revision = addresses,
-            TakesTheTimeForTheRevision => {
+            UsesTheCountAsTheRevision => revision = addresses,
+            UsesTheTimeAsTheRevision => {
                 revision = past.last_at[customer_id].unix_ms().unsigned_abs();
             }
             GrowsWithReads => {
@@ -126,7 +126,7 @@ impl Faulty {
                 revision += past.reads;
             }
             GrowsWithOtherBooks => revision = past.commits,
-            BeginsBooksAgain => {
+            RestartsBookRevisions => {
                 revision -= past.erased_at.get(customer_id).copied().unwrap_or_default();
             }
             _ => {}
@@ -228,7 +228,7 @@ impl AddressRepository for Faulty {
     ) -> Result<u64, RepositoryError> {
         let (before, limit) = match self.fault {
             PrunesMoreThanTheLimit => (before, u32::MAX),
-            PrunesTheMomentItself => (before.plus(Duration::from_millis(1)), limit),
+            PrunesTheTimeItself => (before.plus(Duration::from_millis(1)), limit),
             PrunesYoungRecords => (Timestamp::MAX, limit),
             _ => (before, limit),
         };
@@ -263,7 +263,7 @@ impl AddressRepository for Faulty {
                         .filter(|id| id.as_str().starts_with(customer_id.as_str()))
                         .collect();
                 }
-                CountsAddressesAlone => erased.revisions = 0,
+                CountsOnlyAddresses => erased.revisions = 0,
                 RecordsKeysLater => past.left_records.retain(|record| !is_theirs(record)),
                 _ => {}
             }

@@ -1,4 +1,4 @@
-/// What an adapter does wrong, one thing each.
+/// The defects of the faulty adapters, one each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Correct,
@@ -13,8 +13,8 @@ pub(super) enum Fault {
     ListsFarPagesAsTheBookFirstWas,
     ListsAtMost100,
     BeginsAgainAtTheEnd,
-    ListsNothingAfterAnIdThatIsNotThere,
-    ListsTheIdItIsToFollow,
+    ListsNothingAfterAMissingId,
+    IncludesTheIdToStartAfter,
     ListsTheHeadOfAnotherMoment,
 
     // page_of
@@ -22,21 +22,21 @@ pub(super) enum Fault {
     IgnoresFilters,
     MakesPagesWithTheHeadOfAnotherMoment,
     IgnoresTheTime,
-    LeavesTheMomentItselfOut,
+    ExcludesTheTimeItself,
     ShowsRemovedAddressesOfThePast,
-    TakesTheLatestTimeForTheLatestRevision,
+    UsesTheLatestTimeAsTheLatestRevision,
 
     // head
     CountsCreations,
-    TakesTheCountForTheRevision,
-    TakesTheTimeForTheRevision,
+    UsesTheCountAsTheRevision,
+    UsesTheTimeAsTheRevision,
     GrowsWithReads,
     GrowsWithOtherBooks,
 
     // find
     FindsTheFirst25,
     FindsInTheOrderOfIds,
-    FindsWhatIsThereAlone,
+    FindsOnlyExistingAddresses,
     FindsAcrossCustomers,
     FindsContentAcrossCustomers,
     FindsContentRegardlessOfNulls,
@@ -49,8 +49,8 @@ pub(super) enum Fault {
     // scan
     ScansAtMost100,
     ScansRegardlessOfCase,
-    ScansTheAddressItIsToFollow,
-    EndsAStepWithACustomer,
+    IncludesTheAddressToStartAfter,
+    EndsStepsAtEachCustomer,
     ScansAllForOneCustomer,
     ScansOneCustomerFromTheStart,
     ScansAtSeveralMoments,
@@ -60,46 +60,46 @@ pub(super) enum Fault {
     CommitsTheFirst10000Changes,
     FailsWithoutChanges,
     ComparesChangesWithTheStart,
-    WantsIdsThatAreUniqueInAllBooks,
-    CreatesOverWhatExists,
+    RequiresIdsUniqueAcrossBooks,
+    OverwritesExistingAddresses,
     ReplacesAnyRevision,
     RemovesAnyRevision,
-    RemovesWhatIsNotThere,
-    FillsBooksWithoutEnd,
+    RemovesMissingAddresses,
+    IgnoresTheAddressLimit,
     NamesTheLastChange,
     RefusesToChangeFullBooks,
-    LooksForRoomFirst,
-    FillsHistoriesWithoutEnd,
+    ChecksRoomFirst,
+    IgnoresTheHistoryLimit,
     CountsRemovalsOnce,
     RefusesRemovalsInFullHistories,
-    LooksForTheHistoryFirst,
-    LooksForTheHistoryBeforeItReplaces,
-    LooksForConflictsFirst,
-    LooksForTheKeyFirst,
+    ChecksTheHistoryFirst,
+    ChecksTheHistoryBeforeItReplaces,
+    ChecksConflictsFirst,
+    ChecksTheKeyFirst,
     LeavesTheChangesBeforeAConflict,
     LeavesTheChangesOfATakenKey,
     LeavesTheRecordOfARefusedCommit,
     CommitsBookByBook,
-    LooksForTheIdBeforeItCreates,
-    LooksForTheRevisionBeforeItReplaces,
-    LooksForRoomBeforeItCreates,
-    LooksForTheKeyBeforeItCommits,
+    ChecksTheIdBeforeItCreates,
+    ChecksTheRevisionBeforeItReplaces,
+    ChecksRoomBeforeItCreates,
+    ChecksTheKeyBeforeItCommits,
     WritesTheWholeStoreBack,
     GivesUpWhenOthersCommit,
     LocksBooksInTheOrderOfTheChanges,
 
     // revisions
     WritesNoRevisionOfCreations,
-    TakesTheUpdateForTheChange,
-    TakesRemovalsForUpdates,
-    GivesTheOldestFirst,
-    GivesRevisionsByTime,
-    GivesTheRevisionItIsToPrecede,
-    GivesAtMost100Revisions,
+    UsesTheUpdateTimeAsTheChangeTime,
+    RecordsRemovalsAsUpdates,
+    ReturnsTheOldestFirst,
+    ReturnsRevisionsByTime,
+    IncludesTheRevisionToEndBefore,
+    ReturnsAtMost100Revisions,
     ForgetsRevisionsOfRemovedAddresses,
-    GivesRevisionsOfTwoMoments,
-    GivesRevisionsAcrossCustomers,
-    TakesTheRevisionOfTheChange,
+    ReturnsRevisionsOfTwoMoments,
+    ReturnsRevisionsAcrossCustomers,
+    UsesTheRevisionOfTheChange,
 
     // idempotency records
     RecordsTheLastChange,
@@ -111,7 +111,7 @@ pub(super) enum Fault {
     NeverExpiresKeys,
     LeavesExpiredRecords,
     PrunesMoreThanTheLimit,
-    PrunesTheMomentItself,
+    PrunesTheTimeItself,
     PrunesYoungRecords,
     CountsTheLimitAsPruned,
 
@@ -119,25 +119,25 @@ pub(super) enum Fault {
     LeavesRevisions,
     LeavesRecords,
     ErasesByPrefix,
-    CountsAddressesAlone,
-    BeginsBooksAgain,
+    CountsOnlyAddresses,
+    RestartsBookRevisions,
     RecordsKeysLater,
 
     // fidelity
-    StoresThreeByteCharactersAlone,
+    StoresOnlyThreeByteCharacters,
     ReplacesLigatures,
     TrimsInvisibleCharacters,
     StoresNullAsText,
-    SpellsNumbersAgain,
-    Stores255CharactersAlone,
+    RespellsNumbers,
+    StoresOnly255Characters,
     StoresSeconds,
     StoresTimesSince1970,
-    TakesCustomersInEitherCase,
+    IgnoresTheCaseOfCustomers,
 }
 
 use Fault::*;
 
-/// Which promise each fault breaks.
+/// The promise that each fault breaks.
 pub(super) const TABLE: &[(Fault, &str)] = &[
     (IsNeverReady, "is_ready"),
     (
@@ -170,11 +170,11 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks",
     ),
     (
-        ListsNothingAfterAnIdThatIsNotThere,
+        ListsNothingAfterAMissingId,
         "pages_after_an_id_begin_with_the_next_greater_one",
     ),
     (
-        ListsTheIdItIsToFollow,
+        IncludesTheIdToStartAfter,
         "pages_after_an_id_begin_with_the_next_greater_one",
     ),
     (
@@ -198,7 +198,7 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "the_book_is_known_as_it_stood_at_any_moment",
     ),
     (
-        LeavesTheMomentItselfOut,
+        ExcludesTheTimeItself,
         "the_book_is_known_as_it_stood_at_any_moment",
     ),
     (
@@ -206,16 +206,16 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "the_book_is_known_as_it_stood_at_any_moment",
     ),
     (
-        TakesTheLatestTimeForTheLatestRevision,
+        UsesTheLatestTimeAsTheLatestRevision,
         "the_latest_revision_is_the_one_with_the_greatest_number",
     ),
     (CountsCreations, "the_head_counts_the_addresses"),
     (
-        TakesTheCountForTheRevision,
+        UsesTheCountAsTheRevision,
         "the_revision_of_a_book_grows_with_its_changes_alone",
     ),
     (
-        TakesTheTimeForTheRevision,
+        UsesTheTimeAsTheRevision,
         "the_revision_of_a_book_grows_with_its_changes_alone",
     ),
     (
@@ -231,7 +231,7 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "finds_by_id_in_the_order_of_the_look_ups",
     ),
     (
-        FindsWhatIsThereAlone,
+        FindsOnlyExistingAddresses,
         "finds_by_id_in_the_order_of_the_look_ups",
     ),
     (FindsTheFirst25, "finds_as_many_as_are_looked_up"),
@@ -262,8 +262,8 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
     (FindsAtSeveralMoments, "finds_all_at_one_moment"),
     (FindsInACache, "a_call_sees_what_was_written_before_it"),
     (ScansRegardlessOfCase, "scans_in_byte_order"),
-    (ScansTheAddressItIsToFollow, "scans_in_steps_of_any_size"),
-    (EndsAStepWithACustomer, "scans_in_steps_of_any_size"),
+    (IncludesTheAddressToStartAfter, "scans_in_steps_of_any_size"),
+    (EndsStepsAtEachCustomer, "scans_in_steps_of_any_size"),
     (ScansAtMost100, "scans_as_many_as_are_asked_for"),
     (ScansAllForOneCustomer, "scans_one_customer_alone"),
     (ScansOneCustomerFromTheStart, "scans_one_customer_alone"),
@@ -282,10 +282,10 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "changes_see_the_effect_of_those_before_them",
     ),
     (
-        WantsIdsThatAreUniqueInAllBooks,
+        RequiresIdsUniqueAcrossBooks,
         "accepts_the_same_address_id_in_two_books",
     ),
-    (CreatesOverWhatExists, "refuses_to_create_what_exists"),
+    (OverwritesExistingAddresses, "refuses_to_create_what_exists"),
     (
         ReplacesAnyRevision,
         "refuses_to_replace_what_is_not_at_the_expected_revision",
@@ -295,11 +295,11 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "refuses_to_remove_what_is_not_at_the_expected_revision",
     ),
     (
-        RemovesWhatIsNotThere,
+        RemovesMissingAddresses,
         "refuses_to_remove_what_is_not_at_the_expected_revision",
     ),
     (
-        FillsBooksWithoutEnd,
+        IgnoresTheAddressLimit,
         "refuses_one_address_too_many_and_names_it",
     ),
     (
@@ -311,12 +311,12 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "refuses_one_address_too_many_and_names_it",
     ),
     (
-        LooksForConflictsFirst,
+        ChecksConflictsFirst,
         "the_first_change_that_does_not_fit_decides",
     ),
-    (LooksForRoomFirst, "a_conflict_goes_before_a_full_book"),
+    (ChecksRoomFirst, "a_conflict_goes_before_a_full_book"),
     (
-        FillsHistoriesWithoutEnd,
+        IgnoresTheHistoryLimit,
         "refuses_one_past_revision_too_many_and_names_it",
     ),
     (
@@ -328,14 +328,14 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "removes_addresses_whatever_the_history_holds",
     ),
     (
-        LooksForTheHistoryFirst,
+        ChecksTheHistoryFirst,
         "a_full_book_goes_before_a_full_history",
     ),
     (
-        LooksForTheHistoryBeforeItReplaces,
+        ChecksTheHistoryBeforeItReplaces,
         "of_concurrent_replacements_no_more_succeed_than_the_history_may_hold",
     ),
-    (LooksForTheKeyFirst, "a_taken_key_is_refused_last"),
+    (ChecksTheKeyFirst, "a_taken_key_is_refused_last"),
     (
         LeavesTheChangesBeforeAConflict,
         "a_refused_commit_changes_nothing",
@@ -357,19 +357,19 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "a_dropped_commit_takes_effect_as_a_whole_or_not_at_all",
     ),
     (
-        LooksForTheIdBeforeItCreates,
+        ChecksTheIdBeforeItCreates,
         "of_concurrent_creations_exactly_one_succeeds",
     ),
     (
-        LooksForTheRevisionBeforeItReplaces,
+        ChecksTheRevisionBeforeItReplaces,
         "of_concurrent_replacements_exactly_one_succeeds",
     ),
     (
-        LooksForRoomBeforeItCreates,
+        ChecksRoomBeforeItCreates,
         "of_concurrent_creations_no_more_succeed_than_the_book_may_hold",
     ),
     (
-        LooksForTheKeyBeforeItCommits,
+        ChecksTheKeyBeforeItCommits,
         "of_concurrent_commits_with_one_key_exactly_one_succeeds",
     ),
     (
@@ -388,35 +388,38 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         WritesNoRevisionOfCreations,
         "every_change_writes_a_revision",
     ),
-    (TakesTheUpdateForTheChange, "every_change_writes_a_revision"),
-    (TakesRemovalsForUpdates, "revisions_outlive_the_address"),
+    (
+        UsesTheUpdateTimeAsTheChangeTime,
+        "every_change_writes_a_revision",
+    ),
+    (RecordsRemovalsAsUpdates, "revisions_outlive_the_address"),
     (
         ForgetsRevisionsOfRemovedAddresses,
         "revisions_outlive_the_address",
     ),
     (
-        GivesTheOldestFirst,
+        ReturnsTheOldestFirst,
         "revisions_come_newest_first_in_ranges_of_any_size",
     ),
     (
-        GivesRevisionsByTime,
+        ReturnsRevisionsByTime,
         "revisions_come_newest_first_in_ranges_of_any_size",
     ),
     (
-        GivesTheRevisionItIsToPrecede,
+        IncludesTheRevisionToEndBefore,
         "revisions_come_newest_first_in_ranges_of_any_size",
     ),
     (
-        GivesAtMost100Revisions,
+        ReturnsAtMost100Revisions,
         "gives_as_many_revisions_as_are_asked_for",
     ),
-    (GivesRevisionsOfTwoMoments, "revisions_are_of_one_moment"),
+    (ReturnsRevisionsOfTwoMoments, "revisions_are_of_one_moment"),
     (
-        GivesRevisionsAcrossCustomers,
+        ReturnsRevisionsAcrossCustomers,
         "gives_no_revisions_by_the_id_of_another_customers_address",
     ),
     (
-        TakesTheRevisionOfTheChange,
+        UsesTheRevisionOfTheChange,
         "an_address_that_is_created_again_continues_its_revisions",
     ),
     (
@@ -446,7 +449,7 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "replaces_the_record_of_a_key_that_has_expired",
     ),
     (PrunesMoreThanTheLimit, "prunes_old_records_in_steps"),
-    (PrunesTheMomentItself, "prunes_old_records_in_steps"),
+    (PrunesTheTimeItself, "prunes_old_records_in_steps"),
     (PrunesYoungRecords, "prunes_old_records_in_steps"),
     (CountsTheLimitAsPruned, "prunes_old_records_in_steps"),
     (
@@ -462,16 +465,16 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "erases_everything_of_one_customer_and_nothing_of_others",
     ),
     (
-        CountsAddressesAlone,
+        CountsOnlyAddresses,
         "erases_everything_of_one_customer_and_nothing_of_others",
     ),
     (
-        BeginsBooksAgain,
+        RestartsBookRevisions,
         "a_book_opened_again_begins_at_a_greater_revision",
     ),
     (RecordsKeysLater, "an_erasure_among_commits_leaves_no_half"),
     (
-        StoresThreeByteCharactersAlone,
+        StoresOnlyThreeByteCharacters,
         "stores_every_script_byte_for_byte",
     ),
     (ReplacesLigatures, "stores_every_script_byte_for_byte"),
@@ -480,12 +483,12 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "stores_text_that_earlier_releases_accepted",
     ),
     (StoresNullAsText, "stores_nulls"),
-    (SpellsNumbersAgain, "stores_custom_data_as_it_was_spelled"),
-    (Stores255CharactersAlone, "stores_the_longest_values"),
+    (RespellsNumbers, "stores_custom_data_as_it_was_spelled"),
+    (StoresOnly255Characters, "stores_the_longest_values"),
     (StoresSeconds, "stores_times_to_the_millisecond"),
     (StoresTimesSince1970, "stores_times_to_the_millisecond"),
     (
-        TakesCustomersInEitherCase,
+        IgnoresTheCaseOfCustomers,
         "tells_ids_apart_that_differ_only_in_case",
     ),
 ];

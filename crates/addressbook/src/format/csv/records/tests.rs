@@ -36,7 +36,7 @@ fn broken(field: usize, flaw: Flaw, line: u64, character: usize) -> Result<Row, 
 }
 
 #[test]
-fn fields_are_what_rfc_4180_says() {
+fn fields_are_split_as_rfc_4180_defines() {
     let input = "\u{feff}a,\"b\"\"\",\"c,\r\n\"\r\n\r\n,\n\n\"\",x\r\ny,\"z\"";
     assert_eq!(
         records(input.as_bytes(), b','),
@@ -78,7 +78,7 @@ fn the_lines_after_an_open_quotation_mark_are_read_one_by_one() {
         records(&b"a,b\nc,\"d\ne,f\n\ng,\"h"[..], b','),
         [
             (1, 1, row(&["a", "b"])),
-            // It closes in the last line, in front of an h.
+            // The last line closes it, before an h.
             (2, 2, broken(1, Flaw::TextAfterQuote, 5, 3)),
             (3, 3, row(&["e", "f"])),
             open(5),
@@ -87,11 +87,11 @@ fn the_lines_after_an_open_quotation_mark_are_read_one_by_one() {
 }
 
 #[test]
-fn a_file_cut_off_between_quotation_marks_is_broken() {
+fn a_file_truncated_between_quotation_marks_is_broken() {
     let whole = "a,\"b\"\"c\"";
     for bytes in 3..whole.len() - 1 {
         let flaw = match bytes {
-            // The first of the doubled marks looks like one that closes.
+            // The first of the doubled marks looks like a closing one.
             5 => row(&["a", "b"]),
             _ => broken(1, Flaw::OpenAtEnd, 1, 3),
         };
@@ -105,7 +105,7 @@ fn a_file_cut_off_between_quotation_marks_is_broken() {
 }
 
 #[test]
-fn a_record_may_take_the_limit_and_not_a_byte_more() {
+fn a_record_longer_than_the_limit_is_broken() {
     let limit = MAX_LINE_BYTES as usize;
     for (before, after) in [("", ""), ("\"", "\""), ("\"\"\"", "\n\"")] {
         let fitting = limit - before.len() - after.len() - 1;
@@ -121,7 +121,7 @@ fn a_record_may_take_the_limit_and_not_a_byte_more() {
 }
 
 #[test]
-fn an_open_quotation_mark_costs_its_line_alone_past_the_limit() {
+fn an_open_quotation_mark_past_the_limit_breaks_its_line_only() {
     let lines = 2 * MAX_LINE_BYTES / 4;
     let input = format!("\"\n{}", "a,b\n".repeat(lines as usize));
     let read = records(input.as_bytes(), b',');
@@ -132,7 +132,7 @@ fn an_open_quotation_mark_costs_its_line_alone_past_the_limit() {
 
 #[test]
 fn memory_stays_bounded() {
-    // Each third line opens a quotation mark that the limit ends.
+    // Every third line opens a quotation mark that is not closed within the limit.
     let group = format!("\"{}\n", "x".repeat(100_000));
     let group = format!("{group}{}", format!("{}\n", "y".repeat(100_000)).repeat(2));
     let input = group.repeat(20);
@@ -143,7 +143,7 @@ fn memory_stays_bounded() {
     }
 }
 
-/// Gives a byte at a time, as a slow pipe does.
+/// Returns one byte at a time, like a slow pipe.
 struct ByteByByte<'a>(&'a [u8]);
 
 impl Read for ByteByByte<'_> {
@@ -157,7 +157,7 @@ fn delimiter() -> impl Strategy<Value = u8> {
     select(b",;\t|".to_vec())
 }
 
-/// Few different bytes, so that those that mean something meet often.
+/// Few different bytes, so that special ones often stand next to each other.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     vec(select(b"a\xc3\xa9\"\"\\,;\t|\r\n".to_vec()), 0..6)
 }
@@ -191,9 +191,9 @@ proptest! {
         prop_assert_eq!(read, rows);
     }
 
-    // Without returns, which the csv crate takes for text or for the end of a line.
+    // Without carriage returns, which the csv crate reads as text or as the end of a line.
     #[test]
-    fn any_input_is_read_as_the_csv_crate_reads_it_or_not_at_all(
+    fn valid_input_is_read_as_the_csv_crate_reads_it(
         input in vec(text(), 0..12),
         delimiter in delimiter(),
     ) {
@@ -215,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn no_line_is_lost_unseen(input in vec(text(), 0..12), delimiter in delimiter()) {
+    fn no_line_is_lost_silently(input in vec(text(), 0..12), delimiter in delimiter()) {
         let input = input.concat();
         let mut next = 1;
         for (first, last, _) in records(&input[..], delimiter) {

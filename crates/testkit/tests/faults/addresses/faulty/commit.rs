@@ -56,7 +56,7 @@ impl Faulty {
             content.city = City::parse_stored(&change(content.city.as_str())).unwrap();
         };
         match self.fault {
-            StoresThreeByteCharactersAlone => change_text(
+            StoresOnlyThreeByteCharacters => change_text(
                 &|text| {
                     let three = |char| if char > '\u{ffff}' { '?' } else { char };
                     text.chars().map(three).collect()
@@ -64,7 +64,7 @@ impl Faulty {
                 address,
             ),
             ReplacesLigatures => change_text(&|text| text.replace('ﬁ', "fi"), address),
-            Stores255CharactersAlone => {
+            StoresOnly255Characters => {
                 change_text(&|text| text.chars().take(255).collect(), address);
             }
             TrimsInvisibleCharacters => {
@@ -74,7 +74,7 @@ impl Faulty {
                 let null = Description::parse("null").unwrap();
                 address.content.description.get_or_insert(null);
             }
-            SpellsNumbersAgain => {
+            RespellsNumbers => {
                 if let Some(data) = &mut address.content.custom_data {
                     let spelled = data.as_str().replace("1E3", "1000.0");
                     *data = CustomData::parse(&spelled).unwrap();
@@ -89,7 +89,7 @@ impl Faulty {
                 address.created_at = address.created_at.max(epoch);
                 address.updated_at = address.updated_at.max(epoch);
             }
-            TakesCustomersInEitherCase => {
+            IgnoresTheCaseOfCustomers => {
                 let lower = address.customer_id.as_str().to_lowercase();
                 address.customer_id = CustomerId::parse(&lower).unwrap();
             }
@@ -97,13 +97,13 @@ impl Faulty {
         }
     }
 
-    /// The address as it is now.
+    /// Returns the current state of an address.
     async fn current(&self, address: &Address) -> Option<Address> {
         let lookup = Lookup::Id(address.customer_id.clone(), address.id.clone());
         self.store().find(vec![lookup]).await.unwrap().remove(0)
     }
 
-    /// How many revisions of a customer's addresses are not their current states.
+    /// Returns the number of a customer's past revisions.
     async fn past_revisions(&self, customer_id: &CustomerId) -> u64 {
         let mut past = 0;
         let created = self.past().created(customer_id);
@@ -113,7 +113,7 @@ impl Faulty {
         (past - self.all(Some(customer_id)).await.len()) as u64
     }
 
-    /// Refuses what would not be refused, or not yet.
+    /// Rejects a commit too early, or one that should not be rejected.
     async fn look_first(&self, commit: &Commit) -> Result<(), RepositoryError> {
         let store = self.store();
         let alone = |change: &Change| Commit {
@@ -127,7 +127,7 @@ impl Faulty {
             FailsWithoutChanges if commit.changes.is_empty() => {
                 return Err(internal("no changes"));
             }
-            LooksForConflictsFirst => {
+            ChecksConflictsFirst => {
                 let roomy = Commit {
                     max_addresses: u32::MAX,
                     idempotency: None,
@@ -135,7 +135,7 @@ impl Faulty {
                 };
                 InMemoryCopy::clone(&store).commit(roomy).await?;
             }
-            LooksForTheKeyFirst => {
+            ChecksTheKeyFirst => {
                 if let Some((record, expired_before)) = commit.record()
                     && let Some(known) = store
                         .idempotency_record(&record.customer_id, &record.key)
@@ -153,7 +153,7 @@ impl Faulty {
             let is_full = held >= commit.max_addresses.into();
             let is_creation = matches!(change, Change::Create(_));
             match self.fault {
-                LooksForRoomFirst if is_full && is_creation => {
+                ChecksRoomFirst if is_full && is_creation => {
                     return Err(RepositoryError::BookFull { index });
                 }
                 RefusesToChangeFullBooks if is_full && !is_creation => {
@@ -165,7 +165,7 @@ impl Faulty {
                         return Err(RepositoryError::HistoryFull { index });
                     }
                 }
-                LooksForTheHistoryFirst if is_creation => {
+                ChecksTheHistoryFirst if is_creation => {
                     let past = self.past_revisions(&address.customer_id).await;
                     if past >= commit.max_past_revisions.into() {
                         return Err(RepositoryError::HistoryFull { index });
@@ -177,7 +177,7 @@ impl Faulty {
                         .await
                         .map_err(|_| RepositoryError::Conflict { index })?;
                 }
-                WantsIdsThatAreUniqueInAllBooks => {
+                RequiresIdsUniqueAcrossBooks => {
                     let earlier = commit.changes[..index].iter().map(Change::address);
                     let past = self.past();
                     let mut others = past.states.iter().chain(earlier);
@@ -215,7 +215,7 @@ impl Faulty {
             LeavesExpiredRecords if known_since.is_some_and(|since| since < expired_before) => {
                 commit.idempotency = None;
             }
-            LooksForTheKeyBeforeItCommits => {
+            ChecksTheKeyBeforeItCommits => {
                 if known_since.is_some_and(|since| since >= expired_before) {
                     return Err(RepositoryError::KeyTaken);
                 }
@@ -234,8 +234,8 @@ impl Faulty {
             .map(|change| change.address().customer_id.clone());
         match self.fault {
             CommitsTheFirst10000Changes => commit.changes.truncate(10_000),
-            FillsBooksWithoutEnd => commit.max_addresses = u32::MAX,
-            FillsHistoriesWithoutEnd => commit.max_past_revisions = u32::MAX,
+            IgnoresTheAddressLimit => commit.max_addresses = u32::MAX,
+            IgnoresTheHistoryLimit => commit.max_past_revisions = u32::MAX,
             CountsRemovalsOnce => {
                 if let Some(book) = book {
                     let created = self.past().created(&book).len();
@@ -244,7 +244,7 @@ impl Faulty {
                     commit.max_past_revisions = most.saturating_add(removed as u32);
                 }
             }
-            LooksForTheHistoryBeforeItReplaces => {
+            ChecksTheHistoryBeforeItReplaces => {
                 if let Some(book) = book
                     && self.past_revisions(&book).await < commit.max_past_revisions.into()
                 {
@@ -252,7 +252,7 @@ impl Faulty {
                     self.pause().await;
                 }
             }
-            LooksForRoomBeforeItCreates => {
+            ChecksRoomBeforeItCreates => {
                 if let Some(book) = book
                     && self.store().head(&book).await?.addresses < commit.max_addresses.into()
                 {
@@ -267,13 +267,13 @@ impl Faulty {
             let current = self.current(change.address()).await;
             let revision = current.as_ref().map(|current| current.revision);
             changes.extend(match (self.fault, change, revision) {
-                (CreatesOverWhatExists, Change::Create(address), Some(expected))
+                (OverwritesExistingAddresses, Change::Create(address), Some(expected))
                 | (ReplacesAnyRevision, Change::Replace { address, .. }, Some(expected)) => {
                     Some(Change::Replace { address, expected })
                 }
                 (RemovesAnyRevision, Change::Remove(_), Some(_)) => current.map(Change::Remove),
-                (RemovesWhatIsNotThere, Change::Remove(_), None) => None,
-                (LooksForTheIdBeforeItCreates, Change::Create(address), revision) => {
+                (RemovesMissingAddresses, Change::Remove(_), None) => None,
+                (ChecksTheIdBeforeItCreates, Change::Create(address), revision) => {
                     if revision.is_some() {
                         return Err(RepositoryError::Conflict { index });
                     }
@@ -285,7 +285,7 @@ impl Faulty {
                     })
                 }
                 (
-                    LooksForTheRevisionBeforeItReplaces,
+                    ChecksTheRevisionBeforeItReplaces,
                     Change::Replace { address, expected },
                     revision,
                 ) => {
@@ -414,5 +414,5 @@ impl Faulty {
     }
 }
 
-/// A copy of the store that goes its own way.
+/// An independent copy of the store.
 type InMemoryCopy = addressbook_testkit::InMemoryRepository;

@@ -45,13 +45,13 @@ impl Faulty {
                     return Ok(Self::with_head(&found, head));
                 }
             }
-            (ListsNothingAfterAnIdThatIsNotThere, PageStart::After(id)) => {
+            (ListsNothingAfterAMissingId, PageStart::After(id)) => {
                 let lookup = Lookup::Id(customer_id.clone(), id.clone());
                 if store.find(vec![lookup]).await? == [None] {
                     return Ok(AddressPage::new(head));
                 }
             }
-            (ListsTheIdItIsToFollow, PageStart::After(id)) => {
+            (IncludesTheIdToStartAfter, PageStart::After(id)) => {
                 let mut all = self.all(Some(customer_id)).await;
                 all.retain(|address| address.id >= *id);
                 all.truncate(page.limit.get().into());
@@ -98,14 +98,14 @@ impl Faulty {
                 let found = store.page_of(customer_id, &listing).await?;
                 return Ok(Self::with_head(&found, head));
             }
-            TakesTheLatestTimeForTheLatestRevision | ShowsRemovedAddressesOfThePast => {
+            UsesTheLatestTimeAsTheLatestRevision | ShowsRemovedAddressesOfThePast => {
                 if let Some(at) = listing.as_of {
                     let created = self.past().created(customer_id);
                     let mut found = Vec::new();
                     for id in created {
                         let mut then = self.revisions_of(customer_id, &id).await;
                         then.retain(|revision| revision.changed_at <= at);
-                        if self.has(TakesTheLatestTimeForTheLatestRevision) {
+                        if self.has(UsesTheLatestTimeAsTheLatestRevision) {
                             then.sort_by_key(|revision| std::cmp::Reverse(revision.changed_at));
                         }
                         let is_removed = |revision: &AddressRevision| {
@@ -121,7 +121,7 @@ impl Faulty {
             }
             IgnoresFilters => listing.filter = Filter::default(),
             IgnoresTheTime => listing.as_of = None,
-            LeavesTheMomentItselfOut => {
+            ExcludesTheTimeItself => {
                 listing.as_of = listing.as_of.map(|at| at.minus(Duration::from_millis(1)));
             }
             _ => {}
@@ -164,7 +164,7 @@ impl Faulty {
                 let id = found.as_ref().map(|found| found.id.clone());
                 (id.is_none(), id)
             }),
-            FindsWhatIsThereAlone => found.retain(Option::is_some),
+            FindsOnlyExistingAddresses => found.retain(Option::is_some),
             FindsInACache => {
                 let mut past = self.past();
                 past.cache.insert(format!("{lookups:?}"), found.clone());
@@ -229,7 +229,7 @@ impl Faulty {
                 };
                 *found = everything.iter().find(is_it).cloned();
             }
-            (TakesTheRevisionOfTheChange, _) => {
+            (UsesTheRevisionOfTheChange, _) => {
                 let past = self.past();
                 if let Some(found) = found
                     && let Some(said) = past
@@ -268,7 +268,7 @@ impl Faulty {
                 all.truncate(limit);
                 return Ok(all);
             }
-            ScansTheAddressItIsToFollow => {
+            IncludesTheAddressToStartAfter => {
                 let mut all = self.all(scan.customer_id.as_ref()).await;
                 if let Some(after) = &scan.after {
                     all.retain(|there| (&there.customer_id, &there.id) >= (&after.0, &after.1));
@@ -276,7 +276,7 @@ impl Faulty {
                 all.truncate(limit);
                 return Ok(all);
             }
-            EndsAStepWithACustomer => {
+            EndsStepsAtEachCustomer => {
                 let mut found = store.scan(scan).await?;
                 let first = found.first().map(|first| first.customer_id.clone());
                 found.retain(|there| Some(&there.customer_id) == first.as_ref());
@@ -307,8 +307,8 @@ impl Faulty {
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
         let store = self.store();
         match self.fault {
-            GivesTheRevisionItIsToPrecede => range.before = range.before.map(Revision::next),
-            GivesAtMost100Revisions => range.limit = range.limit.min(100),
+            IncludesTheRevisionToEndBefore => range.before = range.before.map(Revision::next),
+            ReturnsAtMost100Revisions => range.limit = range.limit.min(100),
             _ => {}
         }
         let mut found = store.revisions(customer_id, id, range).await?;
@@ -316,20 +316,20 @@ impl Faulty {
             WritesNoRevisionOfCreations => {
                 found.retain(|revision| revision.change != ChangeKind::Created);
             }
-            TakesTheUpdateForTheChange => {
+            UsesTheUpdateTimeAsTheChangeTime => {
                 for revision in &mut found {
                     revision.changed_at = revision.address.updated_at;
                 }
             }
-            TakesRemovalsForUpdates => {
+            RecordsRemovalsAsUpdates => {
                 for revision in &mut found {
                     if revision.change == ChangeKind::Removed {
                         revision.change = ChangeKind::Updated;
                     }
                 }
             }
-            GivesTheOldestFirst => found.reverse(),
-            GivesRevisionsByTime => {
+            ReturnsTheOldestFirst => found.reverse(),
+            ReturnsRevisionsByTime => {
                 found.sort_by_key(|revision| std::cmp::Reverse(revision.changed_at));
             }
             ForgetsRevisionsOfRemovedAddresses => {
@@ -338,7 +338,7 @@ impl Faulty {
                     found.clear();
                 }
             }
-            GivesRevisionsOfTwoMoments => {
+            ReturnsRevisionsOfTwoMoments => {
                 self.pause().await;
                 let newest = RevisionRange {
                     before: None,
@@ -349,7 +349,7 @@ impl Faulty {
                     found.splice(0..0, newest);
                 }
             }
-            GivesRevisionsAcrossCustomers if found.is_empty() => {
+            ReturnsRevisionsAcrossCustomers if found.is_empty() => {
                 let customers: Vec<_> = self
                     .past()
                     .states
