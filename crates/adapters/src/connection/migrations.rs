@@ -1,12 +1,13 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use addressbook_domain::{Cause, OpenError};
 use diesel::backend::Backend;
 use diesel::dsl::sql;
-use diesel::migration::MigrationSource;
+use diesel::migration::{self, Migration, MigrationSource};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
@@ -20,8 +21,32 @@ use crate::connection::url::PostgresUrl;
 use crate::sqlite::build;
 use crate::store::error::{connection_reason, file_reason};
 
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// The migrations of a release, with the same names for both engines.
+pub(crate) struct Migrations {
+    sqlite: Folders,
+    postgres: Folders,
+}
+
+/// The migrations of this release.
+pub(crate) const MIGRATIONS: Migrations = Migrations {
+    sqlite: Folders(&[embed_migrations!("migrations/sqlite")]),
+    postgres: Folders(&[embed_migrations!("migrations/postgres")]),
+};
+
+/// The migrations of these folders, in this order.
+#[derive(Clone, Copy)]
+struct Folders(&'static [EmbeddedMigrations]);
+
+impl<DB: Backend> MigrationSource<DB> for Folders {
+    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<DB>>>> {
+        let folders = self.0.iter().map(MigrationSource::<DB>::migrations);
+        Ok(folders
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+}
 
 /// How long a process waits for another one that migrates the same database.
 const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,46 +54,59 @@ const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Key of the advisory lock: any number that nothing else in the database locks.
 const MIGRATION_LOCK: i64 = 0x0061_6464_7265_7373;
 
-/// Migrates the database to this release's schema. Creates the database if it does not exist. One
-/// process at a time does so, and runs all migrations in one transaction. Returns the number of
-/// migrations that were run.
-pub(crate) fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
-    let session = SessionOptions {
-        lock_timeout: MIGRATION_LOCK_TIMEOUT,
-        statement_timeout: Duration::ZERO,
-        ..options.session()
-    };
-    let mut store = open_or_create(url, &session)?;
-    build::check(&mut store);
-    // Usually the schema is current. Then neither a lock nor the right to create is needed.
-    let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
-    let applied = on_each!(&mut store, c => select(versions).load::<String>(c));
-    if applied.is_ok_and(|applied| applied == known_versions()) {
-        return Ok(0);
+impl Migrations {
+    /// Brings the database to this release's schema, and creates it first where there is none. One
+    /// process at a time migrates, in one transaction for all migrations. Returns how many ran.
+    pub(crate) fn migrate(
+        &self,
+        url: &DatabaseUrl,
+        options: &StoreOptions,
+    ) -> Result<usize, OpenError> {
+        let session = SessionOptions {
+            lock_timeout: MIGRATION_LOCK_TIMEOUT,
+            statement_timeout: Duration::ZERO,
+            ..options.session()
+        };
+        let mut store = open_or_create(url, &session)?;
+        build::check(&mut store);
+        // Most starts have nothing to migrate. They need neither a lock nor the right to create.
+        let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
+        let applied = on_each!(&mut store, c => select(versions).load::<String>(c));
+        if applied.is_ok_and(|applied| applied == self.versions()) {
+            return Ok(0);
+        }
+        match &mut store {
+            StoreConnection::Sqlite(c) => c.immediate_transaction(|c| run_pending(c, self.sqlite)),
+            StoreConnection::Postgres(c) => c.transaction(|c| {
+                sql_query("SELECT pg_advisory_xact_lock($1)")
+                    .bind::<BigInt, _>(MIGRATION_LOCK)
+                    .execute(c)?;
+                run_pending(c, self.postgres)
+            }),
+        }
+        .map_err(|error| match error {
+            MigrateError::Diesel(error) => not_migrated(&error),
+            MigrateError::Open(error) => error,
+        })
     }
-    match &mut store {
-        StoreConnection::Sqlite(c) => c.immediate_transaction(|c| run_pending(c, SQLITE)),
-        StoreConnection::Postgres(c) => c.transaction(|c| {
-            sql_query("SELECT pg_advisory_xact_lock($1)")
-                .bind::<BigInt, _>(MIGRATION_LOCK)
-                .execute(c)?;
-            run_pending(c, POSTGRES)
-        }),
-    }
-    .map_err(|error| match error {
-        MigrateError::Diesel(error) => not_migrated(&error),
-        MigrateError::Open(error) => error,
-    })
-}
 
-/// The migrations of this release.
-pub(crate) fn known_versions() -> Vec<String> {
-    // The migrations of both databases have the same names.
-    let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap_or_default();
-    migrations
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect()
+    /// The versions, in order.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let migrations = MigrationSource::<Sqlite>::migrations(&self.sqlite).unwrap_or_default();
+        migrations
+            .iter()
+            .map(|migration| migration.name().version().to_string())
+            .collect()
+    }
+
+    /// The schema that the first `count` migrations make in an empty SQLite database.
+    pub(crate) fn sqlite_objects(&self, count: usize) -> Result<Vec<SchemaObject>, Cause> {
+        let mut fresh = SqliteConnection::establish(":memory:")?;
+        for _ in 0..count {
+            fresh.run_next_migration(self.sqlite)?;
+        }
+        Ok(sql_query(SCHEMA_OBJECTS).load(&mut fresh)?)
+    }
 }
 
 /// An object of a SQLite schema: a table, an index, a view or a trigger.
@@ -89,16 +127,7 @@ pub(crate) const SCHEMA_OBJECTS: &str = r"SELECT type AS kind, name, sql FROM sq
      WHERE name NOT LIKE 'sqlite\_stat%' ESCAPE '\'
        AND NOT (type IN ('table', 'index') AND tbl_name LIKE '\_litestream\_%' ESCAPE '\')";
 
-/// The objects that the first `migrations` migrations create in an empty SQLite database.
-pub(crate) fn sqlite_objects(migrations: usize) -> Result<Vec<SchemaObject>, Cause> {
-    let mut fresh = SqliteConnection::establish(":memory:")?;
-    for _ in 0..migrations {
-        fresh.run_next_migration(SQLITE)?;
-    }
-    Ok(sql_query(SCHEMA_OBJECTS).load(&mut fresh)?)
-}
-
-/// An error inside the transaction that migrates.
+/// What can go wrong inside the migrating transaction.
 enum MigrateError {
     Diesel(diesel::result::Error),
     Open(OpenError),
@@ -112,7 +141,7 @@ impl From<diesel::result::Error> for MigrateError {
 
 fn run_pending<DB: Backend>(
     connection: &mut impl MigrationHarness<DB>,
-    migrations: EmbeddedMigrations,
+    migrations: Folders,
 ) -> Result<usize, MigrateError> {
     let failed =
         |error: Box<dyn std::error::Error + Send + Sync>| MigrateError::Open(not_migrated(&*error));
@@ -184,11 +213,7 @@ fn create_file(path: &Path) -> Result<(), String> {
     let failed =
         |path: &Path, reason: io::Error| format!("cannot create {}: {reason}", path.display());
     let mut file = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        file.mode(0o600);
-    }
+    file.mode(0o600);
     if let Some(folder) = folder_of(path) {
         create_folder(folder).map_err(|reason| failed(folder, reason))?;
     }
@@ -207,12 +232,7 @@ pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
 /// Creates a folder and its parents, accessible only to this user.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut folders = DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        folders.mode(0o700);
-    }
-    folders.recursive(true).create(folder)
+    folders.mode(0o700).recursive(true).create(folder)
 }
 
 pub(crate) fn is_missing(error: &ConnectionError) -> bool {
@@ -234,3 +254,6 @@ fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), St
     let created = on_each!(&mut store, c => sql_query(statement).execute(c));
     created.map(drop).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

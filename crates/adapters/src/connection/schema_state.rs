@@ -9,7 +9,7 @@ use diesel::sql_types::{Bool, Text};
 use rusqlite::Connection;
 
 use crate::connection::migrations::{
-    SCHEMA_OBJECTS, SchemaObject, is_missing, known_versions, sqlite_objects, unreachable,
+    MIGRATIONS, SCHEMA_OBJECTS, SchemaObject, is_missing, unreachable,
 };
 use crate::connection::pool::StoreOptions;
 use crate::connection::store_connection::StoreConnection;
@@ -31,9 +31,8 @@ pub(crate) enum SchemaState {
 }
 
 impl SchemaState {
-    /// The schema that these migrations create.
-    fn of(applied: &[String]) -> Self {
-        let known = known_versions();
+    /// The schema that these migrations make.
+    fn of(applied: &[String], known: &[String]) -> Self {
         match applied.iter().find(|version| !known.contains(version)) {
             Some(version) => Self::Newer(version.clone()),
             None if applied.is_empty() => Self::Foreign,
@@ -55,7 +54,10 @@ impl SchemaState {
             return Ok(Self::Foreign);
         }
         let applied = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
-        Ok(Self::of(&strings(connection, applied)?))
+        Ok(Self::of(
+            &strings(connection, applied)?,
+            &MIGRATIONS.versions(),
+        ))
     }
 
     pub(crate) fn of_postgres(connection: &mut PgConnection) -> QueryResult<Self> {
@@ -64,7 +66,10 @@ impl SchemaState {
             return Ok(Self::Foreign);
         }
         let applied = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
-        Ok(Self::of(&select(applied).load::<String>(connection)?))
+        Ok(Self::of(
+            &select(applied).load::<String>(connection)?,
+            &MIGRATIONS.versions(),
+        ))
     }
 
     /// Returns the first object in the schema of a SQLite database that its migrations did not
@@ -72,11 +77,11 @@ impl SchemaState {
     /// `None` if there is none.
     pub(crate) fn unexpected(&self, connection: &Connection) -> Result<Option<String>, Cause> {
         let migrations = match self {
-            Self::Current => known_versions().len(),
-            Self::Older(missing) => known_versions().len() - missing,
+            Self::Current => MIGRATIONS.versions().len(),
+            Self::Older(missing) => MIGRATIONS.versions().len() - missing,
             Self::Foreign | Self::Newer(_) => return Ok(None),
         };
-        let expected = sqlite_objects(migrations)?;
+        let expected = MIGRATIONS.sqlite_objects(migrations)?;
         let mut statement = connection.prepare(SCHEMA_OBJECTS)?;
         let objects = statement.query_map([], |row| {
             Ok(SchemaObject {
@@ -122,5 +127,27 @@ pub(crate) fn require_current(url: &DatabaseUrl, options: &StoreOptions) -> Resu
         SchemaState::Foreign => Err(OpenError::NoSchema { location }),
         SchemaState::Older(missing) => Err(OpenError::OlderSchema { location, missing }),
         SchemaState::Newer(version) => Err(OpenError::NewerSchema { version }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_versions_in_the_database_tell_whose_schema_it_is() {
+        let versions = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let known = versions(&["0001", "0002", "0003"]);
+        for (applied, expected) in [
+            (&[][..], SchemaState::Foreign),
+            (&["0001"], SchemaState::Older(2)),
+            (&["0001", "0002", "0003"], SchemaState::Current),
+            (
+                &["0001", "0002", "0003", "0004"],
+                SchemaState::Newer("0004".into()),
+            ),
+        ] {
+            assert_eq!(SchemaState::of(&versions(applied), &known), expected);
+        }
     }
 }

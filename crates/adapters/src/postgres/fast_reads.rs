@@ -242,7 +242,9 @@ mod tests {
     #[tokio::test]
     async fn a_session_has_the_same_settings_as_those_of_the_pool() {
         let url = PostgresServer::shared().create_database();
-        crate::connection::migrations::migrate(&url.parse().unwrap(), &options()).unwrap();
+        crate::connection::migrations::MIGRATIONS
+            .migrate(&url.parse().unwrap(), &options())
+            .unwrap();
         let mut pipelines = pipelines(&url);
         let settings = [
             "lock_timeout",

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use addressbook_domain::{Examination, Finding};
 use rusqlite::Connection;
-#[cfg(unix)]
 use rustix::fs::{Access, access};
 
 use crate::connection::migrations::folder_of;
@@ -37,7 +36,6 @@ fn examine_file(path: &Path, how: &Examination) -> Vec<Finding> {
         ));
     }
     findings.push(wal_size(path));
-    #[cfg(unix)]
     findings.push(permissions(path));
     findings
 }
@@ -105,7 +103,6 @@ fn wal_size(path: &Path) -> Finding {
     }
 }
 
-#[cfg(unix)]
 fn permissions(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt;
     let open = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o077);
@@ -134,7 +131,6 @@ fn permissions(path: &Path) -> Finding {
 /// Size of the WAL under load. With less free space, writes will fail.
 const NEEDED_BYTES: u64 = 128 << 20;
 
-#[cfg(unix)]
 fn disk_space(path: &Path) -> Option<Finding> {
     let folder = folder_of(path).unwrap_or(Path::new("."));
     let disk = rustix::fs::statvfs(folder).ok()?;
@@ -143,12 +139,6 @@ fn disk_space(path: &Path) -> Option<Finding> {
     Some(room(free_bytes, database_bytes))
 }
 
-#[cfg(not(unix))]
-fn disk_space(_: &Path) -> Option<Finding> {
-    None
-}
-
-#[cfg(unix)]
 fn room(free_bytes: u64, database_bytes: u64) -> Finding {
     let mib = free_bytes >> 20;
     if free_bytes < NEEDED_BYTES {

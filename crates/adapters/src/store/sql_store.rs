@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::connection::migrations::{migrate, no_thread};
+use crate::connection::migrations::{MIGRATIONS, no_thread};
 use crate::connection::pool::Pool;
 use crate::connection::pool::StoreOptions;
 use crate::connection::schema_state::require_current;
@@ -84,7 +84,7 @@ impl SqlStore {
         mode: OpenMode,
     ) -> Result<Self, OpenError> {
         match mode {
-            OpenMode::CreateOrMigrate => drop(migrate(url, options)?),
+            OpenMode::CreateOrMigrate => drop(MIGRATIONS.migrate(url, options)?),
             OpenMode::Existing => require_current(url, options)?,
         }
         let writer = match url {
@@ -109,7 +109,7 @@ impl SqlStore {
     /// # Errors
     /// [`OpenError`], with nothing changed.
     pub fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
-        migrate(url, options)
+        MIGRATIONS.migrate(url, options)
     }
 
     /// Runs a unit of work that reads.

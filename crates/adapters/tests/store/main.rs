@@ -15,7 +15,6 @@ mod fast_reads_postgres;
 mod fast_reads_sqlite;
 mod instances;
 mod long_history;
-mod migrating;
 mod opening;
 mod state_machine;
 mod support;

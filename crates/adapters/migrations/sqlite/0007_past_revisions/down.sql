@@ -1,1 +1,0 @@
-ALTER TABLE address_books DROP COLUMN past_revisions;
