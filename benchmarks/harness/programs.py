@@ -9,7 +9,7 @@ from pathlib import Path
 from . import Failure
 
 # The profile of Cargo. A trial uses `dev`, because it does not measure speed.
-profile = "release"
+profile = "dist"
 
 
 @functools.cache
