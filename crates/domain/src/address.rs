@@ -1,4 +1,14 @@
-use crate::{AddressId, City, Country, CustomData, CustomerId, Description, Region, Timestamp};
+pub(crate) mod address_id;
+pub(crate) mod custom_data;
+pub(crate) mod draft;
+pub(crate) mod text;
+
+use crate::address::address_id::AddressId;
+use crate::address::custom_data::CustomData;
+use crate::address::text::{City, Description, Region};
+use crate::country::Country;
+use crate::customer_id::CustomerId;
+use crate::timestamp::Timestamp;
 
 /// One saved address of one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]

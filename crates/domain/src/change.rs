@@ -1,9 +1,13 @@
 use thiserror::Error;
 
-use crate::{
-    Address, AddressId, AddressPatch, AddressService, Change, CustomerId, FieldErrors,
-    RepositoryError, Timestamp, Version,
-};
+use crate::address::address_id::AddressId;
+use crate::address::draft::{AddressPatch, FieldErrors};
+use crate::address::{Address, Version};
+use crate::commit::Change;
+use crate::customer_id::CustomerId;
+use crate::repository::RepositoryError;
+use crate::service::AddressService;
+use crate::timestamp::Timestamp;
 
 /// The state in which an address must be for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,8 +171,9 @@ fn too_many_attempts() -> RepositoryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Revision;
+    use crate::repository::MockAddressRepository;
     use crate::testing::{customer, entry, kept, reports_each_failure, service};
-    use crate::{MockAddressRepository, Revision};
 
     fn id() -> AddressId {
         entry("Kigali").id.unwrap()

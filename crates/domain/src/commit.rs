@@ -1,6 +1,9 @@
-use crate::{Address, IdempotencyRecord, IdempotentRequest, Revision, Timestamp};
+use crate::address::{Address, Revision};
+use crate::create::IdempotentRequest;
+use crate::idempotency::IdempotencyRecord;
+use crate::timestamp::Timestamp;
 
-/// Changes that [`AddressRepository::commit`](crate::AddressRepository::commit) makes together.
+/// Changes that [`AddressRepository::commit`](crate::repository::AddressRepository::commit) makes together.
 ///
 /// A commit has up to [`MAX_CHANGES`](Self::MAX_CHANGES) changes, of one or several customers: an
 /// import commits a batch of lines at a time.
@@ -82,8 +85,10 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::customer_id::CustomerId;
+    use crate::idempotency::{Fingerprint, IdempotencyKey};
     use crate::testing::{Frozen, customer, entry, kept};
-    use crate::{Clock, CustomerId, Fingerprint, IdempotencyKey};
 
     fn commit(changes: Vec<Change>) -> Commit {
         let request = IdempotentRequest {

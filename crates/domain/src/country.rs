@@ -3,7 +3,7 @@ use std::fmt;
 use rust_iso3166::iso3166_3;
 use thiserror::Error;
 
-use crate::fold::fold;
+use crate::listing::fold::fold;
 
 /// A country by its ISO 3166-1 alpha-2 code: one of the officially assigned codes
 /// or `XK` (Kosovo, user-assigned and in general use), upper case.

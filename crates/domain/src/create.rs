@@ -1,9 +1,14 @@
 use thiserror::Error;
 
-use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, CustomerId, FieldErrors,
-    Fingerprint, IdempotencyKey, KeptKey, RepositoryError, Revision, RevisionRange, Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::draft::FieldErrors;
+use crate::address::{Address, AddressContent, Revision};
+use crate::commit::{Change, KeptKey};
+use crate::customer_id::CustomerId;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::repository::{RepositoryError, RevisionRange};
+use crate::service::AddressService;
+use crate::timestamp::Timestamp;
 
 /// A creation that the client may repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,8 +170,11 @@ impl AddressService {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::{AddressRevision, ChangeKind};
+    use crate::clock::Clock;
+    use crate::idempotency::IdempotencyRecord;
+    use crate::repository::MockAddressRepository;
     use crate::testing::{Frozen, content, customer, entry, kept, reports_each_failure, service};
-    use crate::{AddressRevision, ChangeKind, Clock, IdempotencyRecord, MockAddressRepository};
 
     fn request() -> IdempotentRequest {
         IdempotentRequest {

@@ -2,7 +2,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{AddressId, CustomerId, Timestamp};
+use crate::address::address_id::AddressId;
+use crate::customer_id::CustomerId;
+use crate::timestamp::Timestamp;
 
 /// A text that a client chooses for one creation, so that it can repeat the request without
 /// creating a second address (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible

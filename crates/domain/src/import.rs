@@ -9,10 +9,13 @@ use thiserror::Error;
 
 use self::batch::Batch;
 pub use self::entry::{ImportContent, ImportEntry};
-use crate::{
-    Address, AddressContent, AddressId, AddressService, Change, CustomerId, RepositoryError, Scan,
-    Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::{Address, AddressContent};
+use crate::commit::Change;
+use crate::customer_id::CustomerId;
+use crate::repository::{RepositoryError, Scan};
+use crate::service::AddressService;
+use crate::timestamp::Timestamp;
 
 /// What to do with an entry whose id exists with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,79 +13,66 @@
 //! * **Use cases** ([`AddressService`], [`ApiKeyService`]) are what the service does, in terms of
 //!   values and ports.
 
-mod access;
 mod address;
-mod address_id;
-mod api_key;
-mod api_key_repository;
-mod api_key_service;
-mod api_token;
 mod change;
 mod clock;
 mod commit;
 mod country;
 mod create;
-mod custom_data;
 mod customer_id;
-mod draft;
-mod fold;
 mod id_source;
 mod idempotency;
 mod import;
 pub mod json;
-mod key_authenticator;
+mod keys;
 mod limits;
 mod listing;
-mod page;
-mod page_request;
 mod repository;
-mod search_text;
 mod secret_source;
 mod service;
 mod store;
 #[cfg(test)]
 mod testing;
-mod text;
 mod timestamp;
 
-#[cfg(any(test, feature = "mock"))]
-pub use access::MockAuthenticator;
-pub use access::{Access, Authenticator, Scope, ScopeError};
+pub use address::address_id::{AddressId, AddressIdError};
+pub use address::custom_data::{CustomData, CustomDataError};
+pub use address::draft::{AddressDraft, AddressPatch, FieldError, FieldErrors, Input};
+pub use address::text::{City, Description, Region, TextError};
 pub use address::{Address, AddressContent, AddressRevision, ChangeKind, Revision, Version};
-pub use address_id::{AddressId, AddressIdError};
-pub use api_key::{ApiKey, ApiKeyId, ApiKeyIdError, KeyName, KeyNameError, KeyState};
-pub use api_key_repository::ApiKeyRepository;
-#[cfg(any(test, feature = "mock"))]
-pub use api_key_repository::MockApiKeyRepository;
-pub use api_key_service::{ApiKeyService, CreateKeyError, NewApiKey};
-pub use api_token::{ApiToken, TokenDigest};
 pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use commit::{Change, Commit, KeptKey};
 pub use country::{Country, CountryError};
 pub use create::{CreateError, Created, IdempotentRequest};
-pub use custom_data::{CustomData, CustomDataError};
 pub use customer_id::{CustomerId, CustomerIdError};
-pub use draft::{AddressDraft, AddressPatch, FieldError, FieldErrors, Input};
 pub use id_source::IdSource;
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
 pub use import::{ImportContent, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
-pub use key_authenticator::KeyAuthenticator;
+#[cfg(any(test, feature = "mock"))]
+pub use keys::access::MockAuthenticator;
+pub use keys::access::{Access, Authenticator, Scope, ScopeError};
+pub use keys::api_key::{ApiKey, ApiKeyId, ApiKeyIdError, KeyName, KeyNameError, KeyState};
+pub use keys::api_key_repository::ApiKeyRepository;
+#[cfg(any(test, feature = "mock"))]
+pub use keys::api_key_repository::MockApiKeyRepository;
+pub use keys::api_key_service::{ApiKeyService, CreateKeyError, NewApiKey};
+pub use keys::api_token::{ApiToken, TokenDigest};
+pub use keys::key_authenticator::KeyAuthenticator;
 pub use limits::{ContentLimits, ServiceLimits};
+pub use listing::page::{AddressPage, AddressRef, BookHead, UncheckedPage};
+pub use listing::page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, PageStart};
+pub use listing::search_text::SearchText;
 pub use listing::{Filter, Listing, Order, OrderKey, Place, Start};
-pub use page::{AddressPage, AddressRef, BookHead, UncheckedPage};
-pub use page_request::{Limit, LimitError, Offset, OffsetError, PageRequest, PageStart};
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
     AddressRepository, Cause, Erased, Inconsistency, Lookup, RepositoryError, RevisionRange, Scan,
 };
-pub use search_text::SearchText;
 pub use secret_source::SecretSource;
 pub use service::AddressService;
 pub use store::{
     ConnectionPool, CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance,
     OpenError, OpenMode, PoolState, Store, Verdict,
 };
-pub use text::{City, Description, Region, TextError};
 pub use timestamp::{Timestamp, TimestampError};

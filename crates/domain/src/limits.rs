@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{AddressContent, City, CustomData, Description, FieldErrors, Region};
+use crate::address::AddressContent;
+use crate::address::custom_data::CustomData;
+use crate::address::draft::FieldErrors;
+use crate::address::text::{City, Description, Region};
 
 /// Limits of addresses, revisions and idempotency keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

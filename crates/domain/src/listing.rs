@@ -1,9 +1,18 @@
+pub(crate) mod fold;
+pub(crate) mod page;
+pub(crate) mod page_request;
+pub(crate) mod search_text;
+
 use std::cmp::Ordering;
 
-use crate::{
-    Address, AddressId, AddressPage, BookHead, Country, Inconsistency, Limit, Offset, PageRequest,
-    PageStart, SearchText, Timestamp,
-};
+use crate::address::Address;
+use crate::address::address_id::AddressId;
+use crate::country::Country;
+use crate::listing::page::{AddressPage, BookHead};
+use crate::listing::page_request::{Limit, Offset, PageRequest, PageStart};
+use crate::listing::search_text::SearchText;
+use crate::repository::Inconsistency;
+use crate::timestamp::Timestamp;
 
 /// A request for a page of a book, with filters and order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,7 +182,9 @@ impl Listing {
 mod tests {
 
     use super::*;
-    use crate::{AddressContent, City, CustomerId, Description, Region, Revision};
+    use crate::address::text::{City, Description, Region};
+    use crate::address::{AddressContent, Revision};
+    use crate::customer_id::CustomerId;
 
     fn at(unix_ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(unix_ms).unwrap()
@@ -234,7 +245,8 @@ mod tests {
     fn numbers(listing: &Listing, book: Vec<Address>) -> (Vec<u8>, u64) {
         let page = listing.page(HEAD, book).unwrap();
         assert_eq!(page.head(), HEAD);
-        let number = |address: crate::AddressRef<'_>| address.id[4..].parse().unwrap();
+        let number =
+            |address: crate::listing::page::AddressRef<'_>| address.id[4..].parse().unwrap();
         (page.iter().map(number).collect(), page.total())
     }
 

@@ -1,10 +1,15 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::{
-    Address, AddressContent, AddressId, AddressPage, AddressRevision, BookHead, Commit, CustomerId,
-    IdempotencyKey, IdempotencyRecord, Listing, PageRequest, Revision, Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::{Address, AddressContent, AddressRevision, Revision};
+use crate::commit::Commit;
+use crate::customer_id::CustomerId;
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
+use crate::listing::Listing;
+use crate::listing::page::{AddressPage, BookHead};
+use crate::listing::page_request::PageRequest;
+use crate::timestamp::Timestamp;
 
 /// Stores addresses: one book for each customer.
 ///

@@ -1,4 +1,4 @@
-use crate::Cause;
+use crate::repository::Cause;
 
 /// Generates secrets. This is the only source of secrets in the domain, so that tests can predict
 /// them.

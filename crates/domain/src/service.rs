@@ -1,10 +1,16 @@
 use std::sync::Arc;
 
-use crate::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change, Clock,
-    Commit, CustomerId, Erased, IdSource, KeptKey, Listing, Lookup, RepositoryError, Revision,
-    RevisionRange, Scan, ServiceLimits, Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::{Address, AddressRevision, Revision};
+use crate::clock::Clock;
+use crate::commit::{Change, Commit, KeptKey};
+use crate::customer_id::CustomerId;
+use crate::id_source::IdSource;
+use crate::limits::ServiceLimits;
+use crate::listing::Listing;
+use crate::listing::page::{AddressPage, BookHead};
+use crate::repository::{AddressRepository, Erased, Lookup, RepositoryError, RevisionRange, Scan};
+use crate::timestamp::Timestamp;
 
 /// The use cases for customers' addresses. HTTP, import and export all use them. Cheap to clone:
 /// all clones share their state.
@@ -161,8 +167,9 @@ impl AddressService {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::ChangeKind;
+    use crate::repository::MockAddressRepository;
     use crate::testing::{FAILURES, customer, entry, kept, reports_each_failure, service};
-    use crate::{ChangeKind, MockAddressRepository};
 
     #[tokio::test]
     async fn list_reports_each_failure() {

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{AddressRepository, ApiKeyRepository, Cause, Timestamp};
+use crate::keys::api_key_repository::ApiKeyRepository;
+use crate::repository::{AddressRepository, Cause};
+use crate::timestamp::Timestamp;
 
 /// A store that is not open yet, such as a database at a URL.
 pub trait Engine: Send + Sync {

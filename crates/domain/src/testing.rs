@@ -5,11 +5,18 @@ use std::sync::Arc;
 
 use ulid::Ulid;
 
-use crate::{
-    Address, AddressContent, AddressId, AddressService, City, Clock, Country, CustomerId, IdSource,
-    ImportEntry, Inconsistency, MockAddressRepository, Region, RepositoryError, Revision,
-    ServiceLimits, Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::text::{City, Region};
+use crate::address::{Address, AddressContent, Revision};
+use crate::clock::Clock;
+use crate::country::Country;
+use crate::customer_id::CustomerId;
+use crate::id_source::IdSource;
+use crate::import::ImportEntry;
+use crate::limits::ServiceLimits;
+use crate::repository::{Inconsistency, MockAddressRepository, RepositoryError};
+use crate::service::AddressService;
+use crate::timestamp::Timestamp;
 
 /// A frozen clock, and an id source that always returns the same id.
 pub(crate) struct Frozen;

@@ -1,7 +1,10 @@
 use std::collections::HashMap;
 
 use super::ImportEntry;
-use crate::{Address, AddressContent, AddressId, Change, CustomerId, Revision};
+use crate::address::address_id::AddressId;
+use crate::address::{Address, AddressContent, Revision};
+use crate::commit::Change;
+use crate::customer_id::CustomerId;
 
 /// The changes decided so far, with an index of the latest change of each address.
 #[derive(Default)]

@@ -1,7 +1,12 @@
-use crate::{
-    Address, AddressContent, AddressId, City, Country, CustomData, CustomerId, Description, Input,
-    Lookup, Region, Revision, Timestamp,
-};
+use crate::address::address_id::AddressId;
+use crate::address::custom_data::CustomData;
+use crate::address::draft::Input;
+use crate::address::text::{City, Description, Region};
+use crate::address::{Address, AddressContent, Revision};
+use crate::country::Country;
+use crate::customer_id::CustomerId;
+use crate::repository::Lookup;
+use crate::timestamp::Timestamp;
 
 /// An address to import. Missing members are generated in a new address, and stay unchanged in an
 /// existing one.
@@ -121,8 +126,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::import::{ImportOutcome, OnConflict, OnError};
+    use crate::repository::{MockAddressRepository, RepositoryError};
     use crate::testing::{content, customer, entry, kept, service};
-    use crate::{ImportOutcome, MockAddressRepository, OnConflict, OnError, RepositoryError};
 
     /// Imports an entry over one address. Returns the outcome, and the new content of the address
     /// if it changed.

@@ -1,6 +1,9 @@
 use super::*;
+use crate::address::Revision;
+use crate::clock::Clock;
+use crate::listing::page::BookHead;
+use crate::repository::{Lookup, MockAddressRepository};
 use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
-use crate::{BookHead, Clock, Lookup, MockAddressRepository, Revision};
 
 /// The head of a book with room for this number of addresses.
 fn all_but(room: u64) -> BookHead {

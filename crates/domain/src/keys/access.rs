@@ -4,7 +4,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::{CustomerId, RepositoryError};
+use crate::customer_id::CustomerId;
+use crate::repository::RepositoryError;
 
 /// A permission of a credential: a scope of OAuth 2.0 (RFC 6749, section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

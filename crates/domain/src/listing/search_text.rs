@@ -1,5 +1,6 @@
-use crate::fold::fold;
-use crate::{TextError, text};
+use crate::address::text;
+use crate::address::text::TextError;
+use crate::listing::fold::fold;
 
 /// A text to search for, regardless of case and accents: 1 to 200 characters, trimmed, without
 /// control characters, and not only of accents.
@@ -38,7 +39,7 @@ mod tests {
     use unicode_normalization::UnicodeNormalization;
 
     use super::*;
-    use crate::City;
+    use crate::address::text::City;
 
     fn finds(wanted: &str, text: &str) -> bool {
         let text = City::parse(text).unwrap();

@@ -7,10 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
 
-use crate::{
-    Access, ApiKey, ApiKeyId, ApiKeyRepository, ApiToken, Authenticator, Clock, KeyState,
-    RepositoryError, Timestamp, TokenDigest,
-};
+use crate::clock::Clock;
+use crate::keys::access::{Access, Authenticator};
+use crate::keys::api_key::{ApiKey, ApiKeyId, KeyState};
+use crate::keys::api_key_repository::ApiKeyRepository;
+use crate::keys::api_token::{ApiToken, TokenDigest};
+use crate::repository::RepositoryError;
+use crate::timestamp::Timestamp;
 
 /// The maximum number of cached keys. More keys are in use only if each customer has one, and
 /// then each is used rarely.
@@ -128,7 +131,9 @@ mod tests {
     use ulid::Ulid;
 
     use super::*;
-    use crate::{KeyName, MockApiKeyRepository, Scope};
+    use crate::keys::access::Scope;
+    use crate::keys::api_key::KeyName;
+    use crate::keys::api_key_repository::MockApiKeyRepository;
 
     /// A clock that tests can set.
     #[derive(Default)]

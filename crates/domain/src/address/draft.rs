@@ -1,7 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{AddressContent, City, Country, CustomData, Description, Region, json};
+use crate::address::AddressContent;
+use crate::address::custom_data::CustomData;
+use crate::address::text::{City, Description, Region};
+use crate::country::Country;
+use crate::json;
 
 /// An error in one field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{
-    ApiKey, ApiKeyId, ApiKeyRepository, ApiToken, Cause, Clock, CustomerId, IdSource, KeyName,
-    RepositoryError, Scope, SecretSource,
-};
+use crate::clock::Clock;
+use crate::customer_id::CustomerId;
+use crate::id_source::IdSource;
+use crate::keys::access::Scope;
+use crate::keys::api_key::{ApiKey, ApiKeyId, KeyName};
+use crate::keys::api_key_repository::ApiKeyRepository;
+use crate::keys::api_token::ApiToken;
+use crate::repository::{Cause, RepositoryError};
+use crate::secret_source::SecretSource;
 
 /// The use cases for API keys. Cheap to clone: all clones share their state.
 #[derive(Clone)]
@@ -123,8 +128,10 @@ impl ApiKeyService {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::api_key::KeyState;
+    use crate::keys::api_key_repository::MockApiKeyRepository;
     use crate::testing::{Frozen, customer};
-    use crate::{KeyState, MockApiKeyRepository, Timestamp};
+    use crate::timestamp::Timestamp;
 
     struct Secret(Option<[u8; 32]>);
 

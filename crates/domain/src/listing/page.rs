@@ -1,4 +1,7 @@
-use crate::{Address, AddressId, Inconsistency, Timestamp};
+use crate::address::Address;
+use crate::address::address_id::AddressId;
+use crate::repository::Inconsistency;
+use crate::timestamp::Timestamp;
 
 /// A summary of an address book that can be read without its addresses. The default is the head
 /// of a book that was never changed.
@@ -39,19 +42,19 @@ struct Row {
 pub struct AddressRef<'a> {
     /// See [`AddressId`].
     pub id: &'a str,
-    /// See [`Description`](crate::Description).
+    /// See [`Description`](crate::address::text::Description).
     pub description: Option<&'a str>,
-    /// See [`Region`](crate::Region).
+    /// See [`Region`](crate::address::text::Region).
     pub region: &'a str,
-    /// See [`City`](crate::City).
+    /// See [`City`](crate::address::text::City).
     pub city: &'a str,
-    /// See [`Country`](crate::Country).
+    /// See [`Country`](crate::country::Country).
     pub country: &'a str,
-    /// See [`CustomData`](crate::CustomData).
+    /// See [`CustomData`](crate::address::custom_data::CustomData).
     pub custom_data: Option<&'a str>,
-    /// See [`Address`](crate::Address).
+    /// See [`Address`](crate::address::Address).
     pub created_at: Timestamp,
-    /// See [`Address`](crate::Address).
+    /// See [`Address`](crate::address::Address).
     pub updated_at: Timestamp,
 }
 

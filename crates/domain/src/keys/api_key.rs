@@ -3,7 +3,10 @@ use std::fmt;
 use thiserror::Error;
 use ulid::Ulid;
 
-use crate::{Access, CustomerId, Scope, Timestamp, TokenDigest};
+use crate::customer_id::CustomerId;
+use crate::keys::access::{Access, Scope};
+use crate::keys::api_token::TokenDigest;
+use crate::timestamp::Timestamp;
 
 /// An API key as it is stored: everything except its token.
 #[derive(Clone, Debug, PartialEq, Eq)]

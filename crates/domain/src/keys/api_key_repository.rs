@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 
-use crate::{ApiKey, ApiKeyId, RepositoryError, Timestamp, TokenDigest};
+use crate::keys::api_key::{ApiKey, ApiKeyId};
+use crate::keys::api_token::TokenDigest;
+use crate::repository::RepositoryError;
+use crate::timestamp::Timestamp;
 
 /// Stores API keys, for all instances of the service.
 ///
