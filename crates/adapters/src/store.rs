@@ -6,6 +6,7 @@ pub(crate) mod borrow_text;
 pub(crate) mod bulk;
 pub(crate) mod error;
 pub(crate) mod fast_reads;
+pub(crate) mod read_queries;
 pub(crate) mod reads;
 pub(crate) mod rows;
 pub(crate) mod schema;

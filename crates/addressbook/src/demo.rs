@@ -138,7 +138,10 @@ mod tests {
     fn the_data_has_many_customers_in_many_countries() {
         let entries = world().unwrap();
         let customers: HashSet<_> = entries.iter().map(|entry| &entry.customer_id).collect();
-        let countries: HashSet<_> = entries.iter().map(|entry| entry.content.country).collect();
+        let countries: HashSet<_> = entries
+            .iter()
+            .map(|entry| entry.content.of_new_address().country)
+            .collect();
         let ids: HashSet<_> = entries.iter().map(|entry| &entry.id).collect();
         assert_eq!(customers.len() as u64, CUSTOMERS);
         assert!(countries.len() > 60, "{}", countries.len());

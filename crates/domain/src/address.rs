@@ -1,12 +1,11 @@
 pub(crate) mod address_id;
+pub(crate) mod content;
 pub(crate) mod custom_data;
-pub(crate) mod draft;
+pub(crate) mod patch;
 pub(crate) mod text;
 
 use crate::address::address_id::AddressId;
-use crate::address::custom_data::CustomData;
-use crate::address::text::{City, Description, Region};
-use crate::country::Country;
+use crate::address::content::AddressContent;
 use crate::customer_id::CustomerId;
 use crate::timestamp::Timestamp;
 
@@ -25,21 +24,6 @@ pub struct Address {
     pub updated_at: Timestamp,
     /// The number of its current state: 1 when created, one more with each change.
     pub revision: Revision,
-}
-
-/// The content of an address, without identity and history.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AddressContent {
-    /// What the customer calls the address ("Home").
-    pub description: Option<Description>,
-    /// State, county, province or region.
-    pub region: Region,
-    /// City, town or village.
-    pub city: City,
-    /// The country, by its ISO 3166-1 alpha-2 code.
-    pub country: Country,
-    /// Any other data that the caller stores with the address.
-    pub custom_data: Option<CustomData>,
 }
 
 /// One state of an address, stored until its customer is erased.

@@ -1,10 +1,11 @@
 use thiserror::Error;
 
 use crate::address::address_id::AddressId;
-use crate::address::draft::{AddressPatch, FieldErrors};
+use crate::address::patch::AddressPatch;
 use crate::address::{Address, Version};
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
+use crate::field_error::FieldErrors;
 use crate::repository::RepositoryError;
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
@@ -65,11 +66,15 @@ pub enum ChangeError {
     Repository(#[from] RepositoryError),
 }
 
-/// How many times a change is decided when concurrent requests change the same address.
-const ATTEMPTS: usize = 50;
+/// How many times a change is decided when concurrent requests change the same address. One of them
+/// succeeds in each round, so this many clients can change one address at once without an error.
+const MAX_DECISIONS: usize = 50;
 
 impl AddressService {
     /// Changes an address by a merge patch. A patch that changes nothing stores no revision.
+    ///
+    /// The field errors of a patch that is not valid are returned only after the address was found
+    /// and the precondition was met.
     ///
     /// # Errors
     /// [`ChangeError`]. Nothing was changed.
@@ -77,11 +82,12 @@ impl AddressService {
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-        patch: &AddressPatch,
+        patch: &Result<AddressPatch, FieldErrors>,
         precondition: &Precondition,
     ) -> Result<Address, ChangeError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_DECISIONS {
             let current = self.expect(customer_id, id, precondition).await?;
+            let patch = patch.as_ref().map_err(Clone::clone)?;
             let content = patch.apply(&current.content)?;
             if content == current.content {
                 return Ok(current);
@@ -123,10 +129,15 @@ impl AddressService {
         id: &AddressId,
         precondition: &Precondition,
     ) -> Result<(), ChangeError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_DECISIONS {
             let current = self.expect(customer_id, id, precondition).await?;
             let at = self.clock.now();
-            if self.try_change(Change::Remove(current), at).await? {
+            let expected = current.revision;
+            let change = Change::Remove {
+                address: current,
+                expected,
+            };
+            if self.try_change(change, at).await? {
                 return Ok(());
             }
         }
@@ -172,6 +183,7 @@ fn too_many_attempts() -> RepositoryError {
 mod tests {
     use super::*;
     use crate::address::Revision;
+    use crate::address::content::{AddressInput, Input, Member};
     use crate::repository::MockAddressRepository;
     use crate::testing::{customer, entry, kept, reports_each_failure, service};
 
@@ -179,11 +191,11 @@ mod tests {
         entry("Kigali").id.unwrap()
     }
 
-    fn to_huye() -> AddressPatch {
-        AddressPatch {
-            city: Some(Some("Huye".into())),
-            ..AddressPatch::default()
-        }
+    fn to_huye() -> Result<AddressPatch, FieldErrors> {
+        let mut input = AddressInput::default();
+        input[Member::City] = Input::Value("Huye".into());
+        let mut errors = FieldErrors::default();
+        AddressPatch::parse(&input, &mut errors).ok_or(errors)
     }
 
     #[tokio::test]
@@ -259,7 +271,7 @@ mod tests {
             .expect_commit()
             .times(1)
             .returning(|commit| match &commit.changes[..] {
-                [Change::Remove(_)] => Ok(()),
+                [Change::Remove { .. }] => Ok(()),
                 others => panic!("{others:?}"),
             });
         let service = service(repository);

@@ -19,12 +19,12 @@ pub struct Commit {
     /// of an address. Limits creations and replacements, but not removals.
     pub max_past_revisions: u32,
     /// The idempotency key to store, if the request had one.
-    pub idempotency: Option<KeptKey>,
+    pub idempotency: Option<NewIdempotencyKey>,
 }
 
 /// An idempotency key to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptKey {
+pub struct NewIdempotencyKey {
     /// The request that the client may repeat.
     pub request: IdempotentRequest,
     /// An existing record of the same key has expired if it was created before this time.
@@ -44,7 +44,12 @@ pub enum Change {
         expected: Revision,
     },
     /// Removes the address from the book. The removal is a revision, too.
-    Remove(Address),
+    Remove {
+        /// The state in which it is removed.
+        address: Address,
+        /// The revision that the decision was based on.
+        expected: Revision,
+    },
 }
 
 impl Commit {
@@ -75,9 +80,9 @@ impl Change {
     /// The address in its new state, or in its last state before a removal.
     pub fn address(&self) -> &Address {
         match self {
-            Self::Create(address) | Self::Replace { address, .. } | Self::Remove(address) => {
-                address
-            }
+            Self::Create(address)
+            | Self::Replace { address, .. }
+            | Self::Remove { address, .. } => address,
         }
     }
 }
@@ -100,7 +105,7 @@ mod tests {
             changes,
             max_addresses: 1_000,
             max_past_revisions: 20_000,
-            idempotency: Some(KeptKey {
+            idempotency: Some(NewIdempotencyKey {
                 request,
                 expired_before: Timestamp::MAX,
             }),

@@ -1,10 +1,11 @@
 use thiserror::Error;
 
 use crate::address::address_id::AddressId;
-use crate::address::draft::FieldErrors;
-use crate::address::{Address, AddressContent, Revision};
-use crate::commit::{Change, KeptKey};
+use crate::address::content::AddressContent;
+use crate::address::{Address, Revision};
+use crate::commit::{Change, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
+use crate::field_error::FieldErrors;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::repository::{RepositoryError, RevisionRange};
 use crate::service::AddressService;
@@ -84,7 +85,7 @@ impl AddressService {
                 updated_at: at,
                 revision: Revision::FIRST,
             };
-            let idempotency = request.cloned().map(|request| KeptKey {
+            let idempotency = request.cloned().map(|request| NewIdempotencyKey {
                 request,
                 expired_before,
             });

@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use self::batch::Batch;
 pub use self::entry::{ImportContent, ImportEntry};
+use crate::address::Address;
 use crate::address::address_id::AddressId;
-use crate::address::{Address, AddressContent};
+use crate::address::content::AddressContent;
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::repository::{RepositoryError, Scan};

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use crate::address::AddressContent;
+use crate::address::content::{AddressContent, Member};
 use crate::address::custom_data::CustomData;
-use crate::address::draft::FieldErrors;
 use crate::address::text::{City, Description, Region};
+use crate::field_error::FieldErrors;
+use crate::json;
 
 /// Limits of addresses, revisions and idempotency keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,50 +88,46 @@ impl ContentLimits {
         content: &AddressContent,
     ) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
-        let mut at_most = |field, max: usize, unit, found: usize| {
-            if found > max {
-                errors.add(
-                    field,
-                    format_args!("expected at most {max} {unit}, got {found}"),
-                );
+        for (member, text) in content.texts().iter() {
+            let before = kept.and_then(|kept| kept.texts()[member]);
+            if let Some(text) = text.filter(|text| before != Some(text)) {
+                self.check_member(member, text, &mut errors);
             }
-        };
-        let is_new = |is_kept: &dyn Fn(&AddressContent) -> bool| !kept.is_some_and(is_kept);
-        if let Some(text) = &content.description
-            && is_new(&|kept| kept.description == content.description)
-        {
-            let chars = text.as_str().chars().count();
-            at_most(
-                "description",
-                self.max_description_chars,
-                "characters",
-                chars,
-            );
-        }
-        if is_new(&|kept| kept.region == content.region) {
-            let chars = content.region.as_str().chars().count();
-            at_most("region", self.max_place_chars, "characters", chars);
-        }
-        if is_new(&|kept| kept.city == content.city) {
-            let chars = content.city.as_str().chars().count();
-            at_most("city", self.max_place_chars, "characters", chars);
-        }
-        if let Some(data) = &content.custom_data
-            && is_new(&|kept| kept.custom_data == content.custom_data)
-        {
-            let (max_bytes, max_depth) = (self.max_custom_data_bytes, self.max_custom_data_depth);
-            at_most(
-                "custom_data",
-                max_bytes,
-                "bytes as compact JSON",
-                data.as_str().len(),
-            );
-            at_most("custom_data", max_depth, "levels", data.depth());
         }
         if errors.is_empty() {
             Ok(())
         } else {
             Err(errors)
+        }
+    }
+
+    fn check_member(&self, member: Member, text: &str, errors: &mut FieldErrors) {
+        let mut at_most = |max: usize, unit, found: usize| {
+            if found > max {
+                let message = format_args!("expected at most {max} {unit}, got {found}");
+                errors.add(member.name(), message);
+            }
+        };
+        match member {
+            Member::Description => {
+                at_most(
+                    self.max_description_chars,
+                    "characters",
+                    text.chars().count(),
+                );
+            }
+            Member::Region | Member::City => {
+                at_most(self.max_place_chars, "characters", text.chars().count());
+            }
+            Member::CustomData => {
+                at_most(
+                    self.max_custom_data_bytes,
+                    "bytes as compact JSON",
+                    text.len(),
+                );
+                at_most(self.max_custom_data_depth, "levels", json::depth(text));
+            }
+            Member::Country => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 pub(crate) mod fold;
 pub(crate) mod page;
-pub(crate) mod page_request;
+pub(crate) mod pagination;
 pub(crate) mod search_text;
 
 use std::cmp::Ordering;
@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::address::address_id::AddressId;
 use crate::country::Country;
 use crate::listing::page::{AddressPage, BookHead};
-use crate::listing::page_request::{Limit, Offset, PageRequest, PageStart};
+use crate::listing::pagination::{Limit, Offset};
 use crate::listing::search_text::SearchText;
 use crate::repository::Inconsistency;
 use crate::timestamp::Timestamp;
@@ -17,10 +17,8 @@ use crate::timestamp::Timestamp;
 /// A request for a page of a book, with filters and order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The maximum number of addresses to return.
-    pub limit: Limit,
-    /// Where the page begins.
-    pub start: Start,
+    /// The size of the page and where it begins.
+    pub page: PageRequest,
     /// The order of the addresses.
     pub order: Order,
     /// The addresses to include.
@@ -29,16 +27,32 @@ pub struct Listing {
     pub as_of: Option<Timestamp>,
 }
 
+/// The size of a page and where it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The maximum number of addresses on the page.
+    pub limit: Limit,
+    /// Where the page begins.
+    pub start: PageStart,
+}
+
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum PageStart {
     /// After this number of addresses.
     Offset(Offset),
     /// After this position in the order, whether or not an address is there.
-    After(Place),
+    After(ListPosition),
 }
 
-impl Default for Start {
+impl PageStart {
+    /// After this id, in an order by id alone.
+    pub fn after_id(id: AddressId) -> Self {
+        Self::After(ListPosition { time: None, id })
+    }
+}
+
+impl Default for PageStart {
     fn default() -> Self {
         Self::Offset(Offset::default())
     }
@@ -46,7 +60,7 @@ impl Default for Start {
 
 /// A position in an order: that of an address with this id and this time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ListPosition {
     /// The time by which the order sorts. `None` in an order by id.
     pub time: Option<Timestamp>,
     /// The id, which breaks ties.
@@ -89,27 +103,22 @@ impl Filter {
     /// Whether an address meets all conditions.
     pub fn keeps(&self, address: &Address) -> bool {
         let content = &address.content;
-        let texts = [
-            content
-                .description
-                .as_ref()
-                .map_or("", |text| text.as_str()),
-            content.region.as_str(),
-            content.city.as_str(),
-        ];
         (self.countries.is_empty() || self.countries.contains(&content.country))
             && self
                 .updated_since
                 .is_none_or(|since| address.updated_at >= since)
-            && self
-                .text
-                .as_ref()
-                .is_none_or(|wanted| texts.iter().any(|text| wanted.is_in(text)))
+            && self.text.as_ref().is_none_or(|wanted| {
+                let texts = content.texts();
+                let searched = texts.iter().filter(|(member, _)| member.is_searched());
+                searched
+                    .filter_map(|(_, text)| *text)
+                    .any(|text| wanted.is_in(text))
+            })
     }
 }
 
 impl Order {
-    /// Returns the time by which this order sorts an address: the time of its [`Place`].
+    /// Returns the time by which this order sorts an address: the time of its [`ListPosition`].
     pub fn time(self, created_at: Timestamp, updated_at: Timestamp) -> Option<Timestamp> {
         match self.key {
             OrderKey::Id => None,
@@ -130,20 +139,13 @@ impl Order {
 }
 
 impl Listing {
-    /// Returns the page request if the listing has no filter, no other order and no `as_of`. A
+    /// The page, if the listing has no filter, no other order than by ascending id, and no `as_of`. A
     /// repository reads such a page by key, whatever the size of the book.
-    pub fn plain(&self) -> Option<PageRequest> {
-        let plain = self.order == Order::default()
+    pub fn plain(&self) -> Option<&PageRequest> {
+        let is_plain = self.order == Order::default()
             && self.filter == Filter::default()
             && self.as_of.is_none();
-        let start = match &self.start {
-            Start::Offset(offset) => PageStart::Offset(*offset),
-            Start::After(place) => PageStart::After(place.id.clone()),
-        };
-        plain.then_some(PageRequest {
-            limit: self.limit,
-            start,
-        })
+        is_plain.then_some(&self.page)
     }
 
     /// Computes the page from all addresses of a book, which may be in any order. It applies the
@@ -151,7 +153,7 @@ impl Listing {
     ///
     /// # Errors
     /// [`Inconsistency`] if an address has a value that cannot have been written through the port.
-    pub fn page(
+    pub fn apply(
         &self,
         head: BookHead,
         addresses: impl IntoIterator<Item = Address>,
@@ -164,14 +166,18 @@ impl Listing {
             let time = self.order.time(other.created_at, other.updated_at);
             self.order.compare(one, time, &other.id)
         });
-        let skipped = match &self.start {
-            Start::Offset(offset) => usize::try_from(offset.get()).unwrap_or(usize::MAX),
-            Start::After(place) => found.partition_point(|address| {
+        let skipped = match &self.page.start {
+            PageStart::Offset(offset) => usize::try_from(offset.get()).unwrap_or(usize::MAX),
+            PageStart::After(place) => found.partition_point(|address| {
                 self.order.compare(address, place.time, &place.id) != Ordering::Greater
             }),
         };
         let mut page = AddressPage::of_total(head, found.len() as u64);
-        for address in found.iter().skip(skipped).take(self.limit.get().into()) {
+        for address in found
+            .iter()
+            .skip(skipped)
+            .take(self.page.limit.get().into())
+        {
             page.push(address.into())?;
         }
         Ok(page)
@@ -182,8 +188,9 @@ impl Listing {
 mod tests {
 
     use super::*;
+    use crate::address::Revision;
+    use crate::address::content::AddressContent;
     use crate::address::text::{City, Description, Region};
-    use crate::address::{AddressContent, Revision};
     use crate::customer_id::CustomerId;
 
     fn at(unix_ms: i64) -> Timestamp {
@@ -243,15 +250,22 @@ mod tests {
 
     /// The numbers of the addresses on a page of that book, and the total.
     fn numbers(listing: &Listing, book: Vec<Address>) -> (Vec<u8>, u64) {
-        let page = listing.page(HEAD, book).unwrap();
+        let page = listing.apply(HEAD, book).unwrap();
         assert_eq!(page.head(), HEAD);
         let number =
             |address: crate::listing::page::AddressRef<'_>| address.id[4..].parse().unwrap();
         (page.iter().map(number).collect(), page.total())
     }
 
-    fn from(offset: u64) -> Start {
-        Start::Offset(Offset::parse(&offset.to_string()).unwrap())
+    fn from(offset: u64) -> PageStart {
+        PageStart::Offset(Offset::parse(&offset.to_string()).unwrap())
+    }
+
+    fn starting(start: PageStart) -> PageRequest {
+        PageRequest {
+            start,
+            ..PageRequest::default()
+        }
     }
 
     fn limit(limit: u8) -> Limit {
@@ -274,8 +288,10 @@ mod tests {
         for (order, expected) in ORDERED {
             for (offset, size) in [(0, 1), (0, 5), (1, 2), (3, 200), (4, 1)] {
                 let listing = Listing {
-                    limit: limit(size),
-                    start: from(offset),
+                    page: PageRequest {
+                        limit: limit(size),
+                        start: from(offset),
+                    },
                     order,
                     ..Listing::default()
                 };
@@ -290,7 +306,7 @@ mod tests {
     fn a_page_past_the_end_is_empty_and_has_the_total() {
         for offset in [5, 6, Offset::MAX] {
             let listing = Listing {
-                start: from(offset),
+                page: starting(from(offset)),
                 order: order(OrderKey::UpdatedAt, true),
                 ..Listing::default()
             };
@@ -303,12 +319,12 @@ mod tests {
         for (order, expected) in ORDERED {
             for (index, number) in expected.into_iter().enumerate() {
                 let found = book().into_iter().find(|address| address.id == id(number));
-                let place = found.map(|found| Place {
+                let place = found.map(|found| ListPosition {
                     time: order.time(found.created_at, found.updated_at),
                     id: found.id,
                 });
                 let listing = Listing {
-                    start: Start::After(place.unwrap()),
+                    page: starting(PageStart::After(place.unwrap())),
                     order,
                     ..Listing::default()
                 };
@@ -323,17 +339,12 @@ mod tests {
 
     #[test]
     fn a_listing_is_plain_without_filter_order_and_as_of() {
-        let place = Place {
-            time: None,
-            id: id(3),
-        };
         let after = Listing {
-            start: Start::After(place),
+            page: starting(PageStart::after_id(id(3))),
             ..Listing::default()
         };
-        let start = PageStart::After(id(3));
-        assert_eq!(after.plain().map(|page| page.start), Some(start));
-        assert_eq!(Listing::default().plain(), Some(PageRequest::default()));
+        assert_eq!(after.plain(), Some(&after.page));
+        assert_eq!(Listing::default().plain(), Some(&PageRequest::default()));
 
         let listing = Listing::default;
         let filtered = |filter| Listing {

@@ -2,13 +2,13 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::address::address_id::AddressId;
-use crate::address::{Address, AddressContent, AddressRevision, Revision};
+use crate::address::content::AddressContent;
+use crate::address::{Address, AddressRevision, Revision};
 use crate::commit::Commit;
 use crate::customer_id::CustomerId;
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
-use crate::listing::Listing;
 use crate::listing::page::{AddressPage, BookHead};
-use crate::listing::page_request::PageRequest;
+use crate::listing::{Listing, PageRequest};
 use crate::timestamp::Timestamp;
 
 /// Stores addresses: one book for each customer.
@@ -73,9 +73,9 @@ pub trait AddressRepository: Send + Sync {
     ) -> Result<AddressPage, RepositoryError>;
 
     /// Returns a page with filters, in another order or as of an earlier time: the page that
-    /// [`Listing::page`] computes from all addresses of the book and its head.
+    /// [`Listing::apply`] computes from all addresses of the book and its head.
     ///
-    /// The computation takes time in proportion to the book. Call [`Listing::page`] on the thread
+    /// The computation takes time in proportion to the book. Call [`Listing::apply`] on the thread
     /// that read the addresses, not on a thread that serves other requests.
     ///
     /// * MUST be computed from all addresses of the book and its current head

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::address::address_id::AddressId;
 use crate::address::{Address, AddressRevision, Revision};
 use crate::clock::Clock;
-use crate::commit::{Change, Commit, KeptKey};
+use crate::commit::{Change, Commit, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
 use crate::id_source::IdSource;
 use crate::limits::ServiceLimits;
@@ -48,7 +48,7 @@ impl AddressService {
         &self,
         at: Timestamp,
         changes: Vec<Change>,
-        idempotency: Option<KeptKey>,
+        idempotency: Option<NewIdempotencyKey>,
     ) -> Commit {
         Commit {
             at,
@@ -70,7 +70,7 @@ impl AddressService {
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
         match listing.plain() {
-            Some(page) => self.repository.list(customer_id, &page).await,
+            Some(page) => self.repository.list(customer_id, page).await,
             None => self.repository.page_of(customer_id, listing).await,
         }
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ulid::Ulid;
 
 use crate::address::address_id::AddressId;
+use crate::address::content::AddressContent;
 use crate::address::text::{City, Region};
-use crate::address::{Address, AddressContent, Revision};
+use crate::address::{Address, Revision};
 use crate::clock::Clock;
 use crate::country::Country;
 use crate::customer_id::CustomerId;
@@ -73,7 +74,7 @@ pub(crate) fn kept(entry: &ImportEntry) -> Address {
     Address {
         customer_id: entry.customer_id.clone(),
         id: entry.id.clone().unwrap(),
-        content: entry.content.of_new_address(),
+        content: entry.content.of_new_address().clone(),
         created_at: now,
         updated_at: now,
         revision: Revision::FIRST,

@@ -1,10 +1,9 @@
 //! The OpenAPI 3.1 document, generated from the declarations of the operations and the limits of
 //! the domain's types.
 
-mod bodies;
 mod parameters;
 pub(crate) mod responses;
-mod values;
+pub(crate) mod values;
 
 use std::io;
 use std::sync::{LazyLock, OnceLock};
@@ -17,13 +16,17 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
 
-pub(crate) use self::bodies::{AddressPatch, NewAddress};
 pub(crate) use self::parameters::{
     AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery, NoQuery,
     Parameters, ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
 };
+use crate::operations::erase_customer::ErasureReceipt;
+use crate::operations::revisions::RevisionList;
 use crate::pattern::resource;
-use crate::response::problem::Problem;
+use crate::request::address_input::{AddressChange, NewAddress};
+use crate::response::address_json::{AddressJson, RevisionJson};
+use crate::response::body::{AddressList, ListedAddress};
+use crate::response::problem::{FieldErrorJson, Problem, ProblemJson};
 use crate::response::problem_kind;
 use crate::response::static_file::StaticFile;
 use crate::routes;
@@ -51,16 +54,16 @@ use crate::routes;
         crate::operations::revisions::get,
     ),
     components(schemas(
-        bodies::Address,
-        bodies::AddressList,
-        bodies::AddressPatch,
-        bodies::AddressRevision,
-        bodies::AddressRevisionList,
-        bodies::ErasureReceipt,
-        bodies::FieldError,
-        bodies::ListedAddress,
-        bodies::NewAddress,
-        bodies::Problem,
+        AddressJson<'_>,
+        AddressList,
+        AddressChange,
+        RevisionJson<'_>,
+        RevisionList<'_>,
+        ErasureReceipt,
+        FieldErrorJson<'_>,
+        ListedAddress,
+        NewAddress,
+        ProblemJson<'_>,
     )),
     modifiers(&Rest)
 )]

@@ -13,7 +13,7 @@ use actix_web::rt;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
-    Limit, Listing, Order, OrderKey, SearchText, Timestamp,
+    Limit, Listing, Order, OrderKey, PageRequest, SearchText, Timestamp,
 };
 use addressbook_http::Parts;
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
@@ -137,7 +137,10 @@ proptest! {
     ) {
         let time = |unix_ms| Timestamp::from_unix_ms(unix_ms).unwrap();
         let listing = Listing {
-            limit: Limit::parse("200").unwrap(),
+            page: PageRequest {
+                limit: Limit::parse("200").unwrap(),
+                ..PageRequest::default()
+            },
             order: Order { key, descending },
             filter: Filter {
                 countries: countries.iter().map(|code| Country::parse(code).unwrap()).collect(),
@@ -215,7 +218,7 @@ proptest! {
                         Change::Create(entry.1)
                     } else {
                         stayed.retain(|(number, _)| *number != entry.0);
-                        Change::Remove(entry.1)
+                        fixtures::removal(entry.1)
                     };
                     book.change(TIMES[1], [change]).await;
                 }
@@ -227,12 +230,15 @@ proptest! {
                 assert!(seen.contains(address.id.as_str()));
             }
             let listing = Listing {
-                limit: Limit::parse("200").unwrap(),
+                page: PageRequest {
+                    limit: Limit::parse("200").unwrap(),
+                    ..PageRequest::default()
+                },
                 order: Order { key, descending },
                 ..Listing::default()
             };
             let all = all.into_iter().map(|(_, address)| address);
-            let sorted = listing.page(Default::default(), all).unwrap();
+            let sorted = listing.apply(Default::default(), all).unwrap();
             let sorted = sorted.iter().map(|address| address.id.to_owned());
             let expected: Vec<_> = sorted.filter(|id| seen.contains(id)).collect();
             assert_eq!(walked, expected);

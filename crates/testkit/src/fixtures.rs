@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display};
 use addressbook_domain::{
     Address, AddressContent, AddressId, ApiKey, ApiKeyId, ApiToken, Change, City, Commit, Country,
     CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord,
-    IdempotentRequest, KeptKey, KeyName, Limit, Region, Revision, Scope, Timestamp,
+    IdempotentRequest, KeyName, Limit, NewIdempotencyKey, Region, Revision, Scope, Timestamp,
 };
 use ulid::Ulid;
 
@@ -37,7 +37,7 @@ pub fn request(key: &str) -> IdempotentRequest {
 pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commit {
     Commit {
         at: timestamp(at),
-        idempotency: Some(KeptKey {
+        idempotency: Some(NewIdempotencyKey {
             request: request(key),
             expired_before: timestamp(expired_before),
         }),
@@ -130,6 +130,14 @@ pub fn replacing(address: &Address, city: &str) -> Change {
     Change::Replace {
         address: moved(address, city),
         expected: address.revision,
+    }
+}
+
+/// The removal of an address in this state.
+pub fn removal(address: Address) -> Change {
+    Change::Remove {
+        expected: address.revision,
+        address,
     }
 }
 

@@ -77,7 +77,7 @@ impl KeptBook {
             }
             Change::Create(_) => ChangeKind::Created,
             Change::Replace { expected, .. } if current == Some(*expected) => ChangeKind::Updated,
-            Change::Remove(address) if current == Some(address.revision) => ChangeKind::Removed,
+            Change::Remove { expected, .. } if current == Some(*expected) => ChangeKind::Removed,
             _ => return Err(conflict),
         };
         if self.past_revisions >= commit.max_past_revisions.into() && kind != ChangeKind::Removed {
@@ -142,9 +142,9 @@ impl AddressRepository for InMemoryRepository {
         };
         let is_before = |address: &&Address| match &page.start {
             PageStart::Offset(_) => false,
-            PageStart::After(id) => address.id <= *id,
+            PageStart::After(position) => address.id <= position.id,
         };
-        let skipped = match page.start {
+        let skipped = match &page.start {
             PageStart::Offset(offset) => usize::try_from(offset.get()).unwrap_or(usize::MAX),
             PageStart::After(_) => 0,
         };
@@ -169,7 +169,7 @@ impl AddressRepository for InMemoryRepository {
             Some(at) => book.as_of(at),
             None => book.addresses.values().cloned().collect(),
         };
-        Ok(listing.page(book.head(), addresses)?)
+        Ok(listing.apply(book.head(), addresses)?)
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {

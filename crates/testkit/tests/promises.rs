@@ -69,6 +69,6 @@ fn each_must_of_the_address_port_has_its_tests() {
 
 #[test]
 fn each_must_of_the_api_key_port_has_its_tests() {
-    let source = include_str!("../../domain/src/api_key_repository.rs");
+    let source = include_str!("../../domain/src/keys/api_key_repository.rs");
     check(source, API_KEY_PROMISES);
 }

@@ -51,12 +51,7 @@ fn find(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Option<Address
 }
 
 fn has_content(row: AddressRow<'_>, content: &AddressContent) -> bool {
-    let (_, description, region, city, country, custom_data, ..) = row;
-    description == content.description.as_ref().map(|text| text.as_str())
-        && region == content.region.as_str()
-        && city == content.city.as_str()
-        && country == content.country.as_str()
-        && custom_data == content.custom_data.as_ref().map(|json| json.as_str())
+    rows::members(row) == content.texts()
 }
 
 /// All current addresses of a book.
@@ -111,7 +106,7 @@ impl AddressRepository for RedbStore {
             let mut found = AddressPage::new(head(transaction, customer_id)?);
             let (skipped, first) = match &page.start {
                 PageStart::Offset(offset) => (offset.get(), Included((customer_id, ""))),
-                PageStart::After(id) => (0, Excluded((customer_id, id.as_str()))),
+                PageStart::After(position) => (0, Excluded((customer_id, position.id.as_str()))),
             };
             let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
             let end = end_of(customer_id);
@@ -138,7 +133,7 @@ impl AddressRepository for RedbStore {
                 None => book(transaction, customer_id)?,
                 Some(at) => book_then(transaction, customer_id, at)?,
             };
-            Ok(listing.page(head(transaction, customer_id)?, addresses)?)
+            Ok(listing.apply(head(transaction, customer_id)?, addresses)?)
         })
         .await
     }

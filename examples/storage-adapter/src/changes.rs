@@ -50,7 +50,7 @@ impl<'t> Tables<'t> {
         let (kind, expected) = match change {
             Change::Create(_) => (ChangeKind::Created, None),
             Change::Replace { expected, .. } => (ChangeKind::Updated, Some(expected.get())),
-            Change::Remove(address) => (ChangeKind::Removed, Some(address.revision.get())),
+            Change::Remove { expected, .. } => (ChangeKind::Removed, Some(expected.get())),
         };
         let current = self.addresses.get((customer_id, id))?;
         if current.map(|row| row.value().0) != expected {

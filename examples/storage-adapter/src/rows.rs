@@ -1,19 +1,18 @@
-//! The stored rows, and how they are read: each field through the `parse` of its type. A field is
-//! damaged if its value would be stored as another text.
+//! The stored rows, and how they are read: each field through the `parse` of its type.
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressRef, AddressRevision, ApiKey, ApiKeyId, ChangeKind,
-    City, Country, CustomData, CustomerId, Description, Fingerprint, IdempotencyKey,
-    IdempotencyRecord, Inconsistency, KeyName, Region, Revision, Scope, Timestamp, TokenDigest,
+    CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, KeyName, Members,
+    Revision, Scope, Timestamp, TokenDigest,
 };
 
 /// Revision, description, region, city, country, custom data, created at, updated at.
 pub(crate) type AddressRow<'a> = (
     u32,
     Option<&'a str>,
-    &'a str,
-    &'a str,
-    &'a str,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
     Option<&'a str>,
     i64,
     i64,
@@ -38,17 +37,22 @@ pub(crate) type ApiKeyRow<'a> = (
 );
 
 pub(crate) fn address_row(address: &Address, revision: Revision) -> AddressRow<'_> {
-    let content = &address.content;
+    let [description, region, city, country, custom_data] = address.content.texts().into_values();
     (
         revision.get(),
-        content.description.as_ref().map(Description::as_str),
-        content.region.as_str(),
-        content.city.as_str(),
-        content.country.as_str(),
-        content.custom_data.as_ref().map(CustomData::as_str),
+        description,
+        region,
+        city,
+        country,
+        custom_data,
         address.created_at.unix_ms(),
         address.updated_at.unix_ms(),
     )
+}
+
+pub(crate) fn members(row: AddressRow<'_>) -> Members<Option<&str>> {
+    let (_, description, region, city, country, custom_data, ..) = row;
+    Members::new([description, region, city, country, custom_data])
 }
 
 /// A row as a page needs it, without a separate string for each field. The page validates it.
@@ -56,14 +60,10 @@ pub(crate) fn address_ref<'a>(
     id: &'a str,
     row: AddressRow<'a>,
 ) -> Result<AddressRef<'a>, Inconsistency> {
-    let (_, description, region, city, country, custom_data, created_at, updated_at) = row;
+    let (.., created_at, updated_at) = row;
     Ok(AddressRef {
         id,
-        description,
-        region,
-        city,
-        country,
-        custom_data,
+        members: members(row),
         created_at: time(id, created_at)?,
         updated_at: time(id, updated_at)?,
     })
@@ -74,24 +74,13 @@ pub(crate) fn address(
     id: &str,
     row: AddressRow<'_>,
 ) -> Result<Address, Inconsistency> {
-    let (revision, description, region, city, country, custom_data, created_at, updated_at) = row;
     let damaged = |field| damaged("address", id, field);
-    let description =
-        description.map(|text| parsed(text, Description::parse_stored, Description::as_str));
-    let custom_data = custom_data.map(|json| parsed(json, CustomData::parse, CustomData::as_str));
-    let content = AddressContent {
-        description: all(description).ok_or_else(|| damaged("description"))?,
-        region: parsed(region, Region::parse_stored, Region::as_str)
-            .ok_or_else(|| damaged("region"))?,
-        city: parsed(city, City::parse_stored, City::as_str).ok_or_else(|| damaged("city"))?,
-        country: parsed(country, Country::parse, Country::as_str)
-            .ok_or_else(|| damaged("country"))?,
-        custom_data: all(custom_data).ok_or_else(|| damaged("custom_data"))?,
-    };
+    let (revision, .., created_at, updated_at) = row;
+    let content = AddressContent::parse_stored(&members(row));
     Ok(Address {
         customer_id: CustomerId::parse(customer_id).map_err(|_| damaged("customer_id"))?,
         id: AddressId::parse(id).map_err(|_| damaged("id"))?,
-        content,
+        content: content.map_err(|member| damaged(member.name()))?,
         created_at: time(id, created_at)?,
         updated_at: time(id, updated_at)?,
         revision: Revision::new(revision).ok_or_else(|| damaged("revision"))?,
@@ -144,20 +133,6 @@ pub(crate) fn api_key(id: &str, row: ApiKeyRow<'_>) -> Result<ApiKey, Inconsiste
         revoked_at: optional_time(revoked_at)?,
         last_used_at: optional_time(last_used_at)?,
     })
-}
-
-/// The value of a text, if that value is stored as exactly this text.
-fn parsed<T, E>(text: &str, parse: fn(&str) -> Result<T, E>, as_str: fn(&T) -> &str) -> Option<T> {
-    parse(text).ok().filter(|value| as_str(value) == text)
-}
-
-/// `Some(None)` for an absent field, `None` for a damaged one.
-fn all<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        Some(None) => None,
-        Some(value) => Some(value),
-        None => Some(None),
-    }
 }
 
 fn time(key: &str, unix_ms: i64) -> Result<Timestamp, Inconsistency> {

@@ -7,35 +7,23 @@
 
 mod driver;
 mod libpq;
-mod query;
+mod prepared_query;
 
 use std::cell::RefCell;
-use std::ffi::CStr;
 use std::sync::Arc;
 
-use addressbook_domain::{
-    Address, AddressId, AddressPage, BookHead, CustomerId, PageRequest, PageStart, RepositoryError,
-    UncheckedPage,
-};
-use diesel::deserialize::FromSqlRow;
-use diesel::dsl::SqlTypeOf;
-use diesel::pg::Pg;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use addressbook_domain::RepositoryError;
 use thread_local::ThreadLocal;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::driver::{Plan, Request};
-use self::libpq::Answer;
-use self::query::{Query, prepare};
+use self::libpq::ResultRows;
+use self::prepared_query::{PreparedQuery, prepare};
 use crate::connection::pool::ANSWER_GRACE;
 use crate::connection::pool::StoreOptions;
 use crate::connection::url::PostgresUrl;
 use crate::postgres::session;
-use crate::store::error::WorkError;
-use crate::store::fast_reads::push_row;
-use crate::store::reads;
-use crate::store::rows::AddressRow;
+use crate::store::read_queries::{QueryText, ReadQuery, TakeRow};
 
 /// One pipeline for each calling thread. The clones share the pipelines, which close with the last
 /// clone.
@@ -47,7 +35,7 @@ pub(crate) struct Pipelines {
 
 impl Pipelines {
     /// Prepares for fast reads. Connections are opened when they are needed.
-    pub(crate) fn of(url: &PostgresUrl, options: &StoreOptions) -> QueryResult<Self> {
+    pub(crate) fn of(url: &PostgresUrl, options: &StoreOptions) -> Self {
         let plan = Plan {
             url: session::with_parameters(url),
             // Diesel also sets the first two on each connection. The plans use the key whatever
@@ -56,73 +44,30 @@ impl Pipelines {
                 "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}
                  SET plan_cache_mode = force_generic_plan; {}",
                 session::statements(&options.session()),
-                prepare_all()?,
+                QueryText::FAST.map(prepare).concat(),
             ),
             patience: options.pool_timeout,
             answer_timeout: options.statement_timeout + ANSWER_GRACE,
         };
-        Ok(Self {
+        Self {
             plan: Arc::new(plan),
             threads: Arc::default(),
-        })
-    }
-
-    /// Returns a page, or `None` if one short statement does not find it.
-    pub(crate) async fn list(
-        &self,
-        customer_id: &CustomerId,
-        page: &PageRequest,
-    ) -> Result<Option<AddressPage>, RepositoryError> {
-        let (id, limit) = (customer_id.as_str(), page.limit.get().into());
-        let query = match &page.start {
-            PageStart::Offset(offset) => {
-                let offset = offset.get().cast_signed();
-                Query::new(PAGE_FROM, &reads::page_from(id, limit, offset))
-            }
-            PageStart::After(after) => {
-                Query::new(PAGE_AFTER, &reads::page_after(id, limit, after.as_str()))
-            }
-        };
-        let answer = self.run(query).await?;
-        let mut found = UncheckedPage::default();
-        let filled = answer
-            .rows()
-            .try_for_each(|row| push_row(&mut found, &row, page.limit));
-        let Some(found) = filled.and_then(|()| found.check().ok()) else {
-            return Ok(None);
-        };
-        if !found.is_empty() {
-            return Ok(Some(found));
-        }
-        // The head of the book comes with each row, and there is no row.
-        let head = self.head(customer_id).await?;
-        Ok((head.addresses == 0).then(|| AddressPage::new(head)))
-    }
-
-    pub(crate) async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        let query = Query::new(HEAD, &reads::head_of(customer_id.as_str()));
-        let answer = self.run(query).await?;
-        match first::<(BigInt, BigInt), (i64, i64)>(&answer)? {
-            Some((addresses, revision)) => Ok(reads::book_head(addresses, revision)?),
-            None => Ok(BookHead::default()),
         }
     }
 
-    pub(crate) async fn find(
+    /// Runs a query and passes its rows on. `None` if one of them cannot have been stored.
+    pub(crate) async fn read<T: TakeRow>(
         &self,
-        customer_id: &CustomerId,
-        id: &AddressId,
-    ) -> Result<Option<Address>, RepositoryError> {
-        type Columns = SqlTypeOf<<AddressRow<'static> as Selectable<Pg>>::SelectExpression>;
-        let query = reads::address_of(customer_id.as_str(), id.as_str());
-        let query = Query::new(ADDRESS, &query.select(AddressRow::as_select()));
-        let answer = self.run(query).await?;
-        let row: Option<AddressRow<'_>> = first::<Columns, _>(&answer)?;
-        Ok(row.map(Address::try_from).transpose()?)
+        query: ReadQuery<'_>,
+        mut rows: T,
+    ) -> Result<Option<T>, RepositoryError> {
+        let result = self.run(query.into()).await?;
+        let taken = result.rows().try_for_each(|row| rows.take(&row));
+        Ok(taken.map(|()| rows))
     }
 
-    async fn run(&self, query: QueryResult<Query>) -> Result<Answer, RepositoryError> {
-        let (request, answered) = Request::new(query.map_err(WorkError::from)?);
+    async fn run(&self, query: PreparedQuery) -> Result<ResultRows, RepositoryError> {
+        let (request, answered) = Request::new(query);
         self.hand_over(request);
         answered
             .await
@@ -140,31 +85,6 @@ impl Pipelines {
     }
 }
 
-const PAGE_FROM: &CStr = c"page_from";
-const PAGE_AFTER: &CStr = c"page_after";
-const HEAD: &CStr = c"head";
-const ADDRESS: &CStr = c"address";
-
-/// The SQL that prepares the queries, which are defined in [`reads`].
-fn prepare_all() -> QueryResult<String> {
-    Ok([
-        prepare(PAGE_FROM, &reads::page_from("", 0, 0))?,
-        prepare(PAGE_AFTER, &reads::page_after("", 0, ""))?,
-        prepare(HEAD, &reads::head_of(""))?,
-        prepare(
-            ADDRESS,
-            &reads::address_of("", "").select(AddressRow::as_select()),
-        )?,
-    ]
-    .concat())
-}
-
-fn first<ST, T: FromSqlRow<ST, Pg>>(answer: &Answer) -> Result<Option<T>, WorkError> {
-    let row = answer.rows().next();
-    let value = row.map(|row| T::build_from_row(&row)).transpose();
-    Ok(value.map_err(diesel::result::Error::DeserializationError)?)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -172,12 +92,14 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use addressbook_domain::BookHead;
     use addressbook_testkit::fixtures::customer;
     use addressbook_testkit::postgres::PostgresServer;
     use tempfile::TempDir;
 
     use super::*;
     use crate::connection::url::DatabaseUrl;
+    use crate::store::read_queries::HeadRow;
 
     fn options() -> StoreOptions {
         StoreOptions {
@@ -192,7 +114,7 @@ mod tests {
         let DatabaseUrl::Postgres(url) = url.parse().unwrap() else {
             panic!("{url} is not a PostgreSQL URL");
         };
-        Pipelines::of(&url, &options()).unwrap()
+        Pipelines::of(&url, &options())
     }
 
     /// A server that handles its connections with `serve`.
@@ -206,7 +128,11 @@ mod tests {
 
     async fn head(pipelines: &Pipelines) -> (Result<BookHead, RepositoryError>, Duration) {
         let started = std::time::Instant::now();
-        let head = pipelines.head(&customer("cus_1")).await;
+        let owner = customer("cus_1");
+        let head = pipelines
+            .read(ReadQuery::head(&owner), HeadRow::default())
+            .await;
+        let head = head.map(|head| head.unwrap().0);
         (head, started.elapsed())
     }
 
@@ -259,12 +185,12 @@ mod tests {
             .join(" || ' ' || ");
         let plan = Arc::get_mut(&mut pipelines.plan).unwrap();
         plan.session += &format!("PREPARE settings AS SELECT {values};");
-        let query = Query {
+        let query = PreparedQuery {
             name: c"settings",
-            binds: Vec::new(),
+            values: Vec::new(),
         };
-        let answer = pipelines.run(Ok(query)).await.unwrap();
-        let settings: Option<String> = first::<diesel::sql_types::Text, _>(&answer).ok().flatten();
+        let answer = pipelines.run(query).await.unwrap();
+        let settings = answer.value(0, 0).map(String::from_utf8_lossy);
         let expected = "1234ms 100ms 100ms addressbook UTC UTF8";
         assert_eq!(settings.as_deref(), Some(expected));
     }

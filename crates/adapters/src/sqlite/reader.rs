@@ -8,17 +8,8 @@ use std::slice;
 
 use rusqlite::{Connection, ffi};
 
-use crate::store::fast_reads::PageRow;
+use crate::store::read_queries::{QueryText, ReadRow};
 use crate::store::statements::Value;
-
-/// A statement of a [`Reader`].
-#[derive(Clone, Copy)]
-pub(crate) enum Query {
-    PageFrom,
-    PageAfter,
-    Head,
-    Address,
-}
 
 /// A connection and its prepared statements.
 ///
@@ -26,7 +17,7 @@ pub(crate) enum Query {
 /// and calls SQLite four times for a column, which was a twelfth of the time of a page.
 pub(crate) struct Reader {
     // Must come before the connection, because fields are dropped in this order.
-    statements: [Option<Statement>; 4],
+    statements: [Option<Statement>; QueryText::FAST.len()],
     connection: Connection,
 }
 
@@ -42,17 +33,18 @@ impl Reader {
     /// Runs a query with these values and passes each row to `take`. Returns `None` as soon as
     /// `take` returns `None`, or if SQLite reports an error.
     ///
-    /// `sql` is called for the query's text if the statement is not prepared yet.
+    /// A query is always run with the same SQL, which is prepared once.
     pub(crate) fn each_row(
         &mut self,
-        query: Query,
-        sql: impl FnOnce() -> Option<String>,
+        query: QueryText,
+        sql: &str,
         values: &[Value<'_>],
         mut take: impl FnMut(&Row<'_>) -> Option<()>,
     ) -> Option<()> {
-        let statement = match &mut self.statements[query as usize] {
+        let position = QueryText::FAST.iter().position(|fast| *fast == query)?;
+        let statement = match &mut self.statements[position] {
             Some(prepared) => prepared,
-            none => none.insert(Statement::prepare(&self.connection, &sql()?)?),
+            none => none.insert(Statement::prepare(&self.connection, sql)?),
         };
         let mut run = statement.run(values)?;
         while let Some(row) = run.next()? {
@@ -157,7 +149,7 @@ impl Drop for Run<'_> {
 /// A row of a running statement.
 pub(crate) struct Row<'s>(&'s Statement);
 
-impl PageRow for Row<'_> {
+impl ReadRow for Row<'_> {
     fn text(&self, column: usize) -> Option<&[u8]> {
         let (statement, column) = (self.0.handle(), c_int::try_from(column).ok()?);
         // SAFETY: the statement is at a row. Its text has the returned number of bytes, and stays
@@ -199,16 +191,11 @@ mod tests {
 
     fn query(reader: &mut Reader, sql: &str, values: &[Value<'_>]) -> Option<Vec<(i64, String)>> {
         let mut rows = Vec::new();
-        let done = reader.each_row(
-            Query::Head,
-            || Some(sql.to_owned()),
-            values,
-            |row| {
-                let text = str::from_utf8(row.text(1)?).ok()?;
-                rows.push((row.integer(0)?, text.to_owned()));
-                Some(())
-            },
-        );
+        let done = reader.each_row(QueryText::Head, sql, values, |row| {
+            let text = str::from_utf8(row.text(1)?).ok()?;
+            rows.push((row.integer(0)?, text.to_owned()));
+            Some(())
+        });
         done.map(|()| rows)
     }
 

@@ -1,8 +1,8 @@
 //! Fast reads: reads that bypass the pool, because they take no longer than using it would.
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, BookHead, CustomerId, Limit, OpenError, PageRequest,
-    RepositoryError, Timestamp, UncheckedPage,
+    Address, AddressId, AddressPage, BookHead, CustomerId, OpenError, PageRequest, RepositoryError,
+    UncheckedPage,
 };
 
 use crate::connection::migrations::no_thread;
@@ -10,82 +10,91 @@ use crate::connection::pool::StoreOptions;
 use crate::connection::url::DatabaseUrl;
 use crate::postgres::fast_reads::Pipelines;
 use crate::sqlite::fast_reads::InlineReads;
+use crate::store::read_queries::{FoundAddress, HeadRow, PageRows, ReadQuery, TakeRow};
 use crate::store::reads;
 
-/// The fast reads of each database. They return `None` for reads that the pool has to do instead.
+/// The fast reads of each engine.
 #[derive(Clone)]
 pub(crate) enum FastReads {
     Sqlite(InlineReads),
     Postgres(Pipelines),
 }
 
+/// What a fast read found.
+pub(crate) enum FastRead<T> {
+    Answered(T),
+    /// The pool has to do the read: it is long, or something unusual came up.
+    AskPool,
+}
+
+impl<T> From<Option<T>> for FastRead<T> {
+    fn from(answer: Option<T>) -> Self {
+        answer.map_or(Self::AskPool, Self::Answered)
+    }
+}
+
 impl FastReads {
     pub(crate) fn of(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
         match url {
             DatabaseUrl::Sqlite(path) => InlineReads::of(path).map(Self::Sqlite).map_err(no_thread),
-            DatabaseUrl::Postgres(url) => Pipelines::of(url, options)
-                .map(Self::Postgres)
-                .map_err(|error| OpenError::Other(error.into())),
+            DatabaseUrl::Postgres(url) => Ok(Self::Postgres(Pipelines::of(url, options))),
         }
     }
 
     pub(crate) async fn list(
         &self,
         customer_id: &CustomerId,
-        page: &PageRequest,
-    ) -> Result<Option<AddressPage>, RepositoryError> {
-        if !reads::is_short(page) {
-            return Ok(None);
+        request: &PageRequest,
+    ) -> Result<FastRead<AddressPage>, RepositoryError> {
+        if reads::far_offset(&request.start).is_some() {
+            return Ok(FastRead::AskPool);
         }
-        match self {
-            Self::Sqlite(inline) => Ok(inline.list(customer_id, page)),
-            Self::Postgres(pipelines) => pipelines.list(customer_id, page).await,
+        let rows = PageRows {
+            limit: request.limit,
+            page: UncheckedPage::default(),
+        };
+        let found = self.read(ReadQuery::page(customer_id, request), rows);
+        let Some(PageRows { page, .. }) = found.await? else {
+            return Ok(FastRead::AskPool);
+        };
+        if !page.is_empty() {
+            return Ok(page.check().ok().into());
         }
+        // The head of the book comes with each row, and there is no row.
+        Ok(match self.head(customer_id).await? {
+            FastRead::Answered(head) if head.addresses == 0 => {
+                FastRead::Answered(AddressPage::new(head))
+            }
+            _ => FastRead::AskPool,
+        })
     }
 
     pub(crate) async fn head(
         &self,
         customer_id: &CustomerId,
-    ) -> Result<Option<BookHead>, RepositoryError> {
-        match self {
-            Self::Sqlite(inline) => Ok(inline.head(customer_id)),
-            Self::Postgres(pipelines) => pipelines.head(customer_id).await.map(Some),
-        }
+    ) -> Result<FastRead<BookHead>, RepositoryError> {
+        let found = self.read(ReadQuery::head(customer_id), HeadRow::default());
+        Ok(found.await?.map(|HeadRow(head)| head).into())
     }
 
     pub(crate) async fn find(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-    ) -> Result<Option<Option<Address>>, RepositoryError> {
+    ) -> Result<FastRead<Option<Address>>, RepositoryError> {
+        let found = self.read(ReadQuery::address(customer_id, id), FoundAddress::default());
+        Ok(found.await?.map(|FoundAddress(address)| address).into())
+    }
+
+    /// Runs a query and returns what took its rows; `None` if the pool has to.
+    async fn read<T: TakeRow>(
+        &self,
+        query: ReadQuery<'_>,
+        rows: T,
+    ) -> Result<Option<T>, RepositoryError> {
         match self {
-            Self::Sqlite(inline) => Ok(inline.find(customer_id, id)),
-            Self::Postgres(pipelines) => pipelines.find(customer_id, id).await.map(Some),
+            Self::Sqlite(inline) => Ok(inline.read(&query, rows)),
+            Self::Postgres(pipelines) => pipelines.read(query, rows).await,
         }
     }
-}
-
-/// A row of a page in the database's buffers, with the columns of the query in [`reads`]. Returns
-/// `None` for unexpected values, which are left to the pool.
-pub(crate) trait PageRow {
-    /// The bytes of a text; empty if it is null.
-    fn text(&self, column: usize) -> Option<&[u8]>;
-
-    fn integer(&self, column: usize) -> Option<i64>;
-}
-
-/// Copies a row directly from the database's buffers into the page's.
-pub(crate) fn push_row(page: &mut UncheckedPage, row: &impl PageRow, limit: Limit) -> Option<()> {
-    if page.is_empty() {
-        let head = reads::book_head(row.integer(8)?, row.integer(9)?).ok()?;
-        let most = head.addresses.min(limit.get().into());
-        *page = UncheckedPage::with_capacity(head, most as usize);
-    }
-    let mut fields: [&[u8]; 6] = [b""; 6];
-    for (column, field) in fields.iter_mut().enumerate() {
-        *field = row.text(column)?;
-    }
-    let time = |column| Timestamp::from_unix_ms(row.integer(column)?).ok();
-    page.push(fields, time(6)?, time(7)?);
-    Some(())
 }

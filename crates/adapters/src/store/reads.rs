@@ -4,32 +4,32 @@ use std::collections::HashSet;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, CustomerId,
-    Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, PageRequest, PageStart,
-    RevisionRange, Scan, Timestamp,
+    Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, Member, Members,
+    PageRequest, PageStart, RevisionRange, Scan, Timestamp,
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::FromSql;
-use diesel::dsl::{auto_type, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::row::{Field, Row};
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::connection::store_connection::{StoreConnection, on_each};
 use crate::store::book_parts;
 use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
-use crate::store::rows::{AddressRow, RevisionRow, revision};
-use crate::store::schema::{address_books, address_revisions, addresses, idempotency_records};
-
-diesel::infix_operator!(IsNotDistinctFrom, " IS NOT DISTINCT FROM ");
+use crate::store::read_queries::ReadQuery;
+use crate::store::rows::{AddressRow, RevisionRow, past_address_columns, revision};
+use crate::store::schema::{address_revisions, addresses, idempotency_records};
 
 pub(crate) fn list(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
     page: &PageRequest,
 ) -> Result<AddressPage, WorkError> {
-    if is_short(page) {
-        let found = read_page(store, customer_id, page)?;
+    let far = far_offset(&page.start);
+    if far.is_none() {
+        let found = read_page(store, ReadQuery::page(customer_id, page))?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -41,7 +41,14 @@ pub(crate) fn list(
     }
     store.read(|store| {
         let head = self::head(store, customer_id)?;
-        let found = read_page(store, customer_id, page)?;
+        let found = match far {
+            Some(offset) => {
+                let (first_id, offset) = book_parts::place(store, customer_id.as_str(), offset)?;
+                let query = ReadQuery::page_in_part(customer_id, page.limit, &first_id, offset);
+                read_page(store, query)?
+            }
+            None => read_page(store, ReadQuery::page(customer_id, page))?,
+        };
         match page.start {
             _ if !found.is_empty() => Ok(found),
             PageStart::Offset(offset) if head.addresses > offset.get() => {
@@ -52,73 +59,22 @@ pub(crate) fn list(
     })
 }
 
-/// Whether one statement returns the page without skipping many addresses.
-pub(crate) fn is_short(page: &PageRequest) -> bool {
-    !matches!(&page.start, PageStart::Offset(offset) if offset.get() > book_parts::MOST.unsigned_abs())
-}
-
-fn read_page(
-    store: &mut StoreConnection,
-    customer_id: &CustomerId,
-    page: &PageRequest,
-) -> Result<AddressPage, WorkError> {
-    let (customer_id, limit) = (customer_id.as_str(), page.limit.get().into());
-    match &page.start {
-        PageStart::Offset(offset) if !is_short(page) => {
-            let offset = offset.get().cast_signed();
-            let (first_id, offset) = book_parts::place(store, customer_id, offset)?;
-            let query = page_from(customer_id, limit, offset).filter(addresses::id.ge(&first_id));
-            on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
-        }
+/// The offset of a page, if it is so large that one query would skip many addresses.
+pub(crate) fn far_offset(start: &PageStart) -> Option<i64> {
+    match start {
         PageStart::Offset(offset) => {
-            let query = page_from(customer_id, limit, offset.get().cast_signed());
-            on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
+            Some(offset.get().cast_signed()).filter(|offset| *offset > book_parts::MOST)
         }
-        PageStart::After(id) => {
-            let query = page_after(customer_id, limit, id.as_str());
-            on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
-        }
+        PageStart::After(_) => None,
     }
 }
 
-/// The page that begins at an offset.
-#[auto_type(no_type_alias)]
-pub(crate) fn page_from<'a>(customer_id: &'a str, limit: i64, offset: i64) -> _ {
-    let page: page_query<'a> = page_query(customer_id, limit);
-    page.offset(offset)
+fn read_page(store: &mut StoreConnection, query: ReadQuery<'_>) -> Result<AddressPage, WorkError> {
+    let query = query.into_sql();
+    on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
 }
 
-/// The page that begins after an id.
-#[auto_type(no_type_alias)]
-pub(crate) fn page_after<'a>(customer_id: &'a str, limit: i64, id: &'a str) -> _ {
-    let page: page_query<'a> = page_query(customer_id, limit);
-    page.filter(addresses::id.gt(id))
-}
-
-/// Selects the page and the book's head in one statement, so that both come from one snapshot.
-/// Filters each table by the customer, so that the join compares nothing for each address.
-#[auto_type]
-fn page_query<'a>(customer_id: &'a str, limit: i64) -> _ {
-    addresses::table
-        .inner_join(address_books::table.on(address_books::customer_id.eq(customer_id)))
-        .filter(addresses::customer_id.eq(customer_id))
-        .order(addresses::id.asc())
-        .limit(limit)
-        .select((
-            addresses::id,
-            addresses::description,
-            addresses::region,
-            addresses::city,
-            addresses::country,
-            addresses::custom_data,
-            addresses::created_at,
-            addresses::updated_at,
-            address_books::addresses,
-            address_books::revision,
-        ))
-}
-
-/// Copies the rows of [`page_query`] directly from the database's buffers into the page's, without
+/// Copies the rows of a page directly from the database's buffers into the page's, without
 /// allocating a string for each field.
 pub(crate) fn collect_page<'c, DB, R>(
     rows: impl Iterator<Item = QueryResult<R>>,
@@ -135,14 +91,15 @@ where
             row.get_value::<BigInt, i64, _>(column)
                 .map_err(diesel::result::Error::DeserializationError)
         };
+        const CREATED_AT: usize = 1 + Member::COUNT;
         if page.is_empty() {
-            page = AddressPage::new(book_head(number(8)?, number(9)?)?);
+            page = AddressPage::new(book_head(number(CREATED_AT + 2)?, number(CREATED_AT + 3)?)?);
         }
-        let fields: [_; 6] = std::array::from_fn(|column| row.get(column));
+        let fields: [_; CREATED_AT] = std::array::from_fn(|column| row.get(column));
         let mut values = fields
             .each_ref()
             .map(|field| field.as_ref().and_then(Field::value));
-        let [id, description, region, city, country, custom_data] = values
+        let [id, texts @ ..] = values
             .each_mut()
             .map(|value| value.as_mut().map(DB::text).transpose());
         let id = id.ok().flatten().unwrap_or_default();
@@ -151,15 +108,18 @@ where
             key: id.to_owned(),
             field,
         };
+        let mut members = Members::default();
+        for (member, text) in Member::ALL.into_iter().zip(texts) {
+            members[member] = text.map_err(|_| damaged(member.name()))?;
+        }
+        let time = |field, column| {
+            Timestamp::from_unix_ms(number(column)?).map_err(|_| WorkError::from(damaged(field)))
+        };
         page.push(AddressRef {
             id,
-            description: description.map_err(|_| damaged("description"))?,
-            region: region.map_err(|_| damaged("region"))?.unwrap_or_default(),
-            city: city.map_err(|_| damaged("city"))?.unwrap_or_default(),
-            country: country.map_err(|_| damaged("country"))?.unwrap_or_default(),
-            custom_data: custom_data.map_err(|_| damaged("custom_data"))?,
-            created_at: Timestamp::from_unix_ms(number(6)?).map_err(|_| damaged("created_at"))?,
-            updated_at: Timestamp::from_unix_ms(number(7)?).map_err(|_| damaged("updated_at"))?,
+            members,
+            created_at: time("created_at", CREATED_AT)?,
+            updated_at: time("updated_at", CREATED_AT + 1)?,
         })?;
     }
     Ok(page)
@@ -169,20 +129,19 @@ pub(crate) fn head(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
 ) -> Result<BookHead, WorkError> {
-    let query = head_of(customer_id.as_str());
-    let head = on_each!(store, c => query.get_result::<(i64, i64)>(c).optional())?;
+    #[derive(QueryableByName)]
+    struct HeadRow {
+        #[diesel(sql_type = BigInt)]
+        addresses: i64,
+        #[diesel(sql_type = BigInt)]
+        revision: i64,
+    }
+    let query = ReadQuery::head(customer_id).into_sql();
+    let head: Option<HeadRow> = on_each!(store, c => query.get_result(c).optional())?;
     match head {
-        Some((addresses, revision)) => Ok(book_head(addresses, revision)?),
+        Some(head) => Ok(book_head(head.addresses, head.revision)?),
         None => Ok(BookHead::default()),
     }
-}
-
-/// Selects a book's number of addresses and its revision.
-#[auto_type(no_type_alias)]
-pub(crate) fn head_of<'a>(customer_id: &'a str) -> _ {
-    address_books::table
-        .find(customer_id)
-        .select((address_books::addresses, address_books::revision))
 }
 
 pub(crate) fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Inconsistency> {
@@ -207,33 +166,15 @@ pub(crate) fn find(
     store: &mut StoreConnection,
     lookup: &Lookup,
 ) -> Result<Option<Address>, WorkError> {
-    let row = match lookup {
-        Lookup::Id(customer_id, id) => {
-            let query = address_of(customer_id.as_str(), id.as_str());
-            on_each!(store, c => query.select(AddressRow::as_select()).get_result(c).optional())?
-        }
+    let query = match lookup {
+        Lookup::Id(customer_id, id) => ReadQuery::address(customer_id, id),
         Lookup::Content(customer_id, content) => {
-            let description = content.description.as_ref().map(|text| text.as_str());
-            let custom_data = content.custom_data.as_ref().map(|json| json.as_str());
-            on_each!(store, c => addresses::table
-                .filter(addresses::customer_id.eq(customer_id.as_str()))
-                .filter(addresses::region.eq(content.region.as_str()))
-                .filter(addresses::city.eq(content.city.as_str()))
-                .filter(addresses::country.eq(content.country.as_str()))
-                .filter(IsNotDistinctFrom::new(addresses::description, description.into_sql::<Nullable<Text>>()))
-                .filter(IsNotDistinctFrom::new(addresses::custom_data, custom_data.into_sql::<Nullable<Text>>()))
-                .select(AddressRow::as_select())
-                .first(c)
-                .optional())?
+            ReadQuery::address_with_content(customer_id, content)
         }
     };
+    let query = query.into_sql();
+    let row: Option<AddressRow<'_>> = on_each!(store, c => query.get_result(c).optional())?;
     Ok(row.map(Address::try_from).transpose()?)
-}
-
-/// Selects an address by its id.
-#[auto_type(no_type_alias)]
-pub(crate) fn address_of<'a>(customer_id: &'a str, id: &'a str) -> _ {
-    addresses::table.find((customer_id, id))
 }
 
 pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Address>, WorkError> {
@@ -329,25 +270,8 @@ fn states_at(
         .filter(address_revisions::changed_at.le(at.unix_ms()))
         .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
         .filter(next.is_null())
-        .select(address_columns())
+        .select(past_address_columns())
         .load(c))?)
-}
-
-/// The columns of a revision that form an [`AddressRow`], in its order.
-#[auto_type(no_type_alias)]
-fn address_columns() -> _ {
-    (
-        address_revisions::customer_id,
-        address_revisions::id,
-        address_revisions::description,
-        address_revisions::region,
-        address_revisions::city,
-        address_revisions::country,
-        address_revisions::custom_data,
-        address_revisions::created_at,
-        address_revisions::updated_at,
-        address_revisions::revision,
-    )
 }
 
 /// Returns the revisions of an address, newest first. Must run in a transaction that reads.
@@ -364,11 +288,12 @@ pub(crate) fn revisions(
         .filter(address_revisions::revision.lt(before))
         .order(address_revisions::revision.desc())
         .limit(range.limit.into())
-        .select((address_columns(), address_revisions::change, address_revisions::changed_at))
+        .select((past_address_columns(), address_revisions::change, address_revisions::changed_at))
         .load(c))?;
     // The current state of the address, which is newer than all of those.
-    let query =
-        address_of(customer_id.as_str(), id.as_str()).filter(addresses::revision.lt(before));
+    let query = addresses::table
+        .find((customer_id.as_str(), id.as_str()))
+        .filter(addresses::revision.lt(before));
     let current: Option<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => query
         .select((AddressRow::as_select(), addresses::changed_at))
         .get_result(c)

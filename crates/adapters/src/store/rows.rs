@@ -1,70 +1,124 @@
+//! The rows of addresses, as Diesel reads and writes them.
+
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressRevision, ChangeKind, City, Country, CustomData,
-    CustomerId, Description, Inconsistency, Region, Revision, Timestamp,
+    Address, AddressContent, AddressId, AddressRevision, ChangeKind, CustomerId, Inconsistency,
+    Member, Members, Revision, Timestamp,
 };
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
-use crate::store::schema::addresses;
+use crate::store::schema::{address_revisions, addresses};
 use crate::store::statements::Value;
 
+/// The content of an address, a column for each member.
+#[derive(Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = addresses)]
+pub(crate) struct ContentRow<'a> {
+    description: Option<Cow<'a, str>>,
+    region: Cow<'a, str>,
+    city: Cow<'a, str>,
+    country: Cow<'a, str>,
+    custom_data: Option<Cow<'a, str>>,
+}
+
+impl ContentRow<'_> {
+    fn members(&self) -> Members<Option<&str>> {
+        Members::new([
+            self.description.as_deref(),
+            Some(&*self.region),
+            Some(&*self.city),
+            Some(&*self.country),
+            self.custom_data.as_deref(),
+        ])
+    }
+}
+
+/// The columns of a past revision that form an [`AddressRow`], in its order.
+#[auto_type(no_type_alias)]
+pub(crate) fn past_address_columns() -> _ {
+    (
+        address_revisions::customer_id,
+        address_revisions::id,
+        (
+            address_revisions::description,
+            address_revisions::region,
+            address_revisions::city,
+            address_revisions::country,
+            address_revisions::custom_data,
+        ),
+        address_revisions::created_at,
+        address_revisions::updated_at,
+        address_revisions::revision,
+    )
+}
+
 /// A state of an address, as a row that is read.
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = addresses)]
 pub(crate) struct AddressRow<'a> {
     pub(crate) customer_id: Cow<'a, str>,
     pub(crate) id: Cow<'a, str>,
-    pub(crate) description: Option<Cow<'a, str>>,
-    pub(crate) region: Cow<'a, str>,
-    pub(crate) city: Cow<'a, str>,
-    pub(crate) country: Cow<'a, str>,
-    pub(crate) custom_data: Option<Cow<'a, str>>,
+    #[diesel(embed)]
+    pub(crate) content: ContentRow<'a>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
+}
+
+/// A state of an address as a store returns it, before it is validated.
+pub(crate) struct AddressParts<'a> {
+    pub(crate) customer_id: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) members: Members<Option<&'a str>>,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) revision: i64,
+}
+
+impl TryFrom<AddressParts<'_>> for Address {
+    type Error = Inconsistency;
+
+    /// Accepts only what Addressbook stores.
+    fn try_from(parts: AddressParts<'_>) -> Result<Self, Self::Error> {
+        let damaged = |field| Inconsistency {
+            record: "address",
+            key: parts.id.to_owned(),
+            field,
+        };
+        let customer_id = CustomerId::parse(parts.customer_id).ok();
+        let customer_id = customer_id.filter(|id| id.as_str() == parts.customer_id);
+        let id = AddressId::parse(parts.id).ok();
+        let id = id.filter(|id| id.as_str() == parts.id);
+        let content = AddressContent::parse_stored(&parts.members);
+        let content = content.map_err(|member| damaged(member.name()))?;
+        let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
+        let revision = u32::try_from(parts.revision).ok().and_then(Revision::new);
+        Ok(Self {
+            customer_id: customer_id.ok_or_else(|| damaged("customer_id"))?,
+            id: id.ok_or_else(|| damaged("id"))?,
+            created_at: time("created_at", parts.created_at)?,
+            updated_at: time("updated_at", parts.updated_at)?,
+            revision: revision.ok_or_else(|| damaged("revision"))?,
+            content,
+        })
+    }
 }
 
 impl TryFrom<AddressRow<'_>> for Address {
     type Error = Inconsistency;
 
     fn try_from(row: AddressRow<'_>) -> Result<Self, Self::Error> {
-        let damaged = |field| Inconsistency {
-            record: "address",
-            key: row.id.clone().into_owned(),
-            field,
+        let parts = AddressParts {
+            customer_id: &row.customer_id,
+            id: &row.id,
+            members: row.content.members(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            revision: row.revision,
         };
-        let revision = u32::try_from(row.revision).ok().and_then(Revision::new);
-        let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
-        macro_rules! text {
-            ($type:ident::$parse:ident, $field:ident, $text:expr) => {
-                parse_canonical($text, $type::$parse, |value| value.as_str())
-                    .ok_or_else(|| damaged(stringify!($field)))
-            };
-            ($type:ident::$parse:ident, $field:ident) => {
-                text!($type::$parse, $field, &row.$field)
-            };
-            (Option<$type:ident::$parse:ident>, $field:ident) => {
-                row.$field
-                    .as_ref()
-                    .map(|text| text!($type::$parse, $field, text))
-                    .transpose()
-            };
-        }
-        Ok(Self {
-            customer_id: text!(CustomerId::parse, customer_id)?,
-            id: text!(AddressId::parse, id)?,
-            content: AddressContent {
-                description: text!(Option<Description::parse_stored>, description)?,
-                region: text!(Region::parse_stored, region)?,
-                city: text!(City::parse_stored, city)?,
-                country: text!(Country::parse, country)?,
-                custom_data: text!(Option<CustomData::parse>, custom_data)?,
-            },
-            created_at: time("created_at", row.created_at)?,
-            updated_at: time("updated_at", row.updated_at)?,
-            revision: revision.ok_or_else(|| damaged("revision"))?,
-        })
+        parts.try_into()
     }
 }
 
@@ -74,11 +128,11 @@ impl TryFrom<AddressRow<'_>> for Address {
 pub(crate) struct NewAddressRow<'a> {
     pub(crate) customer_id: &'a str,
     pub(crate) id: &'a str,
-    pub(crate) description: Option<&'a str>,
-    pub(crate) region: &'a str,
-    pub(crate) city: &'a str,
-    pub(crate) country: &'a str,
-    pub(crate) custom_data: Option<&'a str>,
+    description: Option<&'a str>,
+    region: &'a str,
+    city: &'a str,
+    country: &'a str,
+    custom_data: Option<&'a str>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
@@ -90,15 +144,16 @@ pub(crate) struct NewAddressRow<'a> {
 impl<'a> NewAddressRow<'a> {
     /// The state of an address from a time on, with a revision that the store has counted.
     pub(crate) fn of(address: &'a Address, revision: Revision, at: Timestamp) -> Self {
-        let content = &address.content;
+        let [description, region, city, country, custom_data] =
+            address.content.texts().into_values();
         Self {
             customer_id: address.customer_id.as_str(),
             id: address.id.as_str(),
-            description: content.description.as_ref().map(|text| text.as_str()),
-            region: content.region.as_str(),
-            city: content.city.as_str(),
-            country: content.country.as_str(),
-            custom_data: content.custom_data.as_ref().map(|json| json.as_str()),
+            description,
+            region: region.unwrap_or_default(),
+            city: city.unwrap_or_default(),
+            country: country.unwrap_or_default(),
+            custom_data,
             created_at: address.created_at.unix_ms(),
             updated_at: address.updated_at.unix_ms(),
             revision: revision.get().into(),
@@ -111,9 +166,8 @@ impl<'a> NewAddressRow<'a> {
         [self.customer_id.into(), self.id.into()]
     }
 
-    /// The values of the other columns: `changed_at` and `revision` last, the rest in the order of
-    /// the fields.
-    pub(crate) fn state(&self) -> [Value<'a>; 9] {
+    /// The values of the content's columns, then `created_at` and `updated_at`.
+    pub(crate) fn state(&self) -> [Value<'a>; Member::COUNT + 2] {
         [
             self.description.into(),
             self.region.into(),
@@ -122,8 +176,6 @@ impl<'a> NewAddressRow<'a> {
             self.custom_data.into(),
             self.created_at.into(),
             self.updated_at.into(),
-            self.changed_at.into(),
-            self.revision.into(),
         ]
     }
 }
@@ -148,15 +200,4 @@ pub(crate) fn revision(
         changed_at: Timestamp::from_unix_ms(changed_at).map_err(|_| damaged("changed_at"))?,
         address,
     })
-}
-
-/// Parses a stored text. Returns `None` unless the text is in the form in which values are stored:
-/// Addressbook does not write text that still has to be trimmed, uppercased or compacted.
-fn parse_canonical<T, E>(
-    text: &str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-    as_str: impl FnOnce(&T) -> &str,
-) -> Option<T> {
-    let value = parse(text).ok()?;
-    (as_str(&value) == text).then_some(value)
 }

@@ -75,3 +75,31 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);
+
+/// The columns of an address's content in SQL, in the order of
+/// [`Member::ALL`](addressbook_domain::Member::ALL), each after a prefix.
+macro_rules! content_columns {
+    ($prefix:literal) => {
+        concat!(
+            $prefix,
+            "description, ",
+            $prefix,
+            "region, ",
+            $prefix,
+            "city, ",
+            $prefix,
+            "country, ",
+            $prefix,
+            "custom_data"
+        )
+    };
+}
+pub(crate) use content_columns;
+
+/// A `?` for each of [`content_columns`].
+macro_rules! content_values {
+    () => {
+        "?, ?, ?, ?, ?"
+    };
+}
+pub(crate) use content_values;

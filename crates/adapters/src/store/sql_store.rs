@@ -22,7 +22,7 @@ use crate::sqlite::checkpoints::note_erasure;
 use crate::sqlite::writer::Writer;
 use crate::store::bulk;
 use crate::store::error::WorkError;
-use crate::store::fast_reads::FastReads;
+use crate::store::fast_reads::{FastRead, FastReads};
 use crate::store::reads;
 use crate::store::schema::address_books;
 use crate::store::writes;
@@ -157,8 +157,8 @@ impl AddressRepository for SqlStore {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        if let Some(found) = self.fast_reads.list(customer_id, page).await? {
-            return Ok(found);
+        if let FastRead::Answered(page) = self.fast_reads.list(customer_id, page).await? {
+            return Ok(page);
         }
         let (customer_id, page) = (customer_id.clone(), page.clone());
         self.run(move |store| reads::list(store, &customer_id, &page))
@@ -177,13 +177,13 @@ impl AddressRepository for SqlStore {
             let _turn = &turn;
             let as_of = listing.as_of;
             let (head, book) = store.read(|store| reads::book(store, &customer_id, as_of))?;
-            Ok(listing.page(head, book)?)
+            Ok(listing.apply(head, book)?)
         })
         .await
     }
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        if let Some(head) = self.fast_reads.head(customer_id).await? {
+        if let FastRead::Answered(head) = self.fast_reads.head(customer_id).await? {
             return Ok(head);
         }
         let customer_id = customer_id.clone();
@@ -193,7 +193,7 @@ impl AddressRepository for SqlStore {
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
         if let [Lookup::Id(customer_id, id)] = &lookups[..]
-            && let Some(found) = self.fast_reads.find(customer_id, id).await?
+            && let FastRead::Answered(found) = self.fast_reads.find(customer_id, id).await?
         {
             return Ok(vec![found]);
         }

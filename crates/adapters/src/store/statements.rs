@@ -8,7 +8,7 @@ use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
+use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text, Untyped};
 
 /// SQL with a fixed text, and a value for each `?`.
 ///
@@ -68,6 +68,19 @@ where
         Ok(())
     }
 }
+
+impl QueryId for Sql<'_> {
+    type QueryId = ();
+
+    // A connection finds the statement by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Sql<'_> {
+    type SqlType = Untyped;
+}
+
+impl<C> RunQueryDsl<C> for Sql<'_> {}
 
 /// A statement whose text does not depend on its values, so that a connection prepares it once:
 /// see [`prepared!`].

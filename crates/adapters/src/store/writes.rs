@@ -15,7 +15,8 @@ use crate::store::book_parts;
 use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
 use crate::store::schema::{
-    address_book_parts, address_books, address_revisions, addresses, idempotency_records,
+    address_book_parts, address_books, address_revisions, addresses, content_columns,
+    content_values, idempotency_records,
 };
 use crate::store::statements::{Sql, prepared};
 
@@ -58,7 +59,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             }
             Change::Create(_) => size.addresses += 1,
             Change::Replace { .. } => {}
-            Change::Remove(_) => {
+            Change::Remove { .. } => {
                 size.addresses -= 1;
                 on_each!(store, c => prepared!(Sql(
                     "UPDATE address_books SET addresses = addresses - 1 WHERE customer_id = ?",
@@ -75,7 +76,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let created_and_removed = commit.changes.iter().filter_map(|change| match change {
             Change::Create(address) => Some((address, 1)),
             Change::Replace { .. } => None,
-            Change::Remove(address) => Some((address, -1)),
+            Change::Remove { address, .. } => Some((address, -1)),
         });
         let of_book = created_and_removed
             .filter(|(address, _)| address.customer_id.as_str() == customer_id)
@@ -101,7 +102,7 @@ fn past_revisions_of(change: &Change) -> i64 {
     match change {
         Change::Create(_) => 0,
         Change::Replace { .. } => 1,
-        Change::Remove(_) => 2,
+        Change::Remove { .. } => 2,
     }
 }
 
@@ -142,8 +143,7 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
     let address = change.address();
     let expected = match change {
         Change::Create(_) => None,
-        Change::Replace { expected, .. } => Some(*expected),
-        Change::Remove(address) => Some(address.revision),
+        Change::Replace { expected, .. } | Change::Remove { expected, .. } => Some(*expected),
     };
     if let Some(expected) = expected
         && store_past_state(store, address, expected)? == 0
@@ -157,7 +157,7 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
     let written = match change {
         Change::Create(_) => insert(store, &row)?,
         Change::Replace { .. } => replace(store, &row)?,
-        Change::Remove(_) => {
+        Change::Remove { .. } => {
             store_removal(store, &row, at)?;
             on_each!(store, c => delete(current).execute(c))?
         }
@@ -171,13 +171,20 @@ pub(crate) fn insert(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
 ) -> Result<usize, WorkError> {
-    let values = [&row.key()[..], &row.state(), &row.key()].concat();
+    let key = row.key();
+    let last = [row.changed_at.into(), row.revision.into()];
+    let values = [&key[..], &row.state(), &last, &key].concat();
     Ok(on_each!(store, c => prepared!(Sql(
-        "INSERT INTO addresses (customer_id, id, description, region, city, country, custom_data,
-             created_at, updated_at, changed_at, revision)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + COALESCE(
-             (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0))
-         ON CONFLICT (customer_id, id) DO NOTHING",
+        concat!(
+            "INSERT INTO addresses (customer_id, id, ",
+            content_columns!(""),
+            ", created_at, updated_at, changed_at, revision)
+             VALUES (?, ?, ",
+            content_values!(),
+            ", ?, ?, ?, ? + COALESCE(
+                 (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0))
+             ON CONFLICT (customer_id, id) DO NOTHING",
+        ),
         values,
     ))
     .execute(c))?)
@@ -185,11 +192,17 @@ pub(crate) fn insert(
 
 /// Replaces the state of an address.
 fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize, WorkError> {
-    let values = [&row.state()[..], &row.key()].concat();
+    let last = [row.changed_at.into(), row.revision.into()];
+    let values = [&row.state()[..], &last, &row.key()].concat();
     Ok(on_each!(store, c => prepared!(Sql(
-        "UPDATE addresses SET description = ?, region = ?, city = ?, country = ?, custom_data = ?,
-             created_at = ?, updated_at = ?, changed_at = ?, revision = ?
-         WHERE customer_id = ? AND id = ?",
+        concat!(
+            "UPDATE addresses SET (",
+            content_columns!(""),
+            ", created_at, updated_at, changed_at, revision) = (",
+            content_values!(),
+            ", ?, ?, ?, ?)
+             WHERE customer_id = ? AND id = ?",
+        ),
         values,
     ))
     .execute(c))?)
@@ -204,16 +217,20 @@ fn store_past_state(
 ) -> Result<usize, WorkError> {
     // The first state, and the first one after a removal, came from a creation.
     Ok(on_each!(store, c => prepared!(Sql(
-        "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at,
-             description, region, city, country, custom_data, created_at, updated_at)
+        concat!(
+            "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at, ",
+            content_columns!(""),
+            ", created_at, updated_at)
          SELECT customer_id, id, revision,
              CASE (SELECT change FROM address_revisions AS past
                    WHERE past.customer_id = addresses.customer_id AND past.id = addresses.id
                    ORDER BY past.revision DESC LIMIT 1)
                  WHEN 'created' THEN 'updated' WHEN 'updated' THEN 'updated' ELSE 'created' END,
-             COALESCE(changed_at, updated_at),
-             description, region, city, country, custom_data, created_at, updated_at
+             COALESCE(changed_at, updated_at), ",
+            content_columns!(""),
+            ", created_at, updated_at
          FROM addresses WHERE customer_id = ? AND id = ? AND revision = ?",
+        ),
         vec![
             address.customer_id.as_str().into(),
             address.id.as_str().into(),
@@ -229,21 +246,24 @@ fn store_removal(
     row: &NewAddressRow<'_>,
     at: Timestamp,
 ) -> Result<usize, WorkError> {
-    let removal = insert_into(address_revisions::table).values((
-        address_revisions::customer_id.eq(row.customer_id),
-        address_revisions::id.eq(row.id),
-        address_revisions::revision.eq(row.revision),
-        address_revisions::change.eq(ChangeKind::Removed.as_str()),
-        address_revisions::changed_at.eq(at.unix_ms()),
-        address_revisions::description.eq(row.description),
-        address_revisions::region.eq(row.region),
-        address_revisions::city.eq(row.city),
-        address_revisions::country.eq(row.country),
-        address_revisions::custom_data.eq(row.custom_data),
-        address_revisions::created_at.eq(row.created_at),
-        address_revisions::updated_at.eq(row.updated_at),
-    ));
-    Ok(on_each!(store, c => prepared!(removal).execute(c))?)
+    let removal = [
+        row.revision.into(),
+        ChangeKind::Removed.as_str().into(),
+        at.unix_ms().into(),
+    ];
+    let values = [&row.key()[..], &removal, &row.state()].concat();
+    Ok(on_each!(store, c => prepared!(Sql(
+        concat!(
+            "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at, ",
+            content_columns!(""),
+            ", created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ",
+            content_values!(),
+            ", ?, ?)",
+        ),
+        values,
+    ))
+    .execute(c))?)
 }
 
 /// Stores an idempotency record, unless there is one with the same key that has not expired.

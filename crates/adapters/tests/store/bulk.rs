@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_domain::{
-    Address, AddressRepository, AddressRevision, Change, Commit, RevisionRange, Scan,
+    Address, AddressRepository, AddressRevision, Commit, RevisionRange, Scan,
 };
 use addressbook_testkit::InMemoryRepository;
-use addressbook_testkit::fixtures::{address, commit, creating, customer, moved};
+use addressbook_testkit::fixtures::{address, commit, creating, customer, moved, removal};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -83,10 +83,7 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
             .unwrap();
     }
     for address in before.into_iter().take(case.removed) {
-        repository
-            .commit(commit([Change::Remove(address)]))
-            .await
-            .unwrap();
+        repository.commit(commit([removal(address)])).await.unwrap();
     }
     let creations = Commit {
         max_addresses: case.max_addresses,

@@ -89,7 +89,7 @@ async fn write_at_random(repository: &dyn AddressRepository, mut seed: u64) {
             }
             _ => {
                 let index = random(addresses.len() as u64) as usize;
-                Change::Remove(addresses.swap_remove(index))
+                fixtures::removal(addresses.swap_remove(index))
             }
         };
         let commit = fixtures::commit([change]);

@@ -1,74 +1,72 @@
 use std::borrow::Cow;
 
-use addressbook_domain::Input;
+use addressbook_domain::{Input, Member};
 
 use super::record::Text;
 use crate::nearest::nearest;
 
-/// A field of an address in files, in the order in which fields are written.
+/// A field of an address in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     CustomerId,
     Id,
-    Description,
-    Region,
-    City,
-    Country,
-    CustomData,
+    Member(Member),
     CreatedAt,
     UpdatedAt,
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::CustomerId,
-        Self::Id,
-        Self::Description,
-        Self::Region,
-        Self::City,
-        Self::Country,
-        Self::CustomData,
-        Self::CreatedAt,
-        Self::UpdatedAt,
-    ];
+    /// All fields, in the order in which they are written.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        [Self::CustomerId, Self::Id]
+            .into_iter()
+            .chain(Member::ALL.map(Self::Member))
+            .chain([Self::CreatedAt, Self::UpdatedAt])
+    }
 
-    /// The fields that a new address requires.
-    pub(crate) const REQUIRED: [Self; 4] =
-        [Self::CustomerId, Self::Region, Self::City, Self::Country];
+    /// Whether a new address must have it.
+    pub(crate) fn is_required(self) -> bool {
+        match self {
+            Self::CustomerId => true,
+            Self::Member(member) => member.is_required(),
+            Self::Id | Self::CreatedAt | Self::UpdatedAt => false,
+        }
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CustomerId => "customer_id",
             Self::Id => "id",
-            Self::Description => "description",
-            Self::Region => "region",
-            Self::City => "city",
-            Self::Country => "country",
-            Self::CustomData => "custom_data",
+            Self::Member(member) => member.name(),
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
         }
     }
 
+    /// Whether its value is JSON text.
+    pub(crate) fn is_json(self) -> bool {
+        self == Self::Member(Member::CustomData)
+    }
+
     /// The names of all fields, for messages.
     pub(crate) fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
+        Self::all().map(Self::name).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Self::all().find(|field| field.name() == name)
     }
 
     /// The field whose name is most similar to another name, if any is similar enough.
     pub(crate) fn nearest(name: &str) -> Option<Self> {
-        nearest(name, Self::ALL.map(Self::name)).and_then(Self::named)
+        nearest(name, Self::all().map(Self::name)).and_then(Self::named)
     }
 
     /// The value of a field in a column. Empty text is null, and so is the JSON text `null`.
     pub(crate) fn in_column(self, text: Cow<'_, str>) -> Text<'_> {
         match &*text {
             "" => Input::Null,
-            "null" if self == Self::CustomData => Input::Null,
+            "null" if self.is_json() => Input::Null,
             _ => Input::Value(text),
         }
     }
@@ -83,9 +81,9 @@ mod tests {
         for (name, field) in [
             ("CustomerId", Field::CustomerId),
             ("Cust ID", Field::CustomerId),
-            ("City ", Field::City),
-            ("descripton", Field::Description),
-            ("country_code", Field::Country),
+            ("City ", Field::Member(Member::City)),
+            ("descripton", Field::Member(Member::Description)),
+            ("country_code", Field::Member(Member::Country)),
             ("UPDATED", Field::UpdatedAt),
         ] {
             assert_eq!(Field::nearest(name), Some(field), "{name}");

@@ -3,7 +3,8 @@ use std::{mem, str};
 
 use addressbook_domain::{Address, FieldErrors, ImportEntry, Input, json};
 use anyhow::{Context, bail};
-use serde::Serialize;
+use serde::ser::{Error, SerializeMap};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::columns::Columns;
@@ -141,7 +142,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
             field,
             match (field, value.get()) {
                 (_, "null") => Input::Null,
-                (Field::CustomData, json) => Input::Value(json.into()),
+                (field, json) if field.is_json() => Input::Value(json.into()),
                 _ => match json::string(value) {
                     Ok(Some(text)) => Input::Value(text.into()),
                     Ok(None) => {
@@ -174,39 +175,33 @@ fn unknown(name: &str) -> String {
 /// Writes one JSON object per line.
 pub(crate) struct Writer<W>(pub(crate) W);
 
-#[derive(Serialize)]
-struct Exported<'a> {
-    customer_id: &'a str,
-    id: &'a str,
-    description: Option<&'a str>,
-    region: &'a str,
-    city: &'a str,
-    country: &'a str,
-    custom_data: Option<&'a RawValue>,
-    created_at: String,
-    updated_at: String,
+/// An address with its members in the order of [`Field::all`].
+struct Exported<'a>(&'a Address);
+
+impl Serialize for Exported<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(address) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("customer_id", address.customer_id.as_str())?;
+        map.serialize_entry("id", address.id.as_str())?;
+        for (member, text) in address.content.texts().iter() {
+            match text {
+                Some(json) if Field::Member(member).is_json() => {
+                    let json: &RawValue = serde_json::from_str(json).map_err(S::Error::custom)?;
+                    map.serialize_entry(member.name(), json)?;
+                }
+                text => map.serialize_entry(member.name(), text)?,
+            }
+        }
+        map.serialize_entry("created_at", &address.created_at.to_string())?;
+        map.serialize_entry("updated_at", &address.updated_at.to_string())?;
+        map.end()
+    }
 }
 
 impl<W: Write> WriteAddress for Writer<W> {
     fn write(&mut self, address: &Address) -> io::Result<()> {
-        let content = &address.content;
-        let custom_data = content.custom_data.as_ref();
-        serde_json::to_writer(
-            &mut self.0,
-            &Exported {
-                customer_id: address.customer_id.as_str(),
-                id: address.id.as_str(),
-                description: content.description.as_ref().map(|text| text.as_str()),
-                region: content.region.as_str(),
-                city: content.city.as_str(),
-                country: content.country.as_str(),
-                custom_data: custom_data
-                    .map(|json| serde_json::from_str(json.as_str()))
-                    .transpose()?,
-                created_at: address.created_at.to_string(),
-                updated_at: address.updated_at.to_string(),
-            },
-        )?;
+        serde_json::to_writer(&mut self.0, &Exported(address))?;
         self.0.write_all(b"\n")
     }
 

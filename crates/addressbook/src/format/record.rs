@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    AddressDraft, AddressId, CustomerId, FieldErrors, ImportContent, ImportEntry, Input, Timestamp,
+    AddressId, AddressInput, CustomerId, FieldErrors, ImportContent, ImportEntry, Input, Timestamp,
 };
 
 use super::field::Field;
@@ -11,45 +11,57 @@ pub(crate) type Text<'a> = Input<Cow<'a, str>>;
 
 /// An address as read from a file, before it is validated.
 #[derive(Debug, Default)]
-pub(crate) struct Record<'a>([Text<'a>; Field::ALL.len()]);
+pub(crate) struct Record<'a> {
+    customer_id: Text<'a>,
+    id: Text<'a>,
+    members: AddressInput<'a>,
+    created_at: Text<'a>,
+    updated_at: Text<'a>,
+}
 
 impl<'a> Record<'a> {
     pub(crate) fn set(&mut self, field: Field, text: Text<'a>) {
-        self.0[field as usize] = text;
+        *match field {
+            Field::CustomerId => &mut self.customer_id,
+            Field::Id => &mut self.id,
+            Field::Member(member) => &mut self.members[member],
+            Field::CreatedAt => &mut self.created_at,
+            Field::UpdatedAt => &mut self.updated_at,
+        } = text;
     }
 
     /// Whether the record has a field, even if it is null.
     pub(crate) fn has(&self, field: Field) -> bool {
-        self.0[field as usize] != Input::Absent
-    }
-
-    /// Returns the text of a field, and makes the field absent.
-    fn take(&mut self, field: Field) -> Option<Cow<'a, str>> {
-        match std::mem::take(&mut self.0[field as usize]) {
-            Input::Value(text) => Some(text),
-            Input::Absent | Input::Null => None,
-        }
+        let text = match field {
+            Field::CustomerId => &self.customer_id,
+            Field::Id => &self.id,
+            Field::Member(member) => &self.members[member],
+            Field::CreatedAt => &self.created_at,
+            Field::UpdatedAt => &self.updated_at,
+        };
+        *text != Input::Absent
     }
 
     /// Validates every field. `errors` contains those that were found while reading.
-    pub(crate) fn validate(mut self, mut errors: FieldErrors) -> Result<ImportEntry, FieldErrors> {
-        let customer_id = match self.take(Field::CustomerId) {
-            Some(text) => errors.check("customer_id", CustomerId::parse(&text)),
+    pub(crate) fn validate(self, mut errors: FieldErrors) -> Result<ImportEntry, FieldErrors> {
+        let customer_id = match self.customer_id.value() {
+            Some(text) => errors.check("customer_id", CustomerId::parse(text)),
             None => {
                 errors.missing("customer_id");
                 None
             }
         };
         let id = self
-            .take(Field::Id)
-            .and_then(|text| errors.check("id", AddressId::parse(&text)));
-        let content = self.content(&mut errors);
-        let mut time = |field: Field| {
-            let text = self.take(field)?;
-            errors.check(field.name(), Timestamp::parse(&text))
+            .id
+            .value()
+            .and_then(|text| errors.check("id", AddressId::parse(text)));
+        let content = ImportContent::parse(&self.members, &mut errors);
+        let mut time = |name, text: &Text<'_>| {
+            let text = text.value()?;
+            errors.check(name, Timestamp::parse(text))
         };
-        let created_at = time(Field::CreatedAt);
-        let updated_at = time(Field::UpdatedAt);
+        let created_at = time("created_at", &self.created_at);
+        let updated_at = time("updated_at", &self.updated_at);
         if let (Some(created_at), Some(updated_at)) = (created_at, updated_at)
             && updated_at < created_at
         {
@@ -65,25 +77,5 @@ impl<'a> Record<'a> {
             }),
             _ => Err(errors),
         }
-    }
-
-    fn content(&mut self, errors: &mut FieldErrors) -> Option<ImportContent> {
-        let has_description = self.has(Field::Description);
-        let has_custom_data = self.has(Field::CustomData);
-        let draft = AddressDraft {
-            description: self.take(Field::Description),
-            region: self.take(Field::Region),
-            city: self.take(Field::City),
-            country: self.take(Field::Country),
-            custom_data: self.take(Field::CustomData),
-        };
-        let mut content = ImportContent::from(draft.parse(errors)?);
-        if !has_description {
-            content.description = Input::Absent;
-        }
-        if !has_custom_data {
-            content.custom_data = Input::Absent;
-        }
-        Some(content)
     }
 }

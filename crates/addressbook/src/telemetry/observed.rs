@@ -167,7 +167,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
             match change {
                 Change::Create(_) => writes[0] += 1,
                 Change::Replace { .. } => writes[1] += 1,
-                Change::Remove(_) => writes[2] += 1,
+                Change::Remove { .. } => writes[2] += 1,
             }
         }
         let call = self.repository.commit(commit);

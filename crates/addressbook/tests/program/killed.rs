@@ -1,15 +1,13 @@
 //! What remains after `kill -9` at random moments.
 
 use std::collections::HashSet;
+use std::env;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::process::{Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
-use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
 use crate::support::{Place, Service, exists};

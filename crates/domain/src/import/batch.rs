@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use super::ImportEntry;
 use crate::address::address_id::AddressId;
-use crate::address::{Address, AddressContent, Revision};
+use crate::address::content::AddressContent;
+use crate::address::{Address, Revision};
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
 
@@ -76,7 +77,10 @@ impl Batch {
         match &entry.id {
             Some(id) => latest(&entry.customer_id, id).or(found.first()),
             None => {
-                let key = (entry.customer_id.clone(), entry.content.of_new_address());
+                let key = (
+                    entry.customer_id.clone(),
+                    entry.content.of_new_address().clone(),
+                );
                 let by_content = self.by_content.as_ref();
                 let changed = by_content.and_then(|by_content| by_content.get(&key));
                 let changed = changed.into_iter().flatten();

@@ -1,10 +1,9 @@
 use crate::address::address_id::AddressId;
-use crate::address::custom_data::CustomData;
-use crate::address::draft::Input;
-use crate::address::text::{City, Description, Region};
-use crate::address::{Address, AddressContent, Revision};
-use crate::country::Country;
+use crate::address::content::AddressContent;
+use crate::address::content::{AddressInput, Input, Members};
+use crate::address::{Address, Revision};
 use crate::customer_id::CustomerId;
+use crate::field_error::FieldErrors;
 use crate::repository::Lookup;
 use crate::timestamp::Timestamp;
 
@@ -28,52 +27,41 @@ pub struct ImportEntry {
 /// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportContent {
-    /// See [`AddressContent::description`].
-    pub description: Input<Description>,
-    /// See [`AddressContent::region`].
-    pub region: Region,
-    /// See [`AddressContent::city`].
-    pub city: City,
-    /// See [`AddressContent::country`].
-    pub country: Country,
-    /// See [`AddressContent::custom_data`].
-    pub custom_data: Input<CustomData>,
+    /// Absent members are null in it.
+    content: AddressContent,
+    absent: Members<bool>,
 }
 
 impl From<AddressContent> for ImportContent {
-    /// Converts missing fields to null, not to absent.
+    /// Converts missing members to null, not to absent.
     fn from(content: AddressContent) -> Self {
-        Self {
-            description: content.description.map_or(Input::Null, Input::Value),
-            region: content.region,
-            city: content.city,
-            country: content.country,
-            custom_data: content.custom_data.map_or(Input::Null, Input::Value),
-        }
+        let absent = Members::default();
+        Self { content, absent }
     }
 }
 
 impl ImportContent {
-    /// Returns the content of a new address. Absent fields are null.
-    pub fn of_new_address(&self) -> AddressContent {
-        AddressContent {
-            description: self.description.clone().over(None),
-            region: self.region.clone(),
-            city: self.city.clone(),
-            country: self.country,
-            custom_data: self.custom_data.clone().over(None),
-        }
+    /// Validates the members of an entry. Returns `None` if a member has an error; all errors are added to
+    /// `errors`.
+    pub fn parse(input: &AddressInput<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        Some(Self {
+            content: AddressContent::parse(input, errors)?,
+            absent: Members::from_fn(|member| input[member] == Input::Absent),
+        })
     }
 
-    /// Returns the new content of an address with this current content. Absent fields stay.
+    /// Returns the content of a new address. Absent members are null.
+    pub fn of_new_address(&self) -> &AddressContent {
+        &self.content
+    }
+
+    /// Returns the new content of an address with this current content. Absent members stay.
     fn over(&self, current: &AddressContent) -> AddressContent {
-        AddressContent {
-            description: self.description.clone().over(current.description.as_ref()),
-            custom_data: self.custom_data.clone().over(current.custom_data.as_ref()),
-            region: self.region.clone(),
-            city: self.city.clone(),
-            country: self.country,
+        let mut content = self.content.clone();
+        for (member, _) in self.absent.iter().filter(|(_, absent)| **absent) {
+            content.take(member, current);
         }
+        content
     }
 }
 
@@ -82,14 +70,14 @@ impl ImportEntry {
         let customer_id = self.customer_id.clone();
         match &self.id {
             Some(id) => Lookup::Id(customer_id, id.clone()),
-            None => Lookup::Content(customer_id, self.content.of_new_address()),
+            None => Lookup::Content(customer_id, self.content.content.clone()),
         }
     }
 
     /// Whether the entry would not change the address. Without an id, only the content is compared,
     /// not the times.
     pub(super) fn repeats(&self, address: &Address) -> bool {
-        let same = |given: Option<Timestamp>, stored| given.is_none_or(|given| given == stored);
+        let same = |said: Option<Timestamp>, stored| said.is_none_or(|said| said == stored);
         self.content.over(&address.content) == address.content
             && (self.id.is_none()
                 || same(self.created_at, address.created_at)
@@ -101,7 +89,7 @@ impl ImportEntry {
         Address {
             customer_id: self.customer_id.clone(),
             id,
-            content: self.content.of_new_address(),
+            content: self.content.content.clone(),
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             revision: Revision::FIRST,
@@ -126,12 +114,27 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::address::content::Member;
+    use crate::address::custom_data::CustomData;
+    use crate::address::text::Description;
     use crate::import::{ImportOutcome, OnConflict, OnError};
     use crate::repository::{MockAddressRepository, RepositoryError};
     use crate::testing::{content, customer, entry, kept, service};
 
-    /// Imports an entry over one address. Returns the outcome, and the new content of the address
-    /// if it changed.
+    type Text = Input<std::borrow::Cow<'static, str>>;
+
+    fn content_with(description: Text, custom_data: Text) -> ImportContent {
+        let mut input = AddressInput::from_fn(|member| {
+            let content = content("Kigali");
+            content.texts()[member].map_or(Input::Null, |text| Input::Value(text.to_owned().into()))
+        });
+        input[Member::Description] = description;
+        input[Member::CustomData] = custom_data;
+        ImportContent::parse(&input, &mut FieldErrors::default()).unwrap()
+    }
+
+    /// Imports an entry over one address. Returns the outcome, and the content that the address has
+    /// then if it changed.
     async fn imported_over(
         kept: Address,
         entry: ImportEntry,
@@ -183,46 +186,44 @@ mod tests {
             custom_data: None,
             ..described("Home")
         };
-        let (absent, null) = ((Input::Absent, Input::Absent), (Input::Null, Input::Null));
-        let office = (
-            Input::Value(Description::parse("Office").unwrap()),
-            Input::Absent,
-        );
         for ((description, custom_data), outcome, changed) in [
-            (absent, ImportOutcome::Unchanged, None),
-            (null, ImportOutcome::Updated, Some(bare)),
-            (office, ImportOutcome::Updated, Some(described("Office"))),
+            (
+                (Input::Absent, Input::Absent),
+                ImportOutcome::Unchanged,
+                None,
+            ),
+            (
+                (Input::Null, Input::Null),
+                ImportOutcome::Updated,
+                Some(bare),
+            ),
+            (
+                (Input::Value("Office".into()), Input::Absent),
+                ImportOutcome::Updated,
+                Some(described("Office")),
+            ),
         ] {
-            let content = ImportContent {
-                description,
-                custom_data,
-                ..entry("Kigali").content
-            };
-            let given = ImportEntry {
-                content,
+            let said = ImportEntry {
+                content: content_with(description, custom_data),
                 ..entry("Kigali")
             };
-            let imported = imported_over(address.clone(), given.clone(), OnConflict::Update).await;
-            assert_eq!(imported, (outcome, changed.clone()), "{given:?}");
+            let imported = imported_over(address.clone(), said.clone(), OnConflict::Update).await;
+            assert_eq!(imported, (outcome, changed.clone()), "{said:?}");
 
             let refused = match changed {
                 Some(_) => ImportOutcome::Conflict,
                 None => ImportOutcome::Unchanged,
             };
-            let imported = imported_over(address.clone(), given.clone(), OnConflict::Refuse).await;
-            assert_eq!(imported, (refused, None), "{given:?}");
+            let imported = imported_over(address.clone(), said.clone(), OnConflict::Refuse).await;
+            assert_eq!(imported, (refused, None), "{said:?}");
         }
     }
 
     #[tokio::test]
     async fn without_an_id_absent_fields_match_null() {
-        let given = ImportEntry {
+        let said = ImportEntry {
             id: None,
-            content: ImportContent {
-                description: Input::Absent,
-                custom_data: Input::Absent,
-                ..entry("Kigali").content
-            },
+            content: content_with(Input::Absent, Input::Absent),
             ..entry("Kigali")
         };
         let mut repository = MockAddressRepository::new();
@@ -232,7 +233,7 @@ mod tests {
             Ok(vec![Some(kept(&entry("Kigali")))])
         });
         let outcomes = service(repository)
-            .import(&[given], OnError::Stop, OnConflict::Update)
+            .import(&[said], OnError::Stop, OnConflict::Update)
             .await;
         assert_eq!(outcomes.unwrap(), [ImportOutcome::Unchanged]);
     }

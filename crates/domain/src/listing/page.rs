@@ -1,5 +1,6 @@
 use crate::address::Address;
 use crate::address::address_id::AddressId;
+use crate::address::content::{Member, Members};
 use crate::repository::Inconsistency;
 use crate::timestamp::Timestamp;
 
@@ -28,11 +29,12 @@ pub struct AddressPage {
 /// The usual length of the text of an address, in bytes.
 const USUAL_TEXT_LEN: usize = 192;
 
-/// The ends of the fields of one address in the page's text, and its times. A null is an empty
-/// field: neither text nor JSON is empty otherwise.
+/// The ends of the id and the members of one address in the page's text, and its times. A null is an
+/// empty member: neither text nor JSON is empty otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
-    ends: [usize; 6],
+    id_end: usize,
+    ends: [usize; Member::COUNT],
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -42,16 +44,8 @@ struct Row {
 pub struct AddressRef<'a> {
     /// See [`AddressId`].
     pub id: &'a str,
-    /// See [`Description`](crate::address::text::Description).
-    pub description: Option<&'a str>,
-    /// See [`Region`](crate::address::text::Region).
-    pub region: &'a str,
-    /// See [`City`](crate::address::text::City).
-    pub city: &'a str,
-    /// See [`Country`](crate::country::Country).
-    pub country: &'a str,
-    /// See [`CustomData`](crate::address::custom_data::CustomData).
-    pub custom_data: Option<&'a str>,
+    /// The members of its content as text, custom data as JSON. `None` is null.
+    pub members: Members<Option<&'a str>>,
     /// See [`Address`](crate::address::Address).
     pub created_at: Timestamp,
     /// See [`Address`](crate::address::Address).
@@ -80,20 +74,18 @@ impl AddressPage {
     /// The check is cheap and detects damage from outside. It does not parse JSON again.
     pub fn push(&mut self, address: AddressRef<'_>) -> Result<(), Inconsistency> {
         address.check()?;
-        let mut ends = [0; 6];
-        for (end, field) in ends.iter_mut().zip(address.fields()) {
-            self.text.push_str(field);
+        self.text.push_str(address.id);
+        let id_end = self.text.len();
+        let mut ends = [0; Member::COUNT];
+        for (end, (_, text)) in ends.iter_mut().zip(address.members.iter()) {
+            self.text.push_str(text.unwrap_or_default());
             *end = self.text.len();
         }
-        let AddressRef {
-            created_at,
-            updated_at,
-            ..
-        } = address;
         self.rows.push(Row {
+            id_end,
             ends,
-            created_at,
-            updated_at,
+            created_at: address.created_at,
+            updated_at: address.updated_at,
         });
         Ok(())
     }
@@ -127,20 +119,17 @@ impl AddressPage {
     pub fn iter(&self) -> impl Iterator<Item = AddressRef<'_>> {
         let mut start = 0;
         self.rows.iter().map(move |row| {
+            let id = &self.text[start..row.id_end];
+            start = row.id_end;
             // The compiler optimises this loop better than a map over the array.
-            let mut fields = [""; 6];
-            for (field, end) in fields.iter_mut().zip(row.ends) {
-                *field = &self.text[start..end];
+            let mut members = [None; Member::COUNT];
+            for (member, end) in members.iter_mut().zip(row.ends) {
+                *member = Some(&self.text[start..end]).filter(|text| !text.is_empty());
                 start = end;
             }
-            let [id, description, region, city, country, custom_data] = fields;
             AddressRef {
                 id,
-                description: Some(description).filter(|field| !field.is_empty()),
-                region,
-                city,
-                country,
-                custom_data: Some(custom_data).filter(|field| !field.is_empty()),
+                members: Members::new(members),
                 created_at: row.created_at,
                 updated_at: row.updated_at,
             }
@@ -172,15 +161,23 @@ impl UncheckedPage {
         self.page.is_empty()
     }
 
-    /// Appends an address to the page. The fields are those of an [`AddressRef`], in the same
-    /// order. A null is an empty slice.
-    pub fn push(&mut self, fields: [&[u8]; 6], created_at: Timestamp, updated_at: Timestamp) {
-        let mut ends = [0; 6];
-        for (end, field) in ends.iter_mut().zip(fields) {
-            self.text.extend_from_slice(field);
+    /// Appends an address to the page. A member that is null is an empty slice.
+    pub fn push(
+        &mut self,
+        id: &[u8],
+        members: [&[u8]; Member::COUNT],
+        created_at: Timestamp,
+        updated_at: Timestamp,
+    ) {
+        self.text.extend_from_slice(id);
+        let id_end = self.text.len();
+        let mut ends = [0; Member::COUNT];
+        for (end, member) in ends.iter_mut().zip(members) {
+            self.text.extend_from_slice(member);
             *end = self.text.len();
         }
         self.page.rows.push(Row {
+            id_end,
             ends,
             created_at,
             updated_at,
@@ -200,8 +197,11 @@ impl UncheckedPage {
             field,
         };
         page.text = String::from_utf8(text).map_err(|_| damaged("text"))?;
-        let mut ends = page.rows.iter().flat_map(|row| row.ends);
-        if !ends.all(|end| page.text.is_char_boundary(end)) {
+        let is_text = |row: &Row| {
+            let mut ends = [row.id_end].into_iter().chain(row.ends);
+            ends.all(|end| page.text.is_char_boundary(end))
+        };
+        if !page.rows.iter().all(is_text) {
             return Err(damaged("text"));
         }
         for address in page.iter() {
@@ -213,56 +213,28 @@ impl UncheckedPage {
 
 impl<'a> From<&'a Address> for AddressRef<'a> {
     fn from(address: &'a Address) -> Self {
-        let content = &address.content;
         Self {
             id: address.id.as_str(),
-            description: content.description.as_ref().map(|text| text.as_str()),
-            region: content.region.as_str(),
-            city: content.city.as_str(),
-            country: content.country.as_str(),
-            custom_data: content.custom_data.as_ref().map(|json| json.as_str()),
+            members: address.content.texts(),
             created_at: address.created_at,
             updated_at: address.updated_at,
         }
     }
 }
 
-impl<'a> AddressRef<'a> {
-    /// The text fields. A null is an empty text.
-    fn fields(&self) -> [&'a str; 6] {
-        [
-            self.id,
-            self.description.unwrap_or_default(),
-            self.region,
-            self.city,
-            self.country,
-            self.custom_data.unwrap_or_default(),
-        ]
-    }
-
+impl AddressRef<'_> {
     fn check(&self) -> Result<(), Inconsistency> {
-        let country = self.country.as_bytes();
-        let damaged = [
-            ("id", !AddressId::is_valid(self.id)),
-            ("description", self.description == Some("")),
-            ("region", self.region.is_empty()),
-            ("city", self.city.is_empty()),
-            (
-                "country",
-                country.len() != 2 || !country.iter().all(u8::is_ascii_uppercase),
-            ),
-            (
-                "custom_data",
-                self.custom_data
-                    .is_some_and(|json| !(json.starts_with('{') && json.ends_with('}'))),
-            ),
-        ];
-        match damaged.into_iter().find(|(_, damaged)| *damaged) {
-            Some((field, _)) => Err(Inconsistency {
-                record: "address",
-                key: self.id.into(),
-                field,
-            }),
+        let damaged = |field| Inconsistency {
+            record: "address",
+            key: self.id.into(),
+            field,
+        };
+        if !AddressId::is_valid(self.id) {
+            return Err(damaged("id"));
+        }
+        let mut members = self.members.iter();
+        match members.find(|(member, value)| !member.can_be(**value)) {
+            Some((member, _)) => Err(damaged(member.name())),
             None => Ok(()),
         }
     }
@@ -274,11 +246,13 @@ mod tests {
 
     const ADDRESS: AddressRef<'static> = AddressRef {
         id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
-        description: None,
-        region: "Île-de-France",
-        city: "Paris",
-        country: "FR",
-        custom_data: Some(r#"{"a":1}"#),
+        members: Members::new([
+            None,
+            Some("Île-de-France"),
+            Some("Paris"),
+            Some("FR"),
+            Some(r#"{"a":1}"#),
+        ]),
         created_at: at(1),
         updated_at: at(2),
     };
@@ -292,11 +266,8 @@ mod tests {
 
     #[test]
     fn a_page_returns_its_addresses_unchanged() {
-        let other = AddressRef {
-            description: Some("家"),
-            custom_data: None,
-            ..ADDRESS
-        };
+        let mut other = with(Member::Description, Some("家"));
+        other.members[Member::CustomData] = None;
         let mut page = AddressPage::new(BookHead {
             addresses: 9,
             revision: 7,
@@ -308,11 +279,19 @@ mod tests {
         assert_eq!((page.len(), page.head().addresses), (3, 9));
     }
 
+    fn with(member: Member, value: Option<&'static str>) -> AddressRef<'static> {
+        let mut address = ADDRESS;
+        address.members[member] = value;
+        address
+    }
+
     fn unchecked(addresses: &[AddressRef<'_>]) -> UncheckedPage {
         let mut page = UncheckedPage::default();
         for address in addresses {
+            let bytes = |member| address.members[member].unwrap_or_default().as_bytes();
             page.push(
-                address.fields().map(str::as_bytes),
+                address.id.as_bytes(),
+                Member::ALL.map(bytes),
                 address.created_at,
                 address.updated_at,
             );
@@ -330,10 +309,7 @@ mod tests {
 
     #[test]
     fn checking_fails_if_a_field_is_damaged() {
-        let damaged = AddressRef {
-            country: "fr",
-            ..ADDRESS
-        };
+        let damaged = with(Member::Country, Some("fr"));
         assert!(unchecked(&[ADDRESS, damaged]).check().is_err());
         for (region, city) in [
             (&b"Kigali\xff"[..], &b"Kigali"[..]),
@@ -342,63 +318,25 @@ mod tests {
         ] {
             let mut page = UncheckedPage::default();
             let id = ADDRESS.id.as_bytes();
-            page.push([id, b"", region, city, b"RW", b""], at(1), at(2));
+            page.push(id, [b"", region, city, b"RW", b""], at(1), at(2));
             assert_eq!(page.check().map_err(|damage| damage.field), Err("text"));
         }
     }
 
     #[test]
-    fn the_error_names_the_damaged_field() {
+    fn a_page_names_the_damaged_field() {
+        let no_id = AddressRef {
+            id: "add_1",
+            ..ADDRESS
+        };
         for (address, field) in [
-            (
-                AddressRef {
-                    id: "add_1",
-                    ..ADDRESS
-                },
-                "id",
-            ),
-            (
-                AddressRef {
-                    description: Some(""),
-                    ..ADDRESS
-                },
-                "description",
-            ),
-            (
-                AddressRef {
-                    region: "",
-                    ..ADDRESS
-                },
-                "region",
-            ),
-            (
-                AddressRef {
-                    city: "",
-                    ..ADDRESS
-                },
-                "city",
-            ),
-            (
-                AddressRef {
-                    country: "fr",
-                    ..ADDRESS
-                },
-                "country",
-            ),
-            (
-                AddressRef {
-                    custom_data: Some("[]"),
-                    ..ADDRESS
-                },
-                "custom_data",
-            ),
-            (
-                AddressRef {
-                    custom_data: Some(r#"{"a":"#),
-                    ..ADDRESS
-                },
-                "custom_data",
-            ),
+            (no_id, "id"),
+            (with(Member::Description, Some("")), "description"),
+            (with(Member::Region, Some("")), "region"),
+            (with(Member::City, None), "city"),
+            (with(Member::Country, Some("fr")), "country"),
+            (with(Member::CustomData, Some("[]")), "custom_data"),
+            (with(Member::CustomData, Some(r#"{"a":"#)), "custom_data"),
         ] {
             let mut page = AddressPage::default();
             let key = address.id.to_owned();

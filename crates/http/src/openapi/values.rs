@@ -1,8 +1,7 @@
 //! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
-    City, Country, CustomData, CustomerId, Description, IdempotencyKey, Limit, Offset, Region,
-    SearchText,
+    Country, CustomData, CustomerId, IdempotencyKey, Limit, Member, Offset, SearchText,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
@@ -91,25 +90,43 @@ fn text_of_more_than(nothing: &str, max_chars: usize) -> ObjectBuilder {
         )))
 }
 
-pub(crate) fn description() -> Object {
-    or_null(text(Description::MAX_CHARS), Type::String)
-        .description(Some("What the customer calls the address"))
-        .examples(["Home Address"])
-        .build()
+/// A member of an address.
+fn member(member: Member) -> Object {
+    let example = content()[member.name()].clone();
+    match (member, member.max_chars()) {
+        (Member::Country, _) => country(),
+        (Member::CustomData, _) => custom_data(),
+        (_, max_chars) => {
+            let text = text(max_chars.unwrap_or_default());
+            let text = match member.is_required() {
+                true => text,
+                false => or_null(text, Type::String),
+            };
+            text.description(Some(member.meaning()))
+                .examples([example])
+                .build()
+        }
+    }
 }
 
-pub(crate) fn region() -> Object {
-    text(Region::MAX_CHARS)
-        .description(Some("State, county, province or region"))
-        .examples(["Kigali"])
-        .build()
+/// Adds the members of an address to an object.
+pub(crate) fn with_members(
+    object: ObjectBuilder,
+    is_required: impl Fn(Member) -> bool,
+) -> ObjectBuilder {
+    Member::ALL.into_iter().fold(object, |object, member| {
+        let name = member.name();
+        let object = object.property(name, self::member(member));
+        match is_required(member) {
+            true => object.required(name),
+            false => object,
+        }
+    })
 }
 
-pub(crate) fn city() -> Object {
-    text(City::MAX_CHARS)
-        .description(Some("City, town or village"))
-        .examples(["Kigali"])
-        .build()
+/// Adds a required property to an object.
+pub(crate) fn with(object: ObjectBuilder, name: &str, schema: Object) -> ObjectBuilder {
+    object.property(name, schema).required(name)
 }
 
 /// A pattern of all codes, grouped by their first letters.
@@ -314,19 +331,26 @@ pub(crate) fn request_id() -> Object {
         .build()
 }
 
-/// The address of the documented example.
-pub(crate) fn address() -> Value {
+/// The content of the documented example.
+pub(crate) fn content() -> Value {
     json!({
-        "id": ADDRESS_ID,
-        "customer_id": CUSTOMER_ID,
         "description": "Home Address",
         "region": "Kigali",
         "city": "Kigali",
         "country": "RW",
         "custom_data": {"landmark": "Office at Kigali Heights"},
-        "created_at": CREATED_AT,
-        "updated_at": UPDATED_AT,
     })
+}
+
+/// The address of the documented example.
+pub(crate) fn address() -> Value {
+    let mut value = json!({"id": ADDRESS_ID, "customer_id": CUSTOMER_ID});
+    for member in Member::ALL {
+        value[member.name()] = content()[member.name()].clone();
+    }
+    value["created_at"] = CREATED_AT.into();
+    value["updated_at"] = UPDATED_AT.into();
+    value
 }
 
 /// A revision of [`address`].
@@ -340,7 +364,7 @@ pub(crate) fn address_revision() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::TextError;
+    use addressbook_domain::{City, TextError};
 
     use super::*;
 

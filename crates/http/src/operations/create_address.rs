@@ -3,15 +3,15 @@ use std::rc::Rc;
 use actix_web::http::header::{ETAG, HeaderName, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressContent, AddressDraft, AddressPatch, AddressService, CreateError, CustomerId,
-    FieldErrors, Fingerprint, IdempotencyKey, IdempotentRequest,
+    AddressContent, AddressService, CreateError, CustomerId, FieldErrors, Fingerprint,
+    IdempotencyKey, IdempotentRequest,
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::middleware::access::Caller;
 use crate::openapi::responses::{Created, problems};
-use crate::openapi::{CustomerPath, Idempotency, NewAddress, NoQuery, RequestHeaders};
-use crate::request::address_input;
+use crate::openapi::{CustomerPath, Idempotency, NoQuery, RequestHeaders};
+use crate::request::address_input::{self, NewAddress};
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
@@ -49,7 +49,11 @@ pub(crate) async fn create(
     if !address_input::has_media_type(&request, is_json) {
         return Err(Problem::of(UNSUPPORTED));
     }
-    let content = validate(address_input::read(&body)?)?;
+    let mut errors = FieldErrors::default();
+    let input = address_input::read(&body, &mut errors)?;
+    let content = AddressContent::parse(&input, &mut errors)
+        .filter(|_| errors.is_empty())
+        .ok_or_else(|| Problem::invalid_address(errors))?;
     let idempotent = key.map(|key| IdempotentRequest {
         key,
         fingerprint: Fingerprint(Sha256::digest(&body).into()),
@@ -71,7 +75,7 @@ pub(crate) async fn create(
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     Ok(match Caller::may_read(&request) {
-        true => response.json(AddressJson::from(address)),
+        true => response.json(AddressJson(address)),
         false => response.finish(),
     })
 }
@@ -96,22 +100,6 @@ fn read(
         errors.add(IDEMPOTENCY_KEY, "expected once");
     }
     Some((customer_id?, key))
-}
-
-/// Validates the content of a new address. Here, null means absent.
-fn validate(input: AddressPatch) -> Result<AddressContent, Problem> {
-    let draft = AddressDraft {
-        description: input.description.flatten().map(Into::into),
-        region: input.region.flatten().map(Into::into),
-        city: input.city.flatten().map(Into::into),
-        country: input.country.flatten().map(Into::into),
-        custom_data: input.custom_data.flatten().map(Into::into),
-    };
-    let mut errors = input.errors;
-    match draft.parse(&mut errors) {
-        Some(content) if errors.is_empty() => Ok(content),
-        _ => Err(Problem::invalid_address(errors)),
-    }
 }
 
 impl From<CreateError> for Problem {

@@ -2,19 +2,24 @@ use actix_web::http::header::IF_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{AddressService, RepositoryError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::openapi::responses::{Erased, problems};
-use crate::openapi::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders};
+use crate::openapi::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders, values};
 use crate::request::parameters;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::PRECONDITION_FAILED;
 
 /// The numbers of erased records. Contains no personal data, so it can be stored as evidence.
-#[derive(Serialize)]
-struct Receipt {
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1}))]
+pub(crate) struct ErasureReceipt {
+    #[schema(schema_with = values::count)]
     addresses: u64,
+    #[schema(schema_with = values::count)]
     revisions: u64,
+    #[schema(schema_with = values::count)]
     idempotency_records: u64,
 }
 
@@ -44,11 +49,13 @@ pub(crate) async fn erase(
             .with_detail("The ETag of an address book is weak, so If-Match never matches it."));
     }
     let erased = service.erase(&customer_id).await.map_err(refusal)?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(Receipt {
-        addresses: erased.addresses,
-        revisions: erased.revisions,
-        idempotency_records: erased.idempotency_records,
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header(NO_STORE)
+        .json(ErasureReceipt {
+            addresses: erased.addresses,
+            revisions: erased.revisions,
+            idempotency_records: erased.idempotency_records,
+        }))
 }
 
 /// The problem for a failed erasure. If the database accepts no writes, the detail states that the

@@ -43,7 +43,7 @@ pub(crate) async fn get(
     Ok(if known {
         response.finish()
     } else {
-        response.json(AddressJson::from(&address))
+        response.json(AddressJson(&address))
     })
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn list(
     let page = service.list(&asked.customer_id, &asked.listing).await?;
     let body = body::of_page(
         &asked.customer_id,
-        asked.listing.limit,
+        asked.listing.page.limit,
         asked.offset(),
         &page,
     )
@@ -76,7 +76,7 @@ fn locate(
     total: u64,
     next: Option<String>,
 ) {
-    let (limit, selection) = (asked.listing.limit, &asked.selection);
+    let (limit, selection) = (asked.listing.page.limit, &asked.selection);
     let links = match asked.after {
         None => link::by_offset(total, limit, asked.offset(), selection),
         Some(_) => link::by_cursor(next.as_deref(), limit, selection),

@@ -1,12 +1,12 @@
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressPatch, AddressService, FieldErrors};
 
 use crate::middleware::access::Caller;
 use crate::openapi::responses::{Patched, problems};
-use crate::openapi::{AddressPatch, AddressPath, ChangeConditions, NoQuery, RequestHeaders};
+use crate::openapi::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::options::HttpOptions;
-use crate::request::address_input;
+use crate::request::address_input::{self, AddressChange};
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
@@ -31,7 +31,7 @@ problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISI
     description = "Applies a JSON merge patch (RFC 7396). A patch that changes nothing creates no revision.",
     params(AddressPath, NoQuery, RequestHeaders, ChangeConditions),
     request_body(
-        content((AddressPatch = "application/merge-patch+json"), (AddressPatch = "application/json")),
+        content((AddressChange = "application/merge-patch+json"), (AddressChange = "application/json")),
         description = "At most 64 KiB, unless configured otherwise",
     ),
     responses(Patched, PatchProblems)
@@ -51,7 +51,11 @@ pub(crate) async fn patch(
             .with_detail("The body must be of a media type listed in the Accept-Patch header.")
             .with_header(ACCEPT_PATCH, HeaderValue::from_static(MEDIA_TYPES)));
     }
-    let patch = address_input::read(&body)?;
+    let mut errors = FieldErrors::default();
+    let input = address_input::read(&body, &mut errors)?;
+    let patch = AddressPatch::parse(&input, &mut errors)
+        .filter(|_| errors.is_empty())
+        .ok_or(errors);
     let address = service
         .patch(&customer_id, &address_id, &patch, &precondition)
         .await
@@ -65,7 +69,7 @@ pub(crate) async fn patch(
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
     Ok(match may_read {
-        true => response.json(AddressJson::from(&address)),
+        true => response.json(AddressJson(&address)),
         false => response.finish(),
     })
 }

@@ -3,9 +3,10 @@ use addressbook_domain::{
     AddressId, AddressService, CustomerId, FieldErrors, Limit, Revision, RevisionRange,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
-use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery};
+use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery, values};
 use crate::request::cursor;
 use crate::request::parameters::{self, Given};
 use crate::response::address_json::RevisionJson;
@@ -14,11 +15,16 @@ use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
 
 /// A page of an address's revisions, newest first.
-#[derive(Serialize)]
-struct Revisions<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AddressRevisionList)]
+pub(crate) struct RevisionList<'a> {
+    #[schema(schema_with = values::customer_id)]
     customer_id: &'a str,
+    #[schema(schema_with = values::address_id)]
     address_id: &'a str,
+    /// The revisions of this page
     revisions: Vec<RevisionJson<'a>>,
+    #[schema(schema_with = values::next, required = true)]
     next: Option<String>,
 }
 
@@ -59,10 +65,10 @@ pub(crate) async fn list(
         .map(|last| seal(&customer_id, &address_id, last.address.revision));
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)
-        .json(Revisions {
+        .json(RevisionList {
             customer_id: customer_id.as_str(),
             address_id: address_id.as_str(),
-            revisions: page.iter().map(RevisionJson::from).collect(),
+            revisions: page.iter().map(RevisionJson).collect(),
             next,
         }))
 }
@@ -92,7 +98,7 @@ pub(crate) async fn get(
         .ok_or_else(|| missing("The customer has no address with this id and revision."))?;
     Ok(HttpResponse::Ok()
         .insert_header(REVALIDATE)
-        .json(RevisionJson::from(&revision)))
+        .json(RevisionJson(&revision)))
 }
 
 fn missing(detail: &'static str) -> Problem {

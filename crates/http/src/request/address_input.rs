@@ -1,8 +1,15 @@
+use std::borrow::Cow;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage as _, HttpRequest};
-use addressbook_domain::{AddressPatch, FieldErrors, json};
+use addressbook_domain::{AddressInput, FieldErrors, Input, Member, json as strict_json};
+use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::openapi::values;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{INVALID_ADDRESS, UNREADABLE};
 
@@ -20,13 +27,16 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
     accepts(media_type.essence_str()) && charset.is_none_or(|charset| charset == "utf-8")
 }
 
-/// Parses the members of an address in the body of a creation or a change: each is absent, null or
-/// a value. Unknown members are added to the errors.
+/// Reads the members of an address in the body of a creation or a change. Adds an error for each
+/// unknown member and for each value of a wrong type.
 ///
 /// # Errors
 /// 400 if the body is not JSON, or is JSON that two readers could read differently; 422 if it is
 /// not an object.
-pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
+pub(crate) fn read<'a>(
+    body: &'a [u8],
+    errors: &mut FieldErrors,
+) -> Result<AddressInput<'a>, Problem> {
     if body.trim_ascii().is_empty() {
         return Err(unreadable("it is empty; expected a JSON object"));
     }
@@ -34,7 +44,7 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
         return Err(unreadable("it is in UTF-16 or UTF-32; expected UTF-8"));
     }
     let text = str::from_utf8(body).map_err(unreadable)?;
-    json::check_readable(text).map_err(unreadable)?;
+    strict_json::check_readable(text).map_err(unreadable)?;
     let detail = match text.trim_start().as_bytes().first() {
         Some(b'{') => None,
         Some(b'[') => Some(
@@ -50,26 +60,20 @@ pub(crate) fn read(body: &[u8]) -> Result<AddressPatch, Problem> {
     if let Some(detail) = detail {
         return Err(Problem::of(INVALID_ADDRESS).with_detail(detail));
     }
-    let mut input = AddressPatch::default();
-    for (name, value) in json::members(text).map_err(unreadable)? {
-        match &*name {
-            "description" => input.description = string(&mut input.errors, "description", value)?,
-            "region" => input.region = string(&mut input.errors, "region", value)?,
-            "city" => input.city = string(&mut input.errors, "city", value)?,
-            "country" => input.country = string(&mut input.errors, "country", value)?,
-            "custom_data" => {
-                input.custom_data = Some(not_null(value).map(|json| json.get().into()))
+    let mut input = AddressInput::default();
+    for (name, value) in strict_json::members(text).map_err(unreadable)? {
+        match Member::named(&name) {
+            Some(member) => input[member] = value_of(member, value, errors)?,
+            None if SET_BY_THE_SERVICE.contains(&&*name) => {
+                errors.add(name.into_owned(), "is set by the service");
             }
-            "id" | "customer_id" | "created_at" | "updated_at" => {
-                input.errors.add(name.into_owned(), "is set by the service");
-            }
-            _ => input
-                .errors
-                .add(name.into_owned(), "is not a member of an address"),
+            None => errors.add(name.into_owned(), "is not a member of an address"),
         }
     }
     Ok(input)
 }
+
+const SET_BY_THE_SERVICE: [&str; 4] = ["id", "customer_id", "created_at", "updated_at"];
 
 fn unreadable(error: impl std::fmt::Display) -> Problem {
     Problem::of(UNREADABLE).with_detail(format!("The body cannot be read: {error}."))
@@ -84,24 +88,63 @@ fn is_utf_16(body: &[u8]) -> bool {
     )
 }
 
-fn not_null(value: &RawValue) -> Option<&RawValue> {
-    Some(value).filter(|value| value.get() != "null")
+/// The value of a member. One of a wrong type adds an error, and is absent.
+fn value_of<'a>(
+    member: Member,
+    value: &'a RawValue,
+    errors: &mut FieldErrors,
+) -> Result<Input<Cow<'a, str>>, Problem> {
+    if value.get() == "null" {
+        return Ok(Input::Null);
+    }
+    if member == Member::CustomData {
+        return Ok(Input::Value(value.get().into()));
+    }
+    let text = strict_json::string(value).map_err(unreadable)?;
+    if text.is_none() {
+        errors.add(member.name(), "expected a string");
+    }
+    Ok(text.map_or(Input::Absent, |text| Input::Value(text.into())))
 }
 
-/// Parses a string or null. Anything else is `None` and adds a field error.
-fn string(
-    errors: &mut FieldErrors,
-    name: &'static str,
-    value: &RawValue,
-) -> Result<Option<Option<String>>, Problem> {
-    let Some(value) = not_null(value) else {
-        return Ok(Some(None));
-    };
-    let text = json::string(value).map_err(unreadable)?;
-    if text.is_none() {
-        errors.add(name, "expected a string");
+/// The content of a new address.
+pub(crate) struct NewAddress;
+
+impl PartialSchema for NewAddress {
+    fn schema() -> RefOr<Schema> {
+        let object = ObjectBuilder::new().description(Some("The content of a new address."));
+        values::with_members(object, Member::is_required)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([values::content()])
+            .into()
     }
-    Ok(text.map(Some))
+}
+
+impl ToSchema for NewAddress {}
+
+/// A merge patch of an address.
+pub(crate) struct AddressChange;
+
+impl PartialSchema for AddressChange {
+    fn schema() -> RefOr<Schema> {
+        let object = ObjectBuilder::new().description(Some(
+            "A JSON merge patch (RFC 7396): an absent member stays unchanged, null removes a \
+             member.\nIn `custom_data` this applies to each member, on every level.",
+        ));
+        values::with_members(object, |_| false)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([json!({
+                "description": "Old Home",
+                "custom_data": {"landmark": null, "floor": "15th"},
+            })])
+            .into()
+    }
+}
+
+impl ToSchema for AddressChange {
+    fn name() -> Cow<'static, str> {
+        "AddressPatch".into()
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use addressbook_domain::{
-    AddressId, AddressPage, Country, CustomerId, FieldErrors, Filter, Limit, Listing, Offset,
-    Order, OrderKey, Place, SearchText, Start, Timestamp,
+    AddressId, AddressPage, Country, CustomerId, FieldErrors, Filter, Limit, ListPosition, Listing,
+    Offset, Order, OrderKey, PageRequest, PageStart, SearchText, Timestamp,
 };
 use form_urlencoded::Serializer;
 
@@ -76,16 +76,18 @@ impl ListRequest {
             Some(customer_id) if !cursor.is_empty() => open(customer_id, order, cursor).map(Some),
             _ => Ok(None),
         };
-        let place = given.after.parse("after", open, errors);
+        let position = given.after.parse("after", open, errors);
         if given.after != Given::Nothing && given.offset != Given::Nothing {
             errors.add("offset", "cannot be combined with after");
             errors.add("after", "cannot be combined with offset");
         }
         let listing = Listing {
-            limit: limit?.unwrap_or_default(),
-            start: match (place?.flatten(), offset?) {
-                (Some(place), _) => Start::After(place),
-                (None, offset) => Start::Offset(offset.unwrap_or_default()),
+            page: PageRequest {
+                limit: limit?.unwrap_or_default(),
+                start: match (position?.flatten(), offset?) {
+                    (Some(position), _) => PageStart::After(position),
+                    (None, offset) => PageStart::Offset(offset.unwrap_or_default()),
+                },
             },
             order: order?,
             filter: Filter {
@@ -110,9 +112,9 @@ impl ListRequest {
 
     /// The effective offset: 0 if the page begins after a cursor.
     pub(crate) fn offset(&self) -> Offset {
-        match self.listing.start {
-            Start::Offset(offset) => offset,
-            Start::After(_) => Offset::default(),
+        match self.listing.page.start {
+            PageStart::Offset(offset) => offset,
+            PageStart::After(_) => Offset::default(),
         }
     }
 
@@ -121,7 +123,7 @@ impl ListRequest {
     /// empty.
     pub(crate) fn next(&self, page: &AddressPage) -> Option<String> {
         self.after.as_ref()?;
-        let is_full = page.len() == usize::from(self.listing.limit.get());
+        let is_full = page.len() == usize::from(self.listing.page.limit.get());
         if !is_full || page.total() == page.len() as u64 {
             return None;
         }
@@ -142,8 +144,8 @@ fn open(
     customer_id: &CustomerId,
     order: Option<Order>,
     cursor: &str,
-) -> Result<Place, &'static str> {
-    let place = || {
+) -> Result<ListPosition, &'static str> {
+    let position = || {
         let payload = cursor::open(PURPOSE, customer_id, cursor)?;
         let (number, mut rest) = payload.split_first()?;
         let (_, own_order) = ORDERS.get(usize::from(*number))?;
@@ -155,9 +157,9 @@ fn open(
         }
         let id = AddressId::parse(str::from_utf8(rest).ok()?).ok()?;
         let fits = order.is_none_or(|order| order == *own_order);
-        fits.then_some(Place { time, id })
+        fits.then_some(ListPosition { time, id })
     };
-    place().ok_or(
+    position().ok_or(
         "expected the cursor of a link to the next page, for the same customer and order, \
          or an empty value for the first page",
     )
@@ -334,7 +336,7 @@ mod tests {
             let asked = parse(&query);
             prop_assume!(asked.is_some()); // no parameter was repeated
             let asked = asked.unwrap();
-            let (limit, offset) = (asked.listing.limit.get(), asked.offset().get());
+            let (limit, offset) = (asked.listing.page.limit.get(), asked.offset().get());
             let again = parse(&format!("limit={limit}&offset={offset}&{}", asked.selection));
             let again = again.unwrap();
             prop_assert_eq!(&again.listing, &asked.listing);

@@ -1,73 +1,96 @@
-use std::fmt::Display;
+//! A single address and its revisions as JSON, with their schemas.
 
-use addressbook_domain::{Address, AddressRevision, CustomData, Timestamp};
-use serde::ser::Error as _;
+use std::borrow::Cow;
+
+use addressbook_domain::{Address, AddressRevision, Member};
+use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// A single address as JSON. The order of the fields is the order of the members.
-#[derive(Serialize)]
-pub(crate) struct AddressJson<'a> {
-    id: &'a str,
-    customer_id: &'a str,
-    description: Option<&'a str>,
-    region: &'a str,
-    city: &'a str,
-    country: &'a str,
-    #[serde(serialize_with = "as_spelled")]
-    custom_data: Option<&'a CustomData>,
-    #[serde(serialize_with = "as_text")]
-    created_at: Timestamp,
-    #[serde(serialize_with = "as_text")]
-    updated_at: Timestamp,
-}
+use crate::openapi::values;
 
-impl<'a> From<&'a Address> for AddressJson<'a> {
-    fn from(address: &'a Address) -> Self {
-        let content = &address.content;
-        Self {
-            id: address.id.as_str(),
-            customer_id: address.customer_id.as_str(),
-            description: content.description.as_ref().map(|text| text.as_str()),
-            region: content.region.as_str(),
-            city: content.city.as_str(),
-            country: content.country.as_str(),
-            custom_data: content.custom_data.as_ref(),
-            created_at: address.created_at,
-            updated_at: address.updated_at,
-        }
+/// A single address.
+pub(crate) struct AddressJson<'a>(pub(crate) &'a Address);
+
+/// A state of an address, and the change that led to it.
+pub(crate) struct RevisionJson<'a>(pub(crate) &'a AddressRevision);
+
+impl Serialize for AddressJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        write(self.0, &mut map)?;
+        map.end()
     }
 }
 
-/// A revision as JSON: the address and its change.
-#[derive(Serialize)]
-pub(crate) struct RevisionJson<'a> {
-    #[serde(flatten)]
-    address: AddressJson<'a>,
-    revision: u32,
-    change: &'static str,
-    #[serde(serialize_with = "as_text")]
-    changed_at: Timestamp,
-}
-
-impl<'a> From<&'a AddressRevision> for RevisionJson<'a> {
-    fn from(revision: &'a AddressRevision) -> Self {
-        Self {
-            address: (&revision.address).into(),
-            revision: revision.address.revision.get(),
-            change: revision.change.as_str(),
-            changed_at: revision.changed_at,
-        }
+impl Serialize for RevisionJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(revision) = self;
+        let mut map = serializer.serialize_map(None)?;
+        write(&revision.address, &mut map)?;
+        map.serialize_entry("revision", &revision.address.revision.get())?;
+        map.serialize_entry("change", revision.change.as_str())?;
+        map.serialize_entry("changed_at", &revision.changed_at.to_string())?;
+        map.end()
     }
 }
 
-fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+fn write<M: SerializeMap>(address: &Address, map: &mut M) -> Result<(), M::Error> {
+    map.serialize_entry("id", address.id.as_str())?;
+    map.serialize_entry("customer_id", address.customer_id.as_str())?;
+    for (member, text) in address.content.texts().iter() {
+        match (member, text) {
+            (Member::CustomData, Some(json)) => {
+                let json: &RawValue = serde_json::from_str(json).map_err(Error::custom)?;
+                map.serialize_entry(member.name(), json)?;
+            }
+            (_, text) => map.serialize_entry(member.name(), text)?,
+        }
+    }
+    map.serialize_entry("created_at", &address.created_at.to_string())?;
+    map.serialize_entry("updated_at", &address.updated_at.to_string())
 }
 
-fn as_spelled<S: Serializer>(json: &Option<&CustomData>, serializer: S) -> Result<S::Ok, S::Error> {
-    let raw = json.map(|json| serde_json::from_str::<&RawValue>(json.as_str()));
-    raw.transpose()
-        .map_err(S::Error::custom)?
-        .serialize(serializer)
+fn schema_of_address() -> ObjectBuilder {
+    let object = values::with(ObjectBuilder::new(), "id", values::address_id());
+    let object = values::with(object, "customer_id", values::customer_id());
+    let object = values::with_members(object, |_| true);
+    let object = values::with(object, "created_at", values::created_at());
+    values::with(object, "updated_at", values::updated_at())
+}
+
+impl PartialSchema for AddressJson<'_> {
+    fn schema() -> RefOr<Schema> {
+        schema_of_address()
+            .description(Some("A single address."))
+            .examples([values::address()])
+            .into()
+    }
+}
+
+impl ToSchema for AddressJson<'_> {
+    fn name() -> Cow<'static, str> {
+        "Address".into()
+    }
+}
+
+impl PartialSchema for RevisionJson<'_> {
+    fn schema() -> RefOr<Schema> {
+        let object = values::with(schema_of_address(), "revision", values::revision());
+        let object = values::with(object, "change", values::change());
+        values::with(object, "changed_at", values::changed_at())
+            .description(Some(
+                "A state of an address, and the change that led to it. Immutable.",
+            ))
+            .examples([values::address_revision()])
+            .into()
+    }
+}
+
+impl ToSchema for RevisionJson<'_> {
+    fn name() -> Cow<'static, str> {
+        "AddressRevision".into()
+    }
 }

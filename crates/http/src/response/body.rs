@@ -1,9 +1,14 @@
-use addressbook_domain::{AddressPage, CustomerId, Limit, Offset, Timestamp};
+use addressbook_domain::{AddressPage, CustomerId, Limit, Member, Offset, Timestamp};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::openapi::values;
 
 /// Upper bound for the length of a list without its addresses, in bytes.
 const ENVELOPE_LEN: usize = 192;
-/// Length of an address without its text, in bytes.
-const FRAME_LEN: usize = r#",{"id":"","description":"","region":"","city":"","country":"","custom_data":null,"created_at":"","updated_at":""}"#.len()
+/// The length of an address without its text.
+const FRAME_LEN: usize = r#",{"id":"","created_at":"","updated_at":""}"#.len()
+    + Member::COUNT * r#","custom_data":null"#.len()
     + 2 * Timestamp::LEN;
 
 /// Writes a page as JSON into one buffer, as specified in the OpenAPI document. The offset of a
@@ -29,24 +34,21 @@ pub(crate) fn of_page(
         json.raw(if index == 0 { "" } else { "," })
             .raw(r#"{"id":""#)
             .raw(address.id)
-            .raw(r#"","description":"#);
-        match address.description {
-            Some(description) => json.escaped(description)?,
-            None => json.raw("null"),
+            .raw("\"");
+        for (member, text) in address.members.iter() {
+            json.raw(member.json_key());
+            match (member, text) {
+                (_, None) => json.raw("null"),
+                (Member::CustomData, Some(object)) => json.raw(object),
+                (Member::Country, Some(code)) => json.raw("\"").raw(code).raw("\""),
+                (_, Some(text)) => json.escaped(text)?,
+            };
         }
-        .raw(r#","region":"#)
-        .escaped(address.region)?
-        .raw(r#","city":"#)
-        .escaped(address.city)?
-        .raw(r#","country":""#)
-        .raw(address.country)
-        .raw(r#"","custom_data":"#)
-        .raw(address.custom_data.unwrap_or("null"))
-        .raw(r#","created_at":""#)
-        .raw(address.created_at.to_iso8601())
-        .raw(r#"","updated_at":""#)
-        .raw(address.updated_at.to_iso8601())
-        .raw(r#""}"#);
+        json.raw(r#","created_at":""#)
+            .raw(address.created_at.to_iso8601())
+            .raw(r#"","updated_at":""#)
+            .raw(address.updated_at.to_iso8601())
+            .raw(r#""}"#);
     }
     let mut digits = itoa::Buffer::new();
     json.raw(r#"],"limit":"#)
@@ -78,9 +80,45 @@ impl Json {
     }
 }
 
+/// The schema of a page: what [`of_page`] writes.
+pub(crate) struct AddressList;
+
+impl PartialSchema for AddressList {
+    fn schema() -> RefOr<Schema> {
+        let addresses = ArrayBuilder::new()
+            .items(Ref::from_schema_name(ListedAddress::name()))
+            .description(Some("The addresses of this page"));
+        let object = values::with(ObjectBuilder::new(), "customer_id", values::customer_id())
+            .property("addresses", addresses)
+            .required("addresses");
+        let object = values::with(object, "limit", values::limit());
+        values::with(object, "offset", values::offset())
+            .description(Some("A page of a customer's addresses."))
+            .into()
+    }
+}
+
+impl ToSchema for AddressList {}
+
+/// The schema of an address on a page.
+pub(crate) struct ListedAddress;
+
+impl PartialSchema for ListedAddress {
+    fn schema() -> RefOr<Schema> {
+        let object = values::with(ObjectBuilder::new(), "id", values::address_id());
+        let object = values::with_members(object, |_| true);
+        let object = values::with(object, "created_at", values::created_at());
+        values::with(object, "updated_at", values::updated_at())
+            .description(Some("An address in a list."))
+            .into()
+    }
+}
+
+impl ToSchema for ListedAddress {}
+
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::{AddressRef, BookHead};
+    use addressbook_domain::{AddressRef, BookHead, Members};
     use proptest::prelude::*;
     use proptest::{collection, option};
     use serde_json::{Value, json};
@@ -137,13 +175,13 @@ mod tests {
             for (value, created_at, updated_at) in &addresses {
                 let text = |field: &str| value[field].as_str();
                 let custom_data = Some(value["custom_data"].to_string());
+                let members = Members::from_fn(|member| match member {
+                    Member::CustomData => custom_data.as_deref().filter(|json| *json != "null"),
+                    _ => text(member.name()),
+                });
                 page.push(AddressRef {
                     id: text("id").unwrap(),
-                    description: text("description"),
-                    region: text("region").unwrap(),
-                    city: text("city").unwrap(),
-                    country: text("country").unwrap(),
-                    custom_data: custom_data.as_deref().filter(|json| *json != "null"),
+                    members,
                     created_at: *created_at,
                     updated_at: *updated_at,
                 }).unwrap();

@@ -11,7 +11,7 @@ use crate::request::list_request::ListRequest;
 /// other effective parameters if there are any. It is weak (RFC 9110, section 8.8.1) because it
 /// identifies the content and not each byte.
 pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
-    let (limit, offset) = (asked.listing.limit.get(), asked.offset().get());
+    let (limit, offset) = (asked.listing.page.limit.get(), asked.offset().get());
     if asked.is_plain() {
         return format!("W/\"{revision}-{limit}-{offset}\"");
     }

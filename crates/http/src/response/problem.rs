@@ -10,7 +10,9 @@ use actix_web::http::header::{
 use actix_web::{Error, HttpResponse, ResponseError};
 use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, RepositoryError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::openapi::values;
 use crate::request::request_id::RequestId;
 use crate::response::address_etag;
 use crate::response::problem_kind::{
@@ -136,11 +138,11 @@ impl Problem {
     }
 
     fn to_json(&self, id: &RequestId) -> Vec<u8> {
-        let errors = self.errors.iter().map(|error| Entry {
+        let errors = self.errors.iter().map(|error| FieldErrorJson {
             field: &error.field,
             message: &error.message,
         });
-        let body = Body {
+        let body = ProblemJson {
             uri: self.kind.uri,
             title: self.kind.title,
             status: self.kind.status.as_u16(),
@@ -200,22 +202,34 @@ impl ResponseError for Problem {
     }
 }
 
-/// The members of `application/problem+json`, in this order.
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request failed (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemJson<'a> {
     #[serde(rename = "type")]
+    #[schema(schema_with = values::problem_type)]
     uri: &'a str,
+    /// A short summary for people
     title: &'a str,
+    #[schema(schema_with = values::problem_status)]
     status: u16,
+    /// What is wrong with this request; the wording may change
     detail: &'a str,
+    #[schema(schema_with = values::request_id)]
     request_id: &'a str,
+    /// All field errors, if single fields are invalid
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Entry<'a>>,
+    #[schema(required = false)]
+    errors: Vec<FieldErrorJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct Entry<'a> {
+/// What is wrong with one field.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FieldError)]
+pub(crate) struct FieldErrorJson<'a> {
+    /// The parameter, header or member
     field: &'a str,
+    /// What was expected
     message: &'a str,
 }
 

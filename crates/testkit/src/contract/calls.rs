@@ -102,7 +102,7 @@ pub(super) async fn list_after(
     let call = format!("list {size} addresses of {customer_id} after {after}");
     let page = PageRequest {
         limit: limit(size),
-        start: PageStart::After(after),
+        start: PageStart::after_id(after),
     };
     expect_ok(repository.list(&customer(customer_id), &page).await, call)
 }

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Address, Change, Commit, Listing};
+use addressbook_domain::{Address, Change, Commit, Listing, Member};
 
 use super::Subject;
 use super::calls::{
     ALL, Refusal, commit_ok, commit_refused, find, find_one, finished, head, list, lookup, page_of,
     record, revisions, scan, see,
 };
-use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
 
 /// `commit`: makes as many changes as a commit may have, of several customers.
 pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
@@ -62,7 +62,7 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
         replacing(&first, "Huye"),
         replacing(&second, "Musanze"),
         Change::Create(address("cus_1", 2)),
-        Change::Remove(address("cus_1", 2)),
+        removal(address("cus_1", 2)),
     ];
     commit_ok(
         &repository,
@@ -127,7 +127,9 @@ async fn expect_to_see(repository: &Subject, expected: Address) {
     let other_page = page_of(repository, "cus_1", &Listing::default()).await;
     for (page, how) in [(&page, "list"), (&other_page, "page_of")] {
         assert_eq!(
-            page.iter().next().map(|address| address.city),
+            page.iter()
+                .next()
+                .and_then(|address| address.members[Member::City]),
             Some(city),
             "{how}: expected what was committed before the call"
         );

@@ -9,7 +9,9 @@ use super::calls::{
     ALL, Seen, commit_ok, expect_ok, find, finished, head, list, lookup, page_of, record,
     revisions, scan, see,
 };
-use crate::fixtures::{address, address_id, at, commit, creating, customer, keyed, moved, moving};
+use crate::fixtures::{
+    address, address_id, at, commit, creating, customer, keyed, moved, moving, removal,
+};
 
 const TIME: &str = "2025-01-01T00:00:00.000Z";
 
@@ -21,7 +23,7 @@ async fn fill(repository: &Subject, customer_id: &str) {
         keyed(creation, "key", TIME, TIME),
         moving(&one, "Huye"),
         moving(&moved(&one, "Huye"), "Musanze"),
-        commit([Change::Remove(other)]),
+        commit([removal(other)]),
     ] {
         commit_ok(repository, commit, "a change of a small history").await;
     }

@@ -1,5 +1,6 @@
 use addressbook_domain::{
-    Address, AddressContent, City, CustomData, CustomerId, Description, Listing, Region,
+    Address, AddressContent, City, CustomData, CustomerId, Description, Listing, Member,
+    PageRequest, Region,
 };
 
 use super::Subject;
@@ -41,7 +42,10 @@ async fn stores(repository: &Subject, stored: Address, what: &str) {
     }
     let customer_id = stored.customer_id.as_str();
     let listing = Listing {
-        limit: crate::fixtures::limit(200),
+        page: PageRequest {
+            limit: crate::fixtures::limit(200),
+            ..PageRequest::default()
+        },
         ..Listing::default()
     };
     for (page, how) in [
@@ -187,7 +191,8 @@ pub async fn stores_the_longest_values(repository: Subject) {
         "list: expected a page of 200 addresses with the longest values"
     );
     assert!(
-        page.iter().all(|found| found.custom_data == Some(&data)),
+        page.iter()
+            .all(|found| found.members[Member::CustomData] == Some(&*data)),
         "list: expected the custom data of all 200 addresses unchanged"
     );
 }

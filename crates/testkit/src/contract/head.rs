@@ -3,7 +3,7 @@ use addressbook_domain::{Change, Commit};
 use super::Subject;
 use super::calls::{Refusal, commit_ok, commit_refused, expect_ok, head, list, page_of};
 use crate::fixtures::{
-    address, commit, creating, customer, keyed, moved, moving, replacing, timestamp,
+    address, commit, creating, customer, keyed, moved, moving, removal, replacing, timestamp,
 };
 
 /// `head`: counts the addresses in the book.
@@ -14,16 +14,12 @@ pub async fn the_head_counts_the_addresses(repository: Subject) {
         (creating(some), "create three addresses", [3, 0]),
         (creating(more), "create one in each of two books", [4, 1]),
         (moving(&address("cus_1", 2), "Huye"), "move one", [4, 1]),
-        (
-            commit([Change::Remove(address("cus_1", 3))]),
-            "remove one",
-            [3, 1],
-        ),
+        (commit([removal(address("cus_1", 3))]), "remove one", [3, 1]),
         (
             commit([
                 Change::Create(address("cus_1", 5)),
-                Change::Remove(address("cus_1", 5)),
-                Change::Remove(address("cus_2", 1)),
+                removal(address("cus_1", 5)),
+                removal(address("cus_2", 1)),
             ]),
             "create one and remove it, and the last of the other book",
             [3, 0],
@@ -54,12 +50,12 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
             "create two",
         ),
         (moving(&address("cus_1", 2), "Huye"), "move one"),
-        (commit([Change::Remove(address("cus_1", 3))]), "remove one"),
+        (commit([removal(address("cus_1", 3))]), "remove one"),
         (
             // Afterwards, the book contains the same addresses as before.
             commit([
                 Change::Create(address("cus_1", 4)),
-                Change::Remove(address("cus_1", 4)),
+                removal(address("cus_1", 4)),
             ]),
             "create one and remove it",
         ),
@@ -123,7 +119,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
         "move another",
     )
     .await;
-    commit_ok(&repository, commit([Change::Remove(first)]), "remove it").await;
+    commit_ok(&repository, commit([removal(first)]), "remove it").await;
     let after = head(&repository, "cus_1").await.revision;
     assert!(
         after > before,

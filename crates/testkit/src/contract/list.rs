@@ -6,7 +6,7 @@ use addressbook_domain::{Address, AddressId, AddressPage, BookHead, Change, Offs
 use super::Subject;
 use super::calls::{commit_ok, head, list, list_after, write};
 use super::steps::Steps;
-use crate::fixtures::{address, address_id, commit, creating};
+use crate::fixtures::{address, address_id, commit, creating, removal};
 
 fn ids(page: &AddressPage) -> Vec<String> {
     page.iter().map(|address| address.id.to_owned()).collect()
@@ -133,7 +133,7 @@ pub async fn pages_far_into_a_large_book_hold_the_same(repository: Subject) {
 pub async fn pages_far_into_a_book_hold_the_same_as_it_grows_and_shrinks(repository: Subject) {
     let mut held = BTreeSet::new();
     let every_fourth = |numbers: Range<u32>| numbers.map(|number| 4 * number).collect();
-    let (create, remove): (fn(_) -> _, fn(_) -> _) = (Change::Create, Change::Remove);
+    let (create, remove): (fn(_) -> _, fn(_) -> _) = (Change::Create, removal);
     let steps = [
         (create, every_fourth(0..1_500)),
         (create, (2_001..4_001).step_by(2).collect()),
@@ -198,7 +198,7 @@ pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subje
 /// says, the book revision never decreases, and pages with the same book revision are equal.
 pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
-    let remove = (0..30).map(|number| commit([Change::Remove(address("cus_1", number))]));
+    let remove = (0..30).map(|number| commit([removal(address("cus_1", number))]));
     let writer = write(&repository, create.chain(remove).collect());
     let mut last = AddressPage::default();
     loop {

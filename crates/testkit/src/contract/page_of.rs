@@ -1,18 +1,21 @@
 use addressbook_domain::{
-    Address, AddressPage, Change, City, Country, Filter, Limit, Listing, Order, OrderKey, Place,
-    SearchText, Start, Timestamp,
+    Address, AddressPage, Change, City, Country, Filter, Limit, Listing, Order, OrderKey,
+    PageRequest, PageStart, SearchText, Timestamp,
 };
 
 use super::Subject;
 use super::calls::{commit_ok, head, page_of, write};
 use crate::fixtures::{
-    address, address_id, at, commit, creating, limit, moved, replacing, timestamp,
+    address, address_id, at, commit, creating, limit, moved, removal, replacing, timestamp,
 };
 
 /// A listing in descending order, with the maximum limit.
 fn descending() -> Listing {
     Listing {
-        limit: limit(Limit::MAX),
+        page: PageRequest {
+            limit: limit(Limit::MAX),
+            ..PageRequest::default()
+        },
         order: Order {
             descending: true,
             ..Order::default()
@@ -31,7 +34,7 @@ fn as_of(time: Timestamp) -> Listing {
 /// Returns the page that the domain computes from these addresses.
 #[track_caller]
 fn made_of(listing: &Listing, page: &AddressPage, addresses: Vec<Address>) -> AddressPage {
-    match listing.page(page.head(), addresses) {
+    match listing.apply(page.head(), addresses) {
         Ok(page) => page,
         Err(error) => panic!("the suite has an invalid address: {error}"),
     }
@@ -40,13 +43,12 @@ fn made_of(listing: &Listing, page: &AddressPage, addresses: Vec<Address>) -> Ad
 /// `page_of`: returns what the listing computes from all current addresses of the book and its
 /// head.
 pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
-    let place = Place {
-        time: None,
-        id: address_id(250),
-    };
     let descending = descending();
     let rest = Listing {
-        start: Start::After(place),
+        page: PageRequest {
+            start: PageStart::after_id(address_id(250)),
+            ..descending.page.clone()
+        },
         ..descending.clone()
     };
     let by_time = Listing {
@@ -99,7 +101,7 @@ pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
         assert_eq!(
             page,
             made_of(listing, &page, expected.clone()),
-            "page_of: expected what `Listing::page` computes from all addresses, for {listing:?}"
+            "page_of: expected what `Listing::apply` computes from all addresses, for {listing:?}"
         );
     }
 }
@@ -108,7 +110,7 @@ pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
 /// page is computed, now and as of the latest time.
 pub async fn a_page_of_a_listing_is_of_one_moment(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
-    let remove = (0..30).map(|number| commit([Change::Remove(address("cus_1", number))]));
+    let remove = (0..30).map(|number| commit([removal(address("cus_1", number))]));
     let writer = write(&repository, create.chain(remove).collect());
     loop {
         let is_done = writer.is_done().await;
@@ -162,7 +164,7 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
         at(TIMES[0], [Change::Create(address("cus_2", 3))]),
         at(TIMES[1], [replacing(&created, "Huye")]),
         at(TIMES[1], [Change::Create(stays.clone())]),
-        at(TIMES[2], [Change::Remove(updated.clone())]),
+        at(TIMES[2], [removal(updated.clone())]),
     ] {
         commit_ok(&repository, commit, "a change of the history").await;
     }
@@ -187,7 +189,7 @@ pub async fn the_latest_revision_is_the_one_with_the_greatest_number(repository:
     let [moves, leaves] = [1, 2].map(|number| address("cus_1", number));
     let both = [moves.clone(), leaves.clone()].map(Change::Create);
     commit_ok(&repository, at(TIMES[2], both), "create two addresses").await;
-    let changes = [replacing(&moves, "Huye"), Change::Remove(leaves.clone())];
+    let changes = [replacing(&moves, "Huye"), removal(leaves.clone())];
     let earlier = at(TIMES[0], changes);
     commit_ok(
         &repository,

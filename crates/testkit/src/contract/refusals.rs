@@ -2,10 +2,10 @@ use addressbook_domain::{Address, Change, Commit};
 
 use super::Subject;
 use super::calls::{Refusal, commit_ok, commit_refused, find_one, head, see};
-use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
 
 fn removing(address: &Address) -> Commit {
-    commit([Change::Remove(address.clone())])
+    commit([removal(address.clone())])
 }
 
 /// A commit with a limit of addresses per book.
@@ -120,20 +120,20 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
         ),
         (
             1,
-            vec![Change::Remove(address("cus_1", 2))],
+            vec![removal(address("cus_1", 2))],
             "remove one from a book that exceeds its limit",
         ),
         (2, vec![create(3)], "use the room that was made"),
         (
             2,
-            vec![Change::Remove(address("cus_1", 3)), create(4)],
+            vec![removal(address("cus_1", 3)), create(4)],
             "make room and use it in one commit",
         ),
     ] {
         commit_ok(&repository, limited(allowed, changes), what).await;
     }
     let what = "use room before it is made";
-    let too_early = limited(2, vec![create(5), Change::Remove(address("cus_1", 4))]);
+    let too_early = limited(2, vec![create(5), removal(address("cus_1", 4))]);
     commit_refused(&repository, too_early, Refusal::BookFull(0), what).await;
     assert_eq!(
         head(&repository, "cus_1").await.addresses,
@@ -209,7 +209,7 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
 pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     let three = with_history(1, vec![create(1), create(2), create(3)]);
     commit_ok(&repository, three, "create three").await;
-    let remove = |number| Change::Remove(address("cus_1", number));
+    let remove = |number| removal(address("cus_1", number));
     let first = with_history(3, vec![remove(1)]);
     commit_ok(&repository, first, "remove one").await;
     let first_change = vec![replacing(&address("cus_1", 2), "Huye"), create(4)];
@@ -346,7 +346,7 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
             create(2),
             Change::Create(address("cus_2", 1)),
             replacing(&there, "Huye"),
-            Change::Remove(moved(&there, "Huye")),
+            removal(moved(&there, "Huye")),
             create(3),
             last,
         ]

@@ -8,7 +8,7 @@ use super::calls::{
 };
 use super::steps::Steps;
 use crate::fixtures::{
-    address, address_id, at, commit, creating, customer, moved, replacing, timestamp,
+    address, address_id, at, commit, creating, customer, moved, removal, replacing, timestamp,
 };
 
 /// All revisions of an address, newest first.
@@ -58,7 +58,7 @@ async fn create_move_and_remove(repository: &Subject, number: u32) -> Vec<Addres
     for (commit, what) in [
         (at(TIMES[0], [Change::Create(first.clone())]), "create one"),
         (at(TIMES[1], [replacing(&first, "Huye")]), "move it"),
-        (at(TIMES[2], [Change::Remove(second.clone())]), "remove it"),
+        (at(TIMES[2], [removal(second.clone())]), "remove it"),
     ] {
         commit_ok(repository, commit, what).await;
     }

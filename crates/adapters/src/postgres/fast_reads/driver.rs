@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::libpq::{Answer, Arrival, Broken, Connection};
-use super::query::Query;
+use super::libpq::{Arrival, Broken, Connection, ResultRows};
+use super::prepared_query::PreparedQuery;
 use crate::connection::refusal;
 use crate::store::error::{WorkError, one_line};
 
@@ -35,14 +35,16 @@ pub(super) struct Plan {
 
 /// A query and the channel for its result. If it is dropped, the caller gets an error.
 pub(super) struct Request {
-    query: Query,
+    query: PreparedQuery,
     since: Instant,
     repeated: bool,
-    answer: oneshot::Sender<Result<Answer, RepositoryError>>,
+    answer: oneshot::Sender<Result<ResultRows, RepositoryError>>,
 }
 
 impl Request {
-    pub(super) fn new(query: Query) -> (Self, oneshot::Receiver<Result<Answer, RepositoryError>>) {
+    pub(super) fn new(
+        query: PreparedQuery,
+    ) -> (Self, oneshot::Receiver<Result<ResultRows, RepositoryError>>) {
         let (answer, answered) = oneshot::channel();
         let request = Self {
             query,
@@ -58,7 +60,7 @@ impl Request {
         (!mem::replace(&mut self.repeated, true)).then_some(self)
     }
 
-    fn answer(self, result: Result<Answer, RepositoryError>) {
+    fn answer(self, result: Result<ResultRows, RepositoryError>) {
         // The caller may have been dropped.
         let _ = self.answer.send(result);
     }
@@ -178,9 +180,9 @@ impl Driver {
                 return health; // What arrived is the sync.
             };
             match arrival {
-                Arrival::Answer(answer) => request.answer(Ok(answer)),
-                Arrival::PassedOver if health.is_ok() => self.batch.push(request),
-                Arrival::PassedOver => self.batch.extend(request.again()),
+                Arrival::Rows(rows) => request.answer(Ok(rows)),
+                Arrival::Skipped if health.is_ok() => self.batch.push(request),
+                Arrival::Skipped => self.batch.extend(request.again()),
                 Arrival::Failed(error) => {
                     let reason = error.to_string();
                     let error = RepositoryError::from(WorkError::Diesel(error));

@@ -10,14 +10,13 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use pq_sys::{
     ConnStatusType, ExecStatusType, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_SQLSTATE, PGconn, PGresult,
     PQclear, PQconnectdb, PQconsumeInput, PQenterPipelineMode, PQerrorMessage, PQexec, PQfinish,
-    PQflush, PQfname, PQftype, PQgetResult, PQgetisnull, PQgetlength, PQgetvalue, PQisBusy,
-    PQnfields, PQntuples, PQparameterStatus, PQresultErrorField, PQresultStatus,
-    PQsendPipelineSync, PQsendQueryPrepared, PQsetNoticeProcessor, PQsetnonblocking, PQsocket,
-    PQsocketPoll, PQsslInUse, PQstatus,
+    PQflush, PQgetResult, PQgetisnull, PQgetlength, PQgetvalue, PQisBusy, PQntuples,
+    PQparameterStatus, PQresultErrorField, PQresultStatus, PQsendPipelineSync, PQsendQueryPrepared,
+    PQsetNoticeProcessor, PQsetnonblocking, PQsocket, PQsocketPoll, PQsslInUse, PQstatus,
 };
 use tokio::io::unix::AsyncFd;
 
-use super::query::Query;
+use super::prepared_query::PreparedQuery;
 
 /// Parameters and results are in PostgreSQL's binary format, as in Diesel.
 const BINARY: c_int = 1;
@@ -37,11 +36,11 @@ pub(super) struct Broken(pub(super) String);
 /// The next result on a connection.
 pub(super) enum Arrival {
     /// The rows of a statement.
-    Answer(Answer),
+    Rows(ResultRows),
     /// The error of a statement.
     Failed(DieselError),
     /// A statement was skipped, because an earlier one failed.
-    PassedOver,
+    Skipped,
     /// The end of a batch.
     Synced,
 }
@@ -72,8 +71,8 @@ impl Connection {
         // SAFETY: as above; the SQL ends with NUL and outlives the call.
         let result = NonNull::new(unsafe { PQexec(connection, session.as_ptr()) });
         let done = result
-            .map(Answer)
-            .is_some_and(|answer| matches!(answer.status(), ExecStatusType::PGRES_COMMAND_OK));
+            .map(ResultRows)
+            .is_some_and(|result| matches!(result.status(), ExecStatusType::PGRES_COMMAND_OK));
         // SAFETY: as above.
         let pipelined = done
             && unsafe {
@@ -87,8 +86,11 @@ impl Connection {
     }
 
     /// Queues the execution of a prepared statement.
-    pub(super) fn send(&mut self, query: &Query) -> Result<(), Broken> {
-        let Query { name, binds } = query;
+    pub(super) fn send(&mut self, query: &PreparedQuery) -> Result<(), Broken> {
+        let PreparedQuery {
+            name,
+            values: binds,
+        } = query;
         let values: Vec<*const c_char> = binds
             .iter()
             .map(|bind| {
@@ -165,12 +167,12 @@ impl Connection {
                 self.check(unsafe { PQstatus(connection) } == ConnStatusType::CONNECTION_OK)?;
                 continue;
             };
-            let answer = Answer(result);
-            return Ok(Some(match answer.status() {
-                ExecStatusType::PGRES_TUPLES_OK => Arrival::Answer(answer),
-                ExecStatusType::PGRES_PIPELINE_ABORTED => Arrival::PassedOver,
+            let result = ResultRows(result);
+            return Ok(Some(match result.status() {
+                ExecStatusType::PGRES_TUPLES_OK => Arrival::Rows(result),
+                ExecStatusType::PGRES_PIPELINE_ABORTED => Arrival::Skipped,
                 ExecStatusType::PGRES_PIPELINE_SYNC => Arrival::Synced,
-                _ => Arrival::Failed(answer.error()),
+                _ => Arrival::Failed(result.error()),
             }));
         }
         Ok(None)
@@ -235,12 +237,12 @@ fn length<T>(items: &[T]) -> c_int {
 }
 
 /// The result of a statement.
-pub(super) struct Answer(NonNull<PGresult>);
+pub(super) struct ResultRows(NonNull<PGresult>);
 
 // SAFETY: libpq never changes a result that it has returned.
-unsafe impl Send for Answer {}
+unsafe impl Send for ResultRows {}
 
-impl Answer {
+impl ResultRows {
     fn status(&self) -> ExecStatusType {
         // SAFETY: the result is valid as long as `self` is.
         unsafe { PQresultStatus(self.0.as_ptr()) }
@@ -271,30 +273,6 @@ impl Answer {
         unsafe { PQntuples(self.0.as_ptr()) }.unsigned_abs() as usize
     }
 
-    pub(super) fn column_count(&self) -> usize {
-        // SAFETY: the result is valid as long as `self` is.
-        unsafe { PQnfields(self.0.as_ptr()) }.unsigned_abs() as usize
-    }
-
-    /// The OID of a column's type; 0 if there is no such column.
-    pub(super) fn column_type(&self, column: usize) -> u32 {
-        c_int::try_from(column).map_or(0, |column| {
-            // SAFETY: libpq checks the column itself.
-            unsafe { PQftype(self.0.as_ptr(), column) }
-        })
-    }
-
-    pub(super) fn column_name(&self, column: usize) -> Option<&str> {
-        let column = c_int::try_from(column).ok()?;
-        // SAFETY: libpq checks the column itself, and returns null or a text that ends with NUL
-        // and lives as long as the result.
-        let name = unsafe {
-            let name = PQfname(self.0.as_ptr(), column);
-            (!name.is_null()).then(|| CStr::from_ptr(name))
-        };
-        name?.to_str().ok()
-    }
-
     /// The bytes of a value; `None` if it is null, or if there is no such row or column.
     pub(super) fn value(&self, row: usize, column: usize) -> Option<&[u8]> {
         let (row, column) = (c_int::try_from(row).ok()?, c_int::try_from(column).ok()?);
@@ -310,7 +288,7 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for ResultRows {
     fn drop(&mut self) {
         // SAFETY: nothing else frees the result, and all borrows of it have ended.
         unsafe { PQclear(self.0.as_ptr()) };

@@ -2,8 +2,9 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
-    Description, Fingerprint, IdempotencyKey, IdempotentRequest, KeptKey, Listing, Lookup, Offset,
-    Order, PageRequest, PageStart, Revision, RevisionRange, Scan, Timestamp,
+    Description, Fingerprint, IdempotencyKey, IdempotentRequest, Listing, Lookup,
+    NewIdempotencyKey, Offset, Order, PageRequest, PageStart, Revision, RevisionRange, Scan,
+    Timestamp,
 };
 use addressbook_testkit::{fixtures, strategies};
 use proptest::prelude::*;
@@ -74,7 +75,7 @@ fn revision() -> impl Strategy<Value = Revision> {
 fn page() -> impl Strategy<Value = PageRequest> {
     let start = prop_oneof![
         (0..8_u8).prop_map(|offset| PageStart::Offset(Offset::parse(&offset.to_string()).unwrap())),
-        (0..8_u8).prop_map(|number| PageStart::After(fixtures::address_id(number))),
+        (0..8_u8).prop_map(|number| PageStart::after_id(fixtures::address_id(number))),
     ];
     (1..8_u8, start).prop_map(|(limit, start)| PageRequest {
         limit: fixtures::limit(limit),
@@ -167,12 +168,10 @@ fn change(current: Vec<Address>) -> impl Strategy<Value = Change> {
             (address.customer_id, address.id) = (there.customer_id, there.id);
             expected = there.revision;
         }
-        // The revision of the address matters only for a removal.
-        address.revision = expected;
         match kind {
             ChangeKind::Created => Change::Create(address),
             ChangeKind::Updated => Change::Replace { address, expected },
-            ChangeKind::Removed => Change::Remove(address),
+            ChangeKind::Removed => Change::Remove { address, expected },
         }
     };
     (kind, address(), revision(), one_of(current)).prop_map(change)
@@ -193,7 +192,7 @@ prop_compose! {
         expired_before in moment(0..=now),
     ) -> Commit {
         let fingerprint = Fingerprint(fingerprint);
-        let idempotency = key.map(|key| KeptKey {
+        let idempotency = key.map(|key| NewIdempotencyKey {
             request: IdempotentRequest { key, fingerprint },
             expired_before,
         });

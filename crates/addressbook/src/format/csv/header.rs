@@ -68,9 +68,8 @@ impl Header {
             }
         }
         let is_there = |field: Field| fields.contains(&Some(field)) || columns.has_default(field);
-        let missing: Vec<_> = Field::REQUIRED
-            .into_iter()
-            .filter(|field| !is_there(*field))
+        let missing: Vec<_> = Field::all()
+            .filter(|field| field.is_required() && !is_there(*field))
             .map(Field::name)
             .collect();
         if let [first, ..] = missing[..] {

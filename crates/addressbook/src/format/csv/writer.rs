@@ -42,7 +42,7 @@ impl<W: Write> Writer<W> {
     pub(crate) fn new(output: W, formulas: Formulas) -> io::Result<Self> {
         let mut output = csv::Writer::from_writer(output);
         output
-            .write_record(Field::ALL.map(Field::name))
+            .write_record(Field::all().map(Field::name))
             .map_err(io_error)?;
         Ok(Self { output, formulas })
     }
@@ -50,25 +50,13 @@ impl<W: Write> Writer<W> {
 
 impl<W: Write> WriteAddress for Writer<W> {
     fn write(&mut self, address: &Address) -> io::Result<()> {
-        let content = &address.content;
-        let cells = [
-            address.customer_id.as_str(),
-            address.id.as_str(),
-            content
-                .description
-                .as_ref()
-                .map_or("", |text| text.as_str()),
-            content.region.as_str(),
-            content.city.as_str(),
-            content.country.as_str(),
-            content
-                .custom_data
-                .as_ref()
-                .map_or("", |json| json.as_str()),
-            &address.created_at.to_string(),
-            &address.updated_at.to_string(),
-        ];
-        let cells = cells.map(|cell| self.formulas.cell(cell));
+        let times = [address.created_at, address.updated_at].map(|time| time.to_string());
+        let members = address.content.texts();
+        let cells = [address.customer_id.as_str(), address.id.as_str()]
+            .into_iter()
+            .chain(members.iter().map(|(_, text)| text.unwrap_or_default()))
+            .chain(times.iter().map(String::as_str))
+            .map(|cell| self.formulas.cell(cell));
         self.output.write_record(cells).map_err(io_error)
     }
 

@@ -22,7 +22,7 @@ impl Faulty {
         for change in &mut commit.changes {
             let (Change::Create(address)
             | Change::Replace { address, .. }
-            | Change::Remove(address)) = change;
+            | Change::Remove { address, .. }) = change;
             self.spoil_address(address);
         }
         self.look_first(&commit).await?;
@@ -159,7 +159,7 @@ impl Faulty {
                 RefusesToChangeFullBooks if is_full && !is_creation => {
                     return Err(RepositoryError::BookFull { index });
                 }
-                RefusesRemovalsInFullHistories if matches!(change, Change::Remove(_)) => {
+                RefusesRemovalsInFullHistories if matches!(change, Change::Remove { .. }) => {
                     let past = self.past_revisions(&address.customer_id).await;
                     if past >= commit.max_past_revisions.into() {
                         return Err(RepositoryError::HistoryFull { index });
@@ -271,8 +271,10 @@ impl Faulty {
                 | (ReplacesAnyRevision, Change::Replace { address, .. }, Some(expected)) => {
                     Some(Change::Replace { address, expected })
                 }
-                (RemovesAnyRevision, Change::Remove(_), Some(_)) => current.map(Change::Remove),
-                (RemovesMissingAddresses, Change::Remove(_), None) => None,
+                (RemovesAnyRevision, Change::Remove { .. }, Some(_)) => {
+                    current.map(addressbook_testkit::fixtures::removal)
+                }
+                (RemovesMissingAddresses, Change::Remove { .. }, None) => None,
                 (ChecksTheIdBeforeItCreates, Change::Create(address), revision) => {
                     if revision.is_some() {
                         return Err(RepositoryError::Conflict { index });
@@ -401,7 +403,7 @@ impl Faulty {
             let key = (address.customer_id.clone(), address.id.clone());
             match change {
                 Change::Create(address) => past.said.insert(key, address.revision),
-                Change::Replace { .. } | Change::Remove(_) => past.said.remove(&key),
+                Change::Replace { .. } | Change::Remove { .. } => past.said.remove(&key),
             };
             past.states.push(address.clone());
             past.last_at.insert(address.customer_id.clone(), commit.at);

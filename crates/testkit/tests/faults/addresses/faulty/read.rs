@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    ChangeKind, CustomerId, Filter, Listing, Lookup, Offset, PageRequest, PageStart,
+    ChangeKind, CustomerId, Filter, ListPosition, Listing, Lookup, Offset, PageRequest, PageStart,
     RepositoryError, Revision, RevisionRange, Scan,
 };
 use addressbook_testkit::fixtures;
@@ -45,13 +45,13 @@ impl Faulty {
                     return Ok(Self::with_head(&found, head));
                 }
             }
-            (ListsNothingAfterAMissingId, PageStart::After(id)) => {
+            (ListsNothingAfterAMissingId, PageStart::After(ListPosition { id, .. })) => {
                 let lookup = Lookup::Id(customer_id.clone(), id.clone());
                 if store.find(vec![lookup]).await? == [None] {
                     return Ok(AddressPage::new(head));
                 }
             }
-            (IncludesTheIdToStartAfter, PageStart::After(id)) => {
+            (IncludesTheIdToStartAfter, PageStart::After(ListPosition { id, .. })) => {
                 let mut all = self.all(Some(customer_id)).await;
                 all.retain(|address| address.id >= *id);
                 all.truncate(page.limit.get().into());
@@ -90,7 +90,7 @@ impl Faulty {
             MakesPagesOf100Addresses => {
                 let mut all = self.all(Some(customer_id)).await;
                 all.truncate(100);
-                return Ok(listing.page(store.head(customer_id).await?, all)?);
+                return Ok(listing.apply(store.head(customer_id).await?, all)?);
             }
             MakesPagesWithTheHeadOfAnotherMoment => {
                 let head = store.head(customer_id).await?;
@@ -116,7 +116,7 @@ impl Faulty {
                         found.extend(latest.filter(|latest| !is_removed(latest)));
                     }
                     let addresses = found.into_iter().map(|revision| revision.address);
-                    return Ok(listing.page(store.head(customer_id).await?, addresses)?);
+                    return Ok(listing.apply(store.head(customer_id).await?, addresses)?);
                 }
             }
             IgnoresFilters => listing.filter = Filter::default(),

@@ -2,9 +2,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::address::address_id::AddressId;
-
-/// The maximum number of addresses on a page: 1 to 200, by default 50.
+/// The most addresses that a page may hold: 1 to 200, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u8);
 
@@ -79,30 +77,6 @@ fn decimal<T: FromStr>(text: &str) -> Option<T> {
         text.parse().ok()
     } else {
         None
-    }
-}
-
-/// A request for a page of an address book, by ascending id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PageRequest {
-    /// The maximum number of addresses to return.
-    pub limit: Limit,
-    /// Where the page begins.
-    pub start: PageStart,
-}
-
-/// Where a page begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PageStart {
-    /// After this number of addresses.
-    Offset(Offset),
-    /// After this id, whether or not an address with it exists.
-    After(AddressId),
-}
-
-impl Default for PageStart {
-    fn default() -> Self {
-        Self::Offset(Offset::default())
     }
 }
 
