@@ -181,6 +181,14 @@ pub(crate) struct ListenSettings {
     pub(crate) listen: String,
 }
 
+/// The message for an address on which the program cannot listen.
+pub(crate) fn cannot_listen(address: &str, setting: &str) -> String {
+    format!(
+        "cannot listen on {address} (stop the program that uses it, if there is one, or choose \
+         another address with {setting})"
+    )
+}
+
 /// What the service logs to standard error, and in which format.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]

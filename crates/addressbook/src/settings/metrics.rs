@@ -3,8 +3,7 @@ use std::net::TcpListener;
 use anyhow::Context;
 use clap::Args;
 
-use super::host_and_port;
-use crate::commands::serve::cannot_listen;
+use super::{cannot_listen, host_and_port};
 
 /// The address that serves metrics.
 #[derive(Args, Clone, Debug)]

@@ -1,0 +1,90 @@
+//! Builds the service: binds its addresses and opens its store.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use addressbook_adapters::{JwtAuthenticator, SystemClock};
+use addressbook_domain::{AddressService, ApiKeyRepository, Engine, OpenMode};
+use addressbook_http::{Bound, HttpOptions, InFlight, Parts};
+use anyhow::Context;
+
+use crate::authentication::Authentication;
+use crate::commands::serve::ServeArguments;
+use crate::descriptors;
+use crate::settings::cannot_listen;
+use crate::store::{self, EngineOf};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::observed;
+use crate::telemetry::traces::Traces;
+
+/// Everything that the service needs to run, before it accepts connections.
+pub(super) struct Service {
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) addresses: AddressService,
+    pub(super) api_keys: Arc<dyn ApiKeyRepository>,
+    pub(super) by_jwt: Option<JwtAuthenticator<SystemClock>>,
+    pub(super) bound: Bound,
+    pub(super) workers: usize,
+    pub(super) metrics: Option<(TcpListener, Metrics)>,
+    in_flight: InFlight,
+    traces: Option<Traces>,
+}
+
+impl Service {
+    /// Binds the addresses and opens the store, which is created or migrated.
+    pub(super) fn build(arguments: &ServeArguments, engine_of: EngineOf) -> anyhow::Result<Self> {
+        let traces = Traces::start(&arguments.traces)?;
+        let by_jwt = arguments.jwt.authenticator()?;
+        let engine = engine_of(&arguments.database)?;
+        let workers = arguments.workers(&*engine);
+        descriptors::suffice_for(workers)?;
+        // Bind before anything is changed, because the address may be in use.
+        let listen = &arguments.listen.listen;
+        let bound = Bound::to(listen).with_context(|| cannot_listen(listen, "--listen"))?;
+        let metrics_listener = arguments.metrics.listener()?;
+        let store = store::open(&*engine, OpenMode::CreateOrMigrate)?;
+        let in_flight = InFlight::default();
+        let metrics = metrics_listener.map(|listener| {
+            let metrics = Metrics::of(&store, engine.name(), &in_flight);
+            (listener, metrics)
+        });
+        let counted = metrics.as_ref().map(|(_, metrics)| metrics.store.clone());
+        let traced = traces.as_ref().map(|traces| traces.of_store(engine.name()));
+        let store = observed::observe(store, counted, traced);
+        Ok(Self {
+            engine,
+            addresses: crate::service(store.addresses, arguments.limits.limits()),
+            api_keys: store.api_keys,
+            by_jwt,
+            bound,
+            workers,
+            metrics,
+            in_flight,
+            traces,
+        })
+    }
+
+    /// The parts of the HTTP application.
+    pub(super) fn parts(
+        &self,
+        arguments: &ServeArguments,
+        authentication: Arc<Authentication>,
+    ) -> Parts {
+        let metrics = self.metrics.as_ref();
+        Parts {
+            authenticator: Some(authentication),
+            cors_origins: arguments.cors.cors_origin.clone(),
+            options: arguments.bounds.bound(HttpOptions {
+                require_if_match: arguments.require_if_match,
+                has_docs: !arguments.no_docs,
+                max_body_bytes: arguments.max_body_bytes as usize,
+                ..HttpOptions::default()
+            }),
+            in_flight: self.in_flight.clone(),
+            metrics: metrics.map(|(_, metrics)| metrics.http.clone()),
+            rate_limit: arguments.bounds.rate_limit(),
+            tracer: self.traces.as_ref().map(Traces::of_requests),
+            ..Parts::new(self.addresses.clone(), crate::ids())
+        }
+    }
+}
