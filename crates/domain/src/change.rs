@@ -6,7 +6,7 @@ use crate::address::{Address, Version};
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
-use crate::repository::RepositoryError;
+use crate::repository::{CommitError, Refusal, RepositoryError};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 
@@ -165,12 +165,13 @@ impl AddressService {
         let commit = self.commit_of(at, vec![change], None);
         match self.repository.commit(commit).await {
             Ok(()) => Ok(true),
-            Err(RepositoryError::Conflict { .. }) => Ok(false),
-            Err(RepositoryError::HistoryFull { .. }) => {
+            Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
                 let max_past_revisions = self.limits.max_past_revisions;
                 Err(ChangeError::HistoryFull { max_past_revisions })
             }
-            Err(error) => Err(error.into()),
+            // Concurrent requests came first.
+            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::Repository(error)) => Err(error.into()),
         }
     }
 }
@@ -208,7 +209,7 @@ mod tests {
                 repository
                     .expect_commit()
                     .times(1)
-                    .returning(move |_| Err(failure()));
+                    .returning(move |_| Err(failure().into()));
             },
             |service| async move {
                 service
@@ -248,7 +249,7 @@ mod tests {
             .times(2)
             .returning(|commit| match &commit.changes[..] {
                 [Change::Replace { expected, .. }] if expected.get() == 2 => Ok(()),
-                _ => Err(RepositoryError::Conflict { index: 0 }),
+                _ => Err(Refusal::Conflict { index: 0 }.into()),
             });
         let patched = service(repository)
             .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
@@ -296,7 +297,7 @@ mod tests {
             .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_past_revisions, 20_000);
-            Err(RepositoryError::HistoryFull { index: 0 })
+            Err(Refusal::HistoryFull { index: 0 }.into())
         });
         let patched = service(repository)
             .patch(&customer(), &id(), &to_huye(), &Precondition::Any)

@@ -7,7 +7,7 @@ use crate::commit::{Change, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::repository::{RepositoryError, RevisionRange};
+use crate::repository::{CommitError, Refusal, RepositoryError, RevisionRange};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 
@@ -50,6 +50,9 @@ pub enum CreateError {
         /// The limit.
         max_past_revisions: u32,
     },
+    /// The new address's id exists already. Ids are random, so the same request succeeds.
+    #[error("the new address's id exists already")]
+    IdTaken,
     /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -99,22 +102,25 @@ impl AddressService {
                     });
                 }
                 // A concurrent request with this key may have created the last address that fits.
-                Err(RepositoryError::BookFull { .. }) => {
+                Err(CommitError::Refused(Refusal::BookFull { .. })) => {
                     let replayed = self.replay(customer_id, request, expired_before).await?;
                     return replayed.ok_or(CreateError::BookFull {
                         max_addresses: self.limits.max_addresses,
                     });
                 }
                 // A concurrent request with this key may have filled the history.
-                Err(RepositoryError::HistoryFull { .. }) => {
+                Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
                     let replayed = self.replay(customer_id, request, expired_before).await?;
                     return replayed.ok_or(CreateError::HistoryFull {
                         max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
                 // A concurrent request with this key came first: replay it.
-                Err(RepositoryError::KeyTaken) => {}
-                Err(error) => return Err(error.into()),
+                Err(CommitError::Refused(Refusal::KeyTaken)) => {}
+                Err(CommitError::Refused(Refusal::Conflict { .. })) => {
+                    return Err(CreateError::IdTaken);
+                }
+                Err(CommitError::Repository(error)) => return Err(error.into()),
             }
         }
         Err(RepositoryError::Busy("other requests kept using the same key".into()).into())
@@ -210,7 +216,7 @@ mod tests {
                 repository
                     .expect_commit()
                     .times(1)
-                    .returning(move |_| Err(failure()));
+                    .returning(move |_| Err(failure().into()));
             },
             |service| async move { service.create(&customer(), &content("Kigali"), None).await },
         )
@@ -240,7 +246,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_addresses, 1_000);
-            Err(RepositoryError::BookFull { index: 0 })
+            Err(Refusal::BookFull { index: 0 }.into())
         });
         let error = service(repository)
             .create(&customer(), &content("Kigali"), None)
@@ -258,7 +264,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_past_revisions, 20_000);
-            Err(RepositoryError::HistoryFull { index: 0 })
+            Err(Refusal::HistoryFull { index: 0 }.into())
         });
         let error = service(repository)
             .create(&customer(), &content("Kigali"), None)
@@ -276,9 +282,9 @@ mod tests {
     async fn create_replays_a_concurrent_request_with_the_same_key() {
         // The second and third: that request filled the book or the history.
         let refusals = [
-            || RepositoryError::KeyTaken,
-            || RepositoryError::BookFull { index: 0 },
-            || RepositoryError::HistoryFull { index: 0 },
+            || Refusal::KeyTaken,
+            || Refusal::BookFull { index: 0 },
+            || Refusal::HistoryFull { index: 0 },
         ];
         for refusal in refusals {
             let mut repository = MockAddressRepository::new();
@@ -294,7 +300,7 @@ mod tests {
                 .in_sequence(&mut sequence)
                 .returning(move |commit| {
                     assert!(commit.idempotency.is_some());
-                    Err(refusal())
+                    Err(refusal().into())
                 });
             repository
                 .expect_idempotency_record()

@@ -14,7 +14,7 @@ use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
-use crate::repository::{RepositoryError, Scan};
+use crate::repository::{CommitError, Refusal, RepositoryError, Scan};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 
@@ -138,33 +138,40 @@ impl AddressService {
             let commit = self.commit_of(at, changes, None);
             match self.repository.commit(commit).await {
                 Ok(()) => return Ok(outcomes),
-                Err(RepositoryError::Conflict { .. }) => look = true,
+                Err(CommitError::Refused(Refusal::Conflict { .. })) => look = true,
                 // Decide again without the entries that do not fit. The look-up finds those that
                 // exist already, which need no room.
-                Err(RepositoryError::BookFull { .. }) if on_error == OnError::Skip => {
+                Err(CommitError::Refused(Refusal::BookFull { .. }))
+                    if on_error == OnError::Skip =>
+                {
                     look = true;
                     room = Some(self.room(entries).await?);
                 }
-                Err(RepositoryError::BookFull { index }) => {
+                Err(CommitError::Refused(Refusal::BookFull { index })) => {
                     return Err(ImportError::BookFull {
                         index: entry_of_change[index],
                         max_addresses: self.limits.max_addresses,
                     });
                 }
                 // Happens once per customer, so it does not count as an attempt.
-                Err(RepositoryError::HistoryFull { index }) if on_error == OnError::Skip => {
+                Err(CommitError::Refused(Refusal::HistoryFull { index }))
+                    if on_error == OnError::Skip =>
+                {
                     let entry = entry_of_change[index];
                     full.insert(entries[entry].customer_id.clone(), entry);
                     room = room_now;
                     attempts -= 1;
                 }
-                Err(RepositoryError::HistoryFull { index }) => {
+                Err(CommitError::Refused(Refusal::HistoryFull { index })) => {
                     return Err(ImportError::HistoryFull {
                         index: entry_of_change[index],
                         max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
-                Err(error) => return Err(error.into()),
+                Err(CommitError::Refused(refusal @ Refusal::KeyTaken)) => {
+                    return Err(RepositoryError::Internal(refusal.into()).into());
+                }
+                Err(CommitError::Repository(error)) => return Err(error.into()),
             }
         }
         Err(RepositoryError::Busy("other requests kept changing the same addresses".into()).into())

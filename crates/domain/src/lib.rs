@@ -70,7 +70,8 @@ pub use listing::{Filter, ListPosition, Listing, Order, OrderKey, PageRequest, P
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, Erased, Inconsistency, Lookup, RepositoryError, RevisionRange, Scan,
+    AddressRepository, Cause, CommitError, Erased, Inconsistency, Lookup, Refusal, RepositoryError,
+    RevisionRange, Scan,
 };
 pub use secret_source::SecretSource;
 pub use service::AddressService;

@@ -124,18 +124,18 @@ pub trait AddressRepository: Send + Sync {
     ///   (`a_commit_without_changes_does_nothing`).
     /// * Changes MUST be made in their order: each sees the effect of the changes before it
     ///   (`changes_see_the_effect_of_those_before_them`).
-    /// * MUST reject with [`RepositoryError::Conflict`] if an address to create already exists
+    /// * MUST reject with [`Refusal::Conflict`] if an address to create already exists
     ///   (`refuses_to_create_what_exists`), or if an address to replace or remove does not exist at
     ///   the expected revision (`refuses_to_replace_what_is_not_at_the_expected_revision`,
     ///   `refuses_to_remove_what_is_not_at_the_expected_revision`).
-    /// * MUST reject with [`RepositoryError::BookFull`] if a book would hold more addresses than
+    /// * MUST reject with [`Refusal::BookFull`] if a book would hold more addresses than
     ///   the commit allows (`refuses_one_address_too_many_and_names_it`).
-    /// * MUST reject with [`RepositoryError::HistoryFull`] if a change would create or replace an
+    /// * MUST reject with [`Refusal::HistoryFull`] if a change would create or replace an
     ///   address in a book that already has as many past revisions as the commit allows, or more
     ///   (`refuses_one_past_revision_too_many_and_names_it`). Past revisions are all revisions that
     ///   are not the current state of an address: a replacement adds one and a removal two. A
     ///   removal MUST NOT be rejected for them (`removes_addresses_whatever_the_history_holds`).
-    /// * MUST reject with [`RepositoryError::KeyTaken`] if a record with the same customer and key
+    /// * MUST reject with [`Refusal::KeyTaken`] if a record with the same customer and key
     ///   exists (`refuses_a_key_that_is_taken`). If that record has expired, the new record MUST
     ///   replace it instead (`replaces_the_record_of_a_key_that_has_expired`).
     /// * If there are several reasons to reject, the first MUST be reported: the index is that of
@@ -163,7 +163,7 @@ pub trait AddressRepository: Send + Sync {
     /// * Concurrent commits that do not conflict MUST all succeed, in whatever order they name the
     ///   books (`concurrent_commits_to_one_book_lose_nothing`,
     ///   `concurrent_commits_across_books_all_succeed`).
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError>;
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
     /// Returns the revisions of an address, newest first: those with a smaller number than
     /// [`RevisionRange::before`], up to the limit. Returns none for an address that never existed.
@@ -277,27 +277,6 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Why a call failed, by what the caller can do about it.
 #[derive(Debug, Error)]
 pub enum RepositoryError {
-    /// The stored state is not the one that the caller expected: read again and decide again.
-    #[error("change {index} conflicts with the stored state")]
-    Conflict {
-        /// The index of the change in the commit, from 0.
-        index: usize,
-    },
-    /// A book would exceed its limit of addresses: remove an address first.
-    #[error("change {index} is one address too many")]
-    BookFull {
-        /// The index of the change in the commit, from 0.
-        index: usize,
-    },
-    /// A book has reached its limit of past revisions: stop creating and replacing its addresses.
-    #[error("change {index} is one past revision too many")]
-    HistoryFull {
-        /// The index of the change in the commit, from 0.
-        index: usize,
-    },
-    /// The idempotency key was used before: look up what it was used for.
-    #[error("the idempotency key was used before")]
-    KeyTaken,
     /// The call waited too long for others: the same call may succeed in a moment.
     #[error("the store is busy")]
     Busy(#[source] Cause),
@@ -310,6 +289,43 @@ pub enum RepositoryError {
     /// Anything else: a defect of the adapter or the store.
     #[error("the store failed")]
     Internal(#[source] Cause),
+}
+
+/// Why a commit failed. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// The commit does not fit the stored state.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The call failed, as any other may.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// How a commit does not fit the stored state. Each index is that of a change in the commit, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The stored state is not the one that the caller expected: read again and decide again.
+    #[error("change {index} conflicts with the stored state")]
+    Conflict {
+        /// The index of the change.
+        index: usize,
+    },
+    /// A book would exceed its limit of addresses: remove an address first.
+    #[error("change {index} is one address too many")]
+    BookFull {
+        /// The index of the change.
+        index: usize,
+    },
+    /// A book has reached its limit of past revisions: stop creating and replacing its addresses.
+    #[error("change {index} is one past revision too many")]
+    HistoryFull {
+        /// The index of the change.
+        index: usize,
+    },
+    /// The idempotency key was used before: look up what it was used for.
+    #[error("the idempotency key was used before")]
+    KeyTaken,
 }
 
 /// A stored record contains a value that cannot have been written through the port. Its message,

@@ -99,7 +99,6 @@ pub fn app(
     let metrics = metrics.map(Rc::new);
     let authenticate = Authenticate {
         authenticator: authenticator.clone(),
-        rate_limit: rate_limit.clone(),
     };
     App::new()
         .app_data(metrics.clone())
@@ -122,12 +121,12 @@ pub fn app(
         // 2. cors: responds to preflight requests, which carry no credential.
         // 3. bounds: rejects requests above the limits before anything is looked up for them.
         // 4. authenticate: identifies the caller, because the rate limit counts credentials.
-        // 5. rate limit: before the work that it bounds.
+        // 5. rate limit: before the work that it bounds. Rejects what was not authenticated.
         // 6. compression: only of the responses of operations.
         .wrap_fn(move |request, next| {
             compression::around(request, next, options.compress_min_bytes)
         })
-        .wrap_fn(move |request, next| rate_limit::around(request, Ok(next), rate_limit.as_ref()))
+        .wrap_fn(move |request, next| rate_limit::around(request, next, rate_limit.as_ref()))
         .wrap(authenticate)
         .wrap_fn(move |request, next| bounds::around(request, next, &in_flight, options))
         .wrap(Condition::new(is_cors, cors::policy(&cors_origins)))

@@ -29,9 +29,10 @@ mod nearest;
 mod openapi;
 mod operations;
 mod options;
-mod pattern;
+
 mod request;
 mod response;
+mod route;
 mod routes;
 mod server;
 mod telemetry;

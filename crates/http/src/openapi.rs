@@ -22,13 +22,13 @@ pub(crate) use self::parameters::{
 };
 use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::revisions::RevisionList;
-use crate::pattern::resource;
 use crate::request::address_input::{AddressChange, NewAddress};
 use crate::response::address_json::{AddressJson, RevisionJson};
 use crate::response::body::{AddressList, ListedAddress};
 use crate::response::problem::{FieldErrorJson, Problem, ProblemJson};
 use crate::response::problem_kind;
 use crate::response::static_file::StaticFile;
+use crate::route::resource;
 use crate::routes;
 
 #[derive(OpenApi)]
@@ -79,7 +79,7 @@ impl Modify for Rest {
         components.headers = responses::headers();
         components.add_security_scheme(CREDENTIAL, credential());
         for (path, method, scope) in routes::needs() {
-            let item = document.paths.paths.get_mut(&path);
+            let item = document.paths.paths.get_mut(path);
             if let Some(operation) = item.and_then(|item| operation(item, &method)) {
                 let need = SecurityRequirement::new(CREDENTIAL, [scope.as_str()]);
                 operation.security = Some(vec![need]);

@@ -13,22 +13,16 @@ use crate::operations::list_addresses;
 use crate::operations::patch_address;
 use crate::operations::remove_address;
 use crate::operations::revisions;
-use crate::pattern;
-
-/// The routes of a customer's address book.
-const BOOKS: [&str; 2] = [
-    "/v1/customers/{customer_id}/addresses",
-    "/api/v1/customers/{customer_id}/addresses",
-];
+use crate::route::{self, ADDRESS, ADDRESSES, PREFIXES, REVISION, REVISIONS};
 
 /// The methods of a route, each with the scope that it requires.
 type Methods = Vec<(Method, Scope, Route)>;
 
-/// The routes below an address book, with their methods.
+/// The routes of address books, with their methods.
 fn resources() -> [(&'static str, Methods); 4] {
     [
         (
-            "",
+            ADDRESSES,
             vec![
                 (Method::GET, Read, web::to(list_addresses::list)),
                 (Method::HEAD, Read, web::to(list_addresses::list)),
@@ -37,7 +31,7 @@ fn resources() -> [(&'static str, Methods); 4] {
             ],
         ),
         (
-            "/{address_id}",
+            ADDRESS,
             vec![
                 (Method::GET, Read, web::to(get_address::get)),
                 (Method::HEAD, Read, web::to(get_address::get)),
@@ -46,14 +40,14 @@ fn resources() -> [(&'static str, Methods); 4] {
             ],
         ),
         (
-            "/{address_id}/revisions",
+            REVISIONS,
             vec![
                 (Method::GET, Read, web::to(revisions::list)),
                 (Method::HEAD, Read, web::to(revisions::list)),
             ],
         ),
         (
-            "/{address_id}/revisions/{revision}",
+            REVISION,
             vec![
                 (Method::GET, Read, web::to(revisions::get)),
                 (Method::HEAD, Read, web::to(revisions::get)),
@@ -67,9 +61,9 @@ pub(crate) fn configure(
     config: &mut web::ServiceConfig,
     authenticator: Option<&Arc<dyn Authenticator>>,
 ) {
-    for book in BOOKS {
+    for prefix in PREFIXES {
         for (path, routes) in resources() {
-            let mut resource = pattern::resource(&format!("{book}{path}"));
+            let mut resource = route::resource(&format!("{prefix}{path}"));
             let mut needs = Vec::new();
             for (method, scope, route) in routes {
                 needs.push((method.clone(), scope));
@@ -86,10 +80,9 @@ pub(crate) fn configure(
 }
 
 /// Each route and method, as in the OpenAPI document, with the required scope.
-pub(crate) fn needs() -> impl Iterator<Item = (String, Method, Scope)> {
+pub(crate) fn needs() -> impl Iterator<Item = (&'static str, Method, Scope)> {
     resources().into_iter().flat_map(|(path, routes)| {
-        let path = format!("{}{path}", BOOKS[0]);
-        let need = move |(method, scope, _)| (path.clone(), method, scope);
+        let need = move |(method, scope, _)| (path, method, scope);
         routes.into_iter().map(need)
     })
 }
@@ -105,9 +98,9 @@ mod tests {
 
     const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
-    /// A path below a customer's book, for the first revision of the first address.
-    fn path(book: &str, below: &str, customer_id: &str) -> String {
-        format!("{book}{below}")
+    /// A path in a customer's book, for the first revision of the first address.
+    fn path(prefix: &str, path: &str, customer_id: &str) -> String {
+        format!("{prefix}{path}")
             .replace("{customer_id}", customer_id)
             .replace("{address_id}", fixtures::address_id(1).as_str())
             .replace("{revision}", "1")
@@ -115,18 +108,20 @@ mod tests {
 
     #[actix_web::test]
     async fn no_customer_reaches_the_addresses_of_another() {
-        let below = resources().into_iter().filter(|(path, _)| !path.is_empty());
+        let below = resources()
+            .into_iter()
+            .filter(|(path, _)| *path != ADDRESSES);
         for (below, routes) in below {
             for (method, _, _) in routes {
-                for book in BOOKS {
+                for prefix in PREFIXES {
                     let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
-                    let foreign = path(book, below, "cus_2");
+                    let foreign = path(prefix, below, "cus_2");
                     let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
                     assert!(
                         response.starts_with("404 "),
                         "{method} {foreign}: {response}"
                     );
-                    let own = path(book, below, "cus_1");
+                    let own = path(prefix, below, "cus_1");
                     let response = door.answer(sending(method.clone(), &own, BODY)).await;
                     assert!(response.starts_with('2'), "{method} {own}: {response}");
                 }
@@ -137,10 +132,12 @@ mod tests {
     #[actix_web::test]
     async fn no_customer_changes_the_book_of_another() {
         let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
-        let own = path(BOOKS[0], "", "cus_1");
+        let own = path("", ADDRESSES, "cus_1");
         let before = door.answer(TestRequest::get().uri(&own)).await;
-        let foreign = path(BOOKS[0], "", "cus_2");
-        let book = resources().into_iter().filter(|(path, _)| path.is_empty());
+        let foreign = path("", ADDRESSES, "cus_2");
+        let book = resources()
+            .into_iter()
+            .filter(|(path, _)| *path == ADDRESSES);
         let methods = book
             .flat_map(|(_, routes)| routes)
             .map(|(method, _, _)| method);
@@ -166,14 +163,15 @@ mod tests {
     #[actix_web::test]
     async fn the_allow_header_lists_exactly_the_methods_of_a_route() {
         for (below, allowed) in [
-            ("", "GET, HEAD, POST, DELETE"),
-            ("/{address_id}", "GET, HEAD, PATCH, DELETE"),
-            ("/{address_id}/revisions", "GET, HEAD"),
-            ("/{address_id}/revisions/{revision}", "GET, HEAD"),
+            (ADDRESSES, "GET, HEAD, POST, DELETE"),
+            (ADDRESS, "GET, HEAD, PATCH, DELETE"),
+            (REVISIONS, "GET, HEAD"),
+            (REVISION, "GET, HEAD"),
         ] {
-            for book in BOOKS {
+            for prefix in PREFIXES {
                 for method in [Method::PUT, Method::OPTIONS, Method::TRACE] {
-                    let request = TestRequest::with_uri(&path(book, below, "cus_1")).method(method);
+                    let request =
+                        TestRequest::with_uri(&path(prefix, below, "cus_1")).method(method);
                     let response = answer(MockAddressRepository::new(), request).await;
                     assert!(response.starts_with("405 "), "{response}");
                     assert_eq!(header_of(&response, "allow").as_deref(), Some(allowed));

@@ -164,7 +164,7 @@ pub(crate) fn refusing(failure: Failure) -> MockAddressRepository {
     repository.expect_find().returning(move |_| Err(failure()));
     repository
         .expect_commit()
-        .returning(move |_| Err(failure()));
+        .returning(move |_| Err(failure().into()));
     repository
         .expect_revisions()
         .returning(move |_, _, _| Err(failure()));

@@ -148,7 +148,6 @@ proptest! {
                 updated_since: since.map(time),
             },
             as_of: as_of.map(fixtures::timestamp),
-            ..Listing::default()
         };
         let mut query = form_urlencoded::Serializer::new("addresses?after=".to_owned());
         query.append_pair("limit", &limit.to_string()).append_pair("order", order);

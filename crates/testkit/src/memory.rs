@@ -4,8 +4,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
-    PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
+    Listing, Lookup, PageRequest, PageStart, Refusal, RepositoryError, Revision, RevisionRange,
+    Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -61,8 +62,8 @@ impl KeptBook {
         self.revisions.values().filter_map(latest).collect()
     }
 
-    fn apply(&mut self, commit: &Commit, index: usize) -> Result<(), RepositoryError> {
-        let conflict = RepositoryError::Conflict { index };
+    fn apply(&mut self, commit: &Commit, index: usize) -> Result<(), Refusal> {
+        let conflict = Refusal::Conflict { index };
         let change = &commit.changes[index];
         let id = &change.address().id;
         let revisions = self.revisions.entry(id.clone()).or_default();
@@ -73,7 +74,7 @@ impl KeptBook {
         let kind = match change {
             Change::Create(_) if self.addresses.contains_key(id) => return Err(conflict),
             Change::Create(_) if self.addresses.len() >= commit.max_addresses as usize => {
-                return Err(RepositoryError::BookFull { index });
+                return Err(Refusal::BookFull { index });
             }
             Change::Create(_) => ChangeKind::Created,
             Change::Replace { expected, .. } if current == Some(*expected) => ChangeKind::Updated,
@@ -81,7 +82,7 @@ impl KeptBook {
             _ => return Err(conflict),
         };
         if self.past_revisions >= commit.max_past_revisions.into() && kind != ChangeKind::Removed {
-            return Err(RepositoryError::HistoryFull { index });
+            return Err(Refusal::HistoryFull { index });
         }
         // The repository assigns the revision and ignores that of the change.
         let address = Address {
@@ -109,10 +110,10 @@ impl KeptBook {
         &mut self,
         record: IdempotencyRecord,
         expired_before: Timestamp,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), Refusal> {
         match self.records.entry(record.key.as_str().to_owned()) {
             Entry::Occupied(place) if place.get().created_at >= expired_before => {
-                return Err(RepositoryError::KeyTaken);
+                return Err(Refusal::KeyTaken);
             }
             Entry::Occupied(mut place) => drop(place.insert(record)),
             Entry::Vacant(place) => drop(place.insert(record)),
@@ -195,7 +196,7 @@ impl AddressRepository for InMemoryRepository {
         Ok(lookups.iter().map(find).collect())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let mut kept = self.kept();
         let mut touched = Books::new();
         let begin = |id: &CustomerId| kept.books.get(id).cloned().unwrap_or_default();

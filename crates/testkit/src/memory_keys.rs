@@ -19,14 +19,14 @@ impl InMemoryApiKeys {
 
 #[async_trait]
 impl ApiKeyRepository for InMemoryApiKeys {
-    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
+    async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError> {
         let mut keys = self.keys();
         let is_taken = |known: &ApiKey| known.id == key.id || known.digest == key.digest;
         if keys.values().any(is_taken) {
-            return Err(RepositoryError::Conflict { index: 0 });
+            return Ok(false);
         }
         keys.insert(key.id.clone(), key);
-        Ok(())
+        Ok(true)
     }
 
     async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {

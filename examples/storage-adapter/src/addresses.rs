@@ -2,8 +2,8 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    ChangeKind, Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
-    PageRequest, PageStart, RepositoryError, RevisionRange, Scan, Timestamp,
+    ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
+    Listing, Lookup, PageRequest, PageStart, RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use redb::ReadTransaction;
@@ -152,7 +152,7 @@ impl AddressRepository for RedbStore {
         .await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         self.write(move |transaction| Tables::open(transaction)?.commit(&commit))
             .await
     }

@@ -51,7 +51,7 @@ fn update(
 
 #[async_trait]
 impl ApiKeyRepository for RedbStore {
-    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
+    async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError> {
         self.write(move |transaction| {
             let mut by_digest = transaction.open_table(API_KEYS_BY_DIGEST)?;
             let has_id = transaction
@@ -59,10 +59,11 @@ impl ApiKeyRepository for RedbStore {
                 .get(key.id.as_str())?
                 .is_some();
             if has_id || by_digest.get(&key.digest.0)?.is_some() {
-                return Err(RepositoryError::Conflict { index: 0 }.into());
+                return Ok(false);
             }
             by_digest.insert(&key.digest.0, key.id.as_str())?;
-            put(transaction, &key)
+            put(transaction, &key)?;
+            Ok(true)
         })
         .await
     }

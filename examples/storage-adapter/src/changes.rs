@@ -1,5 +1,5 @@
 use addressbook_domain::{
-    Change, ChangeKind, Commit, Erased, IdempotencyRecord, RepositoryError, Revision, Timestamp,
+    Change, ChangeKind, Commit, Erased, IdempotencyRecord, Refusal, Revision, Timestamp,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -54,17 +54,17 @@ impl<'t> Tables<'t> {
         };
         let current = self.addresses.get((customer_id, id))?;
         if current.map(|row| row.value().0) != expected {
-            return Err(RepositoryError::Conflict { index }.into());
+            return Err(Refusal::Conflict { index }.into());
         }
         let (held, past) = self.books.get(customer_id)?.map_or((0, 0), |book| {
             let (held, _, past) = book.value();
             (held, past)
         });
         if kind == ChangeKind::Created && held >= commit.max_addresses.into() {
-            return Err(RepositoryError::BookFull { index }.into());
+            return Err(Refusal::BookFull { index }.into());
         }
         if kind != ChangeKind::Removed && past >= commit.max_past_revisions.into() {
-            return Err(RepositoryError::HistoryFull { index }.into());
+            return Err(Refusal::HistoryFull { index }.into());
         }
 
         let revision = self.last_revision(customer_id, id)?;
@@ -104,7 +104,7 @@ impl<'t> Tables<'t> {
         let known = self.records.get((customer_id, key))?;
         if let Some(known_at) = known.map(|row| row.value().2) {
             if known_at >= expired_before.unix_ms() {
-                return Err(RepositoryError::KeyTaken.into());
+                return Err(Refusal::KeyTaken.into());
             }
             self.records_by_age.remove((known_at, customer_id, key))?;
         }

@@ -1,18 +1,21 @@
-use addressbook_domain::{Inconsistency, RepositoryError};
+use addressbook_domain::{CommitError, Inconsistency, Refusal, RepositoryError};
 
 /// Why a transaction failed.
 pub(crate) enum Failed {
     /// The store failed.
     Store(Box<redb::Error>),
-    /// The adapter rejects the call with this error.
-    Refused(RepositoryError),
+    /// A commit does not fit the stored state.
+    Refused(Refusal),
+    /// The adapter fails the call with this error.
+    Repository(RepositoryError),
 }
 
 /// Maps an error to what the caller can do about it.
 impl From<Failed> for RepositoryError {
     fn from(failed: Failed) -> Self {
         let error = match failed {
-            Failed::Refused(error) => return error,
+            Failed::Repository(error) => return error,
+            Failed::Refused(refusal) => return Self::Internal(refusal.into()),
             Failed::Store(error) => error,
         };
         match *error {
@@ -25,15 +28,24 @@ impl From<Failed> for RepositoryError {
     }
 }
 
-impl From<RepositoryError> for Failed {
-    fn from(error: RepositoryError) -> Self {
-        Self::Refused(error)
+impl From<Failed> for CommitError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(refusal) => Self::Refused(refusal),
+            failed => Self::Repository(failed.into()),
+        }
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
 impl From<Inconsistency> for Failed {
     fn from(damage: Inconsistency) -> Self {
-        Self::Refused(damage.into())
+        Self::Repository(damage.into())
     }
 }
 

@@ -53,10 +53,10 @@ impl RedbStore {
     }
 
     /// Writes in one transaction: everything takes effect and is on disk, or nothing.
-    async fn write<T: Send + 'static>(
+    async fn write<T: Send + 'static, E: From<Failed> + From<RepositoryError>>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Failed> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
+    ) -> Result<T, E> {
         let database = Arc::clone(&self.database);
         blocking(move || {
             let transaction = database.begin_write()?;
@@ -69,11 +69,11 @@ impl RedbStore {
 }
 
 /// Runs work on a thread that may block. The work continues even if the caller stops waiting.
-async fn blocking<T: Send + 'static>(
+async fn blocking<T: Send + 'static, E: From<Failed> + From<RepositoryError>>(
     work: impl FnOnce() -> Result<T, Failed> + Send + 'static,
-) -> Result<T, RepositoryError> {
+) -> Result<T, E> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(RepositoryError::from),
-        Err(panic) => Err(RepositoryError::Internal(panic.into())),
+        Ok(done) => done.map_err(E::from),
+        Err(panic) => Err(RepositoryError::Internal(panic.into()).into()),
     }
 }

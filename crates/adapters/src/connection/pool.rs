@@ -121,7 +121,7 @@ impl Pool {
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
         unharmed: fn(&WorkError) -> bool,
-    ) -> Result<T, RepositoryError> {
+    ) -> Result<T, WorkError> {
         let lease = Arc::<Lease>::default();
         let (pool, on_thread) = (self.clone(), Arc::clone(&lease));
         let working = spawn_blocking(move || pool.work(&on_thread, work, unharmed));
@@ -134,7 +134,7 @@ impl Pool {
             }
         };
         // The panic message is not logged, because it may contain data of a customer.
-        done.unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into())))
+        done.unwrap_or_else(|_| Err(RepositoryError::Internal("the work panicked".into()).into()))
     }
 
     fn work<T>(
@@ -142,17 +142,13 @@ impl Pool {
         lease: &Lease,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError>,
         unharmed: fn(&WorkError) -> bool,
-    ) -> Result<T, RepositoryError> {
+    ) -> Result<T, WorkError> {
         let since = Instant::now();
         loop {
             let (mut store, made) = lease.begin(self.get(since)?)?;
             let result = work(&mut store);
             let again = made < since && result.as_ref().is_err_and(unharmed);
-            let result = result.map_err(RepositoryError::from);
-            let failed = matches!(
-                result,
-                Err(RepositoryError::Unavailable(_) | RepositoryError::Internal(_))
-            );
+            let failed = result.as_ref().is_err_and(WorkError::spoils_connection);
             let sound = !failed && !store.is_broken();
             if !lease.end(sound.then_some(store)) {
                 self.given_up.fetch_sub(1, Ordering::Relaxed);
@@ -193,9 +189,9 @@ impl Pool {
     async fn watch<T>(
         self,
         lease: Arc<Lease>,
-        mut working: JoinHandle<Result<T, RepositoryError>>,
+        mut working: JoinHandle<Result<T, WorkError>>,
         limit: Duration,
-    ) -> Result<Result<T, RepositoryError>, JoinError> {
+    ) -> Result<Result<T, WorkError>, JoinError> {
         let mut seen = 0;
         loop {
             if let Ok(done) = timeout(limit, &mut working).await {
@@ -205,9 +201,8 @@ impl Pool {
             if steps == seen {
                 tracing::warn!("dropping a connection to the database: no response in time");
                 self.give_up(&lease);
-                return Ok(Err(RepositoryError::Unavailable(
-                    "no response in time".into(),
-                )));
+                let silent = RepositoryError::Unavailable("no response in time".into());
+                return Ok(Err(silent.into()));
             }
             seen = steps;
         }
@@ -393,7 +388,7 @@ mod tests {
         let (pool, _, _folder) = pool_of_one();
         let panicking = |_: &mut StoreConnection| -> Result<(), _> { panic!("of a customer") };
         let failed = pool.run(panicking, WorkError::is_loss).await;
-        let Err(RepositoryError::Internal(cause)) = failed else {
+        let Err(WorkError::Repository(RepositoryError::Internal(cause))) = failed else {
             panic!("{failed:?}");
         };
         assert_eq!(cause.to_string(), "the work panicked");
@@ -408,7 +403,10 @@ mod tests {
         let started = Instant::now();
         let refused = pool.run(|_| Ok(()), WorkError::is_loss).await;
         assert!(
-            matches!(refused, Err(RepositoryError::Busy(_))),
+            matches!(
+                refused,
+                Err(WorkError::Repository(RepositoryError::Busy(_)))
+            ),
             "{refused:?}"
         );
         assert!(started.elapsed() >= options.pool_timeout);

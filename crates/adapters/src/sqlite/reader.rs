@@ -47,10 +47,13 @@ impl Reader {
             none => none.insert(Statement::prepare(&self.connection, sql)?),
         };
         let mut run = statement.run(values)?;
-        while let Some(row) = run.next()? {
-            take(&row)?;
+        loop {
+            match run.step() {
+                Step::Row(row) => take(&row)?,
+                Step::Done => return Some(()),
+                Step::Failed => return None,
+            }
         }
-        Some(())
     }
 }
 
@@ -120,17 +123,24 @@ impl Drop for Statement {
     }
 }
 
+/// The result of a step of a running statement.
+enum Step<'s> {
+    Row(Row<'s>),
+    Done,
+    Failed,
+}
+
 /// A running statement. Reset when it is dropped.
 struct Run<'s>(&'s mut Statement);
 
 impl Run<'_> {
-    /// Returns the next row, which is valid until the next call. The outer `None` is an error.
-    fn next(&mut self) -> Option<Option<Row<'_>>> {
+    /// Goes to the next row, which is valid until the next call.
+    fn step(&mut self) -> Step<'_> {
         // SAFETY: the statement and its values are valid.
         match unsafe { ffi::sqlite3_step(self.0.handle()) } {
-            ffi::SQLITE_ROW => Some(Some(Row(self.0))),
-            ffi::SQLITE_DONE => Some(None),
-            _ => None,
+            ffi::SQLITE_ROW => Step::Row(Row(self.0)),
+            ffi::SQLITE_DONE => Step::Done,
+            _ => Step::Failed,
         }
     }
 }

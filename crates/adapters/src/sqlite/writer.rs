@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::connection::pool::StoreManager;
 use crate::connection::store_connection::StoreConnection;
 use crate::sqlite::checkpoints::Checkpointer;
-use crate::store::error::{WorkError, same_again};
+use crate::store::error::{WorkError, duplicate};
 
 /// Maximum number of waiting writes. With a thousand, the last one waits for less than a second on
 /// most disks. A longer queue would only add delay.
@@ -71,7 +71,7 @@ impl Writer {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
+    ) -> Result<T, WorkError> {
         let answer = self.enqueue(work)?;
         answer.await.unwrap_or_else(|_| Err(writer_ended()))
     }
@@ -79,7 +79,7 @@ impl Writer {
     fn enqueue<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<Answer<T>, RepositoryError> {
+    ) -> Result<Answer<T>, WorkError> {
         let (reply, answer) = oneshot::channel();
         let job = Waiting {
             since: Instant::now(),
@@ -90,7 +90,7 @@ impl Writer {
         match self.jobs.try_send(Box::new(job)) {
             Ok(()) => Ok(answer),
             Err(TrySendError::Full(_)) => {
-                Err(RepositoryError::Busy("too many writes are waiting".into()))
+                Err(RepositoryError::Busy("too many writes are waiting".into()).into())
             }
             Err(TrySendError::Disconnected(_)) => Err(writer_ended()),
         }
@@ -98,10 +98,10 @@ impl Writer {
 }
 
 /// Receives the result of the work.
-type Answer<T> = oneshot::Receiver<Result<T, RepositoryError>>;
+type Answer<T> = oneshot::Receiver<Result<T, WorkError>>;
 
-fn writer_ended() -> RepositoryError {
-    RepositoryError::Unavailable("the writer has ended".into())
+fn writer_ended() -> WorkError {
+    RepositoryError::Unavailable("the writer has ended".into()).into()
 }
 
 impl Drop for Writer {
@@ -123,14 +123,14 @@ trait Job: Send {
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError>;
 
     /// Sends the result: the outcome of the work, or the error of the whole transaction.
-    fn answer(self: Box<Self>, whole: Result<(), RepositoryError>);
+    fn answer(self: Box<Self>, whole: Result<(), WorkError>);
 }
 
 struct Waiting<W, T> {
     since: Instant,
     work: W,
-    outcome: Option<Result<T, RepositoryError>>,
-    reply: oneshot::Sender<Result<T, RepositoryError>>,
+    outcome: Option<Result<T, WorkError>>,
+    reply: oneshot::Sender<Result<T, WorkError>>,
 }
 
 impl<W, T> Job for Waiting<W, T>
@@ -154,11 +154,11 @@ where
             true => Ok(work(store)?),
             false => store.savepoint(work)?,
         };
-        self.outcome = Some(outcome.map_err(RepositoryError::from));
+        self.outcome = Some(outcome);
         Ok(())
     }
 
-    fn answer(self: Box<Self>, whole: Result<(), RepositoryError>) {
+    fn answer(self: Box<Self>, whole: Result<(), WorkError>) {
         let answer = match whole {
             Ok(()) => self.outcome.unwrap_or_else(|| Err(writer_ended())),
             Err(error) => Err(error),
@@ -190,22 +190,21 @@ impl Writing {
         // A write that has waited too long for another group does not wait again.
         let late = |job: &mut Box<dyn Job>| job.waits_since().elapsed() > self.lock_timeout;
         for job in group.extract_if(.., late) {
-            job.answer(Err(RepositoryError::Busy(
-                "other writes took too long".into(),
-            )));
+            let late = RepositoryError::Busy("other writes took too long".into());
+            job.answer(Err(late.into()));
         }
         let Some(oldest) = group.first().map(|job| job.waits_since()) else {
             return;
         };
         let written = self.commit(&mut group, oldest);
-        if let Err(RepositoryError::Unavailable(_) | RepositoryError::Internal(_)) = &written {
+        if written.as_ref().is_err_and(WorkError::spoils_connection) {
             self.store = None;
         }
         match <[_; 1]>::try_from(group) {
             Ok([only]) => only.answer(written),
             Err(group) => {
                 for job in group {
-                    job.answer(written.as_ref().copied().map_err(same_again));
+                    job.answer(written.as_ref().copied().map_err(duplicate));
                 }
             }
         }
@@ -215,11 +214,7 @@ impl Writing {
     }
 
     /// Commits a whole group, or none of it.
-    fn commit(
-        &mut self,
-        group: &mut [Box<dyn Job>],
-        oldest: Instant,
-    ) -> Result<(), RepositoryError> {
+    fn commit(&mut self, group: &mut [Box<dyn Job>], oldest: Instant) -> Result<(), WorkError> {
         self.manager.check_file()?;
         let store = match &mut self.store {
             Some(store) => store,
@@ -241,12 +236,13 @@ impl Writing {
             });
         written?;
         // If the file was removed or replaced in the meantime, the writes are lost.
-        self.manager.check_file()
+        Ok(self.manager.check_file()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use addressbook_domain::Refusal;
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::sqlite::SqliteConnection;
@@ -291,7 +287,7 @@ mod tests {
             }
         }
 
-        fn insert(&self, n: i32) -> Result<Answer<()>, RepositoryError> {
+        fn insert(&self, n: i32) -> Result<Answer<()>, WorkError> {
             self.writer.enqueue(move |store| insert(store, n))
         }
 
@@ -319,7 +315,7 @@ mod tests {
             .writer
             .enqueue(|store| {
                 insert(store, 2)?;
-                Err(RepositoryError::KeyTaken.into())
+                Err(Refusal::KeyTaken.into())
             })
             .unwrap();
         let panicked: Answer<()> = held
@@ -332,11 +328,18 @@ mod tests {
         let last = held.insert(4).unwrap();
         held.release();
         assert!(matches!(first.blocking_recv(), Ok(Ok(()))));
-        let twice = twice.blocking_recv().unwrap();
+        let twice = twice
+            .blocking_recv()
+            .unwrap()
+            .map_err(RepositoryError::from);
         assert!(matches!(twice, Err(RepositoryError::Internal(_))));
         let refused = refused.blocking_recv().unwrap();
-        assert!(matches!(refused, Err(RepositoryError::KeyTaken)));
+        assert!(matches!(
+            refused,
+            Err(WorkError::Refused(Refusal::KeyTaken))
+        ));
         let panicked = panicked.blocking_recv().unwrap();
+        let panicked = panicked.map_err(RepositoryError::from);
         assert!(matches!(panicked, Err(RepositoryError::Internal(_))));
         assert!(matches!(last.blocking_recv(), Ok(Ok(()))));
         assert_eq!(held.numbers(), [1, 4]);
@@ -349,7 +352,10 @@ mod tests {
         let answers: Vec<_> = (0..2_000).map_while(|n| held.insert(n).ok()).collect();
         assert!((QUEUE..=QUEUE + 1).contains(&answers.len()));
         let busy = held.insert(-1);
-        assert!(matches!(busy, Err(RepositoryError::Busy(_))));
+        assert!(matches!(
+            busy,
+            Err(WorkError::Repository(RepositoryError::Busy(_)))
+        ));
         held.release();
         let count = answers.len();
         for answer in answers {

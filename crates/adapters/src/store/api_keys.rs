@@ -82,16 +82,13 @@ impl TryFrom<ApiKeyRow<'_>> for ApiKey {
 
 #[async_trait]
 impl ApiKeyRepository for SqlStore {
-    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
+    async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError> {
         self.run_write(move |store| {
             let added = on_each!(store, c => insert_into(api_keys::table)
                 .values(ApiKeyRow::from(&key))
                 .on_conflict_do_nothing()
                 .execute(c))?;
-            match added {
-                1 => Ok(()),
-                _ => Err(RepositoryError::Conflict { index: 0 }.into()),
-            }
+            Ok(added == 1)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use addressbook_domain::{Change, Commit, RepositoryError, Revision, Timestamp};
+use addressbook_domain::{Change, Commit, Revision, Timestamp};
 use diesel::dsl::copy_from;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -32,8 +32,8 @@ pub(crate) fn fits(commit: &Commit) -> bool {
 /// Does the same as [`commit`](crate::store::writes::commit), but in the order of the keys, so that
 /// each page of a table is looked up and written only once.
 ///
-/// If any change cannot be made, returns [`RepositoryError::Conflict`] with a meaningless index. To
-/// find out which change failed and why, make them one by one.
+/// If any change cannot be made, returns [`WorkError::NotInBulk`]. To find out which change fails and
+/// why, make them one by one.
 pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
     let mut rows: Vec<_> = commit
         .changes
@@ -58,7 +58,7 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             StoreConnection::Sqlite(_) => write_one_by_one(store, &rows)?,
         };
     if !fits {
-        return Err(RepositoryError::Conflict { index: 0 }.into());
+        return Err(WorkError::NotInBulk);
     }
     for book in books {
         let created = of_customers[&*book.customer_id];

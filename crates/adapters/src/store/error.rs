@@ -1,13 +1,19 @@
-use addressbook_domain::{Inconsistency, RepositoryError};
+use addressbook_domain::{CommitError, Inconsistency, Refusal, RepositoryError};
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use thiserror::Error;
 
 /// An error inside one unit of work.
+#[derive(Debug)]
 pub(crate) enum WorkError {
     /// The statement that begins the transaction failed.
     NotBegun(DieselError),
     Diesel(DieselError),
-    Domain(RepositoryError),
+    /// The commit does not fit what is stored.
+    Refused(Refusal),
+    /// The commit cannot be made in bulk: it has to be made change by change.
+    NotInBulk,
+    Repository(RepositoryError),
 }
 
 impl From<DieselError> for WorkError {
@@ -18,21 +24,38 @@ impl From<DieselError> for WorkError {
 
 impl From<RepositoryError> for WorkError {
     fn from(error: RepositoryError) -> Self {
-        Self::Domain(error)
+        Self::Repository(error)
+    }
+}
+
+impl From<Refusal> for WorkError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
 impl From<Inconsistency> for WorkError {
     fn from(error: Inconsistency) -> Self {
-        Self::Domain(error.into())
+        Self::Repository(error.into())
+    }
+}
+
+impl From<WorkError> for CommitError {
+    fn from(error: WorkError) -> Self {
+        match error {
+            WorkError::Refused(refusal) => Self::Refused(refusal),
+            other => Self::Repository(other.into()),
+        }
     }
 }
 
 impl From<WorkError> for RepositoryError {
     fn from(error: WorkError) -> Self {
         match error {
-            WorkError::Domain(error) => error,
+            WorkError::Repository(error) => error,
             WorkError::NotBegun(error) | WorkError::Diesel(error) => classify(error),
+            WorkError::Refused(refusal) => Self::Internal(refusal.into()),
+            WorkError::NotInBulk => Self::Internal("not made in bulk".into()),
         }
     }
 }
@@ -46,6 +69,19 @@ impl WorkError {
                     || information.message().starts_with("deadlock detected")
             }
             _ => false,
+        }
+    }
+
+    /// Whether another connection has to be used from now on. After an unknown error, the state of
+    /// a connection is unknown, too.
+    pub(crate) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::NotBegun(error) | Self::Diesel(error) => kind_of(error) != Kind::Busy,
+            Self::Repository(error) => matches!(
+                error,
+                RepositoryError::Unavailable(_) | RepositoryError::Internal(_)
+            ),
+            Self::Refused(_) | Self::NotInBulk => false,
         }
     }
 
@@ -71,8 +107,43 @@ impl WorkError {
     }
 }
 
+/// An error of PostgreSQL with its code.
+#[derive(Debug, Error)]
+#[error("{message} (SQLSTATE {sqlstate})")]
+pub(crate) struct PostgresError {
+    pub(crate) sqlstate: String,
+    pub(crate) message: String,
+}
+
+impl From<PostgresError> for RepositoryError {
+    fn from(error: PostgresError) -> Self {
+        match kind_of_sqlstate(&error.sqlstate) {
+            Kind::Busy => Self::Busy(error.into()),
+            Kind::Unavailable => Self::Unavailable(error.into()),
+            Kind::Internal => Self::Internal(error.into()),
+        }
+    }
+}
+
+/// Classifies an error by its SQLSTATE (PostgreSQL's documentation, appendix A).
+fn kind_of_sqlstate(sqlstate: &str) -> Kind {
+    match sqlstate {
+        // Serialization failure, deadlock, lock not available, statement or lock timeout.
+        "40001" | "40P01" | "55P03" | "57014" => Kind::Busy,
+        // Read-only transaction, disk full, too many connections, shutdown, crash, start, I/O error.
+        "25006" | "53100" | "53300" | "57P01" | "57P02" | "57P03" | "58030" => Kind::Unavailable,
+        // A prepared statement whose result type a migration changed: another session prepares it
+        // again.
+        "0A000" => Kind::Unavailable,
+        // Connection exceptions.
+        code if code.starts_with("08") => Kind::Unavailable,
+        _ => Kind::Internal,
+    }
+}
+
 /// Diesel reports most errors as `Unknown`, without their SQLSTATE or result code. Therefore the
-/// errors are classified by the messages of SQLite, libpq and PostgreSQL in English. Any other
+/// errors that come through Diesel are classified by the messages of SQLite, libpq and PostgreSQL in
+/// English. <https://github.com/diesel-rs/diesel/pull/5232> would end that for PostgreSQL. Any other
 /// error is internal.
 const BUSY: [&str; 6] = [
     "database is locked",
@@ -146,15 +217,25 @@ fn classify(error: DieselError) -> RepositoryError {
 }
 
 /// Copies the error of a group, for each member of the group.
-pub(crate) fn same_again(error: &RepositoryError) -> RepositoryError {
-    match error {
-        RepositoryError::Busy(cause) => RepositoryError::Busy(cause.to_string().into()),
-        RepositoryError::Unavailable(cause) => {
+pub(crate) fn duplicate(error: &WorkError) -> WorkError {
+    let cause = |error: &DieselError| error.to_string().into();
+    WorkError::Repository(match error {
+        WorkError::NotBegun(error) | WorkError::Diesel(error) => match kind_of(error) {
+            Kind::Busy => RepositoryError::Busy(cause(error)),
+            Kind::Unavailable => RepositoryError::Unavailable(cause(error)),
+            Kind::Internal => RepositoryError::Internal(cause(error)),
+        },
+        WorkError::Repository(RepositoryError::Busy(cause)) => {
+            RepositoryError::Busy(cause.to_string().into())
+        }
+        WorkError::Repository(RepositoryError::Unavailable(cause)) => {
             RepositoryError::Unavailable(cause.to_string().into())
         }
-        RepositoryError::Internal(cause) => RepositoryError::Internal(cause.to_string().into()),
-        other => RepositoryError::Internal(other.to_string().into()),
-    }
+        WorkError::Repository(other) => RepositoryError::Internal(other.to_string().into()),
+        // A member is refused in its savepoint, without the others.
+        WorkError::Refused(refusal) => RepositoryError::Internal((*refusal).into()),
+        WorkError::NotInBulk => RepositoryError::Internal("not made in bulk".into()),
+    })
 }
 
 /// The reason of a failed connection attempt, in one line.
@@ -183,6 +264,30 @@ pub(crate) fn one_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_postgres_are_classified_by_their_code() {
+        for (sqlstate, kind) in [
+            ("40P01", "busy"),
+            ("57014", "busy"),
+            ("57P01", "unavailable"),
+            ("08006", "unavailable"),
+            ("25006", "unavailable"),
+            ("42P01", "internal"),
+            ("", "internal"),
+        ] {
+            let error = RepositoryError::from(PostgresError {
+                sqlstate: sqlstate.to_owned(),
+                message: "in any language".to_owned(),
+            });
+            let found = match error {
+                RepositoryError::Busy(_) => "busy",
+                RepositoryError::Unavailable(_) => "unavailable",
+                _ => "internal",
+            };
+            assert_eq!(found, kind, "{sqlstate}");
+        }
+    }
 
     fn database_error(kind: DatabaseErrorKind, message: &str) -> DieselError {
         DieselError::DatabaseError(kind, Box::new(message.to_owned()))

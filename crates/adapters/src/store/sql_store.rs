@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
-    ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
-    OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange, Scan, Timestamp,
+    CommitError, ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing,
+    Lookup, OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange, Scan,
+    Timestamp,
 };
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -117,15 +118,15 @@ impl SqlStore {
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        self.pool.run(work, WorkError::is_loss).await
+        Ok(self.pool.run(work, WorkError::is_loss).await?)
     }
 
     /// Runs a whole transaction that writes. On SQLite, it may be part of a group commit. On
     /// PostgreSQL, it is retried after serialization failures and deadlocks.
-    pub(crate) async fn run_write<T: Send + 'static>(
+    async fn commit_transaction<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
+    ) -> Result<T, WorkError> {
         if let Some(writer) = &self.writer {
             return writer.run(work).await;
         }
@@ -141,6 +142,14 @@ impl SqlStore {
             }
         };
         self.pool.run(in_attempts, WorkError::wrote_nothing).await
+    }
+
+    /// Runs a whole transaction that writes and is never refused.
+    pub(crate) async fn run_write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        Ok(self.commit_transaction(work).await?)
     }
 }
 
@@ -210,20 +219,21 @@ impl AddressRepository for SqlStore {
         .await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let commit = Arc::new(commit);
         if bulk::fits(&commit) {
             let creations = Arc::clone(&commit);
             let made = self
-                .run_write(move |store| bulk::create(store, &creations))
+                .commit_transaction(move |store| bulk::create(store, &creations))
                 .await;
-            if !matches!(made, Err(RepositoryError::Conflict { .. })) {
-                return made;
+            if !matches!(made, Err(WorkError::NotInBulk)) {
+                return Ok(made?);
             }
             // Nothing was changed. The general path finds out which change failed, and why.
         }
-        self.run_write(move |store| writes::commit(store, &commit))
-            .await
+        Ok(self
+            .commit_transaction(move |store| writes::commit(store, &commit))
+            .await?)
     }
 
     async fn revisions(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use addressbook_domain::{
-    Address, Change, ChangeKind, Commit, CustomerId, Erased, IdempotencyRecord, RepositoryError,
-    Revision, Timestamp,
+    Address, Change, ChangeKind, Commit, CustomerId, Erased, IdempotencyRecord, Refusal, Revision,
+    Timestamp,
 };
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -46,16 +46,16 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let size = sizes.entry(customer_id).or_default();
         // This comes first: even in a full book, an existing address is a conflict.
         if !make(store, change, commit.at)? {
-            return Err(RepositoryError::Conflict { index }.into());
+            return Err(Refusal::Conflict { index }.into());
         }
         match change {
             Change::Create(_) if size.addresses >= commit.max_addresses.into() => {
-                return Err(RepositoryError::BookFull { index }.into());
+                return Err(Refusal::BookFull { index }.into());
             }
             Change::Create(_) | Change::Replace { .. }
                 if size.past_revisions >= commit.max_past_revisions.into() =>
             {
-                return Err(RepositoryError::HistoryFull { index }.into());
+                return Err(Refusal::HistoryFull { index }.into());
             }
             Change::Create(_) => size.addresses += 1,
             Change::Replace { .. } => {}
@@ -290,7 +290,7 @@ fn store_record(
     let written = on_each!(store, c => prepared!(record).execute(c))?;
     match written {
         1 => Ok(()),
-        _ => Err(RepositoryError::KeyTaken.into()),
+        _ => Err(Refusal::KeyTaken.into()),
     }
 }
 

@@ -1,7 +1,9 @@
 use std::thread;
 
 use addressbook_adapters::{SqlEngine, SqlStore, StoreOptions};
-use addressbook_domain::{AddressRepository, Engine, OpenError, OpenMode, RepositoryError, Store};
+use addressbook_domain::{
+    AddressRepository, CommitError, Engine, OpenError, OpenMode, RepositoryError, Store,
+};
 use addressbook_testkit::fixtures::{address, creating};
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
@@ -44,7 +46,10 @@ async fn a_read_only_session_can_open_a_migrated_database() {
     repository.ready().await.unwrap();
     let refused = repository.commit(creating([address("cus_1", 1)])).await;
     assert!(
-        matches!(refused, Err(RepositoryError::Unavailable(_))),
+        matches!(
+            refused,
+            Err(CommitError::Repository(RepositoryError::Unavailable(_)))
+        ),
         "{refused:?}"
     );
 }

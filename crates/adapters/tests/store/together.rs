@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressContent, AddressRepository, CustomData, RepositoryError};
+use addressbook_domain::{AddressContent, AddressRepository, CommitError, CustomData, Refusal};
 use addressbook_testkit::fixtures::{address, content, creating, customer};
 use tokio::task::JoinSet;
 
@@ -25,7 +25,7 @@ async fn each_of_many_concurrent_writes_has_its_own_outcome() {
     while let Some(committed) = commits.join_next().await {
         match committed.unwrap() {
             (number, Ok(())) => created.push(number),
-            (_, Err(RepositoryError::Conflict { index: 0 })) => {}
+            (_, Err(CommitError::Refused(Refusal::Conflict { index: 0 }))) => {}
             (number, other) => panic!("{number}: {other:?}"),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressRepository, PageRequest, RepositoryError, Scan};
+use addressbook_domain::{AddressRepository, CommitError, PageRequest, RepositoryError, Scan};
 use addressbook_testkit::fixtures::{address, creating, customer};
 use rstest::rstest;
 
@@ -42,7 +42,10 @@ async fn a_lock_that_is_not_released_is_busy_and_reads_succeed(#[case] database:
     let started = Instant::now();
     let result = repository.commit(creating([address("cus_1", 1)])).await;
     assert!(
-        matches!(result, Err(RepositoryError::Busy(_))),
+        matches!(
+            result,
+            Err(CommitError::Repository(RepositoryError::Busy(_)))
+        ),
         "{result:?}"
     );
     let waited = started.elapsed();

@@ -278,7 +278,7 @@ impl Import<'_> {
         batch.first_line.get_or_insert(line.numbers.first);
         let limits = self.service.limits().content;
         let entry = line.entry.and_then(|entry| {
-            limits.check(&entry.content.of_new_address())?;
+            limits.check(entry.content.of_new_address())?;
             Ok(entry)
         });
         match entry {

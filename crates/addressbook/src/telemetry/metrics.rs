@@ -33,8 +33,8 @@ impl Metrics {
         let http = HttpMetrics::with(in_flight.clone());
         let operations = StoreMetrics::default();
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(http.clone()));
-        registry.register_collector(Box::new(operations.clone()));
+        http.register(&mut registry);
+        operations.register(&mut registry);
         if let Some(pool) = &store.pool {
             registry.register_collector(Box::new(PoolMetrics(Arc::clone(pool))));
         }

@@ -5,57 +5,102 @@ use std::time::Instant;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
-    ApiKeyRepository, BookHead, Change, Commit, CustomerId, Erased, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, RevisionRange, Scan, Store,
-    Timestamp, TokenDigest,
+    ApiKeyRepository, BookHead, Change, Commit, CommitError, CustomerId, Erased, IdempotencyKey,
+    IdempotencyRecord, Listing, Lookup, PageRequest, Refusal, RepositoryError, RevisionRange, Scan,
+    Store, Timestamp, TokenDigest,
 };
 use async_trait::async_trait;
 
 use crate::telemetry::metrics::StoreMetrics;
 use crate::telemetry::traces::StoreTracer;
 
-macro_rules! operations {
-    ($($operation:ident: $name:literal,)*) => {
-        /// An operation of a store.
-        #[derive(Clone, Copy)]
-        enum Operation {
-            $($operation),*
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident: $value:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($variant),*
         }
 
-        /// The names of each [`Operation`] by number, after the ports' methods.
-        pub(crate) const OPERATIONS: [&str; [$($name),*].len()] = [$($name),*];
+        impl $name {
+            pub(crate) const ALL: [Self; [$($value),*].len()] = [$(Self::$variant),*];
+
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value),*
+                }
+            }
+        }
     };
 }
 
-operations! {
-    List: "list",
-    PageOf: "page_of",
-    Head: "head",
-    Find: "find",
-    Commit: "commit",
-    Revisions: "revisions",
-    IdempotencyRecord: "idempotency_record",
-    PruneIdempotencyRecords: "prune_idempotency_records",
-    Erase: "erase",
-    Scan: "scan",
-    AddKey: "add_key",
-    FindKey: "find_key",
-    ListKeys: "list_keys",
-    RevokeKey: "revoke_key",
-    RecordUses: "record_uses",
+labels! {
+    /// An operation of a store, by the name of the port's method.
+    Operation {
+        List: "list",
+        PageOf: "page_of",
+        Head: "head",
+        Find: "find",
+        Commit: "commit",
+        Revisions: "revisions",
+        IdempotencyRecord: "idempotency_record",
+        PruneIdempotencyRecords: "prune_idempotency_records",
+        Erase: "erase",
+        Scan: "scan",
+        AddKey: "add_key",
+        FindKey: "find_key",
+        ListKeys: "list_keys",
+        RevokeKey: "revoke_key",
+        RecordUses: "record_uses",
+    }
 }
 
-/// The kinds of store errors, as values of the label `kind`.
-pub(crate) const KINDS: [&str; 8] = [
-    "conflict",
-    "book_full",
-    "history_full",
-    "key_taken",
-    "busy",
-    "unavailable",
-    "corrupt",
-    "internal",
-];
+labels! {
+    /// A kind of store error.
+    ErrorKind {
+        Conflict: "conflict",
+        BookFull: "book_full",
+        HistoryFull: "history_full",
+        KeyTaken: "key_taken",
+        Busy: "busy",
+        Unavailable: "unavailable",
+        Corrupt: "corrupt",
+        Internal: "internal",
+    }
+}
+
+labels! {
+    /// A kind of write.
+    Write {
+        Create: "create",
+        Replace: "replace",
+        Remove: "remove",
+        Erase: "erase",
+    }
+}
+
+impl From<&RepositoryError> for ErrorKind {
+    fn from(error: &RepositoryError) -> Self {
+        match error {
+            RepositoryError::Busy(_) => Self::Busy,
+            RepositoryError::Unavailable(_) => Self::Unavailable,
+            RepositoryError::Corrupt(_) => Self::Corrupt,
+            RepositoryError::Internal(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<&CommitError> for ErrorKind {
+    fn from(error: &CommitError) -> Self {
+        match error {
+            CommitError::Refused(Refusal::Conflict { .. }) => Self::Conflict,
+            CommitError::Refused(Refusal::BookFull { .. }) => Self::BookFull,
+            CommitError::Refused(Refusal::HistoryFull { .. }) => Self::HistoryFull,
+            CommitError::Refused(Refusal::KeyTaken) => Self::KeyTaken,
+            CommitError::Repository(error) => error.into(),
+        }
+    }
+}
 
 /// A repository that records metrics and traces of its operations. `ready` is not recorded, because
 /// monitoring calls it.
@@ -90,44 +135,32 @@ pub(crate) fn observe(
 }
 
 impl<R: ?Sized> Observed<R> {
-    async fn observe<T>(
+    async fn observe<T, E>(
         &self,
         operation: Operation,
-        call: impl Future<Output = Result<T, RepositoryError>>,
-    ) -> Result<T, RepositoryError> {
-        let operation = operation as usize;
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        for<'e> ErrorKind: From<&'e E>,
+    {
         let span = self.tracer.as_ref();
-        let span = span.and_then(|tracer| tracer.begin(OPERATIONS[operation]));
+        let span = span.and_then(|tracer| tracer.begin(operation.as_str()));
         let started = Instant::now();
         let result = call.await;
-        let failure = result.as_ref().err().map(kind_of);
+        let error = result.as_ref().err().map(ErrorKind::from);
         if let Some(metrics) = &self.metrics {
-            metrics.asked(operation, started.elapsed(), failure);
+            metrics.record_operation(operation, started.elapsed(), error);
         }
-        if let (Some(mut span), Some(kind)) = (span, failure) {
-            span.failed(KINDS[kind]);
+        if let (Some(mut span), Some(error)) = (span, error) {
+            span.failed(error.as_str());
         }
         result
     }
 
-    fn written(&self, write: usize, count: u64) {
+    fn record_writes(&self, write: Write, count: u64) {
         if let Some(metrics) = &self.metrics {
-            metrics.written(write, count);
+            metrics.record_writes(write, count);
         }
-    }
-}
-
-/// The index of an error's kind in [`KINDS`].
-fn kind_of(error: &RepositoryError) -> usize {
-    match error {
-        RepositoryError::Conflict { .. } => 0,
-        RepositoryError::BookFull { .. } => 1,
-        RepositoryError::HistoryFull { .. } => 2,
-        RepositoryError::KeyTaken => 3,
-        RepositoryError::Busy(_) => 4,
-        RepositoryError::Unavailable(_) => 5,
-        RepositoryError::Corrupt(_) => 6,
-        RepositoryError::Internal(_) => 7,
     }
 }
 
@@ -161,19 +194,20 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         self.observe(Operation::Find, call).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
-        let mut writes = [0; 3];
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        let mut writes = [(Write::Create, 0), (Write::Replace, 0), (Write::Remove, 0)];
         for change in &commit.changes {
-            match change {
-                Change::Create(_) => writes[0] += 1,
-                Change::Replace { .. } => writes[1] += 1,
-                Change::Remove { .. } => writes[2] += 1,
-            }
+            let write = match change {
+                Change::Create(_) => Write::Create,
+                Change::Replace { .. } => Write::Replace,
+                Change::Remove { .. } => Write::Remove,
+            };
+            writes[write as usize].1 += 1;
         }
         let call = self.repository.commit(commit);
         self.observe(Operation::Commit, call).await?;
-        for (write, count) in writes.into_iter().enumerate() {
-            self.written(write, count);
+        for (write, count) in writes {
+            self.record_writes(write, count);
         }
         Ok(())
     }
@@ -209,7 +243,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let call = self.repository.erase(customer_id);
         let erased = self.observe(Operation::Erase, call).await?;
-        self.written(3, 1);
+        self.record_writes(Write::Erase, 1);
         Ok(erased)
     }
 
@@ -225,7 +259,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
 
 #[async_trait]
 impl<R: ApiKeyRepository + ?Sized> ApiKeyRepository for Observed<R> {
-    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError> {
+    async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError> {
         self.observe(Operation::AddKey, self.repository.add(key))
             .await
     }

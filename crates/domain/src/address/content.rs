@@ -183,13 +183,17 @@ impl AddressContent {
         let city = fields.required(Member::City, City::parse);
         let country = fields.required(Member::Country, Country::parse);
         let custom_data = fields.optional(Member::CustomData, CustomData::parse);
-        Some(Self {
-            description: description?,
-            region: region?,
-            city: city?,
-            country: country?,
-            custom_data: custom_data?,
-        })
+        // Only now, so that the errors of all members are found.
+        let content = || -> Result<Self, Invalid> {
+            Ok(Self {
+                description: description?,
+                region: region?,
+                city: city?,
+                country: country?,
+                custom_data: custom_data?,
+            })
+        };
+        content().ok()
     }
 
     /// The content whose members a store returned. Text that only an earlier release accepted is
@@ -247,6 +251,9 @@ impl AddressContent {
     }
 }
 
+/// A member is invalid. Its error was added to those of the input.
+pub(super) struct Invalid;
+
 /// Validates the members of an input one by one.
 pub(super) struct Fields<'i, 'e> {
     pub(super) input: &'i AddressInput<'i>,
@@ -254,29 +261,31 @@ pub(super) struct Fields<'i, 'e> {
 }
 
 impl Fields<'_, '_> {
-    /// A member that may be null; `None` if it has an error.
+    /// A member that may be null.
     pub(super) fn optional<T, E: fmt::Display>(
         &mut self,
         member: Member,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<Option<T>> {
+    ) -> Result<Option<T>, Invalid> {
         match &self.input[member] {
-            Input::Value(text) => self.errors.check(member.name(), parse(text)).map(Some),
-            Input::Absent | Input::Null => Some(None),
+            Input::Value(text) => match self.errors.check(member.name(), parse(text)) {
+                Some(value) => Ok(Some(value)),
+                None => Err(Invalid),
+            },
+            Input::Absent | Input::Null => Ok(None),
         }
     }
 
-    /// A member that may not be null; `None` if it has an error.
+    /// A member that may not be null.
     pub(super) fn required<T, E: fmt::Display>(
         &mut self,
         member: Member,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let value = self.optional(member, parse)?;
-        if value.is_none() {
+    ) -> Result<T, Invalid> {
+        self.optional(member, parse)?.ok_or_else(|| {
             self.errors.missing(member.name());
-        }
-        value
+            Invalid
+        })
     }
 }
 

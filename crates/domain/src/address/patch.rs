@@ -1,7 +1,7 @@
 //! Changes of an address by a JSON merge patch (RFC 7396).
 
-use crate::address::content::{AddressContent, AddressInput, Fields, Input, Member};
-use crate::address::custom_data::CustomData;
+use crate::address::content::{AddressContent, AddressInput, Fields, Input, Invalid, Member};
+use crate::address::custom_data::{CustomData, CustomDataError};
 use crate::address::text::{City, Description, Region};
 use crate::country::Country;
 use crate::field_error::FieldErrors;
@@ -27,21 +27,30 @@ impl AddressPatch {
         let city = fields.replaced(Member::City, City::parse);
         let country = fields.replaced(Member::Country, Country::parse);
         let custom_data = fields.patched(Member::CustomData, |patch| {
-            json::check(patch, CustomData::MAX_DEPTH).map(|()| patch.into())
+            json::check(patch, CustomData::MAX_DEPTH)?;
+            // Anything else would replace the object.
+            match patch.trim_start().starts_with('{') {
+                true => Ok(patch.into()),
+                false => Err(CustomDataError::NotAnObject),
+            }
         });
-        Some(Self {
-            description: description?,
-            region: region?,
-            city: city?,
-            country: country?,
-            custom_data: custom_data?,
-        })
+        // Only now, so that the errors of all members are found.
+        let patch = || -> Result<Self, Invalid> {
+            Ok(Self {
+                description: description?,
+                region: region?,
+                city: city?,
+                country: country?,
+                custom_data: custom_data?,
+            })
+        };
+        patch().ok()
     }
 
     /// The content that the patch makes of another one.
     ///
     /// # Errors
-    /// Custom data would not be valid after the merge: too large or too deep, or not an object.
+    /// Custom data would be too large or too deep after the merge.
     pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, FieldErrors> {
         let current = content.custom_data.as_ref();
         let custom_data = match &self.custom_data {
@@ -68,30 +77,28 @@ impl AddressPatch {
 }
 
 impl Fields<'_, '_> {
-    /// What a patch does to a member that may be null; `None` if it has an error.
+    /// What a patch does to a member that may be null.
     fn patched<T, E: std::fmt::Display>(
         &mut self,
         member: Member,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<Input<T>> {
+    ) -> Result<Input<T>, Invalid> {
         match &self.input[member] {
-            Input::Absent => Some(Input::Absent),
-            _ => Some(
-                self.optional(member, parse)?
-                    .map_or(Input::Null, Input::Value),
-            ),
+            Input::Absent => Ok(Input::Absent),
+            _ => Ok(self
+                .optional(member, parse)?
+                .map_or(Input::Null, Input::Value)),
         }
     }
 
-    /// What a patch puts in place of a member that may not be null: the inner `None` leaves it as
-    /// it is, the outer one is an error.
+    /// What a patch puts in place of a member that may not be null; `None` leaves it as it is.
     fn replaced<T, E: std::fmt::Display>(
         &mut self,
         member: Member,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<Option<T>> {
+    ) -> Result<Option<T>, Invalid> {
         match &self.input[member] {
-            Input::Absent => Some(None),
+            Input::Absent => Ok(None),
             _ => self.required(member, parse).map(Some),
         }
     }

@@ -118,7 +118,7 @@ mod tests {
     use crate::address::custom_data::CustomData;
     use crate::address::text::Description;
     use crate::import::{ImportOutcome, OnConflict, OnError};
-    use crate::repository::{MockAddressRepository, RepositoryError};
+    use crate::repository::{MockAddressRepository, Refusal};
     use crate::testing::{content, customer, entry, kept, service};
 
     type Text = Input<std::borrow::Cow<'static, str>>;
@@ -146,7 +146,7 @@ mod tests {
             .expect_commit()
             .times(1)
             .in_sequence(&mut sequence)
-            .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+            .returning(|_| Err(Refusal::Conflict { index: 0 }.into()));
         repository
             .expect_find()
             .times(1)

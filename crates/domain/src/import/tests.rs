@@ -2,7 +2,7 @@ use super::*;
 use crate::address::Revision;
 use crate::clock::Clock;
 use crate::listing::page::BookHead;
-use crate::repository::{Lookup, MockAddressRepository};
+use crate::repository::{Lookup, MockAddressRepository, Refusal};
 use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
 
 /// The head of a book with room for this number of addresses.
@@ -20,7 +20,7 @@ async fn import_reports_each_failure_of_the_commit() {
             repository
                 .expect_commit()
                 .times(1)
-                .returning(move |_| Err(failure()));
+                .returning(move |_| Err(failure().into()));
         },
         |service| async move {
             service
@@ -75,7 +75,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
         .expect_commit()
         .times(1)
         .in_sequence(&mut sequence)
-        .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+        .returning(|_| Err(Refusal::Conflict { index: 0 }.into()));
     repository
         .expect_find()
         .times(1)
@@ -117,7 +117,7 @@ async fn import_fails_as_busy_if_conflicts_persist() {
     let mut repository = MockAddressRepository::new();
     repository
         .expect_commit()
-        .returning(|_| Err(RepositoryError::Conflict { index: 0 }));
+        .returning(|_| Err(Refusal::Conflict { index: 0 }.into()));
     repository
         .expect_find()
         .returning(|lookups| Ok(vec![None; lookups.len()]));
@@ -148,7 +148,7 @@ async fn import_skips_entries_beyond_the_address_limit() {
         .expect_commit()
         .times(2)
         .returning(|commit| match commit.changes.len() {
-            3 => Err(RepositoryError::BookFull { index: 1 }),
+            3 => Err(Refusal::BookFull { index: 1 }.into()),
             _ => Ok(()),
         });
     let outcomes = service(repository)
@@ -180,7 +180,7 @@ async fn import_skips_entries_beyond_the_past_revision_limit() {
         let mut made = HashSet::new();
         for (index, change) in commit.changes.iter().enumerate().skip(1) {
             if !made.insert(change.address().customer_id.clone()) {
-                return Err(RepositoryError::HistoryFull { index });
+                return Err(Refusal::HistoryFull { index }.into());
             }
         }
         Ok(())
@@ -201,7 +201,7 @@ async fn import_names_the_entry_beyond_the_past_revision_limit() {
     let mut repository = MockAddressRepository::new();
     repository.expect_commit().return_once(|commit| {
         assert_eq!(commit.max_past_revisions, 20_000);
-        Err(RepositoryError::HistoryFull { index: 0 })
+        Err(Refusal::HistoryFull { index: 0 }.into())
     });
     let error = service(repository)
         .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
@@ -230,7 +230,7 @@ async fn import_does_not_change_an_address_at_its_revision_limit() {
             .expect_commit()
             .times(..=2)
             .returning(|commit| match commit.changes[0] {
-                Change::Create(_) => Err(RepositoryError::Conflict { index: 0 }),
+                Change::Create(_) => Err(Refusal::Conflict { index: 0 }.into()),
                 _ => Ok(()),
             });
         service(repository)
@@ -265,7 +265,7 @@ async fn import_recognises_existing_addresses_in_a_full_book() {
     repository
         .expect_commit()
         .times(1)
-        .returning(|_| Err(RepositoryError::BookFull { index: 0 }));
+        .returning(|_| Err(Refusal::BookFull { index: 0 }.into()));
     repository
         .expect_head()
         .times(1)
@@ -296,7 +296,7 @@ async fn import_names_the_entry_beyond_the_address_limit() {
     repository.expect_find().return_once(|_| Ok(found));
     repository
         .expect_commit()
-        .return_once(|_| Err(RepositoryError::BookFull { index: 0 }));
+        .return_once(|_| Err(Refusal::BookFull { index: 0 }.into()));
     let error = service(repository)
         .import(&entries, OnError::Stop, OnConflict::Refuse)
         .await;

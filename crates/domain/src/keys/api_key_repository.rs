@@ -17,14 +17,14 @@ use crate::timestamp::Timestamp;
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ApiKeyRepository: Send + Sync {
-    /// Stores a new key.
+    /// Stores a new key, and returns `true`.
     ///
     /// * MUST store every field unchanged (`stores_a_key_with_all_its_fields`).
-    /// * MUST reject with [`RepositoryError::Conflict`] at index 0, and change nothing, if a key
+    /// * MUST return `false`, and change nothing, if a key
     ///   with that id or that digest exists (`refuses_a_key_whose_id_or_digest_exists`), even if
     ///   several are added concurrently
     ///   (`of_concurrent_keys_with_one_digest_exactly_one_is_added`).
-    async fn add(&self, key: ApiKey) -> Result<(), RepositoryError>;
+    async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError>;
 
     /// Returns the key with a digest, even if it is revoked or expired.
     ///

@@ -41,6 +41,9 @@ pub enum CreateKeyError {
     /// No secret could be generated.
     #[error("the operating system provides no randomness")]
     Secret(#[source] Cause),
+    /// A key with this id or secret exists already. Both are random, so it succeeds when repeated.
+    #[error("a key with this id or secret exists already: try again")]
+    Exists,
     /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -86,8 +89,10 @@ impl ApiKeyService {
             revoked_at: None,
             last_used_at: None,
         };
-        self.repository.add(key.clone()).await?;
-        Ok((key, token))
+        match self.repository.add(key.clone()).await? {
+            true => Ok((key, token)),
+            false => Err(CreateKeyError::Exists),
+        }
     }
 
     /// Returns all keys, oldest first, including revoked and expired ones.
@@ -163,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn create_stores_the_key_without_its_token() {
         let mut repository = MockApiKeyRepository::new();
-        repository.expect_add().times(1).returning(|_| Ok(()));
+        repository.expect_add().times(1).returning(|_| Ok(true));
         let (key, token) = service(repository, Some([7; 32]))
             .create(new_key())
             .await

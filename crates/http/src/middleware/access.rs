@@ -18,8 +18,6 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
 use addressbook_domain::{Access, Authenticator, Scope};
 use futures_util::future::Either;
 
-use crate::middleware::rate_limit;
-use crate::middleware::rate_limit::RateLimit;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{
     INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED,
@@ -62,13 +60,15 @@ impl Caller {
     }
 }
 
-/// Identifies the [`Caller`], or rejects the request. Requires no credential without an
+/// Identifies the [`Caller`], or marks the request as [`Unauthenticated`]. Requires no credential without an
 /// authenticator, or while the authenticator requires none.
 pub(crate) struct Authenticate {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    /// Counts the requests that are rejected here; accepted ones are counted later.
-    pub(crate) rate_limit: Option<RateLimit>,
 }
+
+/// Why a request has no valid credential. The rate limit rejects the request with it, so that such
+/// requests are counted, too.
+pub(crate) struct Unauthenticated(pub(crate) Problem);
 
 impl<S> Transform<S, ServiceRequest> for Authenticate
 where
@@ -83,7 +83,6 @@ where
     fn new_transform(&self, inside: S) -> Self::Future {
         ready(Ok(Guarded {
             authenticator: self.authenticator.clone(),
-            rate_limit: self.rate_limit.clone().map(Rc::new),
             inside: Rc::new(inside),
         }))
     }
@@ -92,7 +91,6 @@ where
 /// The service that a request reaches once it is authenticated.
 pub(crate) struct Guarded<S> {
     authenticator: Option<Arc<dyn Authenticator>>,
-    rate_limit: Option<Rc<RateLimit>>,
     inside: Rc<S>,
 }
 
@@ -115,7 +113,6 @@ where
             return Either::Left(self.inside.call(request));
         };
         let (authenticator, inside) = (Arc::clone(authenticator), Rc::clone(&self.inside));
-        let rate_limit = self.rate_limit.clone();
         Either::Right(Box::pin(async move {
             match identify(&*authenticator, request.headers()).await {
                 Ok(access) => {
@@ -124,11 +121,11 @@ where
                     }
                     inside.call(request).await
                 }
-                Err(problem) => {
-                    let is_refused = problem.status_code() == StatusCode::UNAUTHORIZED;
-                    let limit = rate_limit.as_deref().filter(|_| is_refused);
-                    rate_limit::around::<S>(request, Err(problem), limit).await
+                Err(problem) if problem.status_code() == StatusCode::UNAUTHORIZED => {
+                    request.extensions_mut().insert(Unauthenticated(problem));
+                    inside.call(request).await
                 }
+                Err(problem) => Ok(request.error_response(problem)),
             }
         }))
     }

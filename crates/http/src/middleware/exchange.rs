@@ -13,11 +13,11 @@ use addressbook_domain::IdSource;
 use crate::connection::Busy;
 use crate::drain::Drain;
 use crate::middleware::access::Caller;
-use crate::pattern::Pattern;
 use crate::request::prefer::{PREFERENCE_APPLIED, Preference};
 use crate::request::request_id::RequestId;
 use crate::response::problem::{self, Problem};
-use crate::telemetry::method::Verb;
+use crate::route::Route;
+use crate::telemetry::method::MethodName;
 use crate::telemetry::metrics::HttpMetrics;
 use crate::telemetry::panics;
 use crate::telemetry::request_span;
@@ -49,12 +49,12 @@ where
         request.extensions_mut().insert(preference.clone());
     }
     let parent = TraceParent::of(request.headers());
-    let (verb, uri) = (Verb::of(request.method()), request.uri().clone());
+    let (method, uri) = (MethodName::of(request.method()), request.uri().clone());
     let busy = Busy::with(&request);
     let last = drain.has_begun();
     let has_body = !matches!(request.parts().1, Payload::None);
     let metrics = metrics.cloned();
-    let span = tracer.and_then(|tracer| tracer.begin(verb, uri.path(), parent));
+    let span = tracer.and_then(|tracer| tracer.begin(method, uri.path(), parent));
     let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
     async move {
         if has_body {
@@ -73,22 +73,22 @@ where
         };
         let kind = problem::kind_of(&response);
         let mut response = problem::shape(response, &id);
-        let pattern = request
+        let route = request
             .as_ref()
-            .and_then(Pattern::of)
-            .unwrap_or_else(|| Pattern::of_path(uri.path()));
+            .and_then(Route::of)
+            .unwrap_or_else(|| Route::of_path(uri.path()));
         let (status, duration) = (response.status(), started.elapsed());
         if let Some(metrics) = metrics {
-            metrics.answered(pattern, verb, status, kind, duration);
+            metrics.record(route, method, status, kind, duration);
         }
         let credential = caller.access().map(|access| &*access.name);
         if let Some(span) = span {
-            span.answered(pattern, verb, status, &id, credential);
+            span.answered(route, method, status, &id, credential);
         }
         // Contains no customer data: the route replaces the path.
         tracing::info!(
-            method = verb.as_str(),
-            route = pattern.as_str(),
+            method = method.as_str(),
+            route = route.as_str(),
             status = status.as_u16(),
             duration_ms = duration.as_micros() as f64 / 1000.0,
             request_id = id.as_str(),

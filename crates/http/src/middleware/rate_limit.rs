@@ -7,9 +7,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{Error, HttpMessage as _};
 use futures_util::future::{Either, TryFutureExt as _};
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::StateInformationMiddleware;
@@ -18,6 +18,7 @@ use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
+use crate::middleware::access::Unauthenticated;
 use crate::operations::health;
 use crate::request::client::Client;
 use crate::response::problem::Problem;
@@ -45,13 +46,12 @@ impl RateLimit {
     }
 }
 
-/// Counts a request. Rejects it if it exceeds the limit of its client; otherwise handles it as
-/// `next` says: passes it on, or rejects it with the given problem. Adds the state of the client's
-/// limit to the response (draft-ietf-httpapi-ratelimit-headers-11). The probes are exempt, as from
-/// other limits.
+/// Counts a request. Rejects it if it exceeds the limit of its client, or is [`Unauthenticated`].
+/// Adds the state of the client's limit to the response
+/// (draft-ietf-httpapi-ratelimit-headers-11). The probes are exempt, as from other limits.
 pub(crate) fn around<S>(
     request: ServiceRequest,
-    next: Result<&S, Problem>,
+    next: &S,
     limit: Option<&RateLimit>,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
 where
@@ -59,13 +59,14 @@ where
 {
     let limit = limit.filter(|_| !health::is_probe(request.path()));
     let standing = limit.map(|limit| limit.0.count(&request));
-    let next = match &standing {
-        Some(standing) if standing.is_over => Err(standing.problem()),
-        _ => next,
+    let unauthenticated = request.extensions_mut().remove::<Unauthenticated>();
+    let rejection = match &standing {
+        Some(standing) if standing.is_over => Some(standing.problem()),
+        _ => unauthenticated.map(|Unauthenticated(problem)| problem),
     };
-    let answer = match next {
-        Ok(next) => Either::Left(next.call(request)),
-        Err(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
+    let answer = match rejection {
+        None => Either::Left(next.call(request)),
+        Some(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
     };
     match standing {
         Some(standing) => Either::Left(answer.map_ok(|response| standing.added_to(response))),

@@ -18,7 +18,8 @@ use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
-use crate::response::problem_kind::{BOOK_FULL, KEY_REUSED, UNSUPPORTED};
+use crate::response::problem_kind::{BOOK_FULL, CONFLICT, KEY_REUSED, UNSUPPORTED};
+use crate::route::ADDRESSES;
 use crate::telemetry::metrics::HttpMetrics;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -30,7 +31,7 @@ problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_
 /// (draft-ietf-httpapi-idempotency-key-header-07), the client can repeat the request.
 #[utoipa::path(
     post,
-    path = "/v1/customers/{customer_id}/addresses",
+    path = ADDRESSES,
     operation_id = "createAddress",
     tag = "Addresses",
     summary = "Create an address",
@@ -70,7 +71,7 @@ pub(crate) async fn create(
         .insert_header(NO_STORE);
     if created.replayed {
         if let Some(Some(metrics)) = request.app_data::<Option<Rc<HttpMetrics>>>() {
-            metrics.replayed();
+            metrics.record_replay();
         }
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
@@ -106,6 +107,7 @@ impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::Invalid(errors) => Self::invalid_address(errors),
+            CreateError::IdTaken => Self::of(CONFLICT),
             CreateError::KeyReused => Self::of(KEY_REUSED),
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "The customer has reached the limit of {max_addresses} addresses."
@@ -123,7 +125,7 @@ mod tests {
     use actix_web::http::Method;
     use actix_web::http::header::CONTENT_TYPE;
     use actix_web::test::TestRequest;
-    use addressbook_domain::{MockAddressRepository, RepositoryError, ServiceLimits};
+    use addressbook_domain::{MockAddressRepository, Refusal, RepositoryError, ServiceLimits};
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;
 
@@ -300,6 +302,17 @@ mod tests {
             assert!(removed.starts_with("204"), "{removed}");
         }
         assert_snapshot!("history_full", door.answer(post(PLAIN)).await);
+    }
+
+    #[actix_web::test]
+    async fn an_id_that_exists_already_is_a_conflict() {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_commit()
+            .returning(|_| Err(Refusal::Conflict { index: 0 }.into()));
+        let response = answer(repository, post(PLAIN)).await;
+        assert!(response.starts_with("409 "), "{response}");
+        assert_eq!(body_of(&response)["type"], CONFLICT.uri);
     }
 
     #[actix_web::test]

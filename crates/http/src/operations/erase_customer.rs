@@ -10,6 +10,7 @@ use crate::request::parameters;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::PRECONDITION_FAILED;
+use crate::route::ADDRESSES;
 
 /// The numbers of erased records. Contains no personal data, so it can be stored as evidence.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +29,7 @@ problems!(EraseProblems: PRECONDITION_FAILED);
 /// `DELETE …/addresses`: permanently erases all data about a customer.
 #[utoipa::path(
     delete,
-    path = "/v1/customers/{customer_id}/addresses",
+    path = ADDRESSES,
     operation_id = "eraseCustomer",
     tag = "Erasure",
     summary = "Erase all data about a customer",

@@ -9,13 +9,14 @@ use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
+use crate::route::ADDRESS;
 
 problems!(GetProblems: NOT_FOUND);
 
 /// `GET …/addresses/{address_id}`: one address, or 304 when the client has it already.
 #[utoipa::path(
     get,
-    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    path = ADDRESS,
     operation_id = "getAddress",
     tag = "Addresses",
     summary = "Read an address",

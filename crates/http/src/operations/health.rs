@@ -3,9 +3,9 @@ use actix_web::{HttpResponse, web};
 use addressbook_domain::AddressService;
 
 use crate::drain::Drain;
-use crate::pattern::resource;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::UNAVAILABLE;
+use crate::route::resource;
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";

@@ -10,6 +10,7 @@ use crate::response::cache_control::REVALIDATE;
 use crate::response::etag;
 use crate::response::link;
 use crate::response::problem::Problem;
+use crate::route::ADDRESSES;
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
@@ -20,7 +21,7 @@ problems!(ListProblems:);
 /// order.
 #[utoipa::path(
     get,
-    path = "/v1/customers/{customer_id}/addresses",
+    path = ADDRESSES,
     operation_id = "listAddresses",
     tag = "Addresses",
     summary = "List a customer's addresses",
@@ -431,8 +432,7 @@ mod tests {
 
     #[actix_web::test]
     async fn repository_errors_become_problems() {
-        let failures: [(&str, Failure); 5] = [
-            ("conflict", || RepositoryError::Conflict { index: 0 }),
+        let failures: [(&str, Failure); 4] = [
             ("busy", || RepositoryError::Busy("secret".into())),
             ("unavailable", || {
                 RepositoryError::Unavailable("secret".into())

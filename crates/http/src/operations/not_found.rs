@@ -1,9 +1,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::options::HttpOptions;
-use crate::pattern::Pattern;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
+use crate::route::Route;
 
 /// Responds to every unknown path. Hints at the mistake if the path is almost correct.
 pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -24,7 +24,7 @@ pub(crate) async fn answer(request: HttpRequest) -> Result<HttpResponse, Problem
 /// customer's id.
 fn hint(path: &str) -> Option<String> {
     let inner = path.trim_matches('/');
-    let (pattern, found) = Pattern::ALL[1..]
+    let (pattern, found) = Route::ALL[1..]
         .iter()
         .find_map(|pattern| Some((pattern, resemblance(inner, pattern)?)))?;
     if let Some(name) = found.empty {

@@ -14,6 +14,7 @@ use crate::response::address_json::AddressJson;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::UNSUPPORTED;
+use crate::route::ADDRESS;
 
 /// RFC 5789, section 3.1.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -24,7 +25,7 @@ problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISI
 /// `PATCH …/addresses/{address_id}`: changes an address with a JSON merge patch (RFC 7396).
 #[utoipa::path(
     patch,
-    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    path = ADDRESS,
     operation_id = "patchAddress",
     tag = "Addresses",
     summary = "Change an address",

@@ -10,10 +10,10 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
-use crate::pattern::resource;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
 use crate::response::static_file::StaticFile;
+use crate::route::resource;
 
 /// The page. It refers to its files relative to `/docs`, so that it works behind a gateway that
 /// rewrites paths.

@@ -8,13 +8,14 @@ use crate::request::parameters;
 use crate::response::address_etag;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
+use crate::route::ADDRESS;
 
 problems!(RemoveProblems: NOT_FOUND, PRECONDITION_FAILED, PRECONDITION_REQUIRED);
 
 /// `DELETE …/addresses/{address_id}`: removes an address from its book. Its revisions remain.
 #[utoipa::path(
     delete,
-    path = "/v1/customers/{customer_id}/addresses/{address_id}",
+    path = ADDRESS,
     operation_id = "removeAddress",
     tag = "Addresses",
     summary = "Remove an address",

@@ -13,6 +13,7 @@ use crate::response::address_json::RevisionJson;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
+use crate::route::{REVISION, REVISIONS};
 
 /// A page of an address's revisions, newest first.
 #[derive(Serialize, ToSchema)]
@@ -34,7 +35,7 @@ problems!(ListProblems: NOT_FOUND);
 /// after its removal.
 #[utoipa::path(
     get,
-    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
+    path = REVISIONS,
     operation_id = "listAddressRevisions",
     tag = "Revisions",
     summary = "List the revisions of an address",
@@ -78,7 +79,7 @@ problems!(GetProblems: NOT_FOUND);
 /// `GET …/addresses/{address_id}/revisions/{revision}`: one revision of an address.
 #[utoipa::path(
     get,
-    path = "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+    path = REVISION,
     operation_id = "getAddressRevision",
     tag = "Revisions",
     summary = "Read a revision of an address",

@@ -107,10 +107,6 @@ impl Kind {
     /// The kind of a repository's error.
     pub(crate) fn of_failure(error: &RepositoryError) -> Self {
         match error {
-            RepositoryError::Conflict { .. }
-            | RepositoryError::BookFull { .. }
-            | RepositoryError::HistoryFull { .. }
-            | RepositoryError::KeyTaken => CONFLICT,
             RepositoryError::Busy(_) => BUSY,
             RepositoryError::Unavailable(_) => UNAVAILABLE,
             RepositoryError::Corrupt(_) | RepositoryError::Internal(_) => INTERNAL,

@@ -3,9 +3,9 @@ use actix_web::http::Method;
 /// The method of a request in the log and the metrics. All non-standard methods, which clients can
 /// invent, share one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verb(usize);
+pub(crate) struct MethodName(usize);
 
-impl Verb {
+impl MethodName {
     /// All methods, by number.
     pub(crate) const ALL: [&str; 10] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "other",
@@ -17,11 +17,6 @@ impl Verb {
         let mut all = Self::ALL.iter();
         all.position(|known| *known == method.as_str())
             .map_or(Self::OTHER, Self)
-    }
-
-    /// The index in [`ALL`](Self::ALL).
-    pub(crate) fn number(self) -> usize {
-        self.0
     }
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -43,7 +38,7 @@ mod tests {
             ("other", "other"),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert_eq!(Verb::of(&method).as_str(), name);
+            assert_eq!(MethodName::of(&method).as_str(), name);
         }
     }
 }

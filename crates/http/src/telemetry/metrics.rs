@@ -1,51 +1,34 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
 use std::time::Duration;
-use std::{fmt, iter};
 
 use actix_web::http::StatusCode;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use crate::middleware::in_flight::InFlight;
-use crate::pattern::Pattern;
 use crate::response::problem_kind::{ALL as KINDS, Kind};
-use crate::telemetry::method::Verb;
+use crate::route::Route;
+use crate::telemetry::method::MethodName;
 
-/// Counts requests, for Prometheus. Cheap to clone: the clones count together.
+/// A label with its value.
+type Label<V = &'static str> = [(&'static str, V); 1];
+
+/// Counts requests, for Prometheus. Cheap to clone: the clones share their counts.
 ///
-/// All labels come from fixed lists. So they cannot contain data that a client sent, and counters
-/// are found by number.
+/// All values of labels are the service's own, so they cannot contain data that a client sent.
 #[derive(Clone, Debug)]
-pub struct HttpMetrics(Arc<Counts>);
-
-#[derive(Debug)]
-struct Counts {
+pub struct HttpMetrics {
     in_flight: InFlight,
-    replays: AtomicU64,
-    /// By index in the kinds; the last is for all others.
-    problems: [AtomicU64; KINDS.len() + 1],
-    /// By route and method.
-    series: Vec<Series>,
+    requests: Family<(Label, (Label, Label<u16>)), Counter>,
+    seconds: Family<(Label, Label), Histogram, fn() -> Histogram>,
+    problems: Family<Label, Counter>,
+    replays: Counter,
 }
-
-/// The counters of one route and method.
-#[derive(Debug)]
-struct Series {
-    /// By index in [`STATUSES`]; the last is for all others.
-    by_status: [AtomicU64; STATUSES.len() + 1],
-    seconds: Histogram,
-}
-
-/// The statuses of responses, the most frequent first.
-const STATUSES: [u16; 21] = [
-    200, 304, 201, 204, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429, 431,
-    500, 503,
-];
 
 /// Upper bounds in seconds: from the duration of an inline read to one that no request should
 /// reach.
@@ -54,158 +37,122 @@ const BUCKETS: [f64; 17] = [
     2.5, 5.0, 20.0,
 ];
 
+/// The value of the label `problem` for a problem without a kind of its own.
+const OTHER: &str = "other";
+
 impl HttpMetrics {
     /// Creates metrics that also export what is in flight.
     pub fn with(in_flight: InFlight) -> Self {
-        let series = || Series {
-            by_status: Default::default(),
-            seconds: Histogram::new(BUCKETS),
-        };
-        let count = Pattern::ALL.len() * Verb::ALL.len();
-        Self(Arc::new(Counts {
+        let problems = Family::<Label, Counter>::default();
+        // From the start, so that an alert on an increase notices the first one.
+        for problem in KINDS.iter().map(Kind::slug).chain([OTHER]) {
+            drop(problems.get_or_create(&[("problem", problem)]));
+        }
+        Self {
             in_flight,
-            replays: AtomicU64::default(),
-            problems: Default::default(),
-            series: iter::repeat_with(series).take(count).collect(),
-        }))
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            problems,
+            replays: Counter::default(),
+        }
+    }
+
+    /// Registers all metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "addressbook_http_requests",
+            "Requests that got a response, by route, method and status",
+            self.requests.clone(),
+        );
+        registry.register(
+            "addressbook_http_request_duration_seconds",
+            "Duration of requests, from head to response, by route and method",
+            self.seconds.clone(),
+        );
+        registry.register(
+            "addressbook_http_problems",
+            "Responses that were problems, by the last part of their type",
+            self.problems.clone(),
+        );
+        registry.register(
+            "addressbook_idempotent_replays",
+            "Creates that returned the address of an earlier create with the same idempotency key",
+            self.replays.clone(),
+        );
+        registry.register_collector(Box::new(InFlightMetrics(self.in_flight.clone())));
     }
 
     /// Counts a response.
-    pub(crate) fn answered(
+    pub(crate) fn record(
         &self,
-        pattern: Pattern,
-        verb: Verb,
+        route: Route,
+        method: MethodName,
         status: StatusCode,
         kind: Option<Kind>,
         duration: Duration,
     ) {
-        let series = &self.0.series[pattern.number() * Verb::ALL.len() + verb.number()];
-        let place = STATUSES.iter().position(|known| *known == status.as_u16());
-        count(&series.by_status[place.unwrap_or(STATUSES.len())]);
-        series.seconds.observe(duration.as_secs_f64());
+        let route = [("route", route.as_str())];
+        let method = [("method", method.as_str())];
+        let with_status = (route, (method, [("status", status.as_u16())]));
+        self.requests.get_or_create(&with_status).inc();
+        let seconds = self.seconds.get_or_create(&(route, method));
+        seconds.observe(duration.as_secs_f64());
         if status.is_client_error() || status.is_server_error() {
             let kind = kind.unwrap_or_else(|| Kind::of_status(status));
-            let place = KINDS.iter().position(|known| known.uri == kind.uri);
-            count(&self.0.problems[place.unwrap_or(KINDS.len())]);
+            let known = KINDS.iter().find(|known| known.uri == kind.uri);
+            let problem = [("problem", known.map_or(OTHER, Kind::slug))];
+            self.problems.get_or_create(&problem).inc();
         }
     }
 
     /// Counts a creation that returned the address of an earlier one.
-    pub(crate) fn replayed(&self) {
-        count(&self.0.replays);
+    pub(crate) fn record_replay(&self) {
+        self.replays.inc();
     }
 }
 
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
+/// What is in flight at the time of the scrape.
+#[derive(Debug)]
+struct InFlightMetrics(InFlight);
 
-fn gauge(number: usize) -> ConstGauge<i64> {
-    ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn value(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
-
-impl Series {
-    fn is_used(&self) -> bool {
-        self.by_status.iter().any(|counter| value(counter) > 0)
-    }
-}
-
-impl Counts {
-    /// The series with at least one request, with their labels.
-    fn used(&self) -> impl Iterator<Item = (&'static str, &'static str, &Series)> {
-        let routes = Pattern::ALL.into_iter();
-        let labels = routes.flat_map(|route| Verb::ALL.map(|method| (route, method)));
-        let all = labels.zip(&self.series);
-        all.filter(|(_, series)| series.is_used())
-            .map(|((route, method), series)| (route, method, series))
-    }
-}
-
-impl Collector for HttpMetrics {
+impl Collector for InFlightMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let counts = &self.0;
-        let mut requests = encoder.encode_descriptor(
-            "addressbook_http_requests",
-            "Requests that got a response, by route, method and status.",
-            None,
-            MetricType::Counter,
-        )?;
-        for (route, method, series) in counts.used() {
-            let statuses = STATUSES.map(|status| status.to_string());
-            let statuses = statuses.iter().map(String::as_str).chain(["other"]);
-            for (status, counter) in statuses.zip(&series.by_status) {
-                if value(counter) > 0 {
-                    let labels = [("route", route), ("method", method), ("status", status)];
-                    ConstCounter::new(value(counter)).encode(requests.encode_family(&labels)?)?;
-                }
-            }
+        let Self(in_flight) = self;
+        let gauges = [
+            (
+                "addressbook_http_requests_in_flight",
+                "Requests in flight.",
+                in_flight.taken(),
+            ),
+            (
+                "addressbook_http_waiting_bodies",
+                "Request bodies being received.",
+                in_flight.waiting_bodies(),
+            ),
+            (
+                "addressbook_http_unsent_bytes",
+                "Bytes of responses over 16 KiB that clients have not read yet.",
+                in_flight.unsent_bytes(),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        let mut seconds = encoder.encode_descriptor(
-            "addressbook_http_request_duration_seconds",
-            "Duration of requests, from head to response, by route and method.",
-            None,
-            MetricType::Histogram,
-        )?;
-        for (route, method, series) in counts.used() {
-            let labels = [("route", route), ("method", method)];
-            series.seconds.encode(seconds.encode_family(&labels)?)?;
-        }
-        let mut problems = encoder.encode_descriptor(
-            "addressbook_http_problems",
-            "Responses that were problems, by the last part of their type.",
-            None,
-            MetricType::Counter,
-        )?;
-        let kinds = KINDS.iter().map(Kind::slug).chain(["other"]);
-        for (problem, counter) in kinds.zip(&counts.problems) {
-            let labels = [("problem", problem)];
-            ConstCounter::new(value(counter)).encode(problems.encode_family(&labels)?)?;
-        }
-        let in_flight = encoder.encode_descriptor(
-            "addressbook_http_requests_in_flight",
-            "Requests in flight.",
-            None,
-            MetricType::Gauge,
-        )?;
-        gauge(counts.in_flight.taken()).encode(in_flight)?;
-        let waiting = encoder.encode_descriptor(
-            "addressbook_http_waiting_bodies",
-            "Request bodies being received.",
-            None,
-            MetricType::Gauge,
-        )?;
-        gauge(counts.in_flight.waiting_bodies()).encode(waiting)?;
-        let unsent = encoder.encode_descriptor(
-            "addressbook_http_unsent_bytes",
-            "Bytes of responses over 16 KiB that clients have not read yet.",
-            None,
-            MetricType::Gauge,
-        )?;
-        gauge(counts.in_flight.unsent_bytes()).encode(unsent)?;
-        let shed = encoder.encode_descriptor(
+        let shed = ConstCounter::new(in_flight.refused());
+        shed.encode(encoder.encode_descriptor(
             "addressbook_http_requests_shed",
             "Requests rejected because of --max-in-flight, --max-waiting-bodies or --max-unsent-bytes.",
             None,
-            MetricType::Counter,
-        )?;
-        ConstCounter::new(counts.in_flight.refused()).encode(shed)?;
-        let replays = encoder.encode_descriptor(
-            "addressbook_idempotent_replays",
-            "Creates that returned the address of an earlier create with the same idempotency key.",
-            None,
-            MetricType::Counter,
-        )?;
-        ConstCounter::new(value(&counts.replays)).encode(replays)
+            shed.metric_type(),
+        )?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+    use std::sync::Arc;
 
     use actix_web::http::Method;
     use actix_web::test::{TestRequest, call_service, init_service};
@@ -222,7 +169,7 @@ mod tests {
 
     fn text(metrics: &HttpMetrics) -> String {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(metrics.clone()));
+        metrics.register(&mut registry);
         let mut text = String::new();
         prometheus_text::encode(&mut text, &registry).unwrap();
         text
@@ -262,7 +209,9 @@ mod tests {
         // Durations differ from run to run, and counters that are zero are not of interest.
         let varies = ["_bucket{", "_sum{", "\"} 0"];
         let fixed = |line: &&str| !varies.iter().any(|part| line.contains(part));
-        assert_snapshot!(text.lines().filter(fixed).collect::<Vec<_>>().join("\n"));
+        let mut lines: Vec<_> = text.lines().filter(fixed).collect();
+        lines.sort_unstable();
+        assert_snapshot!(lines.join("\n"));
     }
 
     #[test]

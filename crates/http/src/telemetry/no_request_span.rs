@@ -3,9 +3,9 @@
 
 use actix_web::http::StatusCode;
 
-use crate::pattern::Pattern;
 use crate::request::request_id::RequestId;
-use crate::telemetry::method::Verb;
+use crate::route::Route;
+use crate::telemetry::method::MethodName;
 use crate::telemetry::trace_parent::TraceParent;
 
 /// Creates a span for each request. Cannot be constructed without the feature `otlp`.
@@ -13,7 +13,12 @@ use crate::telemetry::trace_parent::TraceParent;
 pub enum RequestTracer {}
 
 impl RequestTracer {
-    pub(crate) fn begin(&self, _: Verb, _: &str, _: Option<TraceParent>) -> Option<RequestSpan> {
+    pub(crate) fn begin(
+        &self,
+        _: MethodName,
+        _: &str,
+        _: Option<TraceParent>,
+    ) -> Option<RequestSpan> {
         match *self {}
     }
 }
@@ -23,8 +28,8 @@ pub(crate) enum RequestSpan {}
 impl RequestSpan {
     pub(crate) fn answered(
         self,
-        _: Pattern,
-        _: Verb,
+        _: Route,
+        _: MethodName,
         _: StatusCode,
         _: &RequestId,
         _: Option<&str>,

@@ -11,9 +11,9 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 
 use crate::operations::health;
-use crate::pattern::Pattern;
 use crate::request::request_id::RequestId;
-use crate::telemetry::method::Verb;
+use crate::route::Route;
+use crate::telemetry::method::MethodName;
 use crate::telemetry::trace_parent::TraceParent;
 
 /// Creates a span for each request, according to the semantic conventions of OpenTelemetry for HTTP
@@ -32,7 +32,7 @@ impl RequestTracer {
     /// Starts the span of a request, unless the request is a probe or its trace is not recorded.
     pub(crate) fn begin(
         &self,
-        verb: Verb,
+        method: MethodName,
         path: &str,
         parent: Option<TraceParent>,
     ) -> Option<RequestSpan> {
@@ -46,7 +46,7 @@ impl RequestTracer {
         };
         let span = self
             .0
-            .span_builder(named(verb, None))
+            .span_builder(named(method, None))
             .with_kind(SpanKind::Server)
             .start_with_context(&*self.0, &above);
         let recorded = span.is_recording();
@@ -72,17 +72,17 @@ impl RequestSpan {
     /// Records the response to the request.
     pub(crate) fn answered(
         self,
-        pattern: Pattern,
-        verb: Verb,
+        route: Route,
+        method: MethodName,
         status: StatusCode,
         id: &RequestId,
         credential: Option<&str>,
     ) {
-        let route = (pattern != Pattern::UNKNOWN).then(|| pattern.as_str());
-        let method = if verb == Verb::OTHER {
+        let route = (route != Route::UNKNOWN).then(|| route.as_str());
+        let method = if method == MethodName::OTHER {
             "_OTHER"
         } else {
-            verb.as_str()
+            method.as_str()
         };
         let code = i64::from(status.as_u16());
         let mut attributes = vec![
@@ -98,16 +98,16 @@ impl RequestSpan {
             attributes.push(KeyValue::new("error.type", code.to_string()));
             span.set_status(Status::error(""));
         }
-        span.update_name(named(verb, route));
+        span.update_name(named(method, route));
         span.set_attributes(attributes);
     }
 }
 
-fn named(verb: Verb, route: Option<&str>) -> Cow<'static, str> {
-    let method = if verb == Verb::OTHER {
+fn named(method: MethodName, route: Option<&str>) -> Cow<'static, str> {
+    let method = if method == MethodName::OTHER {
         "HTTP"
     } else {
-        verb.as_str()
+        method.as_str()
     };
     match route {
         Some(route) => format!("{method} {route}").into(),

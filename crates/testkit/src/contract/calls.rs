@@ -1,14 +1,14 @@
 //! Calls that must succeed, and commits that must be rejected. Each failure says what was
 //! expected.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRevision, BookHead, Commit, CustomerId,
-    IdempotencyRecord, Listing, Lookup, Offset, PageRequest, PageStart, RepositoryError,
-    RevisionRange, Scan,
+    Address, AddressId, AddressPage, AddressRevision, BookHead, Commit, CommitError, CustomerId,
+    IdempotencyRecord, Listing, Lookup, Offset, PageRequest, PageStart, Refusal, RevisionRange,
+    Scan,
 };
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
@@ -18,7 +18,7 @@ use crate::fixtures::{address_id, customer, limit, request};
 
 /// Returns the value of a call that must succeed.
 #[track_caller]
-pub(super) fn expect_ok<T>(result: Result<T, RepositoryError>, call: impl Display) -> T {
+pub(super) fn expect_ok<T, E: Debug>(result: Result<T, E>, call: impl Display) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("{call}: expected it to succeed, got {error:?}"),
@@ -40,26 +40,10 @@ pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) 
     );
 }
 
-/// Why a commit must be rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Conflict(usize),
-    BookFull(usize),
-    HistoryFull(usize),
-    KeyTaken,
-}
-
 #[track_caller]
-pub(super) fn expect_refusal(result: Result<(), RepositoryError>, expected: Refusal, what: &str) {
-    let refusal = match &result {
-        Err(RepositoryError::Conflict { index }) => Some(Refusal::Conflict(*index)),
-        Err(RepositoryError::BookFull { index }) => Some(Refusal::BookFull(*index)),
-        Err(RepositoryError::HistoryFull { index }) => Some(Refusal::HistoryFull(*index)),
-        Err(RepositoryError::KeyTaken) => Some(Refusal::KeyTaken),
-        Ok(()) | Err(_) => None,
-    };
+pub(super) fn expect_refusal(result: Result<(), CommitError>, expected: Refusal, what: &str) {
     assert!(
-        refusal == Some(expected),
+        matches!(&result, Err(CommitError::Refused(refusal)) if *refusal == expected),
         "commit ({what}): expected the rejection {expected:?}, got {result:?}"
     );
 }
@@ -227,7 +211,7 @@ pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> S
 pub(super) async fn at_once(
     repository: &Subject,
     commits: Vec<Commit>,
-) -> Vec<Result<(), RepositoryError>> {
+) -> Vec<Result<(), CommitError>> {
     let start = |commit| {
         let repository = Arc::clone(repository);
         tokio::spawn(async move { repository.commit(commit).await })

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Address, Change, Commit, Listing, Member};
+use addressbook_domain::{Address, Change, Commit, Listing, Member, Refusal};
 
 use super::Subject;
 use super::calls::{
-    ALL, Refusal, commit_ok, commit_refused, find, find_one, finished, head, list, lookup, page_of,
-    record, revisions, scan, see,
+    ALL, commit_ok, commit_refused, find, find_one, finished, head, list, lookup, page_of, record,
+    revisions, scan, see,
 };
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
 
@@ -81,7 +81,7 @@ pub async fn changes_see_the_effect_of_those_before_them(repository: Subject) {
         "scan: expected only the one address that the commit left"
     );
     let twice = creating([address("cus_1", 3), address("cus_1", 3)]);
-    let conflict = Refusal::Conflict(1);
+    let conflict = Refusal::Conflict { index: 1 };
     commit_refused(&repository, twice, conflict, "create one address twice").await;
 }
 

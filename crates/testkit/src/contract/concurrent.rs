@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Commit, RepositoryError};
+use addressbook_domain::{Commit, CommitError, Refusal};
 use tokio::task::yield_now;
 
 use super::Subject;
 use super::calls::{
-    ALL, Refusal, at_once, commit_ok, expect_ok, expect_refusal, find, find_one, list, lookup,
-    scan, write,
+    ALL, at_once, commit_ok, expect_ok, expect_refusal, find, find_one, list, lookup, scan, write,
 };
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
 
@@ -15,7 +14,7 @@ const AT_ONCE: u32 = 16;
 
 #[track_caller]
 fn expect_successes(
-    results: Vec<Result<(), RepositoryError>>,
+    results: Vec<Result<(), CommitError>>,
     successes: usize,
     refusal: Refusal,
     what: &str,
@@ -45,7 +44,7 @@ pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
     let create = |_| creating([address("cus_1", 1)]);
     let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
     let what = "create one address";
-    expect_successes(results, 1, Refusal::Conflict(0), what);
+    expect_successes(results, 1, Refusal::Conflict { index: 0 }, what);
     expect_held(&repository, "cus_1", 1).await;
 }
 
@@ -58,7 +57,7 @@ pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject
     let results = at_once(&repository, (0..AT_ONCE).map(replace).collect()).await;
     let winner = results.iter().position(Result::is_ok);
     let what = "replace one revision";
-    expect_successes(results, 1, Refusal::Conflict(0), what);
+    expect_successes(results, 1, Refusal::Conflict { index: 0 }, what);
     assert_eq!(
         find_one(&repository, &first).await,
         winner.map(|number| moved(&first, &city(number as u32))),
@@ -74,7 +73,7 @@ pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repo
     };
     let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
     let what = "create another address in a book with room for 5";
-    expect_successes(results, 5, Refusal::BookFull(0), what);
+    expect_successes(results, 5, Refusal::BookFull { index: 0 }, what);
     expect_held(&repository, "cus_1", 5).await;
 }
 
@@ -92,7 +91,7 @@ pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hol
     };
     let results = at_once(&repository, addresses.iter().map(replace).collect()).await;
     let what = "replace another address where 5 past revisions are allowed";
-    expect_successes(results, 5, Refusal::HistoryFull(0), what);
+    expect_successes(results, 5, Refusal::HistoryFull { index: 0 }, what);
 }
 
 /// `commit`: of several concurrent commits with one key, exactly one succeeds.

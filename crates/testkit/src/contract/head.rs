@@ -1,7 +1,7 @@
-use addressbook_domain::{Change, Commit};
+use addressbook_domain::{Change, Commit, Refusal};
 
 use super::Subject;
-use super::calls::{Refusal, commit_ok, commit_refused, expect_ok, head, list, page_of};
+use super::calls::{commit_ok, commit_refused, expect_ok, head, list, page_of};
 use crate::fixtures::{
     address, commit, creating, customer, keyed, moved, moving, removal, replacing, timestamp,
 };
@@ -93,7 +93,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
         ),
     ] {
         let index = refused.changes.len() - 1;
-        commit_refused(&repository, refused, Refusal::Conflict(index), what).await;
+        commit_refused(&repository, refused, Refusal::Conflict { index }, what).await;
     }
     let later = timestamp("2024-01-01T00:00:00.000Z");
     let pruned = repository.prune_idempotency_records(later, 10).await;

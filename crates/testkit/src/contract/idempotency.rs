@@ -1,7 +1,7 @@
-use addressbook_domain::{Commit, Timestamp};
+use addressbook_domain::{Commit, Refusal, Timestamp};
 
 use super::Subject;
-use super::calls::{Refusal, commit_ok, commit_refused, expect_ok, head, record};
+use super::calls::{commit_ok, commit_refused, expect_ok, head, record};
 use super::steps::Steps;
 use crate::fixtures::{address, creating, keyed, moving, record as expected_record, timestamp};
 

@@ -1,7 +1,7 @@
-use addressbook_domain::{Address, Change, Commit};
+use addressbook_domain::{Address, Change, Commit, Refusal};
 
 use super::Subject;
-use super::calls::{Refusal, commit_ok, commit_refused, find_one, head, see};
+use super::calls::{commit_ok, commit_refused, find_one, head, see};
 use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
 
 fn removing(address: &Address) -> Commit {
@@ -25,7 +25,7 @@ pub async fn refuses_to_create_what_exists(repository: Subject) {
     let there = address("cus_1", 1);
     commit_ok(&repository, creating([there.clone()]), "create one").await;
     let other = creating([moved(&there, "Huye")]);
-    let conflict = Refusal::Conflict(0);
+    let conflict = Refusal::Conflict { index: 0 };
     commit_refused(&repository, other, conflict, "create what exists").await;
     assert_eq!(
         find_one(&repository, &there).await.as_ref(),
@@ -38,7 +38,7 @@ pub async fn refuses_to_create_what_exists(repository: Subject) {
 pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
-    let conflict = Refusal::Conflict(0);
+    let conflict = Refusal::Conflict { index: 0 };
     let to_huye = moving(&first, "Huye");
     let what = "replace an address that does not exist";
     commit_refused(&repository, to_huye.clone(), conflict, what).await;
@@ -68,7 +68,7 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
 pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: Subject) {
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
-    let conflict = Refusal::Conflict(0);
+    let conflict = Refusal::Conflict { index: 0 };
     let what = "remove an address that does not exist";
     commit_refused(&repository, removing(&first), conflict, what).await;
     let two = creating([first.clone(), address("cus_1", 2)]);
@@ -106,12 +106,12 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
     let in_other_book = Change::Create(address("cus_2", 1));
     let too_many = limited(2, vec![in_other_book, create(2), create(3), create(4)]);
     let what = "create one in another book and three in a book with room for one";
-    commit_refused(&repository, too_many, Refusal::BookFull(2), what).await;
+    commit_refused(&repository, too_many, Refusal::BookFull { index: 2 }, what).await;
     let second = limited(2, vec![create(2)]);
     commit_ok(&repository, second, "create the second of two allowed").await;
     let third = limited(1, vec![create(3)]);
     let what = "create one in a book that exceeds its limit";
-    commit_refused(&repository, third, Refusal::BookFull(0), what).await;
+    commit_refused(&repository, third, Refusal::BookFull { index: 0 }, what).await;
     for (allowed, changes, what) in [
         (
             1,
@@ -134,7 +134,7 @@ pub async fn refuses_one_address_too_many_and_names_it(repository: Subject) {
     }
     let what = "use room before it is made";
     let too_early = limited(2, vec![create(5), removal(address("cus_1", 4))]);
-    commit_refused(&repository, too_early, Refusal::BookFull(0), what).await;
+    commit_refused(&repository, too_early, Refusal::BookFull { index: 0 }, what).await;
     assert_eq!(
         head(&repository, "cus_1").await.addresses,
         2,
@@ -171,7 +171,13 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
     ];
     let what = "replace one in another book, and one three times, with two past revisions allowed";
     let refused = with_history(2, too_many);
-    commit_refused(&repository, refused, Refusal::HistoryFull(3), what).await;
+    commit_refused(
+        &repository,
+        refused,
+        Refusal::HistoryFull { index: 3 },
+        what,
+    )
+    .await;
     let two = vec![replacing(&first, "Huye"), replacing(&second, "Musanze")];
     let what = "replace one twice, with two past revisions allowed";
     commit_ok(&repository, with_history(2, two), what).await;
@@ -189,7 +195,13 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
         ),
     ] {
         let refused = with_history(allowed, vec![change]);
-        commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
+        commit_refused(
+            &repository,
+            refused,
+            Refusal::HistoryFull { index: 0 },
+            what,
+        )
+        .await;
     }
     let fourth = with_history(3, vec![replacing(&third, "Nyanza")]);
     commit_ok(&repository, fourth, "replace one, with a third allowed").await;
@@ -201,7 +213,7 @@ pub async fn refuses_one_past_revision_too_many_and_names_it(repository: Subject
     });
     let many = with_history(3, many.collect());
     let what = "create 100, of which one is in a full history";
-    commit_refused(&repository, many, Refusal::HistoryFull(70), what).await;
+    commit_refused(&repository, many, Refusal::HistoryFull { index: 70 }, what).await;
 }
 
 /// `commit`: removes addresses whatever the number of past revisions. From then on, the last state
@@ -215,7 +227,13 @@ pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     let first_change = vec![replacing(&address("cus_1", 2), "Huye"), create(4)];
     let refused = with_history(3, first_change);
     let what = "replace one after a removal that left two, and create one, with three allowed";
-    commit_refused(&repository, refused, Refusal::HistoryFull(1), what).await;
+    commit_refused(
+        &repository,
+        refused,
+        Refusal::HistoryFull { index: 1 },
+        what,
+    )
+    .await;
     let (second, third) = (vec![remove(2)], vec![remove(3)]);
     let what = "remove one, with one more past revision allowed";
     commit_ok(&repository, with_history(3, second), what).await;
@@ -228,7 +246,13 @@ pub async fn removes_addresses_whatever_the_history_holds(repository: Subject) {
     );
     let refused = with_history(6, vec![create(1)]);
     let what = "create one again after three removals, which left six past revisions";
-    commit_refused(&repository, refused, Refusal::HistoryFull(0), what).await;
+    commit_refused(
+        &repository,
+        refused,
+        Refusal::HistoryFull { index: 0 },
+        what,
+    )
+    .await;
     let again = with_history(7, vec![create(1)]);
     commit_ok(&repository, again, "create one again, with seven allowed").await;
 }
@@ -238,8 +262,12 @@ pub async fn a_full_book_goes_before_a_full_history(repository: Subject) {
     let first = commit([create(1), replacing(&address("cus_1", 1), "Huye")]);
     commit_ok(&repository, first, "create one and replace it").await;
     for (change, expected, what) in [
-        (create(2), Refusal::BookFull(0), "create another"),
-        (create(1), Refusal::Conflict(0), "create what exists"),
+        (create(2), Refusal::BookFull { index: 0 }, "create another"),
+        (
+            create(1),
+            Refusal::Conflict { index: 0 },
+            "create what exists",
+        ),
     ] {
         let refused = Commit {
             max_addresses: 1,
@@ -260,17 +288,17 @@ pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     for (changes, expected, what) in [
         (
             vec![fits(), too_many(), exists.clone()],
-            Refusal::BookFull(1),
+            Refusal::BookFull { index: 1 },
             "one that fits, one too many, one that exists",
         ),
         (
             vec![exists.clone(), too_many(), fits()],
-            Refusal::Conflict(0),
+            Refusal::Conflict { index: 0 },
             "one that exists, one too many, one that fits",
         ),
         (
             vec![fits(), fits(), exists],
-            Refusal::Conflict(1),
+            Refusal::Conflict { index: 1 },
             "one revision replaced twice, one that exists",
         ),
     ] {
@@ -278,8 +306,8 @@ pub async fn the_first_change_that_does_not_fit_decides(repository: Subject) {
     }
     // The same among many creations: an adapter may make them in another way than few.
     for (too_many, exists, expected) in [
-        (40, 70, Refusal::BookFull(40)),
-        (70, 40, Refusal::Conflict(40)),
+        (40, 70, Refusal::BookFull { index: 40 }),
+        (70, 40, Refusal::Conflict { index: 40 }),
     ] {
         let mut changes: Vec<_> = (0..100)
             .map(|number| Change::Create(address(&format!("cus_new_{number}"), 1)))
@@ -298,7 +326,7 @@ pub async fn a_conflict_goes_before_a_full_book(repository: Subject) {
     commit_ok(&repository, there, "create the only one allowed").await;
     let again = limited(1, vec![create(1)]);
     let what = "create what exists in a full book";
-    commit_refused(&repository, again, Refusal::Conflict(0), what).await;
+    commit_refused(&repository, again, Refusal::Conflict { index: 0 }, what).await;
 }
 
 const TIME: &str = "2025-06-01T00:00:00.000Z";
@@ -311,17 +339,17 @@ pub async fn a_taken_key_is_refused_last(repository: Subject) {
     for (commit, expected, what) in [
         (
             limited(9, vec![create(2), create(1)]),
-            Refusal::Conflict(1),
+            Refusal::Conflict { index: 1 },
             "create what exists, with a key that is taken",
         ),
         (
             limited(1, vec![create(2)]),
-            Refusal::BookFull(0),
+            Refusal::BookFull { index: 0 },
             "create one too many, with a key that is taken",
         ),
         (
             with_history(0, vec![create(2)]),
-            Refusal::HistoryFull(0),
+            Refusal::HistoryFull { index: 0 },
             "create one in a full history, with a key that is taken",
         ),
         (
@@ -355,19 +383,19 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
         (
             limited(9, changes(create(2))),
             "new",
-            Refusal::Conflict(5),
+            Refusal::Conflict { index: 5 },
             "five changes that fit, and the creation of what exists",
         ),
         (
             limited(2, changes(create(4))),
             "new",
-            Refusal::BookFull(5),
+            Refusal::BookFull { index: 5 },
             "five changes that fit, and one address too many",
         ),
         (
             with_history(3, changes(create(4))),
             "new",
-            Refusal::HistoryFull(4),
+            Refusal::HistoryFull { index: 4 },
             "four changes that fit, and a creation in a full history",
         ),
         (

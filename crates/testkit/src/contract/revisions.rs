@@ -1,10 +1,11 @@
 use addressbook_domain::{
-    Address, AddressId, AddressRevision, Change, ChangeKind, CustomerId, Revision, RevisionRange,
+    Address, AddressId, AddressRevision, Change, ChangeKind, CustomerId, Refusal, Revision,
+    RevisionRange,
 };
 
 use super::Subject;
 use super::calls::{
-    Refusal, commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, write,
+    commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, write,
 };
 use super::steps::Steps;
 use crate::fixtures::{
@@ -81,7 +82,13 @@ pub async fn every_change_writes_a_revision(repository: Subject) {
     let both = at(TIMES[1], changes);
     let what = "create and move one, create one in another book";
     commit_ok(&repository, both.clone(), what).await;
-    commit_refused(&repository, both, Refusal::Conflict(0), "the same again").await;
+    commit_refused(
+        &repository,
+        both,
+        Refusal::Conflict { index: 0 },
+        "the same again",
+    )
+    .await;
     let of_one = [
         revision(moved(&one, "Huye"), ChangeKind::Updated, TIMES[1]),
         revision(one.clone(), ChangeKind::Created, TIMES[1]),

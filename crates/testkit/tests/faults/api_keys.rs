@@ -141,7 +141,7 @@ impl Faulty {
 
 #[async_trait]
 impl ApiKeyRepository for Faulty {
-    async fn add(&self, mut key: ApiKey) -> Result<(), RepositoryError> {
+    async fn add(&self, mut key: ApiKey) -> Result<bool, RepositoryError> {
         match self.fault {
             ForgetsTheCustomer => key.customer_id = None,
             ForgetsWhenItWasUsed => key.last_used_at = None,
@@ -153,15 +153,15 @@ impl ApiKeyRepository for Faulty {
             stored.id == key.id || is_digest && !self.has(AcceptsASecondKeyWithThatDigest)
         };
         if self.keys().iter().any(is_taken) {
-            return Err(RepositoryError::Conflict { index: 0 });
+            return Ok(false);
         }
         self.pause_if(ChecksTheDigestBeforeItAdds).await;
         let mut keys = self.keys();
         if !self.has(ChecksTheDigestBeforeItAdds) && keys.iter().any(is_taken) {
-            return Err(RepositoryError::Conflict { index: 0 });
+            return Ok(false);
         }
         keys.push(key);
-        Ok(())
+        Ok(true)
     }
 
     async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {

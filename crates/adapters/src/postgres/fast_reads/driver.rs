@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::libpq::{Arrival, Broken, Connection, ResultRows};
 use super::prepared_query::PreparedQuery;
 use crate::connection::refusal;
-use crate::store::error::{WorkError, one_line};
+use crate::store::error::one_line;
 
 /// The pause between two attempts to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
@@ -185,7 +185,7 @@ impl Driver {
                 Arrival::Skipped => self.batch.extend(request.again()),
                 Arrival::Failed(error) => {
                     let reason = error.to_string();
-                    let error = RepositoryError::from(WorkError::Diesel(error));
+                    let error = RepositoryError::from(error);
                     if !matches!(error, RepositoryError::Unavailable(_)) {
                         request.answer(Err(error));
                         continue;

@@ -6,7 +6,6 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::{io, ptr, slice};
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use pq_sys::{
     ConnStatusType, ExecStatusType, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_SQLSTATE, PGconn, PGresult,
     PQclear, PQconnectdb, PQconsumeInput, PQenterPipelineMode, PQerrorMessage, PQexec, PQfinish,
@@ -17,6 +16,7 @@ use pq_sys::{
 use tokio::io::unix::AsyncFd;
 
 use super::prepared_query::PreparedQuery;
+use crate::store::error::PostgresError;
 
 /// Parameters and results are in PostgreSQL's binary format, as in Diesel.
 const BINARY: c_int = 1;
@@ -38,7 +38,7 @@ pub(super) enum Arrival {
     /// The rows of a statement.
     Rows(ResultRows),
     /// The error of a statement.
-    Failed(DieselError),
+    Failed(PostgresError),
     /// A statement was skipped, because an earlier one failed.
     Skipped,
     /// The end of a batch.
@@ -248,15 +248,12 @@ impl ResultRows {
         unsafe { PQresultStatus(self.0.as_ptr()) }
     }
 
-    /// The error, as Diesel would report it.
-    fn error(&self) -> DieselError {
-        let kind = match self.error_field(PG_DIAG_SQLSTATE).as_deref() {
-            Some("25006") => DatabaseErrorKind::ReadOnlyTransaction,
-            Some("40001") => DatabaseErrorKind::SerializationFailure,
-            _ => DatabaseErrorKind::Unknown,
-        };
-        let message = self.error_field(PG_DIAG_MESSAGE_PRIMARY);
-        DieselError::DatabaseError(kind, Box::new(message.unwrap_or_default()))
+    fn error(&self) -> PostgresError {
+        let field = |field| self.error_field(field).unwrap_or_default();
+        PostgresError {
+            sqlstate: field(PG_DIAG_SQLSTATE),
+            message: field(PG_DIAG_MESSAGE_PRIMARY),
+        }
     }
 
     fn error_field(&self, field: u8) -> Option<String> {

@@ -1,17 +1,14 @@
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
-use crate::telemetry::observed::{KINDS, OPERATIONS};
+use crate::telemetry::observed::{ErrorKind, Operation, Write};
 
-/// The kinds of writes, as values of the label `operation`.
-const WRITES: [&str; 4] = ["create", "replace", "remove", "erase"];
+/// A label with its value.
+type Label = [(&'static str, &'static str); 1];
 
 /// The buckets of durations, in seconds.
 const BUCKETS: [f64; 16] = [
@@ -21,127 +18,134 @@ const BUCKETS: [f64; 16] = [
 
 /// Counts the operations of a store. Cheap to clone: clones share their counts.
 #[derive(Clone, Debug)]
-pub(crate) struct StoreMetrics(Arc<Counts>);
-
-#[derive(Debug)]
-struct Counts {
-    seconds: [Histogram; OPERATIONS.len()],
-    errors: [AtomicU64; KINDS.len()],
-    writes: [AtomicU64; WRITES.len()],
+pub(crate) struct StoreMetrics {
+    seconds: Family<Label, Histogram, fn() -> Histogram>,
+    errors: Family<Label, Counter>,
+    writes: Family<Label, Counter>,
 }
 
 impl Default for StoreMetrics {
+    /// All counters are there from the start, so that an alert on an increase notices the first one.
     fn default() -> Self {
-        Self(Arc::new(Counts {
-            seconds: OPERATIONS.map(|_| Histogram::new(BUCKETS)),
-            errors: Default::default(),
-            writes: Default::default(),
-        }))
+        let metrics = Self {
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            errors: Family::default(),
+            writes: Family::default(),
+        };
+        for operation in Operation::ALL {
+            drop(
+                metrics
+                    .seconds
+                    .get_or_create(&[("operation", operation.as_str())]),
+            );
+        }
+        for kind in ErrorKind::ALL {
+            drop(metrics.errors.get_or_create(&[("kind", kind.as_str())]));
+        }
+        for write in Write::ALL {
+            drop(
+                metrics
+                    .writes
+                    .get_or_create(&[("operation", write.as_str())]),
+            );
+        }
+        metrics
     }
 }
 
 impl StoreMetrics {
-    /// Records an operation, by its index in [`OPERATIONS`]: its duration, and its failure by index
-    /// in [`KINDS`].
-    pub(crate) fn asked(&self, operation: usize, took: Duration, failure: Option<usize>) {
-        self.0.seconds[operation].observe(took.as_secs_f64());
-        if let Some(kind) = failure {
-            self.0.errors[kind].fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Records writes, by their index in [`WRITES`]: the number of changed addresses or erased
-    /// customers.
-    pub(crate) fn written(&self, write: usize, count: u64) {
-        self.0.writes[write].fetch_add(count, Ordering::Relaxed);
-    }
-}
-
-impl Collector for StoreMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut seconds = encoder.encode_descriptor(
+    /// Registers all metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
             "addressbook_store_operation_duration_seconds",
-            "Duration of store operations, including the wait for a connection.",
-            None,
-            self.0.seconds[0].metric_type(),
-        )?;
-        for (operation, histogram) in OPERATIONS.into_iter().zip(&self.0.seconds) {
-            histogram.encode(seconds.encode_family(&[("operation", operation)])?)?;
+            "Duration of store operations, including the wait for a connection",
+            self.seconds.clone(),
+        );
+        registry.register(
+            "addressbook_store_errors",
+            "Errors of the store, by kind",
+            self.errors.clone(),
+        );
+        registry.register(
+            "addressbook_store_writes",
+            "Addresses created, replaced or removed, and customers erased",
+            self.writes.clone(),
+        );
+    }
+
+    /// Records an operation: its duration, and its error if it failed.
+    pub(crate) fn record_operation(
+        &self,
+        operation: Operation,
+        duration: Duration,
+        error: Option<ErrorKind>,
+    ) {
+        let seconds = self
+            .seconds
+            .get_or_create(&[("operation", operation.as_str())]);
+        seconds.observe(duration.as_secs_f64());
+        if let Some(kind) = error {
+            self.errors.get_or_create(&[("kind", kind.as_str())]).inc();
         }
-        let families = [
-            (
-                "addressbook_store_errors",
-                "Errors of the store, by kind.",
-                "kind",
-                &KINDS[..],
-                &self.0.errors[..],
-            ),
-            (
-                "addressbook_store_writes",
-                "Addresses created, replaced or removed, and customers erased.",
-                "operation",
-                &WRITES,
-                &self.0.writes,
-            ),
-        ];
-        for (name, help, label, values, counters) in families {
-            let metric_type = ConstCounter::new(0_u64).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, metric_type)?;
-            for (value, counter) in values.iter().zip(counters) {
-                let counter = ConstCounter::new(counter.load(Ordering::Relaxed));
-                counter.encode(family.encode_family(&[(label, *value)])?)?;
-            }
-        }
-        Ok(())
+    }
+
+    /// Records the number of changed addresses or erased customers.
+    pub(crate) fn record_writes(&self, write: Write, count: u64) {
+        let writes = self.writes.get_or_create(&[("operation", write.as_str())]);
+        writes.inc_by(count);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use addressbook_domain::{
-        AddressRepository, CustomerId, MockAddressRepository, RepositoryError,
+        AddressRepository, CommitError, Inconsistency, MockAddressRepository, Refusal,
+        RepositoryError,
     };
+    use addressbook_testkit::fixtures::commit;
     use prometheus_client::encoding::prometheus_text;
-    use prometheus_client::registry::Registry;
 
     use super::*;
     use crate::telemetry::observed::Observed;
 
     #[actix_web::test]
     async fn every_failure_is_counted_by_its_kind() {
-        let failures: [fn() -> RepositoryError; KINDS.len()] = [
-            || RepositoryError::Conflict { index: 0 },
-            || RepositoryError::BookFull { index: 0 },
-            || RepositoryError::HistoryFull { index: 0 },
-            || RepositoryError::KeyTaken,
-            || RepositoryError::Busy("busy".into()),
-            || RepositoryError::Unavailable("away".into()),
+        let failures: [fn() -> CommitError; ErrorKind::ALL.len()] = [
+            || Refusal::Conflict { index: 0 }.into(),
+            || Refusal::BookFull { index: 0 }.into(),
+            || Refusal::HistoryFull { index: 0 }.into(),
+            || Refusal::KeyTaken.into(),
+            || RepositoryError::Busy("busy".into()).into(),
+            || RepositoryError::Unavailable("away".into()).into(),
             || {
-                RepositoryError::Corrupt(addressbook_domain::Inconsistency {
+                CommitError::Repository(RepositoryError::Corrupt(Inconsistency {
                     record: "address",
                     key: "add_1".into(),
                     field: "city",
-                })
+                }))
             },
-            || RepositoryError::Internal("defect".into()),
+            || RepositoryError::Internal("defect".into()).into(),
         ];
-        for (failure, kind) in failures.into_iter().zip(KINDS) {
+        for (failure, kind) in failures.into_iter().zip(ErrorKind::ALL) {
             let mut repository = MockAddressRepository::new();
-            repository.expect_head().returning(move |_| Err(failure()));
+            repository
+                .expect_commit()
+                .returning(move |_| Err(failure()));
             let metrics = StoreMetrics::default();
             let observed = Observed {
                 repository: Arc::new(repository),
                 metrics: Some(metrics.clone()),
                 tracer: None,
             };
-            let customer_id = CustomerId::parse("cus_1").unwrap();
-            observed.head(&customer_id).await.unwrap_err();
+            observed.commit(commit([])).await.unwrap_err();
             let mut registry = Registry::default();
-            registry.register_collector(Box::new(metrics));
+            metrics.register(&mut registry);
             let mut text = String::new();
             prometheus_text::encode(&mut text, &registry).unwrap();
-            for other in KINDS {
-                let count = u8::from(other == kind);
+            for other in ErrorKind::ALL {
+                let (count, other) = (u8::from(other == kind), other.as_str());
                 let line = format!("addressbook_store_errors_total{{kind=\"{other}\"}} {count}\n");
                 assert!(text.contains(&line), "{line}{text}");
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
-    CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
-    RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
+    PageRequest, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
 use addressbook_testkit::contract::Subject;
@@ -175,7 +175,7 @@ impl AddressRepository for Faulty {
         self.spoilt_find(lookups).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), RepositoryError> {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         self.spoilt_commit(commit).await
     }
 

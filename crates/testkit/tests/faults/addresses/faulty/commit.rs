@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressRepository, Change, City, Commit, CustomData, CustomerId, Description, Lookup,
-    RepositoryError, Timestamp,
+    Address, AddressRepository, Change, City, Commit, CommitError, CustomData, CustomerId,
+    Description, Lookup, Refusal, RepositoryError, Timestamp,
 };
 
 use super::Faulty;
@@ -18,7 +18,7 @@ fn seconds(time: Timestamp) -> Timestamp {
 }
 
 impl Faulty {
-    pub(super) async fn spoilt_commit(&self, mut commit: Commit) -> Result<(), RepositoryError> {
+    pub(super) async fn spoilt_commit(&self, mut commit: Commit) -> Result<(), CommitError> {
         for change in &mut commit.changes {
             let (Change::Create(address)
             | Change::Replace { address, .. }
@@ -34,9 +34,9 @@ impl Faulty {
                 self.remember(&commit);
                 Ok(())
             }
-            (NamesTheLastChange, Err(RepositoryError::BookFull { .. })) => {
+            (NamesTheLastChange, Err(CommitError::Refused(Refusal::BookFull { .. }))) => {
                 let index = commit.changes.len() - 1;
-                Err(RepositoryError::BookFull { index })
+                Err(Refusal::BookFull { index }.into())
             }
             (LeavesTheRecordOfARefusedCommit, Err(error)) => {
                 let record = commit.record().map(|(record, _)| record);
@@ -114,7 +114,7 @@ impl Faulty {
     }
 
     /// Rejects a commit too early, or one that should not be rejected.
-    async fn look_first(&self, commit: &Commit) -> Result<(), RepositoryError> {
+    async fn look_first(&self, commit: &Commit) -> Result<(), CommitError> {
         let store = self.store();
         let alone = |change: &Change| Commit {
             changes: vec![change.clone()],
@@ -122,10 +122,10 @@ impl Faulty {
         };
         match self.fault {
             CommitsAtMost500Changes if commit.changes.len() > 500 => {
-                return Err(internal("too many changes"));
+                return Err(internal("too many changes").into());
             }
             FailsWithoutChanges if commit.changes.is_empty() => {
-                return Err(internal("no changes"));
+                return Err(internal("no changes").into());
             }
             ChecksConflictsFirst => {
                 let roomy = Commit {
@@ -142,7 +142,7 @@ impl Faulty {
                         .await?
                     && known.created_at >= expired_before
                 {
-                    return Err(RepositoryError::KeyTaken);
+                    return Err(Refusal::KeyTaken.into());
                 }
             }
             _ => {}
@@ -154,28 +154,28 @@ impl Faulty {
             let is_creation = matches!(change, Change::Create(_));
             match self.fault {
                 ChecksRoomFirst if is_full && is_creation => {
-                    return Err(RepositoryError::BookFull { index });
+                    return Err(Refusal::BookFull { index }.into());
                 }
                 RefusesToChangeFullBooks if is_full && !is_creation => {
-                    return Err(RepositoryError::BookFull { index });
+                    return Err(Refusal::BookFull { index }.into());
                 }
                 RefusesRemovalsInFullHistories if matches!(change, Change::Remove { .. }) => {
                     let past = self.past_revisions(&address.customer_id).await;
                     if past >= commit.max_past_revisions.into() {
-                        return Err(RepositoryError::HistoryFull { index });
+                        return Err(Refusal::HistoryFull { index }.into());
                     }
                 }
                 ChecksTheHistoryFirst if is_creation => {
                     let past = self.past_revisions(&address.customer_id).await;
                     if past >= commit.max_past_revisions.into() {
-                        return Err(RepositoryError::HistoryFull { index });
+                        return Err(Refusal::HistoryFull { index }.into());
                     }
                 }
                 ComparesChangesWithTheStart => {
                     let copy = InMemoryCopy::clone(&store);
                     copy.commit(alone(change))
                         .await
-                        .map_err(|_| RepositoryError::Conflict { index })?;
+                        .map_err(|_| Refusal::Conflict { index })?;
                 }
                 RequiresIdsUniqueAcrossBooks => {
                     let earlier = commit.changes[..index].iter().map(Change::address);
@@ -185,7 +185,7 @@ impl Faulty {
                         other.id == address.id && other.customer_id != address.customer_id
                     };
                     if others.any(is_other) {
-                        return Err(RepositoryError::Conflict { index });
+                        return Err(Refusal::Conflict { index }.into());
                     }
                 }
                 _ => {}
@@ -194,7 +194,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn spoil_key(&self, commit: &mut Commit) -> Result<(), RepositoryError> {
+    async fn spoil_key(&self, commit: &mut Commit) -> Result<(), CommitError> {
         let Some((record, expired_before)) = commit.record() else {
             return Ok(());
         };
@@ -217,7 +217,7 @@ impl Faulty {
             }
             ChecksTheKeyBeforeItCommits => {
                 if known_since.is_some_and(|since| since >= expired_before) {
-                    return Err(RepositoryError::KeyTaken);
+                    return Err(Refusal::KeyTaken.into());
                 }
                 kept.expired_before = Timestamp::MAX;
                 self.pause().await;
@@ -227,7 +227,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn spoil_changes(&self, commit: &mut Commit) -> Result<(), RepositoryError> {
+    async fn spoil_changes(&self, commit: &mut Commit) -> Result<(), CommitError> {
         let book = commit
             .changes
             .first()
@@ -277,7 +277,7 @@ impl Faulty {
                 (RemovesMissingAddresses, Change::Remove { .. }, None) => None,
                 (ChecksTheIdBeforeItCreates, Change::Create(address), revision) => {
                     if revision.is_some() {
-                        return Err(RepositoryError::Conflict { index });
+                        return Err(Refusal::Conflict { index }.into());
                     }
                     self.pause().await;
                     let current = self.current(&address).await;
@@ -292,7 +292,7 @@ impl Faulty {
                     revision,
                 ) => {
                     if revision != Some(expected) {
-                        return Err(RepositoryError::Conflict { index });
+                        return Err(Refusal::Conflict { index }.into());
                     }
                     self.pause().await;
                     let current = self.current(&address).await;
@@ -308,7 +308,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn make(&self, commit: Commit) -> Result<(), RepositoryError> {
+    async fn make(&self, commit: Commit) -> Result<(), CommitError> {
         let store = self.store();
         let keyless = Commit {
             idempotency: None,
@@ -322,11 +322,13 @@ impl Faulty {
                         ..keyless.clone()
                     };
                     store.commit(alone).await.map_err(|error| match error {
-                        RepositoryError::BookFull { .. } => RepositoryError::BookFull { index },
-                        RepositoryError::HistoryFull { .. } => {
-                            RepositoryError::HistoryFull { index }
+                        CommitError::Refused(Refusal::BookFull { .. }) => {
+                            Refusal::BookFull { index }
                         }
-                        _ => RepositoryError::Conflict { index },
+                        CommitError::Refused(Refusal::HistoryFull { .. }) => {
+                            Refusal::HistoryFull { index }
+                        }
+                        _ => Refusal::Conflict { index },
                     })?;
                 }
                 Ok(())
@@ -362,7 +364,7 @@ impl Faulty {
             }
             GivesUpWhenOthersCommit => {
                 let Ok(_alone) = self.commits.try_lock() else {
-                    return Err(RepositoryError::Busy("others commit".into()));
+                    return Err(RepositoryError::Busy("others commit".into()).into());
                 };
                 self.pause().await;
                 store.commit(commit).await

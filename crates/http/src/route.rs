@@ -3,28 +3,63 @@ use std::sync::LazyLock;
 use actix_web::dev::ResourceDef;
 use actix_web::{HttpRequest, Resource, web};
 
+// Each path is spelled once. Macros, because `concat!` takes no constants.
+macro_rules! addresses {
+    () => {
+        "/v1/customers/{customer_id}/addresses"
+    };
+}
+macro_rules! address {
+    () => {
+        concat!(addresses!(), "/{address_id}")
+    };
+}
+macro_rules! revisions {
+    () => {
+        concat!(address!(), "/revisions")
+    };
+}
+macro_rules! revision {
+    () => {
+        concat!(revisions!(), "/{revision}")
+    };
+}
+/// Every path also works below this.
+macro_rules! api {
+    ($($path:expr)?) => {
+        concat!("/api", $($path)?)
+    };
+}
+
+pub(crate) const ADDRESSES: &str = addresses!();
+pub(crate) const ADDRESS: &str = address!();
+pub(crate) const REVISIONS: &str = revisions!();
+pub(crate) const REVISION: &str = revision!();
+/// The prefixes of all paths.
+pub(crate) const PREFIXES: [&str; 2] = ["", api!()];
+
 /// The route of a request in the log and the metrics. Never the path itself, which contains a
 /// customer's id.
 ///
 /// Stored as a number, so that handling a request involves no lookup by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(usize);
+pub(crate) struct Route(usize);
 
-impl Pattern {
+impl Route {
     /// Stands for every path without a route.
     pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All routes, by number.
     pub(crate) const ALL: [&str; 14] = [
         "unknown",
-        "/v1/customers/{customer_id}/addresses",
-        "/v1/customers/{customer_id}/addresses/{address_id}",
-        "/v1/customers/{customer_id}/addresses/{address_id}/revisions",
-        "/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
-        "/api/v1/customers/{customer_id}/addresses",
-        "/api/v1/customers/{customer_id}/addresses/{address_id}",
-        "/api/v1/customers/{customer_id}/addresses/{address_id}/revisions",
-        "/api/v1/customers/{customer_id}/addresses/{address_id}/revisions/{revision}",
+        ADDRESSES,
+        ADDRESS,
+        REVISIONS,
+        REVISION,
+        api!(addresses!()),
+        api!(address!()),
+        api!(revisions!()),
+        api!(revision!()),
         "/livez",
         "/readyz",
         "/openapi.json",
@@ -44,24 +79,19 @@ impl Pattern {
             .map_or(Self::UNKNOWN, Self)
     }
 
-    /// The index in [`ALL`](Self::ALL).
-    pub(crate) fn number(self) -> usize {
-        self.0
-    }
-
     pub(crate) fn as_str(self) -> &'static str {
         Self::ALL[self.0]
     }
 }
 
 /// All routes, for matching paths.
-static RESOURCES: LazyLock<[ResourceDef; Pattern::ALL.len()]> =
-    LazyLock::new(|| Pattern::ALL.map(ResourceDef::new));
+static RESOURCES: LazyLock<[ResourceDef; Route::ALL.len()]> =
+    LazyLock::new(|| Route::ALL.map(ResourceDef::new));
 
 /// Creates a resource whose requests are logged and counted under its route.
 pub(crate) fn resource(pattern: &str) -> Resource {
-    let number = Pattern::ALL.iter().position(|known| *known == pattern);
-    web::resource(pattern).app_data(number.map_or(Pattern::UNKNOWN, Pattern))
+    let number = Route::ALL.iter().position(|known| *known == pattern);
+    web::resource(pattern).app_data(number.map_or(Route::UNKNOWN, Route))
 }
 
 #[cfg(test)]
@@ -86,27 +116,27 @@ mod tests {
 
     #[actix_web::test]
     async fn every_served_path_maps_to_its_route() {
-        for pattern in &Pattern::ALL[1..] {
+        for pattern in &Route::ALL[1..] {
             let path = pattern.replace(['{', '}'], "");
             for method in [Method::GET, Method::PUT] {
                 let response = answer(method, &path).await;
                 let request = response.request();
                 assert_eq!(request.match_pattern().as_deref(), Some(*pattern));
-                let of_request = Pattern::of(request).unwrap();
+                let of_request = Route::of(request).unwrap();
                 assert_eq!(of_request.as_str(), *pattern);
-                assert_eq!(of_request, Pattern::of_path(&path));
+                assert_eq!(of_request, Route::of_path(&path));
             }
         }
         let response = answer(Method::GET, "/v1/customers/cus_1").await;
-        assert_eq!(Pattern::of(response.request()), None);
-        assert_eq!(Pattern::of_path("/v1/customers/cus_1"), Pattern::UNKNOWN);
+        assert_eq!(Route::of(response.request()), None);
+        assert_eq!(Route::of_path("/v1/customers/cus_1"), Route::UNKNOWN);
     }
 
     #[test]
     fn every_path_of_the_openapi_document_is_a_route() {
         let contract: serde_json::Value = serde_json::from_str(crate::openapi_json()).unwrap();
         for path in contract["paths"].as_object().unwrap().keys() {
-            assert!(Pattern::ALL.contains(&path.as_str()), "{path}");
+            assert!(Route::ALL.contains(&path.as_str()), "{path}");
         }
     }
 }
