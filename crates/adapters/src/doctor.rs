@@ -41,7 +41,7 @@ pub(crate) fn wrong_books(full: bool, found: &SchemaState) -> String {
             "OR CASE WHEN addresses > {} THEN addresses ELSE 0 END <> (
                  SELECT coalesce(sum(p.addresses), 0) FROM address_book_parts AS p
                  WHERE p.customer_id = b.customer_id)",
-            book_parts::MOST
+            book_parts::MAX_ADDRESSES_PER_PART
         ),
     };
     format!(

@@ -75,7 +75,9 @@ impl Maintenance for SqlEngine {
     ) -> Result<CopySummary, CopyError> {
         match &self.url {
             DatabaseUrl::Sqlite(database) => Ok(backup(database, file, progress)?),
-            DatabaseUrl::Postgres(url) => Err(CopyError::OtherTools(tools::to_back_up(url, file))),
+            DatabaseUrl::Postgres(url) => {
+                Err(CopyError::OtherTools(tools::backup_instructions(url, file)))
+            }
         }
     }
 

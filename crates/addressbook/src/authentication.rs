@@ -26,15 +26,15 @@ pub(crate) struct Authentication {
 }
 
 /// How often a service that requires no credentials checks whether a key exists.
-const LOOK_INTERVAL: Duration = KeyAuthenticator::LIFETIME;
+const KEY_CHECK_INTERVAL: Duration = KeyAuthenticator::CACHE_LIFETIME;
 
 /// How often the service records which keys were used.
-const RECORD_INTERVAL: Duration = KeyAuthenticator::USE_PRECISION;
+const RECORD_INTERVAL: Duration = KeyAuthenticator::LAST_USED_PRECISION;
 
 impl Authentication {
     /// Creates the authentication for the keys of a repository. Revoked keys count too: an operator
     /// who revokes the last key does not intend to open the service to everyone.
-    pub(crate) async fn of(
+    pub(crate) async fn new(
         repository: Arc<dyn ApiKeyRepository>,
         by_jwt: Option<JwtAuthenticator<SystemClock>>,
     ) -> anyhow::Result<Self> {
@@ -50,7 +50,7 @@ impl Authentication {
 
     /// Returns an error if the service requires no credentials and other machines can reach it,
     /// unless the operator allows that.
-    pub(crate) fn check(
+    pub(crate) fn check_exposure(
         &self,
         mut addresses: impl Iterator<Item = SocketAddr>,
         settings: &AccessSettings,
@@ -71,7 +71,7 @@ impl Authentication {
     }
 
     /// Describes which credentials are required, in a few words.
-    pub(crate) fn rule(&self) -> &'static str {
+    pub(crate) fn description(&self) -> &'static str {
         if self.by_jwt.is_some() {
             "by API key or JSON Web Token"
         } else if self.is_required() {
@@ -82,9 +82,9 @@ impl Authentication {
     }
 
     /// Waits until a key exists, whichever process creates it, and then requires credentials.
-    pub(crate) async fn close_with_the_first_key(self: Arc<Self>) {
+    pub(crate) async fn require_after_first_key(self: Arc<Self>) {
         while !self.is_required() {
-            sleep(LOOK_INTERVAL).await;
+            sleep(KEY_CHECK_INTERVAL).await;
             // While the store is unavailable, requests get no data anyway.
             if self.keys.any().await.unwrap_or(false) {
                 self.is_required.store(true, Ordering::Relaxed);

@@ -39,7 +39,7 @@ pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
     let mut entries = example()?;
     entries.extend(world().context("the demonstration data is invalid")?);
     service
-        .import(&entries, OnError::Skip, OnConflict::Refuse)
+        .import(&entries, OnError::Skip, OnConflict::Reject)
         .await
         .context("cannot load the demonstration data")?;
     Ok(())
@@ -140,7 +140,7 @@ mod tests {
         let customers: HashSet<_> = entries.iter().map(|entry| &entry.customer_id).collect();
         let countries: HashSet<_> = entries
             .iter()
-            .map(|entry| entry.content.of_new_address().country)
+            .map(|entry| entry.content.new_content().country)
             .collect();
         let ids: HashSet<_> = entries.iter().map(|entry| &entry.id).collect();
         assert_eq!(customers.len() as u64, CUSTOMERS);

@@ -11,7 +11,7 @@ const OTHERS: u64 = 200;
 
 /// The number of connections that the system's limit of file descriptors allows, at least 1. `None`
 /// if the system sets no limit.
-pub(crate) fn connections() -> Option<u32> {
+pub(crate) fn max_connections() -> Option<u32> {
     let limit = getrlimit(Resource::Nofile).maximum?;
     let connections = limit.saturating_sub(OTHERS) / PER_CONNECTION;
     Some(u32::try_from(connections).unwrap_or(u32::MAX).max(1))
@@ -28,7 +28,7 @@ const FEWEST: u64 = 60;
 ///
 /// # Errors
 /// The limit is too low. The message states how many file descriptors are needed.
-pub(crate) fn suffice_for(workers: usize) -> anyhow::Result<()> {
+pub(crate) fn check_workers(workers: usize) -> anyhow::Result<()> {
     let needed = FEWEST + PER_WORKER * workers as u64;
     match getrlimit(Resource::Nofile).current {
         Some(limit) if limit < needed => bail!(
@@ -40,13 +40,13 @@ pub(crate) fn suffice_for(workers: usize) -> anyhow::Result<()> {
 }
 
 /// The number of file descriptors that this number of connections needs.
-pub(crate) fn needed(connections: u32) -> u64 {
+pub(crate) fn required_for(connections: u32) -> u64 {
     u64::from(connections) * PER_CONNECTION + OTHERS
 }
 
 /// Raises the limit of file descriptors to the maximum that the system allows. By default, systems
 /// allow a process 1,024, and more on request.
-pub(crate) fn take_all() {
+pub(crate) fn raise_limit() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let all = Rlimit {
         current: maximum,

@@ -31,7 +31,7 @@ pub(crate) enum Format {
 
 /// The address in one line of input, or why it is invalid.
 pub(crate) struct Line {
-    pub(crate) numbers: LineNumbers,
+    pub(crate) range: LineRange,
     pub(crate) entry: Result<ImportEntry, LineError>,
 }
 
@@ -64,12 +64,12 @@ impl Display for LineError {
 /// The lines of a file that contain one address, counted from 1. In CSV, an address with line
 /// breaks between quotation marks takes several lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LineNumbers {
+pub(crate) struct LineRange {
     pub(crate) first: u64,
     pub(crate) last: u64,
 }
 
-impl LineNumbers {
+impl LineRange {
     fn one(line: u64) -> Self {
         Self {
             first: line,
@@ -78,7 +78,7 @@ impl LineNumbers {
     }
 }
 
-impl Display for LineNumbers {
+impl Display for LineRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.first == self.last {
             true => write!(f, "line {}", self.first),
@@ -164,7 +164,7 @@ mod tests {
             let bytes = written(format, &addresses);
             let header = u64::from(format == Format::Csv);
             let lines: Vec<_> = format.read(&bytes[..], Columns::default()).unwrap().map(Result::unwrap).collect();
-            let numbers: Vec<_> = lines.iter().map(|line| line.numbers.first).collect();
+            let numbers: Vec<_> = lines.iter().map(|line| line.range.first).collect();
             prop_assert_eq!(numbers, (1..).skip(header as usize).take(addresses.len()).collect::<Vec<u64>>());
             let entries: Vec<_> = lines.into_iter().map(|line| line.entry.unwrap()).collect();
             let expected: Vec<_> = addresses

@@ -60,13 +60,13 @@ pub use crate::store::{EngineOf, sql_engine};
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Task>,
+    command: Option<Command>,
     #[command(flatten)]
     serve: serve::ServeArguments,
 }
 
 #[derive(Debug, Subcommand)]
-enum Task {
+enum Command {
     /// Start the HTTP service
     Serve(Box<serve::ServeArguments>),
     /// Import addresses from a file
@@ -110,22 +110,22 @@ pub fn run(engine_of: EngineOf) -> ExitCode {
         check_clock(SystemClock.now())?;
         match cli
             .command
-            .unwrap_or_else(|| Task::Serve(Box::new(cli.serve)))
+            .unwrap_or_else(|| Command::Serve(Box::new(cli.serve)))
         {
-            Task::Serve(arguments) => serve::run(*arguments, engine_of),
-            Task::Import(arguments) => import::run(&arguments, engine_of),
-            Task::Export(arguments) => export::run(&arguments, engine_of),
-            Task::Migrate(arguments) => migrate::run(&arguments, engine_of),
-            Task::Keys(arguments) => keys::run(&arguments, engine_of),
-            Task::Backup(arguments) => backup::run(&arguments, engine_of),
-            Task::Restore(arguments) => restore::run(&arguments, engine_of),
-            Task::Doctor(arguments) => doctor::run(&arguments, engine_of),
-            Task::Healthcheck(arguments) => healthcheck::run(&arguments),
-            Task::Openapi => {
+            Command::Serve(arguments) => serve::run(*arguments, engine_of),
+            Command::Import(arguments) => import::run(&arguments, engine_of),
+            Command::Export(arguments) => export::run(&arguments, engine_of),
+            Command::Migrate(arguments) => migrate::run(&arguments, engine_of),
+            Command::Keys(arguments) => keys::run(&arguments, engine_of),
+            Command::Backup(arguments) => backup::run(&arguments, engine_of),
+            Command::Restore(arguments) => restore::run(&arguments, engine_of),
+            Command::Doctor(arguments) => doctor::run(&arguments, engine_of),
+            Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+            Command::Openapi => {
                 print(addressbook_http::openapi_json())?;
                 Ok(ExitCode::SUCCESS)
             }
-            Task::Completions { shell } => {
+            Command::Completions { shell } => {
                 let (mut command, mut script) = (Cli::command(), Vec::new());
                 clap_complete::generate(shell, &mut command, env!("CARGO_PKG_NAME"), &mut script);
                 print(String::from_utf8_lossy(&script))?;

@@ -5,8 +5,8 @@ mod access;
 mod bounds;
 mod cors;
 mod jwt;
+mod load;
 mod metrics;
-mod reading;
 mod values;
 
 use std::time::Duration;
@@ -19,8 +19,8 @@ pub(crate) use self::access::AccessSettings;
 pub(crate) use self::bounds::BoundSettings;
 pub(crate) use self::cors::CorsSettings;
 pub(crate) use self::jwt::JwtSettings;
+pub(crate) use self::load::{misspelt_variables, read_command_line};
 pub(crate) use self::metrics::MetricsSettings;
-pub(crate) use self::reading::{misspelt_variables, read_command_line};
 pub(crate) use self::values::{host_and_port, true_or_false, whole_number};
 
 /// The store of the addresses, and its options.
@@ -164,7 +164,7 @@ impl LimitSettings {
             idempotency_retention: Duration::from_secs(hours * 60 * 60),
             content: ContentLimits {
                 max_description_chars: self.max_description_chars.into(),
-                max_place_chars: self.max_place_chars.into(),
+                max_region_or_city_chars: self.max_place_chars.into(),
                 max_custom_data_bytes: self.max_custom_data_bytes.into(),
                 max_custom_data_depth: self.max_custom_data_depth.into(),
             },

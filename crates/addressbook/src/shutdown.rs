@@ -47,7 +47,7 @@ impl Signals {
 
     /// Waits for a signal, begins to drain, and sends to `stop` when the server is to stop. Returns
     /// on a second signal, which means not to wait for anything.
-    pub(crate) async fn obey(mut self, drain: Drain, delay: Duration, stop: oneshot::Sender<()>) {
+    pub(crate) async fn handle(mut self, drain: Drain, delay: Duration, stop: oneshot::Sender<()>) {
         let first = self.next().await;
         drain.begin();
         if first != SignalKind::interrupt() {

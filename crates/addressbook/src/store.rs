@@ -24,10 +24,10 @@ pub fn sql_engine(settings: &DatabaseSettings) -> anyhow::Result<Box<dyn Engine>
 
 /// Opens a store. Errors say what to do.
 pub(crate) fn open(engine: &dyn Engine, mode: OpenMode) -> anyhow::Result<Store> {
-    engine.open(mode).map_err(with_remedy)
+    engine.open(mode).map_err(with_advice)
 }
 
-pub(crate) fn with_remedy(error: OpenError) -> anyhow::Error {
+pub(crate) fn with_advice(error: OpenError) -> anyhow::Error {
     match error {
         OpenError::Missing { .. } | OpenError::NoSchema { .. } => anyhow!(
             "{error}: check {DATABASE_URL_SETTINGS}. To create a database, run addressbook migrate \

@@ -186,7 +186,7 @@ mod tests {
     use crate::address::Revision;
     use crate::address::content::{AddressInput, Input, Member};
     use crate::repository::MockAddressRepository;
-    use crate::testing::{customer, entry, kept, reports_each_failure, service};
+    use crate::testing::{customer, entry, imported_address, reports_each_failure, service};
 
     fn id() -> AddressId {
         entry("Kigali").id.unwrap()
@@ -205,7 +205,7 @@ mod tests {
             |repository, failure| {
                 repository
                     .expect_find()
-                    .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+                    .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
                 repository
                     .expect_commit()
                     .times(1)
@@ -225,11 +225,11 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(kept(&entry("Huye")))]));
+            .returning(|_| Ok(vec![Some(imported_address(&entry("Huye")))]));
         let patched = service(repository)
             .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
             .await;
-        assert_eq!(patched.unwrap(), kept(&entry("Huye")));
+        assert_eq!(patched.unwrap(), imported_address(&entry("Huye")));
     }
 
     #[tokio::test]
@@ -241,7 +241,7 @@ mod tests {
             let revision = Revision::new(reads).unwrap();
             Ok(vec![Some(Address {
                 revision,
-                ..kept(&entry("Kigali"))
+                ..imported_address(&entry("Kigali"))
             })])
         });
         repository
@@ -265,7 +265,7 @@ mod tests {
         repository.expect_find().returning(|_| {
             Ok(vec![Some(Address {
                 revision: Revision::new(1_000).unwrap(),
-                ..kept(&entry("Kigali"))
+                ..imported_address(&entry("Kigali"))
             })])
         });
         repository
@@ -294,7 +294,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+            .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_past_revisions, 20_000);
             Err(Refusal::HistoryFull { index: 0 }.into())
@@ -313,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_precondition_prevents_the_change() {
-        let current = kept(&entry("Kigali")).version();
+        let current = imported_address(&entry("Kigali")).version();
         let other = Version {
             revision: current.revision.next(),
             ..current
@@ -330,7 +330,7 @@ mod tests {
             let mut repository = MockAddressRepository::new();
             repository
                 .expect_find()
-                .returning(|_| Ok(vec![Some(kept(&entry("Kigali")))]));
+                .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
             repository
                 .expect_commit()
                 .times(usize::from(holds))

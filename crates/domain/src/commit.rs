@@ -63,16 +63,16 @@ impl Commit {
     /// The record refers to the address of the first change, so its customer is always one whose
     /// book the commit changes.
     pub fn record(&self) -> Option<(IdempotencyRecord, Timestamp)> {
-        let kept = self.idempotency.as_ref()?;
+        let new_key = self.idempotency.as_ref()?;
         let address = self.changes.first()?.address();
         let record = IdempotencyRecord {
             customer_id: address.customer_id.clone(),
-            key: kept.request.key.clone(),
-            fingerprint: kept.request.fingerprint,
+            key: new_key.request.key.clone(),
+            fingerprint: new_key.request.fingerprint,
             address_id: address.id.clone(),
             created_at: self.at,
         };
-        Some((record, kept.expired_before))
+        Some((record, new_key.expired_before))
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::customer_id::CustomerId;
     use crate::idempotency::{Fingerprint, IdempotencyKey};
-    use crate::testing::{Frozen, customer, entry, kept};
+    use crate::testing::{Frozen, customer, entry, imported_address};
 
     fn commit(changes: Vec<Change>) -> Commit {
         let request = IdempotentRequest {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_record_refers_to_the_first_changed_address() {
-        let first = kept(&entry("Kigali"));
+        let first = imported_address(&entry("Kigali"));
         let other = Address {
             customer_id: CustomerId::parse("cus_2").unwrap(),
             ..first.clone()
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(commit(vec![]).record(), None, "no change");
         let keyless = Commit {
             idempotency: None,
-            ..commit(vec![Change::Create(kept(&entry("Kigali")))])
+            ..commit(vec![Change::Create(imported_address(&entry("Kigali")))])
         };
         assert_eq!(keyless.record(), None, "no key");
     }

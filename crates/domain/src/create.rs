@@ -181,7 +181,9 @@ mod tests {
     use crate::clock::Clock;
     use crate::idempotency::IdempotencyRecord;
     use crate::repository::MockAddressRepository;
-    use crate::testing::{Frozen, content, customer, entry, kept, reports_each_failure, service};
+    use crate::testing::{
+        Frozen, content, customer, entry, imported_address, reports_each_failure, service,
+    };
 
     fn request() -> IdempotentRequest {
         IdempotentRequest {
@@ -201,7 +203,7 @@ mod tests {
     }
 
     fn first_revision() -> AddressRevision {
-        let address = kept(&entry("Kigali"));
+        let address = imported_address(&entry("Kigali"));
         AddressRevision {
             change: ChangeKind::Created,
             changed_at: address.created_at,

@@ -22,7 +22,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
     /// The entry cannot be imported.
-    Refuse,
+    Reject,
     /// The entry replaces the content of the address.
     Update,
 }
@@ -288,7 +288,7 @@ impl AddressService {
                 .current(entry, found)
             {
                 Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
-                Some(_) if on_conflict == OnConflict::Refuse => ImportOutcome::Conflict,
+                Some(_) if on_conflict == OnConflict::Reject => ImportOutcome::Conflict,
                 _ if is_full(index, entry) => ImportOutcome::HistoryFull,
                 Some(current) if current.revision.get() >= self.limits.max_revisions => {
                     ImportOutcome::TooManyRevisions

@@ -31,7 +31,7 @@ pub struct ContentLimits {
     /// The maximum length of a description, in characters.
     pub max_description_chars: usize,
     /// The maximum length of a region and of a city, in characters.
-    pub max_place_chars: usize,
+    pub max_region_or_city_chars: usize,
     /// The maximum size of custom data, in bytes of compact JSON.
     pub max_custom_data_bytes: usize,
     /// The maximum depth of custom data, in levels of objects and arrays.
@@ -54,7 +54,7 @@ impl Default for ContentLimits {
     fn default() -> Self {
         Self {
             max_description_chars: Description::MAX_CHARS,
-            max_place_chars: Region::MAX_CHARS.max(City::MAX_CHARS),
+            max_region_or_city_chars: Region::MAX_CHARS.max(City::MAX_CHARS),
             max_custom_data_bytes: CustomData::MAX_BYTES,
             max_custom_data_depth: CustomData::MAX_DEPTH,
         }
@@ -76,20 +76,20 @@ impl ContentLimits {
     /// An error for each changed field that exceeds a limit.
     pub fn check_change(
         &self,
-        kept: &AddressContent,
+        stored: &AddressContent,
         content: &AddressContent,
     ) -> Result<(), FieldErrors> {
-        self.validate(Some(kept), content)
+        self.validate(Some(stored), content)
     }
 
     fn validate(
         &self,
-        kept: Option<&AddressContent>,
+        stored: Option<&AddressContent>,
         content: &AddressContent,
     ) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         for (member, text) in content.texts().iter() {
-            let before = kept.and_then(|kept| kept.texts()[member]);
+            let before = stored.and_then(|stored| stored.texts()[member]);
             if let Some(text) = text.filter(|text| before != Some(text)) {
                 self.check_member(member, text, &mut errors);
             }
@@ -117,7 +117,11 @@ impl ContentLimits {
                 );
             }
             Member::Region | Member::City => {
-                at_most(self.max_place_chars, "characters", text.chars().count());
+                at_most(
+                    self.max_region_or_city_chars,
+                    "characters",
+                    text.chars().count(),
+                );
             }
             Member::CustomData => {
                 at_most(
@@ -141,7 +145,7 @@ mod tests {
     fn every_field_that_exceeds_a_limit_is_reported() {
         let limits = ContentLimits {
             max_description_chars: 3,
-            max_place_chars: 6,
+            max_region_or_city_chars: 6,
             max_custom_data_bytes: 9,
             max_custom_data_depth: 2,
         };
@@ -166,20 +170,20 @@ mod tests {
     #[test]
     fn unchanged_fields_are_not_validated() {
         let limits = ContentLimits {
-            max_place_chars: 5,
+            max_region_or_city_chars: 5,
             ..ContentLimits::default()
         };
-        let kept = content("Kigali");
+        let stored = content("Kigali");
         let described = AddressContent {
             description: Some(Description::parse("Home").unwrap()),
-            ..kept.clone()
+            ..stored.clone()
         };
-        assert_eq!(limits.check_change(&kept, &described), Ok(()));
+        assert_eq!(limits.check_change(&stored, &described), Ok(()));
         let moved = AddressContent {
             city: City::parse("Musanze").unwrap(),
             ..described
         };
-        let errors = limits.check_change(&kept, &moved).unwrap_err();
+        let errors = limits.check_change(&stored, &moved).unwrap_err();
         assert_eq!(
             errors.to_string(),
             "city: expected at most 5 characters, got 7"

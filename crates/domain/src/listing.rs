@@ -101,7 +101,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether an address meets all conditions.
-    pub fn keeps(&self, address: &Address) -> bool {
+    pub fn matches(&self, address: &Address) -> bool {
         let content = &address.content;
         (self.countries.is_empty() || self.countries.contains(&content.country))
             && self
@@ -158,21 +158,21 @@ impl Listing {
         head: BookHead,
         addresses: impl IntoIterator<Item = Address>,
     ) -> Result<AddressPage, Inconsistency> {
-        let kept = addresses
+        let matching = addresses
             .into_iter()
-            .filter(|address| self.filter.keeps(address));
-        let mut found: Vec<_> = kept.collect();
+            .filter(|address| self.filter.matches(address));
+        let mut found: Vec<_> = matching.collect();
         found.sort_by(|one, other| {
             let time = self.order.time(other.created_at, other.updated_at);
             self.order.compare(one, time, &other.id)
         });
         let skipped = match &self.page.start {
             PageStart::Offset(offset) => usize::try_from(offset.get()).unwrap_or(usize::MAX),
-            PageStart::After(place) => found.partition_point(|address| {
-                self.order.compare(address, place.time, &place.id) != Ordering::Greater
+            PageStart::After(position) => found.partition_point(|address| {
+                self.order.compare(address, position.time, &position.id) != Ordering::Greater
             }),
         };
-        let mut page = AddressPage::of_total(head, found.len() as u64);
+        let mut page = AddressPage::with_total(head, found.len() as u64);
         for address in found
             .iter()
             .skip(skipped)
@@ -319,12 +319,12 @@ mod tests {
         for (order, expected) in ORDERED {
             for (index, number) in expected.into_iter().enumerate() {
                 let found = book().into_iter().find(|address| address.id == id(number));
-                let place = found.map(|found| ListPosition {
+                let position = found.map(|found| ListPosition {
                     time: order.time(found.created_at, found.updated_at),
                     id: found.id,
                 });
                 let listing = Listing {
-                    page: starting(PageStart::After(place.unwrap())),
+                    page: starting(PageStart::After(position.unwrap())),
                     order,
                     ..Listing::default()
                 };
@@ -396,7 +396,7 @@ mod tests {
         };
         let mut address = address(1, 10, 20);
         address.content.description = Some(Description::parse("Home").unwrap());
-        for (filter, kept) in [
+        for (filter, matches) in [
             (Filter::default(), true),
             (countries(&["RW"]), true),
             (countries(&["US", "RW"]), true),
@@ -434,7 +434,7 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(filter.keeps(&address), kept, "{filter:?}");
+            assert_eq!(filter.matches(&address), matches, "{filter:?}");
         }
     }
 }

@@ -169,7 +169,9 @@ mod tests {
     use super::*;
     use crate::address::ChangeKind;
     use crate::repository::MockAddressRepository;
-    use crate::testing::{FAILURES, customer, entry, kept, reports_each_failure, service};
+    use crate::testing::{
+        FAILURES, customer, entry, imported_address, reports_each_failure, service,
+    };
 
     #[tokio::test]
     async fn list_reports_each_failure() {
@@ -302,7 +304,7 @@ mod tests {
             );
             let address = Address {
                 revision: Revision::new(6).unwrap(),
-                ..kept(&entry("Huye"))
+                ..imported_address(&entry("Huye"))
             };
             let change = ChangeKind::Updated;
             Ok(vec![AddressRevision {

@@ -202,35 +202,35 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What was checked, in one or two words.
-    pub what: &'static str,
+    pub check: &'static str,
     /// The result.
     pub verdict: Verdict,
     /// What was found, and what to do about it.
-    pub says: String,
+    pub message: String,
 }
 
 impl Finding {
     /// Creates the finding of a check that passed.
-    pub fn ok(what: &'static str, says: impl Into<String>) -> Self {
-        Self::new(what, Verdict::Ok, says)
+    pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Verdict::Ok, message)
     }
 
     /// Creates the finding of a check that found a likely later problem.
-    pub fn warning(what: &'static str, says: impl Into<String>) -> Self {
-        Self::new(what, Verdict::Warning, says)
+    pub fn warning(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Verdict::Warning, message)
     }
 
     /// Creates the finding of a check that failed.
-    pub fn failed(what: &'static str, says: impl Into<String>) -> Self {
-        Self::new(what, Verdict::Failed, says)
+    pub fn failed(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Verdict::Failed, message)
     }
 
-    fn new(what: &'static str, verdict: Verdict, says: impl Into<String>) -> Self {
-        let says = says.into();
+    fn new(check: &'static str, verdict: Verdict, message: impl Into<String>) -> Self {
+        let message = message.into();
         Self {
-            what,
+            check,
             verdict,
-            says,
+            message,
         }
     }
 }
@@ -259,7 +259,7 @@ pub struct CopySummary {
     /// Customers that have or had addresses.
     pub customers: u64,
     /// Earlier states of addresses, including removals.
-    pub earlier_revisions: u64,
+    pub past_revisions: u64,
 }
 
 /// Why a copy failed.

@@ -69,12 +69,12 @@ pub(crate) fn entry(city: &str) -> ImportEntry {
 }
 
 /// The address that an entry becomes.
-pub(crate) fn kept(entry: &ImportEntry) -> Address {
+pub(crate) fn imported_address(entry: &ImportEntry) -> Address {
     let now = Frozen.now();
     Address {
         customer_id: entry.customer_id.clone(),
         id: entry.id.clone().unwrap(),
-        content: entry.content.of_new_address().clone(),
+        content: entry.content.new_content().clone(),
         created_at: now,
         updated_at: now,
         revision: Revision::FIRST,

@@ -20,7 +20,7 @@ use actix_web::test::{TestRequest, init_service};
 use addressbook_domain::{
     AddressRepository as _, ApiKeyRepository as _, Authenticator as _, KeyAuthenticator,
 };
-use addressbook_http::{Parts, RateLimit, app};
+use addressbook_http::{AppParts, RateLimit, app};
 use addressbook_testkit::{
     FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures, service,
 };
@@ -32,13 +32,13 @@ use pieces::{Piece, piece};
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 
 /// The parts of an app with a book of 200 addresses.
-async fn parts() -> Parts {
+async fn parts() -> AppParts {
     let repository = InMemoryRepository::default();
     let addresses = (0..200).map(|number| fixtures::address("cus_1", number));
     let commit = fixtures::creating(addresses);
     repository.commit(commit).await.unwrap();
     let service = service(Arc::new(repository));
-    Parts::new(service, Arc::new(SequenceIds::default()))
+    AppParts::new(service, Arc::new(SequenceIds::default()))
 }
 
 /// An authenticator that knows one key.
@@ -67,17 +67,17 @@ fn request(name: &str, query: &str, header: Option<(HeaderName, String)>) -> Pie
 /// Like [`request`], with a key.
 fn request_with_key(name: &str, query: &str) -> Piece {
     let authenticator = Arc::new(System::new().block_on(authenticator()));
-    let guarded = |parts| Parts {
+    let authenticated = |parts| AppParts {
         authenticator: Some(authenticator),
         ..parts
     };
     let key = format!("Bearer {}", fixtures::api_token(1).expose());
-    request_to(guarded, name, query, Some((AUTHORIZATION, key)))
+    request_to(authenticated, name, query, Some((AUTHORIZATION, key)))
 }
 
 /// Like [`request`], with a rate limit that is never exceeded.
 fn request_under_a_limit(name: &str, query: &str) -> Piece {
-    let limited = |parts| Parts {
+    let limited = |parts| AppParts {
         rate_limit: RateLimit::new(1_000_000, 1),
         ..parts
     };
@@ -85,7 +85,7 @@ fn request_under_a_limit(name: &str, query: &str) -> Piece {
 }
 
 fn request_to(
-    change: impl FnOnce(Parts) -> Parts,
+    change: impl FnOnce(AppParts) -> AppParts,
     name: &str,
     query: &str,
     header: Option<(HeaderName, String)>,

@@ -26,7 +26,7 @@ use crate::telemetry::request_span::RequestTracer;
 
 /// The parts of the application. Cheap to clone: the clones share everything.
 #[derive(Clone)]
-pub struct Parts {
+pub struct AppParts {
     /// The use cases.
     pub service: AddressService,
     /// Generates ids for requests without a valid `X-Request-Id`.
@@ -49,7 +49,7 @@ pub struct Parts {
     pub tracer: Option<RequestTracer>,
 }
 
-impl Parts {
+impl AppParts {
     /// An application that requires no credentials, with the default options.
     pub fn new(service: AddressService, ids: Arc<dyn IdSource>) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Parts {
 /// Services added to the result are treated alike: their errors become problems, and their
 /// requests are logged.
 pub fn app(
-    parts: Parts,
+    parts: AppParts,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -82,7 +82,7 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let Parts {
+    let AppParts {
         service,
         ids,
         authenticator,

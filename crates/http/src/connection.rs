@@ -13,7 +13,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use socket2::SockRef;
 
-use crate::request::request_stream::Answers;
+use crate::request::request_stream::WriteProgress;
 
 /// When a connection began to wait for a request; `None` while one is in progress.
 type IdleSince = Rc<Cell<Option<Instant>>>;
@@ -32,7 +32,7 @@ impl Drop for Watch {
 
 /// How long a connection may lack a complete head, and how fast its client must read responses.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct ConnectionLimits {
     pub(crate) max_idle: Duration,
     pub(crate) write_timeout: Duration,
     /// Minimum bytes that a client reads within `write_timeout`.
@@ -45,17 +45,17 @@ pub(crate) struct Patience {
 const MAX_UNSENT: u32 = 16 * 1024;
 
 /// Applies the limits to a new connection.
-pub(crate) fn bound(
+pub(crate) fn apply_limits(
     stream: &TcpStream,
-    answers: Rc<Answers>,
+    progress: Rc<WriteProgress>,
     data: &mut Extensions,
-    patience: Patience,
+    limits: ConnectionLimits,
 ) {
-    let Patience {
+    let ConnectionLimits {
         max_idle,
         write_timeout,
         min_written,
-    } = patience;
+    } = limits;
     let socket = SockRef::from(stream);
     #[cfg(any(target_os = "android", target_os = "linux"))]
     {
@@ -86,7 +86,7 @@ pub(crate) fn bound(
                 break;
             }
             rt::time::sleep_until(until.min(now + write_timeout).into()).await;
-            let before = std::mem::replace(&mut blocked_at, answers.blocked_at());
+            let before = std::mem::replace(&mut blocked_at, progress.blocked_at());
             let written = blocked_at.zip(before).map(|(now, before)| now - before);
             if written.is_some_and(|bytes| bytes < min_written) {
                 break;
@@ -99,10 +99,10 @@ pub(crate) fn bound(
 }
 
 /// Marks a connection as busy with a request until dropped.
-pub(crate) struct Busy(Option<IdleSince>);
+pub(crate) struct RequestGuard(Option<IdleSince>);
 
-impl Busy {
-    pub(crate) fn with(request: &ServiceRequest) -> Self {
+impl RequestGuard {
+    pub(crate) fn new(request: &ServiceRequest) -> Self {
         let watch = request.conn_data::<Watch>();
         let idle_since = watch.map(|watch| Rc::clone(&watch.idle_since));
         if let Some(idle_since) = &idle_since {
@@ -112,7 +112,7 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         if let Some(idle_since) = &self.0 {
             idle_since.set(Some(Instant::now()));
@@ -131,12 +131,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
-        let patience = Patience {
+        let limits = ConnectionLimits {
             max_idle: Duration::from_secs(1),
             write_timeout: Duration::from_secs(1),
             min_written: 1,
         };
-        bound(&stream, Rc::default(), &mut Extensions::new(), patience);
+        apply_limits(&stream, Rc::default(), &mut Extensions::new(), limits);
         assert!(stream.nodelay().unwrap());
     }
 }

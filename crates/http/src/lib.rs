@@ -4,9 +4,9 @@
 //!
 //! ```no_run
 //! use actix_web::HttpServer;
-//! use addressbook_http::Parts;
+//! use addressbook_http::AppParts;
 //!
-//! async fn serve(parts: Parts) -> std::io::Result<()> {
+//! async fn serve(parts: AppParts) -> std::io::Result<()> {
 //!     HttpServer::new(move || addressbook_http::app(parts.clone()))
 //!         .bind(("127.0.0.1", 8080))?
 //!         .run()
@@ -21,9 +21,9 @@
 //! added in one place, around all handlers.
 
 mod app;
-mod closing;
 mod connection;
 mod drain;
+mod listener_shutdown;
 mod middleware;
 mod nearest;
 mod openapi;
@@ -39,14 +39,14 @@ mod telemetry;
 #[cfg(test)]
 mod testing;
 
-pub use app::{Parts, app};
+pub use app::{AppParts, app};
 pub use drain::Drain;
 pub use middleware::in_flight::InFlight;
 pub use middleware::rate_limit::RateLimit;
 pub use openapi::openapi_json;
 pub use options::HttpOptions;
 pub use request::request_id::RequestId;
-pub use server::{Bound, ServerOptions, listen};
+pub use server::{BoundSockets, ServerOptions, listen};
 pub use telemetry::metrics::HttpMetrics;
 pub use telemetry::panics::log_panics;
 pub use telemetry::request_span::RequestTracer;

@@ -24,7 +24,7 @@ use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::revisions::RevisionList;
 use crate::request::address_input::{AddressChange, NewAddress};
 use crate::response::address_json::{AddressJson, RevisionJson};
-use crate::response::body::{AddressList, ListedAddress};
+use crate::response::page_json::{AddressList, ListedAddress};
 use crate::response::problem::{FieldErrorJson, Problem, ProblemJson};
 use crate::response::problem_kind;
 use crate::response::static_file::StaticFile;
@@ -65,14 +65,14 @@ use crate::routes;
         NewAddress,
         ProblemJson<'_>,
     )),
-    modifiers(&Rest)
+    modifiers(&ComputedParts)
 )]
 struct Contract;
 
 /// The parts of the document that are computed.
-struct Rest;
+struct ComputedParts;
 
-impl Modify for Rest {
+impl Modify for ComputedParts {
     fn modify(&self, document: &mut Document) {
         document.info.description = Some(description());
         let components = document.components.get_or_insert_with(Components::new);

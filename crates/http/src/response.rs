@@ -2,10 +2,10 @@
 
 pub(crate) mod address_etag;
 pub(crate) mod address_json;
-pub(crate) mod body;
 pub(crate) mod cache_control;
 pub(crate) mod etag;
 pub(crate) mod link;
+pub(crate) mod page_json;
 pub(crate) mod problem;
 pub(crate) mod problem_kind;
 pub(crate) mod static_file;

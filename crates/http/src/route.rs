@@ -104,11 +104,11 @@ mod tests {
 
     use super::*;
     use crate::app;
-    use crate::app::Parts;
+    use crate::app::AppParts;
 
     async fn answer(method: Method, path: &str) -> ServiceResponse {
         let service = service(Arc::new(InMemoryRepository::default()));
-        let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+        let parts = AppParts::new(service, Arc::new(SequenceIds::default()));
         let app = init_service(app(parts)).await;
         let request = TestRequest::with_uri(path).method(method);
         call_service(&app, request.to_request()).await

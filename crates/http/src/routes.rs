@@ -72,7 +72,7 @@ pub(crate) fn configure(
             match authenticator.cloned() {
                 None => config.service(resource),
                 Some(authenticator) => config.service(resource.wrap_fn(move |request, inside| {
-                    access::authorise(request, inside, &*authenticator, &needs)
+                    access::authorize(request, inside, &*authenticator, &needs)
                 })),
             };
         }
@@ -94,7 +94,7 @@ mod tests {
     use addressbook_testkit::fixtures;
 
     use super::*;
-    use crate::testing::{Door, answer, header_of, holding, sending};
+    use crate::testing::{TestApp, answer, header_of, holding, sending};
 
     const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
@@ -114,15 +114,17 @@ mod tests {
         for (below, routes) in below {
             for (method, _, _) in routes {
                 for prefix in PREFIXES {
-                    let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+                    let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
                     let foreign = path(prefix, below, "cus_2");
-                    let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
+                    let response = test_app
+                        .answer(sending(method.clone(), &foreign, BODY))
+                        .await;
                     assert!(
                         response.starts_with("404 "),
                         "{method} {foreign}: {response}"
                     );
                     let own = path(prefix, below, "cus_1");
-                    let response = door.answer(sending(method.clone(), &own, BODY)).await;
+                    let response = test_app.answer(sending(method.clone(), &own, BODY)).await;
                     assert!(response.starts_with('2'), "{method} {own}: {response}");
                 }
             }
@@ -131,9 +133,9 @@ mod tests {
 
     #[actix_web::test]
     async fn no_customer_changes_the_book_of_another() {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         let own = path("", ADDRESSES, "cus_1");
-        let before = door.answer(TestRequest::get().uri(&own)).await;
+        let before = test_app.answer(TestRequest::get().uri(&own)).await;
         let foreign = path("", ADDRESSES, "cus_2");
         let book = resources()
             .into_iter()
@@ -142,11 +144,13 @@ mod tests {
             .flat_map(|(_, routes)| routes)
             .map(|(method, _, _)| method);
         for method in methods {
-            let response = door.answer(sending(method.clone(), &foreign, BODY)).await;
+            let response = test_app
+                .answer(sending(method.clone(), &foreign, BODY))
+                .await;
             assert!(response.starts_with('2'), "{method}: {response}");
             assert!(!response.contains("cus_1"), "{method}: {response}");
         }
-        let after = door.answer(TestRequest::get().uri(&own)).await;
+        let after = test_app.answer(TestRequest::get().uri(&own)).await;
         assert_eq!(
             body_without_request_id(&after),
             body_without_request_id(&before)

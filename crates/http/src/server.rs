@@ -10,10 +10,10 @@ use actix_web::rt::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
 use crate::app;
-use crate::app::Parts;
-use crate::closing::Closing;
+use crate::app::AppParts;
 use crate::connection;
-use crate::connection::Patience;
+use crate::connection::ConnectionLimits;
+use crate::listener_shutdown::ListenerShutdown;
 use crate::request::request_stream::RequestStream;
 use crate::response::unsent::CHUNK_BYTES;
 
@@ -61,9 +61,9 @@ impl Default for ServerOptions {
 /// Sockets that are bound but not listening yet, so that a program notices unavailable addresses
 /// before it does anything else.
 #[derive(Debug)]
-pub struct Bound(Vec<Socket>);
+pub struct BoundSockets(Vec<Socket>);
 
-impl Bound {
+impl BoundSockets {
     /// Binds each of the addresses that can be bound.
     ///
     /// # Errors
@@ -110,20 +110,20 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// Errors of the operating system while listening.
 pub fn listen(
-    bound: Bound,
-    parts: Parts,
+    sockets: BoundSockets,
+    parts: AppParts,
     options: ServerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<(Vec<SocketAddr>, Server)> {
     let write_ms = options.write_timeout.as_millis() as u64;
-    let patience = Patience {
+    let limits = ConnectionLimits {
         max_idle: options.keep_alive + options.header_timeout,
         write_timeout: options.write_timeout,
         min_written: (u64::from(options.min_read_rate) * write_ms).div_ceil(1_000),
     };
-    let listeners = bound.listen(options.backlog)?;
+    let listeners = sockets.listen(options.backlog)?;
     let ours: io::Result<_> = listeners.iter().map(TcpListener::try_clone).collect();
-    let closing = Closing::of(ours?);
+    let listener_shutdown = ListenerShutdown::new(ours?);
     let mut server = Server::build()
         .workers(options.workers)
         // The framework's limit is per thread.
@@ -131,7 +131,7 @@ pub fn listen(
         .shutdown_timeout(options.shutdown_timeout.as_secs())
         .shutdown_signal(async move {
             stop.await;
-            closing.run().await;
+            listener_shutdown.run().await;
         });
     let stopping = server.graceful_shutdown_signal();
     let mut addresses = Vec::new();
@@ -155,7 +155,7 @@ pub fn listen(
                 .h1_write_buffer_size(CHUNK_BYTES)
                 .local_addr(address)
                 .on_connect_ext(move |io: &RequestStream<TcpStream>, data| {
-                    connection::bound(io.get_ref(), io.answers(), data, patience);
+                    connection::apply_limits(io.get_ref(), io.progress(), data, limits);
                 })
                 .finish(map_config(answers, |()| AppConfig::default()));
             fn_service(async |stream: TcpStream| {

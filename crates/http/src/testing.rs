@@ -15,7 +15,7 @@ use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures
 use serde_json::Value;
 
 use crate::app;
-use crate::app::Parts;
+use crate::app::AppParts;
 use crate::middleware::in_flight::InFlight;
 use crate::middleware::rate_limit::RateLimit;
 use crate::options::HttpOptions;
@@ -24,7 +24,7 @@ pub(crate) async fn answer(
     repository: impl AddressRepository + 'static,
     request: TestRequest,
 ) -> String {
-    Door::to(repository).answer(request).await
+    TestApp::new(repository).answer(request).await
 }
 
 /// Like [`answer`], with additional routes.
@@ -33,20 +33,20 @@ pub(crate) async fn answer_with(
     routes: impl FnOnce(&mut ServiceConfig),
     request: TestRequest,
 ) -> String {
-    Door::to(repository).answer_with(routes, request).await
+    TestApp::new(repository).answer_with(routes, request).await
 }
 
 /// An app for several requests to the same repository.
-pub(crate) struct Door {
-    parts: Parts,
+pub(crate) struct TestApp {
+    parts: AppParts,
 }
 
-impl Door {
-    pub(crate) fn to(repository: impl AddressRepository + 'static) -> Self {
-        Self::with(repository, ServiceLimits::default(), HttpOptions::default())
+impl TestApp {
+    pub(crate) fn new(repository: impl AddressRepository + 'static) -> Self {
+        Self::with_options(repository, ServiceLimits::default(), HttpOptions::default())
     }
 
-    pub(crate) fn with(
+    pub(crate) fn with_options(
         repository: impl AddressRepository + 'static,
         limits: ServiceLimits,
         options: HttpOptions,
@@ -54,15 +54,18 @@ impl Door {
         let ids = Arc::new(SequenceIds::default());
         let clock = Arc::new(FrozenClock::default());
         let service = AddressService::new(Arc::new(repository), clock, ids.clone(), limits);
-        let parts = Parts {
+        let parts = AppParts {
             options,
-            ..Parts::new(service, ids)
+            ..AppParts::new(service, ids)
         };
         Self { parts }
     }
 
     /// The same app with an authenticator.
-    pub(crate) fn guarded(mut self, authenticator: impl Authenticator + 'static) -> Self {
+    pub(crate) fn with_authenticator(
+        mut self,
+        authenticator: impl Authenticator + 'static,
+    ) -> Self {
         self.parts.authenticator = Some(Arc::new(authenticator));
         self
     }
@@ -74,7 +77,7 @@ impl Door {
     }
 
     /// The same app with these allowed origins.
-    pub(crate) fn open_to_pages_of(mut self, origins: &[&str]) -> Self {
+    pub(crate) fn with_cors_origins(mut self, origins: &[&str]) -> Self {
         self.parts.cors_origins = origins.iter().map(ToString::to_string).collect();
         self
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{HttpServer, rt, web};
 use addressbook_domain::{AddressContent, AddressRepository as _, CustomData};
-use addressbook_http::{HttpOptions, Parts, ServerOptions};
+use addressbook_http::{AppParts, HttpOptions, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::Semaphore;
@@ -25,9 +25,9 @@ use crate::support::serve;
 /// A timeout that is short, but not exceeded by chance on a busy machine.
 const SOON: Duration = Duration::from_secs(1);
 
-fn parts(repository: InMemoryRepository) -> Parts {
+fn parts(repository: InMemoryRepository) -> AppParts {
     let service = service(Arc::new(repository));
-    Parts::new(service, Arc::new(SequenceIds::default()))
+    AppParts::new(service, Arc::new(SequenceIds::default()))
 }
 
 /// Sends bytes and returns everything received until the server closes the connection.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use addressbook_domain::AddressRepository as _;
-use addressbook_http::{HttpOptions, Parts, ServerOptions};
+use addressbook_http::{AppParts, HttpOptions, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use flate2::read::GzDecoder;
 
@@ -30,13 +30,13 @@ async fn serve(compress_min_bytes: Option<usize>) -> SocketAddr {
         .await
         .unwrap();
     let service = service(Arc::new(repository));
-    let parts = Parts {
+    let parts = AppParts {
         cors_origins: vec!["https://shop.example".into()],
         options: HttpOptions {
             compress_min_bytes,
             ..HttpOptions::default()
         },
-        ..Parts::new(service, Arc::new(SequenceIds::default()))
+        ..AppParts::new(service, Arc::new(SequenceIds::default()))
     };
     let options = ServerOptions::default();
     support::serve(parts, options)

@@ -15,7 +15,7 @@ use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
     Limit, Listing, Order, OrderKey, PageRequest, SearchText, Timestamp,
 };
-use addressbook_http::Parts;
+use addressbook_http::AppParts;
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
 use proptest::collection::vec;
 use proptest::option;
@@ -64,7 +64,11 @@ impl Book {
 
     async fn get(&self, reference: &str) -> Page {
         let ids = Arc::new(SequenceIds::default());
-        let app = init_service(addressbook_http::app(Parts::new(self.service.clone(), ids))).await;
+        let app = init_service(addressbook_http::app(AppParts::new(
+            self.service.clone(),
+            ids,
+        )))
+        .await;
         let uri = format!("/v1/customers/cus_1/{reference}");
         let request = TestRequest::get().uri(&uri).to_request();
         let response = call_service(&app, request).await;

@@ -13,7 +13,7 @@ use std::{panic, thread};
 
 use actix_web::web;
 use addressbook_domain::{MockAddressRepository, RepositoryError};
-use addressbook_http::{Parts, ServerOptions, log_panics};
+use addressbook_http::{AppParts, ServerOptions, log_panics};
 use addressbook_testkit::{SequenceIds, service};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ async fn each_panic_is_logged_once_without_its_message_and_the_service_continues
     let mut repository = MockAddressRepository::new();
     let check = || -> Result<(), RepositoryError> { panic!("a canary of a customer") };
     repository.expect_ready().returning(check);
-    let parts = Parts::new(
+    let parts = AppParts::new(
         service(Arc::new(repository)),
         Arc::new(SequenceIds::default()),
     );

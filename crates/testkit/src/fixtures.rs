@@ -142,12 +142,12 @@ pub fn removal(address: Address) -> Change {
 }
 
 /// A commit that replaces an address by its next state, in another city.
-pub fn moving(address: &Address, city: &str) -> Commit {
+pub fn commit_replacing(address: &Address, city: &str) -> Commit {
     commit([replacing(address, city)])
 }
 
 /// A commit of changes at this time.
-pub fn at(time: &str, changes: impl IntoIterator<Item = Change>) -> Commit {
+pub fn commit_at(time: &str, changes: impl IntoIterator<Item = Change>) -> Commit {
     Commit {
         at: timestamp(time),
         ..commit(changes)

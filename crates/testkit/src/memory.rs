@@ -14,28 +14,26 @@ use async_trait::async_trait;
 /// that uses the port. A clone is an independent copy.
 #[derive(Debug, Default)]
 pub struct InMemoryRepository {
-    kept: Mutex<Kept>,
+    books: Mutex<Books>,
 }
 
 impl Clone for InMemoryRepository {
     fn clone(&self) -> Self {
         Self {
-            kept: Mutex::new(self.kept().clone()),
+            books: Mutex::new(self.books().clone()),
         }
     }
 }
 
 #[derive(Clone, Debug, Default)]
-struct Kept {
-    books: Books,
+struct Books {
+    by_customer: BTreeMap<CustomerId, Book>,
     /// The greatest revision of all erased books. New books begin above it.
     last_erased_revision: u64,
 }
 
-type Books = BTreeMap<CustomerId, KeptBook>;
-
 #[derive(Clone, Debug, Default)]
-struct KeptBook {
+struct Book {
     revision: u64,
     addresses: BTreeMap<AddressId, Address>,
     revisions: BTreeMap<AddressId, Vec<AddressRevision>>,
@@ -44,7 +42,7 @@ struct KeptBook {
     records: BTreeMap<String, IdempotencyRecord>,
 }
 
-impl KeptBook {
+impl Book {
     fn head(&self) -> BookHead {
         BookHead {
             addresses: self.addresses.len() as u64,
@@ -106,25 +104,25 @@ impl KeptBook {
         Ok(())
     }
 
-    fn keep(
+    fn store_record(
         &mut self,
         record: IdempotencyRecord,
         expired_before: Timestamp,
     ) -> Result<(), Refusal> {
         match self.records.entry(record.key.as_str().to_owned()) {
-            Entry::Occupied(place) if place.get().created_at >= expired_before => {
+            Entry::Occupied(entry) if entry.get().created_at >= expired_before => {
                 return Err(Refusal::KeyTaken);
             }
-            Entry::Occupied(mut place) => drop(place.insert(record)),
-            Entry::Vacant(place) => drop(place.insert(record)),
+            Entry::Occupied(mut entry) => drop(entry.insert(record)),
+            Entry::Vacant(entry) => drop(entry.insert(record)),
         }
         Ok(())
     }
 }
 
 impl InMemoryRepository {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books
             .lock()
             .expect("no test panicked while it held the books")
     }
@@ -137,8 +135,8 @@ impl AddressRepository for InMemoryRepository {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        let kept = self.kept();
-        let Some(book) = kept.books.get(customer_id) else {
+        let books = self.books();
+        let Some(book) = books.by_customer.get(customer_id) else {
             return Ok(AddressPage::default());
         };
         let is_before = |address: &&Address| match &page.start {
@@ -162,8 +160,8 @@ impl AddressRepository for InMemoryRepository {
         customer_id: &CustomerId,
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
-        let kept = self.kept();
-        let Some(book) = kept.books.get(customer_id) else {
+        let books = self.books();
+        let Some(book) = books.by_customer.get(customer_id) else {
             return Ok(AddressPage::default());
         };
         let addresses = match listing.as_of {
@@ -175,19 +173,24 @@ impl AddressRepository for InMemoryRepository {
 
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
         Ok(self
-            .kept()
-            .books
+            .books()
+            .by_customer
             .get(customer_id)
-            .map(KeptBook::head)
+            .map(Book::head)
             .unwrap_or_default())
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        let kept = self.kept();
+        let books = self.books();
         let find = |lookup: &Lookup| match lookup {
-            Lookup::Id(customer_id, id) => kept.books.get(customer_id)?.addresses.get(id).cloned(),
+            Lookup::Id(customer_id, id) => books
+                .by_customer
+                .get(customer_id)?
+                .addresses
+                .get(id)
+                .cloned(),
             Lookup::Content(customer_id, content) => {
-                let mut addresses = kept.books.get(customer_id)?.addresses.values();
+                let mut addresses = books.by_customer.get(customer_id)?.addresses.values();
                 addresses
                     .find(|address| address.content == *content)
                     .cloned()
@@ -197,9 +200,9 @@ impl AddressRepository for InMemoryRepository {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let mut kept = self.kept();
-        let mut touched = Books::new();
-        let begin = |id: &CustomerId| kept.books.get(id).cloned().unwrap_or_default();
+        let mut books = self.books();
+        let mut touched = BTreeMap::new();
+        let begin = |id: &CustomerId| books.by_customer.get(id).cloned().unwrap_or_default();
         for (index, change) in commit.changes.iter().enumerate() {
             let customer_id = change.address().customer_id.clone();
             touched
@@ -212,12 +215,12 @@ impl AddressRepository for InMemoryRepository {
             touched
                 .entry(customer_id)
                 .or_insert_with_key(begin)
-                .keep(record, expired_before)?;
+                .store_record(record, expired_before)?;
         }
         for book in touched.values_mut() {
-            book.revision = book.revision.max(kept.last_erased_revision) + 1;
+            book.revision = book.revision.max(books.last_erased_revision) + 1;
         }
-        kept.books.append(&mut touched);
+        books.by_customer.append(&mut touched);
         Ok(())
     }
 
@@ -227,9 +230,9 @@ impl AddressRepository for InMemoryRepository {
         id: &AddressId,
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
-        let kept = self.kept();
-        let revisions = kept
-            .books
+        let books = self.books();
+        let revisions = books
+            .by_customer
             .get(customer_id)
             .and_then(|book| book.revisions.get(id));
         let is_wanted = |revision: &&AddressRevision| {
@@ -246,9 +249,9 @@ impl AddressRepository for InMemoryRepository {
         customer_id: &CustomerId,
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
-        let kept = self.kept();
-        Ok(kept
-            .books
+        let books = self.books();
+        Ok(books
+            .by_customer
             .get(customer_id)
             .and_then(|book| book.records.get(key.as_str()))
             .cloned())
@@ -260,7 +263,7 @@ impl AddressRepository for InMemoryRepository {
         limit: u32,
     ) -> Result<u64, RepositoryError> {
         let mut pruned = 0;
-        for book in self.kept().books.values_mut() {
+        for book in self.books().by_customer.values_mut() {
             book.records.retain(|_, record| {
                 let goes = record.created_at < before && pruned < u64::from(limit);
                 pruned += u64::from(goes);
@@ -271,11 +274,11 @@ impl AddressRepository for InMemoryRepository {
     }
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
-        let mut kept = self.kept();
-        let Some(book) = kept.books.remove(customer_id) else {
+        let mut books = self.books();
+        let Some(book) = books.by_customer.remove(customer_id) else {
             return Ok(Erased::default());
         };
-        kept.last_erased_revision = kept.last_erased_revision.max(book.revision);
+        books.last_erased_revision = books.last_erased_revision.max(book.revision);
         Ok(Erased {
             addresses: book.addresses.len() as u64,
             revisions: book
@@ -298,8 +301,11 @@ impl AddressRepository for InMemoryRepository {
                     .as_ref()
                     .is_none_or(|after| key(address) > *after)
         };
-        let kept = self.kept();
-        let addresses = kept.books.values().flat_map(|book| book.addresses.values());
+        let books = self.books();
+        let addresses = books
+            .by_customer
+            .values()
+            .flat_map(|book| book.addresses.values());
         Ok(addresses
             .filter(wanted)
             .take(scan.limit as usize)

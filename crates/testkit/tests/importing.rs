@@ -83,7 +83,7 @@ proptest! {
     fn the_batch_size_makes_no_difference(
         entries in entries(),
         batches in vec(1_usize..6, 0..6),
-        on_conflict in select(vec![OnConflict::Refuse, OnConflict::Update]),
+        on_conflict in select(vec![OnConflict::Reject, OnConflict::Update]),
     ) {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {

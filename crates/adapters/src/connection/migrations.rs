@@ -15,7 +15,7 @@ use diesel::{select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::pool::StoreOptions;
-use crate::connection::store_connection::{SessionOptions, StoreConnection, on_each};
+use crate::connection::store_connection::{SessionOptions, StoreConnection, with_connection};
 use crate::connection::url::DatabaseUrl;
 use crate::connection::url::PostgresUrl;
 use crate::sqlite::build;
@@ -71,7 +71,7 @@ impl Migrations {
         build::check(&mut store);
         // Most starts have nothing to migrate. They need neither a lock nor the right to create.
         let versions = sql::<Text>("version FROM __diesel_schema_migrations ORDER BY version");
-        let applied = on_each!(&mut store, c => select(versions).load::<String>(c));
+        let applied = with_connection!(&mut store, c => select(versions).load::<String>(c));
         if applied.is_ok_and(|applied| applied == self.versions()) {
             return Ok(0);
         }
@@ -251,7 +251,7 @@ fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), St
     let mut store = StoreConnection::establish(&DatabaseUrl::Postgres(server), session)
         .map_err(|error| connection_reason(&error))?;
     let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
-    let created = on_each!(&mut store, c => sql_query(statement).execute(c));
+    let created = with_connection!(&mut store, c => sql_query(statement).execute(c));
     created.map(drop).map_err(|error| error.to_string())
 }
 

@@ -9,7 +9,7 @@ use r2d2::{HandleError, HandleEvent, ManageConnection, PooledConnection};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::connection::refusal;
+use crate::connection::connection_log::log_connection_failure;
 use crate::connection::store_connection::{SessionOptions, StoreConnection};
 use crate::connection::url::DatabaseUrl;
 use crate::sqlite::file_identity::DatabaseFile;
@@ -70,10 +70,10 @@ impl StoreOptions {
 
     /// Creates the pool. It opens connections when they are needed.
     pub(crate) fn pool(&self, url: DatabaseUrl) -> Pool {
-        let answer_timeout = match &url {
+        let response_timeout = match &url {
             DatabaseUrl::Sqlite(_) => None,
             DatabaseUrl::Postgres(_) => {
-                Some(self.statement_timeout.max(self.pool_timeout) + ANSWER_GRACE)
+                Some(self.statement_timeout.max(self.pool_timeout) + RESPONSE_GRACE)
             }
         };
         let waits = Arc::<Waits>::default();
@@ -90,14 +90,14 @@ impl StoreOptions {
         Pool {
             connections,
             waits,
-            answer_timeout,
-            given_up: Arc::default(),
+            response_timeout,
+            abandoned: Arc::default(),
         }
     }
 }
 
 /// How much longer than the statement timeout a response of the server may take.
-pub(crate) const ANSWER_GRACE: Duration = Duration::from_secs(1);
+pub(crate) const RESPONSE_GRACE: Duration = Duration::from_secs(1);
 
 /// A pool of connections. Runs work on threads that may wait for a connection and for the
 /// database.
@@ -106,9 +106,9 @@ pub(crate) struct Pool {
     connections: r2d2::Pool<StoreManager>,
     waits: Arc<Waits>,
     /// How long a connection may make no progress; `None` for no limit.
-    answer_timeout: Option<Duration>,
+    response_timeout: Option<Duration>,
     /// Number of threads that still wait for a response after their caller was sent an error.
-    given_up: Arc<AtomicU32>,
+    abandoned: Arc<AtomicU32>,
 }
 
 impl Pool {
@@ -125,7 +125,7 @@ impl Pool {
         let lease = Arc::<Lease>::default();
         let (pool, on_thread) = (self.clone(), Arc::clone(&lease));
         let working = spawn_blocking(move || pool.work(&on_thread, work, unharmed));
-        let done = match self.answer_timeout {
+        let done = match self.response_timeout {
             None => working.await,
             // A separate task continues when the caller has been dropped.
             Some(limit) => {
@@ -151,7 +151,7 @@ impl Pool {
             let failed = result.as_ref().is_err_and(WorkError::spoils_connection);
             let sound = !failed && !store.is_broken();
             if !lease.end(sound.then_some(store)) {
-                self.given_up.fetch_sub(1, Ordering::Relaxed);
+                self.abandoned.fetch_sub(1, Ordering::Relaxed);
                 return result;
             }
             if !again {
@@ -162,9 +162,9 @@ impl Pool {
 
     /// Gets a connection for a caller that has been waiting since `since`.
     fn get(&self, since: Instant) -> Result<PooledConnection<StoreManager>, RepositoryError> {
-        let patience = self.connections.connection_timeout();
-        let patience = patience.saturating_sub(since.elapsed());
-        self.connections.get_timeout(patience).map_err(|error| {
+        let max_wait = self.connections.connection_timeout();
+        let max_wait = max_wait.saturating_sub(since.elapsed());
+        self.connections.get_timeout(max_wait).map_err(|error| {
             match self.connections.state().connections {
                 0 => RepositoryError::Unavailable(error.into()),
                 _ => RepositoryError::Busy(error.into()),
@@ -200,7 +200,7 @@ impl Pool {
             let steps = lease.steps.load(Ordering::Relaxed);
             if steps == seen {
                 tracing::warn!("dropping a connection to the database: no response in time");
-                self.give_up(&lease);
+                self.abandon(&lease);
                 let silent = RepositoryError::Unavailable("no response in time".into());
                 return Ok(Err(silent.into()));
             }
@@ -211,14 +211,14 @@ impl Pool {
     /// Makes room in the pool for another connection. The thread keeps waiting until the operating
     /// system reports that the connection is lost. At most as many threads as the pool has slots
     /// are abandoned in this way; further ones keep their slot.
-    fn give_up(&self, lease: &Lease) {
+    fn abandon(&self, lease: &Lease) {
         let most = self.connections.max_size();
         let one_more = |count| (count < most).then_some(count + 1);
         let counted = self
-            .given_up
+            .abandoned
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         if counted.is_ok() && lease.held().take().is_none() {
-            self.given_up.fetch_sub(1, Ordering::Relaxed);
+            self.abandoned.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -337,7 +337,7 @@ struct LogRefusal;
 
 impl HandleError<ConnectionError> for LogRefusal {
     fn handle_error(&self, error: ConnectionError) {
-        refusal::tell(crate::store::error::connection_reason(&error));
+        log_connection_failure(crate::store::error::connection_reason(&error));
     }
 }
 
@@ -387,13 +387,15 @@ mod tests {
     async fn a_panic_is_an_internal_error_without_the_panic_message() {
         let (pool, _, _folder) = pool_of_one();
         let panicking = |_: &mut StoreConnection| -> Result<(), _> { panic!("of a customer") };
-        let failed = pool.run(panicking, WorkError::is_loss).await;
+        let failed = pool.run(panicking, WorkError::is_connection_lost).await;
         let Err(WorkError::Repository(RepositoryError::Internal(cause))) = failed else {
             panic!("{failed:?}");
         };
         assert_eq!(cause.to_string(), "the work panicked");
         // Its slot is available again.
-        pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
+        pool.run(|_| Ok(()), WorkError::is_connection_lost)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
@@ -401,7 +403,7 @@ mod tests {
         let (pool, options, _folder) = pool_of_one();
         let taken = pool.get(Instant::now()).unwrap();
         let started = Instant::now();
-        let refused = pool.run(|_| Ok(()), WorkError::is_loss).await;
+        let refused = pool.run(|_| Ok(()), WorkError::is_connection_lost).await;
         assert!(
             matches!(
                 refused,
@@ -414,7 +416,9 @@ mod tests {
         assert_eq!((state.connections, state.idle_connections), (1, 0));
         assert_eq!((state.checkouts, state.timeouts), (1, 1));
         drop(taken);
-        pool.run(|_| Ok(()), WorkError::is_loss).await.unwrap();
+        pool.run(|_| Ok(()), WorkError::is_connection_lost)
+            .await
+            .unwrap();
         assert_eq!(pool.state().checkouts, 2);
     }
 }

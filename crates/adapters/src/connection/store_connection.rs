@@ -26,7 +26,7 @@ pub(crate) enum StoreConnection {
 
 /// Compiles one query for both databases and runs it on the connected one. It is a macro because
 /// the two have different types: each arm has its own SQL, binds and cache of prepared statements.
-macro_rules! on_each {
+macro_rules! with_connection {
     ($store:expr, $connection:ident => $query:expr) => {
         match $store {
             $crate::connection::store_connection::StoreConnection::Sqlite($connection) => $query,
@@ -34,7 +34,7 @@ macro_rules! on_each {
         }
     };
 }
-pub(crate) use on_each;
+pub(crate) use with_connection;
 
 /// The timeouts and the durability of a session.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ impl StoreConnection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, WorkError>,
     ) -> Result<Result<T, WorkError>, WorkError> {
-        on_each!(self, c => prepared!(Sql("SAVEPOINT work", vec![])).execute(c))?;
+        with_connection!(self, c => prepared!(Sql("SAVEPOINT work", vec![])).execute(c))?;
         let error = match work(self) {
             Ok(value) => {
                 self.release_savepoint()?;
@@ -94,8 +94,9 @@ impl StoreConnection {
             }
             Err(error) => error,
         };
-        let undone = on_each!(self, c => prepared!(Sql("ROLLBACK TO work", vec![])).execute(c))
-            .and_then(|_| self.release_savepoint());
+        let undone =
+            with_connection!(self, c => prepared!(Sql("ROLLBACK TO work", vec![])).execute(c))
+                .and_then(|_| self.release_savepoint());
         match undone {
             Ok(_) => Ok(Err(error)),
             // A full or failing disk ends the whole transaction. The work's error says so.
@@ -105,7 +106,7 @@ impl StoreConnection {
     }
 
     fn release_savepoint(&mut self) -> QueryResult<usize> {
-        on_each!(self, c => prepared!(Sql("RELEASE work", vec![])).execute(c))
+        with_connection!(self, c => prepared!(Sql("RELEASE work", vec![])).execute(c))
     }
 
     /// Runs work in a transaction that reads from one snapshot.
@@ -133,13 +134,14 @@ impl StoreConnection {
         .map_err(WorkError::NotBegun)?;
         match work(self) {
             Ok(value) => {
-                on_each!(self, c => AnsiTransactionManager::commit_transaction(c))?;
+                with_connection!(self, c => AnsiTransactionManager::commit_transaction(c))?;
                 Ok(value)
             }
             Err(error) => {
                 // The first error is the cause. A connection that cannot even roll back is
                 // dropped from the pool.
-                let _ = on_each!(self, c => AnsiTransactionManager::rollback_transaction(c));
+                let _ =
+                    with_connection!(self, c => AnsiTransactionManager::rollback_transaction(c));
                 Err(error)
             }
         }
@@ -179,7 +181,7 @@ impl StoreConnection {
 
     /// Whether a transaction is still open or broken.
     pub(crate) fn is_broken(&mut self) -> bool {
-        on_each!(self, c => AnsiTransactionManager::is_broken_transaction_manager(c))
+        with_connection!(self, c => AnsiTransactionManager::is_broken_transaction_manager(c))
     }
 }
 
@@ -201,8 +203,7 @@ mod tests {
             synchronous: Synchronous::Full,
         };
         let mut store = StoreConnection::establish(&url.parse().unwrap(), &options).unwrap();
-        let mut evaluate =
-            |expression: &&str| on_each!(&mut store, c => select(sql::<Text>(expression)).first(c));
+        let mut evaluate = |expression: &&str| with_connection!(&mut store, c => select(sql::<Text>(expression)).first(c));
         expressions
             .iter()
             .map(|expression| evaluate(expression).unwrap())

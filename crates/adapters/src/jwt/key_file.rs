@@ -67,7 +67,7 @@ impl Watch {
 
     fn until(mut self, end: &Receiver<()>) {
         while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-            match self.look() {
+            match self.reload_if_changed() {
                 Some(Ok(())) => tracing::info!("the keys for JSON Web Tokens have changed"),
                 Some(Err(reason)) => {
                     tracing::warn!(
@@ -83,7 +83,7 @@ impl Watch {
     /// Reads the file and replaces the keys if it changed; returns `None` if it did not. Compares
     /// contents instead of modification times, which are too coarse on some file systems and do
     /// not change with some ways to replace a file.
-    pub(super) fn look(&mut self) -> Option<Result<(), String>> {
+    pub(super) fn reload_if_changed(&mut self) -> Option<Result<(), String>> {
         let read = read(&self.path).map_err(JwtKeysError::Read);
         let seen = read.map_err(|error| error.to_string());
         if seen == self.seen {

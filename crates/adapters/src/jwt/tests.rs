@@ -98,13 +98,13 @@ fn jwks(keys: &[Jwk]) -> String {
 }
 
 /// A file with keys, in a temporary folder.
-struct Place(TempDir);
+struct KeyFolder(TempDir);
 
-impl Place {
+impl KeyFolder {
     fn with(keys: &str) -> Self {
-        let place = Self(TempDir::new().unwrap());
-        place.write(keys);
-        place
+        let folder = Self(TempDir::new().unwrap());
+        folder.write(keys);
+        folder
     }
 
     fn write(&self, keys: &str) {
@@ -165,7 +165,7 @@ fn a_token_signed_with_a_key_of_the_file_gives_access_to_its_customers_book() {
     for issuer in Issuer::all() {
         let token = issuer.sign(&issuer.header(), &claims(json!({})));
         for keys in [issuer.public_pem.clone(), jwks(&[issuer.jwk("1")])] {
-            let authenticator = Place::with(&keys).authenticator();
+            let authenticator = KeyFolder::with(&keys).authenticator();
             assert_eq!(
                 authenticator.validate(&token),
                 Ok(reads_of("cus_1")),
@@ -183,8 +183,8 @@ fn the_kid_selects_the_key() {
         .zip(["1", "2", "3"])
         .map(|(issuer, kid)| issuer.jwk(kid))
         .collect();
-    let place = Place::with(&jwks(&keys));
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&jwks(&keys));
+    let authenticator = folder.authenticator();
     let token = |issuer: &Issuer, kid: Option<&str>| {
         let mut header = issuer.header();
         header.kid = kid.map(ToOwned::to_owned);
@@ -200,8 +200,8 @@ fn the_kid_selects_the_key() {
     let wrong = authenticator.validate(&token(&issuers[0], Some("2")));
     assert_eq!(wrong, Err("the algorithm is not the key's"));
     // A single key verifies tokens without a kid, but not those with another kid.
-    let place = Place::with(&jwks(&keys[..1]));
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&jwks(&keys[..1]));
+    let authenticator = folder.authenticator();
     assert!(authenticator.validate(&token(&issuers[0], None)).is_ok());
     let other = authenticator.validate(&token(&issuers[0], Some("2")));
     assert_eq!(other, Err("no key has this kid"));
@@ -210,8 +210,8 @@ fn the_kid_selects_the_key() {
 #[test]
 fn forged_and_modified_tokens_are_rejected() {
     for (issuer, other) in Issuer::all().into_iter().zip(Issuer::all()) {
-        let place = Place::with(&issuer.public_pem);
-        let authenticator = place.authenticator();
+        let folder = KeyFolder::with(&issuer.public_pem);
+        let authenticator = folder.authenticator();
         let wrong = Err("the signature is wrong");
         let forged = other.sign(&other.header(), &claims(json!({})));
         assert_eq!(authenticator.validate(&forged), wrong);
@@ -238,8 +238,8 @@ fn forged_and_modified_tokens_are_rejected() {
 fn the_algorithm_is_always_the_keys_never_the_tokens() {
     let part = |json: Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
     for issuer in Issuer::all() {
-        let place = Place::with(&issuer.public_pem);
-        let authenticator = place.authenticator();
+        let folder = KeyFolder::with(&issuer.public_pem);
+        let authenticator = folder.authenticator();
         // Signed with the public key, which anyone can get, as a shared secret.
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let secret = EncodingKey::from_secret(issuer.public_pem.as_bytes());
@@ -258,10 +258,10 @@ fn the_algorithm_is_always_the_keys_never_the_tokens() {
     }
     // Signed with the right key and another algorithm.
     let issuer = Issuer::rsa();
-    let place = Place::with(&issuer.public_pem);
+    let folder = KeyFolder::with(&issuer.public_pem);
     for algorithm in [Algorithm::RS512, Algorithm::PS256] {
         let token = issuer.sign(&Header::new(algorithm), &claims(json!({})));
-        let refused = place.authenticator().validate(&token);
+        let refused = folder.authenticator().validate(&token);
         assert_eq!(refused, Err("the algorithm is not the key's"));
     }
 }
@@ -269,8 +269,8 @@ fn the_algorithm_is_always_the_keys_never_the_tokens() {
 #[test]
 fn each_unexpected_claim_is_rejected() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     let lacking = "aud, exp or iss is missing";
     for (changes, expected) in [
         (
@@ -330,8 +330,8 @@ fn each_unexpected_claim_is_rejected() {
 #[test]
 fn a_duplicate_claim_is_rejected() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     let signed = |claims: String| {
         let claims: Box<RawValue> = RawValue::from_string(claims).unwrap();
         encode(&issuer.header(), &claims, &issuer.signing).unwrap()
@@ -354,8 +354,8 @@ fn a_duplicate_claim_is_rejected() {
 #[test]
 fn headers_of_other_kinds_of_tokens_are_rejected() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     let of_type = |kind: Option<&str>| {
         let mut header = issuer.header();
         header.typ = kind.map(ToOwned::to_owned);
@@ -393,8 +393,8 @@ fn headers_of_other_kinds_of_tokens_are_rejected() {
 #[test]
 fn malformed_and_too_long_tokens_are_rejected() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     for text in ["", ".", "..", "...", "a.b.c", "ab_123", "{}", "é.é.é"] {
         assert_eq!(authenticator.validate(text), Err(MALFORMED), "{text}");
     }
@@ -417,8 +417,8 @@ fn malformed_and_too_long_tokens_are_rejected() {
 #[test]
 fn scopes_are_separated_by_spaces_and_unknown_ones_are_ignored() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     for (scope, expected) in [
         (json!("addresses:write"), vec![Scope::Write]),
         (
@@ -441,20 +441,23 @@ fn scopes_are_separated_by_spaces_and_unknown_ones_are_ignored() {
 #[test]
 fn only_the_configured_scope_gives_access_to_all_books() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
+    let folder = KeyFolder::with(&issuer.public_pem);
     let token = |sub: &str| {
         let scope = "addresses:read addresses:all-customers";
         let changes = json!({ "sub": sub, "scope": scope, "client_id": "billing" });
         issuer.sign(&issuer.header(), &claims(changes))
     };
-    let access = place.authenticator().validate(&token("7@clients")).unwrap();
+    let access = folder
+        .authenticator()
+        .validate(&token("7@clients"))
+        .unwrap();
     assert_eq!(access.customer_id, None);
     assert_eq!(access.scopes, [Scope::Read]);
     assert_eq!(&*access.name, "jwt:billing");
 
     let options = JwtOptions {
         all_customers_scope: None,
-        ..place.options()
+        ..folder.options()
     };
     let authenticator = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
     assert!(authenticator.validate(&token("7@clients")).is_err());
@@ -465,10 +468,10 @@ fn only_the_configured_scope_gives_access_to_all_books() {
 #[test]
 fn the_customer_comes_from_the_configured_claim() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
+    let folder = KeyFolder::with(&issuer.public_pem);
     let options = JwtOptions {
         customer_claim: "https://shop.example/customer".into(),
-        ..place.options()
+        ..folder.options()
     };
     let authenticator = JwtAuthenticator::open(options, FrozenClock::default()).unwrap();
     let token = |changes| issuer.sign(&issuer.header(), &claims(changes));
@@ -482,8 +485,8 @@ fn the_customer_comes_from_the_configured_claim() {
 #[test]
 fn the_name_in_the_log_is_the_clients_never_the_customers() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     for (changes, expected) in [
         (json!({ "client_id": "web-shop" }), "jwt:web-shop"),
         (json!({ "azp": "web-shop" }), "jwt:web-shop"),
@@ -526,9 +529,9 @@ fn only_keys_that_verify_signatures_are_used() {
     // In a set with usable keys, they are ignored.
     let mut encryption = issuer.jwk("1");
     encryption.common.public_key_use = Some(PublicKeyUse::Encryption);
-    let place = Place::with(&jwks(&[encryption, issuer.jwk("1")]));
+    let folder = KeyFolder::with(&jwks(&[encryption, issuer.jwk("1")]));
     let token = issuer.sign(&issuer.header(), &claims(json!({})));
-    assert!(place.authenticator().validate(&token).is_ok());
+    assert!(folder.authenticator().validate(&token).is_ok());
 }
 
 #[test]
@@ -555,23 +558,23 @@ fn a_file_without_usable_keys_is_rejected_at_start() {
     assert!(refusal(&large).contains("larger than 1 MiB"));
     let options = JwtOptions {
         keys: "nowhere".into(),
-        ..Place::with("").options()
+        ..KeyFolder::with("").options()
     };
     let missing = JwtAuthenticator::open(options, FrozenClock::default());
     assert!(matches!(missing, Err(JwtKeysError::Read(_))));
 }
 
 fn refusal(keys: &str) -> String {
-    let place = Place::with(keys);
-    let refused = JwtAuthenticator::open(place.options(), FrozenClock::default());
+    let folder = KeyFolder::with(keys);
+    let refused = JwtAuthenticator::open(folder.options(), FrozenClock::default());
     refused.unwrap_err().to_string()
 }
 
 #[test]
 fn a_changed_file_is_read_again_while_tokens_are_validated() {
     let (old, new) = (Issuer::eddsa(), Issuer::ecdsa());
-    let place = Place::with(&jwks(&[old.jwk("1")]));
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&jwks(&[old.jwk("1")]));
+    let authenticator = folder.authenticator();
     let accepts = |issuer: &Issuer, kid: &str| {
         let mut header = issuer.header();
         header.kid = Some(kid.into());
@@ -588,23 +591,23 @@ fn a_changed_file_is_read_again_while_tokens_are_validated() {
     };
     assert!(accepts(&old, "1") && !accepts(&new, "2"));
 
-    place.write(&jwks(&[old.jwk("1"), new.jwk("2")]));
+    folder.write(&jwks(&[old.jwk("1"), new.jwk("2")]));
     wait_for(&|| accepts(&new, "2"));
     assert!(accepts(&old, "1"));
 
-    place.write(&jwks(&[new.jwk("2")]));
+    folder.write(&jwks(&[new.jwk("2")]));
     wait_for(&|| !accepts(&old, "1"));
     assert!(accepts(&new, "2"));
 
-    place.write(&jwks(&[old.jwk("3")]));
+    folder.write(&jwks(&[old.jwk("3")]));
     wait_for(&|| accepts(&old, "3"));
 }
 
 #[tokio::test]
 async fn the_port_does_not_return_the_reason() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let authenticator = place.authenticator();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let authenticator = folder.authenticator();
     let token = issuer.sign(&issuer.header(), &claims(json!({})));
     let validated = authenticator.authenticate(&token).await.unwrap();
     assert_eq!(validated, Some(reads_of("cus_1")));
@@ -614,22 +617,27 @@ async fn the_port_does_not_return_the_reason() {
 #[test]
 fn a_broken_file_keeps_the_keys_and_is_reported_once() {
     let issuer = Issuer::eddsa();
-    let place = Place::with(&issuer.public_pem);
-    let (mut watch, keys) = Watch::start(place.path()).unwrap();
+    let folder = KeyFolder::with(&issuer.public_pem);
+    let (mut watch, keys) = Watch::start(folder.path()).unwrap();
     let current = || keys.read().unwrap().clone();
     let first = current();
-    assert_eq!(watch.look(), None);
+    assert_eq!(watch.reload_if_changed(), None);
 
-    place.write("broken");
-    assert_eq!(watch.look(), Some(Err(JwtKeysError::Format.to_string())));
-    assert_eq!(watch.look(), None);
-    fs::remove_file(place.path()).unwrap();
-    assert!(matches!(watch.look(), Some(Err(reason)) if reason.contains("No such file")));
-    assert_eq!(watch.look(), None);
+    folder.write("broken");
+    assert_eq!(
+        watch.reload_if_changed(),
+        Some(Err(JwtKeysError::Format.to_string()))
+    );
+    assert_eq!(watch.reload_if_changed(), None);
+    fs::remove_file(folder.path()).unwrap();
+    assert!(
+        matches!(watch.reload_if_changed(), Some(Err(reason)) if reason.contains("No such file"))
+    );
+    assert_eq!(watch.reload_if_changed(), None);
     assert!(Arc::ptr_eq(&current(), &first));
 
-    place.write(&Issuer::ecdsa().public_pem);
-    assert_eq!(watch.look(), Some(Ok(())));
-    assert_eq!(watch.look(), None);
+    folder.write(&Issuer::ecdsa().public_pem);
+    assert_eq!(watch.reload_if_changed(), Some(Ok(())));
+    assert_eq!(watch.reload_if_changed(), None);
     assert!(!Arc::ptr_eq(&current(), &first));
 }

@@ -33,17 +33,17 @@ pub(crate) fn examine(
         Ok(StoreConnection::Sqlite(_)) => return Vec::new(),
         Err(error) => {
             let reason = connection_reason(&error);
-            let says = format!("{url} cannot be reached: {reason}");
-            return vec![Finding::failed("database", says)];
+            let message = format!("{url} cannot be reached: {reason}");
+            return vec![Finding::failed("database", message)];
         }
     };
     let mut findings = vec![Finding::ok("database", format!("{url} can be reached"))];
     if let Err(error) = examine_database(&mut connection, how, &session, &mut findings) {
-        let says = format!(
+        let message = format!(
             "cannot be examined further: {}",
             one_line(&error.to_string())
         );
-        findings.push(Finding::failed("database", says));
+        findings.push(Finding::failed("database", message));
     }
     findings
 }
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(version(14).verdict, Verdict::Ok);
         let found = version(13);
         assert_eq!(found.verdict, Verdict::Warning);
-        assert!(found.says.contains("upgrade"), "{}", found.says);
+        assert!(found.message.contains("upgrade"), "{}", found.message);
     }
 
     #[test]
@@ -254,7 +254,11 @@ mod tests {
         assert_eq!(encoding("UTF8").verdict, Verdict::Ok);
         let found = encoding("SQL_ASCII");
         assert_eq!(found.verdict, Verdict::Failed);
-        assert!(found.says.contains("ENCODING 'UTF8'"), "{}", found.says);
+        assert!(
+            found.message.contains("ENCODING 'UTF8'"),
+            "{}",
+            found.message
+        );
     }
 
     #[test]
@@ -265,7 +269,7 @@ mod tests {
         for other in ["pl_PL.UTF-8", "de_DE", "C-like"] {
             let found = messages(other);
             assert_eq!(found.verdict, Verdict::Warning, "{other}");
-            assert!(found.says.contains("lc_messages"), "{}", found.says);
+            assert!(found.message.contains("lc_messages"), "{}", found.message);
         }
     }
 

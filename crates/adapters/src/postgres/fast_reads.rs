@@ -19,7 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::driver::{Plan, Request};
 use self::libpq::ResultRows;
 use self::prepared_query::{PreparedQuery, prepare};
-use crate::connection::pool::ANSWER_GRACE;
+use crate::connection::pool::RESPONSE_GRACE;
 use crate::connection::pool::StoreOptions;
 use crate::connection::url::PostgresUrl;
 use crate::postgres::session;
@@ -46,8 +46,8 @@ impl Pipelines {
                 session::statements(&options.session()),
                 QueryText::FAST.map(prepare).concat(),
             ),
-            patience: options.pool_timeout,
-            answer_timeout: options.statement_timeout + ANSWER_GRACE,
+            max_wait: options.pool_timeout,
+            response_timeout: options.statement_timeout + RESPONSE_GRACE,
         };
         Self {
             plan: Arc::new(plan),
@@ -153,16 +153,16 @@ mod tests {
             let mut message = [0; 8_192];
             let authenticated = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
             let session_is_set_up = b"C\0\0\0\x08SET\0Z\0\0\0\x05I";
-            for answer in [&authenticated[..], session_is_set_up] {
+            for response in [&authenticated[..], session_is_set_up] {
                 assert_ne!(stream.read(&mut message).unwrap(), 0);
-                stream.write_all(answer).unwrap();
+                stream.write_all(response).unwrap();
             }
             // Until the client closes the connection.
             while stream.read(&mut message).is_ok_and(|length| length > 0) {}
         });
         let (head, waited) = head(&pipelines).await;
         assert!(matches!(head, Err(RepositoryError::Unavailable(_))));
-        assert!(waited >= ANSWER_GRACE && waited < ANSWER_GRACE * 2);
+        assert!(waited >= RESPONSE_GRACE && waited < RESPONSE_GRACE * 2);
     }
 
     #[tokio::test]
@@ -189,8 +189,8 @@ mod tests {
             name: c"settings",
             values: Vec::new(),
         };
-        let answer = pipelines.run(query).await.unwrap();
-        let settings = answer.value(0, 0).map(String::from_utf8_lossy);
+        let response = pipelines.run(query).await.unwrap();
+        let settings = response.value(0, 0).map(String::from_utf8_lossy);
         let expected = "1234ms 100ms 100ms addressbook UTC UTF8";
         assert_eq!(settings.as_deref(), Some(expected));
     }

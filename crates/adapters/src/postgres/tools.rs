@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::connection::url::PostgresUrl;
 
-pub(crate) fn to_back_up(url: &PostgresUrl, file: &Path) -> String {
+pub(crate) fn backup_instructions(url: &PostgresUrl, file: &Path) -> String {
     let (url, file) = (quoted(url.without_passwords()), quoted(file));
     format!(
         "nothing was backed up. Use PostgreSQL's own tools.

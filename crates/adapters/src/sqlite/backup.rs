@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::connection::migrations::{create_folder, folder_of};
 use crate::connection::schema_state::SchemaState;
-use crate::sqlite::file::{Care, Rows, fault, open_to_read};
+use crate::sqlite::file::{Rows, Thoroughness, fault, open_to_read};
 use crate::sqlite::scrub;
 use crate::store::error::file_reason;
 
@@ -298,7 +298,7 @@ fn copy_pages(
     }
     drop(copying);
     // The source may still contain data that was erased a moment ago and not overwritten yet.
-    scrub::all(&mut target)
+    scrub::scrub_database(&mut target)
 }
 
 /// Checks that the copy is intact and has the expected number of rows. Returns the first fault.
@@ -306,7 +306,7 @@ fn fault_of_copy(partial: &Path, expected: &Rows) -> rusqlite::Result<Option<Str
     let copy = Connection::open(partial)?;
     // The copy is in WAL mode like the source. In this mode it needs no other file.
     copy.execute_batch("PRAGMA journal_mode = DELETE")?;
-    if let Some(fault) = fault(&copy, Care::Full)? {
+    if let Some(fault) = fault(&copy, Thoroughness::Full)? {
         return Ok(Some(fault));
     }
     let whole = Rows::count(&copy)? == *expected;

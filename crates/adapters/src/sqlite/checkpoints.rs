@@ -20,7 +20,7 @@ use diesel::{select, sql_query};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::connection::pool::StoreManager;
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::sqlite::scrub;
 
 /// How often the WAL is checked while there are writes. Frequent small steps spread the disk's
@@ -108,7 +108,7 @@ impl Drop for Checkpointer {
 /// later.
 fn restart_wal(store: &mut StoreConnection) -> QueryResult<()> {
     store.set_lock_timeout(RESTART_PATIENCE)?;
-    on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(RESTART)"))
+    with_connection!(store, c => c.batch_execute("PRAGMA wal_checkpoint(RESTART)"))
 }
 
 struct Checkpointing {
@@ -251,7 +251,7 @@ fn clear_erasure(connection: &mut Connection, erased: &AtomicBool) -> rusqlite::
 /// Reads the state of the WAL without a checkpoint. While another connection checkpoints, both
 /// numbers are -1.
 fn wal_state(store: &mut StoreConnection) -> QueryResult<WalState> {
-    on_each!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
+    with_connection!(store, c => sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c))
 }
 
 /// Writes one unchanged page to an empty WAL. Returns `user_version`. As long as nothing has been
@@ -261,11 +261,11 @@ fn wal_state(store: &mut StoreConnection) -> QueryResult<WalState> {
 /// Fails at once if the database is locked, because then another connection writes to the WAL.
 fn write_first_page(store: &mut StoreConnection) -> QueryResult<i32> {
     let version = select(sql::<Integer>("user_version FROM pragma_user_version"));
-    let version: i32 = on_each!(store, c => version.get_result(c))?;
+    let version: i32 = with_connection!(store, c => version.get_result(c))?;
     if wal_state(store)?.pages == 0 {
         store.set_lock_timeout(Duration::ZERO)?;
         let again = format!("PRAGMA user_version = {version}");
-        on_each!(store, c => c.batch_execute(&again))?;
+        with_connection!(store, c => c.batch_execute(&again))?;
     }
     Ok(version)
 }
@@ -275,7 +275,7 @@ fn empty_wal(store: &mut StoreConnection) -> QueryResult<bool> {
     copy(store)?;
     store.set_lock_timeout(RESTART_PATIENCE)?;
     let truncate = sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
-    let emptied: Emptied = on_each!(store, c => truncate.get_result(c))?;
+    let emptied: Emptied = with_connection!(store, c => truncate.get_result(c))?;
     if emptied.busy == 0 {
         let _ = write_first_page(store);
     }
@@ -291,7 +291,7 @@ struct Emptied {
 
 /// Copies the WAL without blocking writes. Later writes remain in the WAL.
 fn copy(store: &mut StoreConnection) -> QueryResult<()> {
-    on_each!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
+    with_connection!(store, c => c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
 }
 
 /// The number of pages in the WAL, and how many of them have been copied to the database file.

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use crate::connection::migrations::folder_of;
 use crate::connection::schema_state::SchemaState;
 use crate::doctor::{NEWEST_BOOK, books, clock, schema, wrong_books};
-use crate::sqlite::file::{Care, fault, open_to_read};
+use crate::sqlite::file::{Thoroughness, fault, open_to_read};
 use crate::store::error::file_reason;
 
 pub(crate) fn examine(path: &Path, how: &Examination) -> Vec<Finding> {
@@ -66,8 +66,12 @@ fn examine_contents(
         ),
         Err(error) => Finding::failed("schema", format!("cannot be compared: {error}")),
     });
-    let care = if how.full { Care::Full } else { Care::Quick };
-    findings.push(match fault(&connection, care)? {
+    let thoroughness = if how.full {
+        Thoroughness::Full
+    } else {
+        Thoroughness::Quick
+    };
+    findings.push(match fault(&connection, thoroughness)? {
         None => Finding::ok("integrity", "SQLite finds no error"),
         Some(fault) => Finding::failed(
             "integrity",
@@ -176,10 +180,10 @@ mod tests {
             let bad = found.verdict != Verdict::Ok;
             assert_eq!(found.verdict, verdict, "{free_bytes} {database_bytes}");
             assert_eq!(
-                found.says.contains("free some space"),
+                found.message.contains("free some space"),
                 bad,
                 "{}",
-                found.says
+                found.message
             );
         }
     }

@@ -48,7 +48,7 @@ impl InlineReads {
             Some(open) => open,
             None => reader.insert(Reader::new(connect(&self.path).ok()?)),
         };
-        self.read_lock.want();
+        self.read_lock.request();
         let take = |row: &Row<'_>| rows.take(row);
         let done = open.each_row(query.text, query.text.sql(), &query.values, take);
         if done.is_none() {

@@ -54,14 +54,14 @@ impl Rows {
             bytes,
             addresses: self.of("addresses"),
             customers: self.of("address_books"),
-            earlier_revisions: self.of("address_revisions"),
+            past_revisions: self.of("address_revisions"),
         }
     }
 }
 
 /// How thoroughly to check a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Care {
+pub(crate) enum Thoroughness {
     /// Checks pages, rows and constraints.
     Quick,
     /// Also checks that indexes agree with tables, and that foreign keys refer to existing rows.
@@ -69,16 +69,19 @@ pub(crate) enum Care {
 }
 
 /// Returns the first fault of the file, if any. It names tables and pages, but no values.
-pub(crate) fn fault(connection: &Connection, care: Care) -> rusqlite::Result<Option<String>> {
-    let check = match care {
-        Care::Quick => "PRAGMA quick_check(1)",
-        Care::Full => "PRAGMA integrity_check(1)",
+pub(crate) fn fault(
+    connection: &Connection,
+    thoroughness: Thoroughness,
+) -> rusqlite::Result<Option<String>> {
+    let check = match thoroughness {
+        Thoroughness::Quick => "PRAGMA quick_check(1)",
+        Thoroughness::Full => "PRAGMA integrity_check(1)",
     };
     let result: String = connection.query_row(check, [], |row| row.get(0))?;
     if result != "ok" {
         return Ok(Some(crate::store::error::one_line(&result)));
     }
-    if care == Care::Quick {
+    if thoroughness == Thoroughness::Quick {
         return Ok(None);
     }
     let broken = strings(

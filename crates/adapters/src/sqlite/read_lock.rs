@@ -27,7 +27,7 @@ pub(crate) struct ReadLock {
 
 #[derive(Default)]
 struct Signals {
-    wanted: AtomicBool,
+    requested: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -48,10 +48,10 @@ impl ReadLock {
     }
 
     /// Must be called at each read.
-    pub(crate) fn want(&self) {
-        let wanted = &self.signals.wanted;
-        if !wanted.load(Ordering::Relaxed)
-            && !wanted.swap(true, Ordering::Relaxed)
+    pub(crate) fn request(&self) {
+        let requested = &self.signals.requested;
+        if !requested.load(Ordering::Relaxed)
+            && !requested.swap(true, Ordering::Relaxed)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
@@ -72,7 +72,7 @@ impl Drop for ReadLock {
 fn take_turns(signals: &Signals, connect: impl Fn() -> rusqlite::Result<Connection>) {
     let mut connection = None;
     while !signals.ended.load(Ordering::Relaxed) {
-        if !signals.wanted.swap(false, Ordering::Relaxed) {
+        if !signals.requested.swap(false, Ordering::Relaxed) {
             thread::park();
             continue;
         }

@@ -67,7 +67,7 @@ impl Statement {
     fn prepare(connection: &Connection, sql: &str) -> Option<Self> {
         let mut statement = ptr::null_mut();
         // SAFETY: the connection is open, and the length is that of the text.
-        let answer = unsafe {
+        let code = unsafe {
             ffi::sqlite3_prepare_v3(
                 connection.handle(),
                 sql.as_ptr().cast(),
@@ -78,7 +78,7 @@ impl Statement {
             )
         };
         // After an error there is no statement.
-        (answer == ffi::SQLITE_OK).then_some(Self(NonNull::new(statement)?))
+        (code == ffi::SQLITE_OK).then_some(Self(NonNull::new(statement)?))
     }
 
     fn handle(&self) -> *mut ffi::sqlite3_stmt {
@@ -91,7 +91,7 @@ impl Statement {
         for (position, value) in (1..).zip(values) {
             // SAFETY: the statement is valid. A text outlives `run`, which clears all values when
             // it is dropped.
-            let answer = unsafe {
+            let code = unsafe {
                 match *value {
                     Value::Text(Some(text)) => ffi::sqlite3_bind_text(
                         statement,
@@ -108,7 +108,7 @@ impl Statement {
                     }
                 }
             };
-            if answer != ffi::SQLITE_OK {
+            if code != ffi::SQLITE_OK {
                 return None;
             }
         }

@@ -52,7 +52,7 @@ pub(crate) fn step(connection: &mut Connection, from: u32) -> rusqlite::Result<O
 ///
 /// # Errors
 /// The same as [`step`].
-pub(crate) fn all(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(crate) fn scrub_database(connection: &mut Connection) -> rusqlite::Result<()> {
     let mut next = Some(1);
     while let Some(from) = next {
         next = step(connection, from)?;
@@ -108,7 +108,7 @@ fn gap(number: u32, page: &[u8]) -> Option<Range<usize>> {
         offset => offset,
     };
     // Do not change a damaged page: all cells and free blocks must be after the gap.
-    let is_behind = |offset: usize| two_bytes(offset).is_some_and(|place| place >= end);
+    let is_behind = |offset: usize| two_bytes(offset).is_some_and(|pointer| pointer >= end);
     let mut pointers = (0..cells).map(|cell| header_length + 2 * cell);
     let is_whole = pointers.all(is_behind) && (two_bytes(1)? == 0 || is_behind(1));
     (is_whole && begin <= end && end <= page.len()).then_some(begin..end)
@@ -163,7 +163,7 @@ mod tests {
         let before = rows(&connection);
         let stained = |connection: &Connection| stained_pages(connection, 1..10_000).unwrap().len();
         assert_ne!(stained(&connection), 0);
-        all(&mut connection).unwrap();
+        scrub_database(&mut connection).unwrap();
         assert_eq!(stained(&connection), 0);
         assert_eq!(rows(&connection), before);
         let check = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);

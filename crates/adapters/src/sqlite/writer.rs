@@ -72,23 +72,23 @@ impl Writer {
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, WorkError> {
-        let answer = self.enqueue(work)?;
-        answer.await.unwrap_or_else(|_| Err(writer_ended()))
+        let reply = self.enqueue(work)?;
+        reply.await.unwrap_or_else(|_| Err(writer_ended()))
     }
 
     fn enqueue<T: Send + 'static>(
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<Answer<T>, WorkError> {
-        let (reply, answer) = oneshot::channel();
+    ) -> Result<Reply<T>, WorkError> {
+        let (sender, reply) = oneshot::channel();
         let job = Waiting {
             since: Instant::now(),
             work,
             outcome: None,
-            reply,
+            sender,
         };
         match self.jobs.try_send(Box::new(job)) {
-            Ok(()) => Ok(answer),
+            Ok(()) => Ok(reply),
             Err(TrySendError::Full(_)) => {
                 Err(RepositoryError::Busy("too many writes are waiting".into()).into())
             }
@@ -98,7 +98,7 @@ impl Writer {
 }
 
 /// Receives the result of the work.
-type Answer<T> = oneshot::Receiver<Result<T, WorkError>>;
+type Reply<T> = oneshot::Receiver<Result<T, WorkError>>;
 
 fn writer_ended() -> WorkError {
     RepositoryError::Unavailable("the writer has ended".into()).into()
@@ -123,14 +123,14 @@ trait Job: Send {
     fn run(&mut self, store: &mut StoreConnection, alone: bool) -> Result<(), WorkError>;
 
     /// Sends the result: the outcome of the work, or the error of the whole transaction.
-    fn answer(self: Box<Self>, whole: Result<(), WorkError>);
+    fn reply(self: Box<Self>, whole: Result<(), WorkError>);
 }
 
 struct Waiting<W, T> {
     since: Instant,
     work: W,
     outcome: Option<Result<T, WorkError>>,
-    reply: oneshot::Sender<Result<T, WorkError>>,
+    sender: oneshot::Sender<Result<T, WorkError>>,
 }
 
 impl<W, T> Job for Waiting<W, T>
@@ -158,13 +158,13 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, whole: Result<(), WorkError>) {
-        let answer = match whole {
+    fn reply(self: Box<Self>, whole: Result<(), WorkError>) {
+        let reply = match whole {
             Ok(()) => self.outcome.unwrap_or_else(|| Err(writer_ended())),
             Err(error) => Err(error),
         };
         // The caller may have given up.
-        let _ = self.reply.send(answer);
+        let _ = self.sender.send(reply);
     }
 }
 
@@ -191,7 +191,7 @@ impl Writing {
         let late = |job: &mut Box<dyn Job>| job.waits_since().elapsed() > self.lock_timeout;
         for job in group.extract_if(.., late) {
             let late = RepositoryError::Busy("other writes took too long".into());
-            job.answer(Err(late.into()));
+            job.reply(Err(late.into()));
         }
         let Some(oldest) = group.first().map(|job| job.waits_since()) else {
             return;
@@ -201,10 +201,10 @@ impl Writing {
             self.store = None;
         }
         match <[_; 1]>::try_from(group) {
-            Ok([only]) => only.answer(written),
+            Ok([only]) => only.reply(written),
             Err(group) => {
                 for job in group {
-                    job.answer(written.as_ref().copied().map_err(duplicate));
+                    job.reply(written.as_ref().copied().map_err(duplicate));
                 }
             }
         }
@@ -227,9 +227,9 @@ impl Writing {
             }
         };
         let alone = group.len() == 1;
-        let patience = self.lock_timeout.saturating_sub(oldest.elapsed());
+        let max_wait = self.lock_timeout.saturating_sub(oldest.elapsed());
         let written = store
-            .set_lock_timeout(patience)
+            .set_lock_timeout(max_wait)
             .map_err(WorkError::from)
             .and_then(|()| {
                 store.write(|store| group.iter_mut().try_for_each(|job| job.run(store, alone)))
@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
     use crate::connection::pool::StoreOptions;
-    use crate::connection::store_connection::on_each;
+    use crate::connection::store_connection::with_connection;
     use crate::connection::url::DatabaseUrl;
 
     /// A writer to a database with an empty table. Another connection holds the lock, so the writes
@@ -287,7 +287,7 @@ mod tests {
             }
         }
 
-        fn insert(&self, n: i32) -> Result<Answer<()>, WorkError> {
+        fn insert(&self, n: i32) -> Result<Reply<()>, WorkError> {
             self.writer.enqueue(move |store| insert(store, n))
         }
 
@@ -303,7 +303,7 @@ mod tests {
 
     fn insert(store: &mut StoreConnection, n: i32) -> Result<(), WorkError> {
         let sql = format!("INSERT INTO t VALUES ({n})");
-        Ok(on_each!(store, c => c.batch_execute(&sql))?)
+        Ok(with_connection!(store, c => c.batch_execute(&sql))?)
     }
 
     #[test]
@@ -311,14 +311,14 @@ mod tests {
         let mut held = Held::new(100);
         let first = held.insert(1).unwrap();
         let twice = held.insert(1).unwrap();
-        let refused: Answer<()> = held
+        let refused: Reply<()> = held
             .writer
             .enqueue(|store| {
                 insert(store, 2)?;
                 Err(Refusal::KeyTaken.into())
             })
             .unwrap();
-        let panicked: Answer<()> = held
+        let panicked: Reply<()> = held
             .writer
             .enqueue(|store| {
                 insert(store, 3)?;
@@ -349,17 +349,17 @@ mod tests {
     fn a_write_to_a_full_queue_is_busy() {
         let mut held = Held::new(1);
         // The thread may have taken one write out of the queue already.
-        let answers: Vec<_> = (0..2_000).map_while(|n| held.insert(n).ok()).collect();
-        assert!((QUEUE..=QUEUE + 1).contains(&answers.len()));
+        let replies: Vec<_> = (0..2_000).map_while(|n| held.insert(n).ok()).collect();
+        assert!((QUEUE..=QUEUE + 1).contains(&replies.len()));
         let busy = held.insert(-1);
         assert!(matches!(
             busy,
             Err(WorkError::Repository(RepositoryError::Busy(_)))
         ));
         held.release();
-        let count = answers.len();
-        for answer in answers {
-            assert!(matches!(answer.blocking_recv(), Ok(Ok(()))));
+        let count = replies.len();
+        for reply in replies {
+            assert!(matches!(reply.blocking_recv(), Ok(Ok(()))));
         }
         assert_eq!(held.numbers().len(), count);
     }
@@ -367,11 +367,11 @@ mod tests {
     #[test]
     fn waiting_writes_are_finished_before_the_writer_ends() {
         let mut held = Held::new(100);
-        let answers: Vec<_> = (0..10).map(|n| held.insert(n).unwrap()).collect();
+        let replies: Vec<_> = (0..10).map(|n| held.insert(n).unwrap()).collect();
         held.release();
         drop(held.writer);
-        for mut answer in answers {
-            assert!(matches!(answer.try_recv(), Ok(Ok(()))));
+        for mut reply in replies {
+            assert!(matches!(reply.try_recv(), Ok(Ok(()))));
         }
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::{insert_into, update};
 
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::store::error::WorkError;
 use crate::store::schema::api_keys;
 use crate::store::sql_store::SqlStore;
@@ -84,7 +84,7 @@ impl TryFrom<ApiKeyRow<'_>> for ApiKey {
 impl ApiKeyRepository for SqlStore {
     async fn add(&self, key: ApiKey) -> Result<bool, RepositoryError> {
         self.run_write(move |store| {
-            let added = on_each!(store, c => insert_into(api_keys::table)
+            let added = with_connection!(store, c => insert_into(api_keys::table)
                 .values(ApiKeyRow::from(&key))
                 .on_conflict_do_nothing()
                 .execute(c))?;
@@ -96,7 +96,7 @@ impl ApiKeyRepository for SqlStore {
     async fn find(&self, digest: &TokenDigest) -> Result<Option<ApiKey>, RepositoryError> {
         let digest = *digest;
         self.run(move |store| {
-            let row = on_each!(store, c => api_keys::table
+            let row = with_connection!(store, c => api_keys::table
                 .filter(api_keys::digest.eq(digest.0.as_slice()))
                 .select(ApiKeyRow::as_select())
                 .first(c)
@@ -114,7 +114,7 @@ impl ApiKeyRepository for SqlStore {
         self.run(move |store| {
             // Every id is greater than the empty text.
             let after = after.as_ref().map_or("", ApiKeyId::as_str);
-            let rows: Vec<ApiKeyRow<'_>> = on_each!(store, c => api_keys::table
+            let rows: Vec<ApiKeyRow<'_>> = with_connection!(store, c => api_keys::table
                 .filter(api_keys::id.gt(after))
                 .order(api_keys::id.asc())
                 .limit(limit.into())
@@ -136,10 +136,10 @@ impl ApiKeyRepository for SqlStore {
         let id = id.clone();
         self.run_write(move |store| {
             let key = api_keys::table.find(id.as_str());
-            on_each!(store, c => update(key.filter(api_keys::revoked_at.is_null()))
+            with_connection!(store, c => update(key.filter(api_keys::revoked_at.is_null()))
                 .set(api_keys::revoked_at.eq(at.unix_ms()))
                 .execute(c))?;
-            let row = on_each!(store, c => key.select(ApiKeyRow::as_select()).first(c).optional())?;
+            let row = with_connection!(store, c => key.select(ApiKeyRow::as_select()).first(c).optional())?;
             Ok(row.map(ApiKey::try_from).transpose()?)
         })
         .await
@@ -165,7 +165,7 @@ fn record_use(store: &mut StoreConnection, id: &ApiKeyId, at: Timestamp) -> Resu
     let earlier = api_keys::last_used_at
         .is_null()
         .or(api_keys::last_used_at.lt(at));
-    on_each!(store, c => update(api_keys::table.find(id.as_str()).filter(earlier))
+    with_connection!(store, c => update(api_keys::table.find(id.as_str()).filter(earlier))
         .set(api_keys::last_used_at.eq(at))
         .execute(c))?;
     Ok(())

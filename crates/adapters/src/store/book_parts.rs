@@ -1,65 +1,65 @@
 //! Divides large books into parts, so that a page at a large offset is found without reading the
 //! addresses before it.
 //!
-//! A book of more than [`MOST`] addresses is divided into parts of at most [`MOST`] addresses, in
-//! the order of the ids. A part begins at an id (the first one at the empty text) and ends where
-//! the next one begins. Its row stores the number of its addresses. Smaller books have no parts, so
-//! changing them costs nothing more.
+//! A book of more than [`MAX_ADDRESSES_PER_PART`] addresses is divided into parts of at most
+//! [`MAX_ADDRESSES_PER_PART`] addresses, in the order of the ids. A part begins at an id (the first
+//! one at the empty text) and ends where the next one begins. Its row stores the number of its
+//! addresses. Smaller books have no parts, so changing them costs nothing more.
 
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
 
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::store::error::WorkError;
 use crate::store::schema::{address_book_parts as parts, addresses};
 use crate::store::statements::{Sql, prepared};
 
 /// Maximum number of addresses in a part, and in a book without parts. Skipping that many takes
 /// some tens of microseconds on SQLite and 0.3 ms on PostgreSQL.
-pub(crate) const MOST: i64 = 1_000;
+pub(crate) const MAX_ADDRESSES_PER_PART: i64 = 1_000;
 
 /// Finds the address at an offset: returns the first id of its part, and its offset within the
 /// part.
-pub(crate) fn place(
+pub(crate) fn locate(
     store: &mut StoreConnection,
     customer_id: &str,
     offset: i64,
 ) -> Result<(String, i64), WorkError> {
-    let of_book: Vec<(String, i64)> = on_each!(store, c => parts::table
+    let of_book: Vec<(String, i64)> = with_connection!(store, c => parts::table
         .filter(parts::customer_id.eq(customer_id))
         .order(parts::first_id.asc())
         .select((parts::first_id, parts::addresses))
         .load(c))?;
-    let mut place = (String::new(), offset);
+    let mut location = (String::new(), offset);
     let mut before = 0;
     for (first_id, addresses) in of_book {
         if before > offset {
             break;
         }
-        place = (first_id, offset - before);
+        location = (first_id, offset - before);
         before += addresses;
     }
-    Ok(place)
+    Ok(location)
 }
 
 /// Updates the counts of a book's parts. `changes` contains the id of each created (1) and removed
 /// (-1) address; `held` and `holds` are the book's number of addresses before and after. Must run
 /// in the same transaction as the changes.
-pub(crate) fn count<'a>(
+pub(crate) fn update_counts<'a>(
     store: &mut StoreConnection,
     customer_id: &str,
     held: i64,
     holds: i64,
     changes: impl Iterator<Item = (&'a str, i64)>,
 ) -> Result<(), WorkError> {
-    if holds <= MOST {
-        if held > MOST {
+    if holds <= MAX_ADDRESSES_PER_PART {
+        if held > MAX_ADDRESSES_PER_PART {
             let all = delete(parts::table.filter(parts::customer_id.eq(customer_id)));
-            on_each!(store, c => all.execute(c))?;
+            with_connection!(store, c => all.execute(c))?;
         }
         return Ok(());
     }
-    if held <= MOST {
+    if held <= MAX_ADDRESSES_PER_PART {
         begin(store, customer_id, "", holds)?;
         return divide(store, customer_id, String::new(), holds);
     }
@@ -72,7 +72,7 @@ pub(crate) fn count<'a>(
             .filter(parts::first_id.gt(id))
             .order(parts::first_id.asc())
             .select(parts::first_id);
-        let next: Option<String> = on_each!(store, c => next.first(c).optional())?;
+        let next: Option<String> = with_connection!(store, c => next.first(c).optional())?;
         let within = match &next {
             Some(next) => changes.partition_point(|(id, _)| id < &next.as_str()),
             None => changes.len(),
@@ -109,10 +109,11 @@ fn add(
         .filter(parts::first_id.eq(last.assume_not_null()))
         .set(parts::addresses.eq(parts::addresses + more))
         .returning((parts::first_id, parts::addresses));
-    let (first_id, holds): (String, i64) = on_each!(store, c => prepared!(counting).get_result(c))?;
+    let (first_id, holds): (String, i64) =
+        with_connection!(store, c => prepared!(counting).get_result(c))?;
     if holds == 0 && !first_id.is_empty() {
         // Later addresses in this range belong to the previous part.
-        on_each!(store, c => delete(parts::table.find((customer_id, first_id))).execute(c))?;
+        with_connection!(store, c => delete(parts::table.find((customer_id, first_id))).execute(c))?;
         return Ok(());
     }
     divide(store, customer_id, first_id, holds)
@@ -125,8 +126,8 @@ fn divide(
     mut first_id: String,
     mut holds: i64,
 ) -> Result<(), WorkError> {
-    const HALF: i64 = MOST / 2;
-    while holds > MOST {
+    const HALF: i64 = MAX_ADDRESSES_PER_PART / 2;
+    while holds > MAX_ADDRESSES_PER_PART {
         let middle = addresses::table
             .filter(addresses::customer_id.eq(customer_id))
             .filter(addresses::id.ge(&first_id))
@@ -134,8 +135,8 @@ fn divide(
             .offset(HALF)
             .limit(1)
             .select(addresses::id);
-        let middle: String = on_each!(store, c => middle.get_result(c))?;
-        on_each!(store, c => prepared!(Sql(
+        let middle: String = with_connection!(store, c => middle.get_result(c))?;
+        with_connection!(store, c => prepared!(Sql(
             "UPDATE address_book_parts SET addresses = ? WHERE customer_id = ? AND first_id = ?",
             vec![HALF.into(), customer_id.into(), first_id.as_str().into()],
         ))
@@ -158,6 +159,6 @@ fn begin(
         parts::first_id.eq(first_id),
         parts::addresses.eq(holds),
     ));
-    on_each!(store, c => prepared!(part).execute(c))?;
+    with_connection!(store, c => prepared!(part).execute(c))?;
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::store::writes::{BookSize, insert, open_book};
 const MANY: usize = 32;
 
 /// Whether a commit contains only creations, and at least [`MANY`].
-pub(crate) fn fits(commit: &Commit) -> bool {
+pub(crate) fn is_bulk_creation(commit: &Commit) -> bool {
     let creates = |change: &Change| matches!(change, Change::Create(_));
     commit.idempotency.is_none()
         && commit.changes.len() >= MANY
@@ -64,7 +64,7 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let created = of_customers[&*book.customer_id];
         let (held, holds) = (book.addresses - created.len() as i64, book.addresses);
         let ids = created.iter().map(|row| (row.id, 1));
-        book_parts::count(store, &book.customer_id, held, holds, ids)?;
+        book_parts::update_counts(store, &book.customer_id, held, holds, ids)?;
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ impl WorkError {
     /// a connection is unknown, too.
     pub(crate) fn spoils_connection(&self) -> bool {
         match self {
-            Self::NotBegun(error) | Self::Diesel(error) => kind_of(error) != Kind::Busy,
+            Self::NotBegun(error) | Self::Diesel(error) => kind_of(error) != ErrorKind::Busy,
             Self::Repository(error) => matches!(
                 error,
                 RepositoryError::Unavailable(_) | RepositoryError::Internal(_)
@@ -86,11 +86,11 @@ impl WorkError {
     }
 
     /// Whether the connection is lost or no longer usable.
-    pub(crate) fn is_loss(&self) -> bool {
+    pub(crate) fn is_connection_lost(&self) -> bool {
         let (Self::NotBegun(error) | Self::Diesel(error)) = self else {
             return false;
         };
-        kind_of(error) == Kind::Unavailable
+        kind_of(error) == ErrorKind::Unavailable
     }
 
     /// Whether the connection is no longer usable, and a transaction on it certainly changed
@@ -98,7 +98,7 @@ impl WorkError {
     /// committed and only the response lost.
     pub(crate) fn wrote_nothing(&self) -> bool {
         match self {
-            Self::NotBegun(_) => self.is_loss(),
+            Self::NotBegun(_) => self.is_connection_lost(),
             Self::Diesel(DieselError::DatabaseError(kind, _)) => {
                 matches!(kind, DatabaseErrorKind::ReadOnlyTransaction)
             }
@@ -118,26 +118,28 @@ pub(crate) struct PostgresError {
 impl From<PostgresError> for RepositoryError {
     fn from(error: PostgresError) -> Self {
         match kind_of_sqlstate(&error.sqlstate) {
-            Kind::Busy => Self::Busy(error.into()),
-            Kind::Unavailable => Self::Unavailable(error.into()),
-            Kind::Internal => Self::Internal(error.into()),
+            ErrorKind::Busy => Self::Busy(error.into()),
+            ErrorKind::Unavailable => Self::Unavailable(error.into()),
+            ErrorKind::Internal => Self::Internal(error.into()),
         }
     }
 }
 
 /// Classifies an error by its SQLSTATE (PostgreSQL's documentation, appendix A).
-fn kind_of_sqlstate(sqlstate: &str) -> Kind {
+fn kind_of_sqlstate(sqlstate: &str) -> ErrorKind {
     match sqlstate {
         // Serialization failure, deadlock, lock not available, statement or lock timeout.
-        "40001" | "40P01" | "55P03" | "57014" => Kind::Busy,
+        "40001" | "40P01" | "55P03" | "57014" => ErrorKind::Busy,
         // Read-only transaction, disk full, too many connections, shutdown, crash, start, I/O error.
-        "25006" | "53100" | "53300" | "57P01" | "57P02" | "57P03" | "58030" => Kind::Unavailable,
+        "25006" | "53100" | "53300" | "57P01" | "57P02" | "57P03" | "58030" => {
+            ErrorKind::Unavailable
+        }
         // A prepared statement whose result type a migration changed: another session prepares it
         // again.
-        "0A000" => Kind::Unavailable,
+        "0A000" => ErrorKind::Unavailable,
         // Connection exceptions.
-        code if code.starts_with("08") => Kind::Unavailable,
-        _ => Kind::Internal,
+        code if code.starts_with("08") => ErrorKind::Unavailable,
+        _ => ErrorKind::Internal,
     }
 }
 
@@ -177,15 +179,15 @@ const UNAVAILABLE: [&str; 18] = [
 
 /// What a caller can do about a failure of the database.
 #[derive(PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     Busy,
     Unavailable,
     Internal,
 }
 
-fn kind_of(error: &DieselError) -> Kind {
+fn kind_of(error: &DieselError) -> ErrorKind {
     let DieselError::DatabaseError(kind, information) = error else {
-        return Kind::Internal;
+        return ErrorKind::Internal;
     };
     let says = |parts: &[&str]| {
         parts
@@ -193,26 +195,26 @@ fn kind_of(error: &DieselError) -> Kind {
             .any(|part| information.message().contains(part))
     };
     match kind {
-        DatabaseErrorKind::SerializationFailure => Kind::Busy,
+        DatabaseErrorKind::SerializationFailure => ErrorKind::Busy,
         DatabaseErrorKind::ClosedConnection
         | DatabaseErrorKind::ReadOnlyTransaction
-        | DatabaseErrorKind::UnableToSendCommand => Kind::Unavailable,
-        _ if says(&BUSY) => Kind::Busy,
-        _ if says(&UNAVAILABLE) => Kind::Unavailable,
-        _ => Kind::Internal,
+        | DatabaseErrorKind::UnableToSendCommand => ErrorKind::Unavailable,
+        _ if says(&BUSY) => ErrorKind::Busy,
+        _ if says(&UNAVAILABLE) => ErrorKind::Unavailable,
+        _ => ErrorKind::Internal,
     }
 }
 
 /// Whether a lock or a timeout is the cause, so that a retry may succeed.
 pub(crate) fn is_busy(error: &DieselError) -> bool {
-    kind_of(error) == Kind::Busy
+    kind_of(error) == ErrorKind::Busy
 }
 
 fn classify(error: DieselError) -> RepositoryError {
     match kind_of(&error) {
-        Kind::Busy => RepositoryError::Busy(error.into()),
-        Kind::Unavailable => RepositoryError::Unavailable(error.into()),
-        Kind::Internal => RepositoryError::Internal(error.into()),
+        ErrorKind::Busy => RepositoryError::Busy(error.into()),
+        ErrorKind::Unavailable => RepositoryError::Unavailable(error.into()),
+        ErrorKind::Internal => RepositoryError::Internal(error.into()),
     }
 }
 
@@ -221,9 +223,9 @@ pub(crate) fn duplicate(error: &WorkError) -> WorkError {
     let cause = |error: &DieselError| error.to_string().into();
     WorkError::Repository(match error {
         WorkError::NotBegun(error) | WorkError::Diesel(error) => match kind_of(error) {
-            Kind::Busy => RepositoryError::Busy(cause(error)),
-            Kind::Unavailable => RepositoryError::Unavailable(cause(error)),
-            Kind::Internal => RepositoryError::Internal(cause(error)),
+            ErrorKind::Busy => RepositoryError::Busy(cause(error)),
+            ErrorKind::Unavailable => RepositoryError::Unavailable(cause(error)),
+            ErrorKind::Internal => RepositoryError::Internal(cause(error)),
         },
         WorkError::Repository(RepositoryError::Busy(cause)) => {
             RepositoryError::Busy(cause.to_string().into())
@@ -356,7 +358,7 @@ mod tests {
         assert!(!begun(SerializationFailure).wrote_nothing());
         assert!(!not_begun(SerializationFailure).wrote_nothing());
         // Reads may be retried whenever another connection can help.
-        assert!(begun(ClosedConnection).is_loss());
-        assert!(!begun(SerializationFailure).is_loss());
+        assert!(begun(ClosedConnection).is_connection_lost());
+        assert!(!begun(SerializationFailure).is_connection_lost());
     }
 }

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Bool, Text};
 
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::store::book_parts;
 use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
@@ -43,7 +43,7 @@ pub(crate) fn list(
         let head = self::head(store, customer_id)?;
         let found = match far {
             Some(offset) => {
-                let (first_id, offset) = book_parts::place(store, customer_id.as_str(), offset)?;
+                let (first_id, offset) = book_parts::locate(store, customer_id.as_str(), offset)?;
                 let query = ReadQuery::page_in_part(customer_id, page.limit, &first_id, offset);
                 read_page(store, query)?
             }
@@ -62,16 +62,15 @@ pub(crate) fn list(
 /// The offset of a page, if it is so large that one query would skip many addresses.
 pub(crate) fn far_offset(start: &PageStart) -> Option<i64> {
     match start {
-        PageStart::Offset(offset) => {
-            Some(offset.get().cast_signed()).filter(|offset| *offset > book_parts::MOST)
-        }
+        PageStart::Offset(offset) => Some(offset.get().cast_signed())
+            .filter(|offset| *offset > book_parts::MAX_ADDRESSES_PER_PART),
         PageStart::After(_) => None,
     }
 }
 
 fn read_page(store: &mut StoreConnection, query: ReadQuery<'_>) -> Result<AddressPage, WorkError> {
     let query = query.into_sql();
-    on_each!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
+    with_connection!(store, c => collect_page(LoadConnection::<DefaultLoadingMode>::load(c, query)?))
 }
 
 /// Copies the rows of a page directly from the database's buffers into the page's, without
@@ -137,7 +136,7 @@ pub(crate) fn head(
         revision: i64,
     }
     let query = ReadQuery::head(customer_id).into_sql();
-    let head: Option<HeadRow> = on_each!(store, c => query.get_result(c).optional())?;
+    let head: Option<HeadRow> = with_connection!(store, c => query.get_result(c).optional())?;
     match head {
         Some(head) => Ok(book_head(head.addresses, head.revision)?),
         None => Ok(BookHead::default()),
@@ -173,12 +172,12 @@ pub(crate) fn find(
         }
     };
     let query = query.into_sql();
-    let row: Option<AddressRow<'_>> = on_each!(store, c => query.get_result(c).optional())?;
+    let row: Option<AddressRow<'_>> = with_connection!(store, c => query.get_result(c).optional())?;
     Ok(row.map(Address::try_from).transpose()?)
 }
 
 pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Address>, WorkError> {
-    let rows: Vec<AddressRow<'_>> = on_each!(store, c => {
+    let rows: Vec<AddressRow<'_>> = with_connection!(store, c => {
         let mut query = addresses::table
             .order((addresses::customer_id.asc(), addresses::id.asc()))
             .limit(scan.limit.into())
@@ -219,7 +218,7 @@ pub(crate) fn book(
 ) -> Result<(BookHead, Vec<Address>), WorkError> {
     let head = head(store, customer_id)?;
     let customer_id = customer_id.as_str();
-    let current: Vec<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => addresses::table
+    let current: Vec<(AddressRow<'_>, Option<i64>)> = with_connection!(store, c => addresses::table
         .filter(addresses::customer_id.eq(customer_id))
         .select((AddressRow::as_select(), addresses::changed_at))
         .load(c))?;
@@ -265,7 +264,7 @@ fn states_at(
         .filter(later.field(address_revisions::changed_at).le(at.unix_ms()))
         .select(later.field(address_revisions::revision))
         .single_value();
-    Ok(on_each!(store, c => address_revisions::table
+    Ok(with_connection!(store, c => address_revisions::table
         .filter(address_revisions::customer_id.eq(customer_id))
         .filter(address_revisions::changed_at.le(at.unix_ms()))
         .filter(address_revisions::change.ne(ChangeKind::Removed.as_str()))
@@ -282,7 +281,7 @@ pub(crate) fn revisions(
     range: RevisionRange,
 ) -> Result<Vec<AddressRevision>, WorkError> {
     let before = range.before.map_or(i64::MAX, |before| before.get().into());
-    let mut rows: Vec<RevisionRow<'_>> = on_each!(store, c => address_revisions::table
+    let mut rows: Vec<RevisionRow<'_>> = with_connection!(store, c => address_revisions::table
         .filter(address_revisions::customer_id.eq(customer_id.as_str()))
         .filter(address_revisions::id.eq(id.as_str()))
         .filter(address_revisions::revision.lt(before))
@@ -294,7 +293,7 @@ pub(crate) fn revisions(
     let query = addresses::table
         .find((customer_id.as_str(), id.as_str()))
         .filter(addresses::revision.lt(before));
-    let current: Option<(AddressRow<'_>, Option<i64>)> = on_each!(store, c => query
+    let current: Option<(AddressRow<'_>, Option<i64>)> = with_connection!(store, c => query
         .select((AddressRow::as_select(), addresses::changed_at))
         .get_result(c)
         .optional())?;
@@ -315,7 +314,7 @@ pub(crate) fn idempotency_record(
     customer_id: CustomerId,
     key: IdempotencyKey,
 ) -> Result<Option<IdempotencyRecord>, WorkError> {
-    let row: Option<(Vec<u8>, String, i64)> = on_each!(store, c => idempotency_records::table
+    let row: Option<(Vec<u8>, String, i64)> = with_connection!(store, c => idempotency_records::table
         .find((customer_id.as_str(), key.as_str()))
         .select((
             idempotency_records::fingerprint,

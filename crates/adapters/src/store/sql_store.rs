@@ -17,7 +17,7 @@ use crate::connection::migrations::{MIGRATIONS, no_thread};
 use crate::connection::pool::Pool;
 use crate::connection::pool::StoreOptions;
 use crate::connection::schema_state::require_current;
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::connection::url::DatabaseUrl;
 use crate::sqlite::checkpoints::note_erasure;
 use crate::sqlite::writer::Writer;
@@ -44,7 +44,7 @@ pub struct SqlStore {
 #[derive(Clone)]
 struct ComputedLists {
     turns: Arc<Semaphore>,
-    patience: Duration,
+    max_wait: Duration,
 }
 
 /// Computed lists may use one in this many of the pool's connections.
@@ -55,14 +55,14 @@ impl ComputedLists {
         let turns = (options.pool_size / COMPUTED_LISTS_PART).max(1);
         Self {
             turns: Arc::new(Semaphore::new(turns as usize)),
-            patience: options.pool_timeout,
+            max_wait: options.pool_timeout,
         }
     }
 
     /// Waits for a permit, which is released when it is dropped.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, RepositoryError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
-        match timeout(self.patience, turn).await {
+        match timeout(self.max_wait, turn).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(closed)) => Err(RepositoryError::Internal(closed.into())),
             Err(elapsed) => Err(RepositoryError::Busy(elapsed.into())),
@@ -118,7 +118,7 @@ impl SqlStore {
         &self,
         work: impl Fn(&mut StoreConnection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        Ok(self.pool.run(work, WorkError::is_loss).await?)
+        Ok(self.pool.run(work, WorkError::is_connection_lost).await?)
     }
 
     /// Runs a whole transaction that writes. On SQLite, it may be part of a group commit. On
@@ -221,7 +221,7 @@ impl AddressRepository for SqlStore {
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let commit = Arc::new(commit);
-        if bulk::fits(&commit) {
+        if bulk::is_bulk_creation(&commit) {
             let creations = Arc::clone(&commit);
             let made = self
                 .commit_transaction(move |store| bulk::create(store, &creations))
@@ -289,7 +289,7 @@ impl AddressRepository for SqlStore {
             let any_book = address_books::table
                 .select(address_books::revision)
                 .limit(1);
-            on_each!(store, c => any_book.first::<i64>(c).optional())?;
+            with_connection!(store, c => any_book.first::<i64>(c).optional())?;
             Ok(())
         })
         .await

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::{delete, insert_into, sql_query, update};
 
-use crate::connection::store_connection::{StoreConnection, on_each};
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::store::book_parts;
 use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
@@ -61,7 +61,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             Change::Replace { .. } => {}
             Change::Remove { .. } => {
                 size.addresses -= 1;
-                on_each!(store, c => prepared!(Sql(
+                with_connection!(store, c => prepared!(Sql(
                     "UPDATE address_books SET addresses = addresses - 1 WHERE customer_id = ?",
                     vec![customer_id.into()],
                 ))
@@ -81,7 +81,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let of_book = created_and_removed
             .filter(|(address, _)| address.customer_id.as_str() == customer_id)
             .map(|(address, one)| (address.id.as_str(), one));
-        book_parts::count(store, customer_id, held, holds, of_book)?;
+        book_parts::update_counts(store, customer_id, held, holds, of_book)?;
     }
     match commit.record() {
         Some((record, expired_before)) => store_record(store, &record, expired_before),
@@ -130,7 +130,8 @@ pub(crate) fn open_book(
             address_books::revision.eq(address_books::revision + 1),
         ))
         .returning((address_books::addresses, address_books::past_revisions));
-    let (addresses, past_revisions) = on_each!(store, c => prepared!(opening).get_result(c))?;
+    let (addresses, past_revisions) =
+        with_connection!(store, c => prepared!(opening).get_result(c))?;
     Ok(BookSize {
         addresses,
         past_revisions,
@@ -159,7 +160,7 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
         Change::Replace { .. } => replace(store, &row)?,
         Change::Remove { .. } => {
             store_removal(store, &row, at)?;
-            on_each!(store, c => delete(current).execute(c))?
+            with_connection!(store, c => delete(current).execute(c))?
         }
     };
     Ok(written == 1)
@@ -174,7 +175,7 @@ pub(crate) fn insert(
     let key = row.key();
     let last = [row.changed_at.into(), row.revision.into()];
     let values = [&key[..], &row.state(), &last, &key].concat();
-    Ok(on_each!(store, c => prepared!(Sql(
+    Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "INSERT INTO addresses (customer_id, id, ",
             content_columns!(""),
@@ -194,7 +195,7 @@ pub(crate) fn insert(
 fn replace(store: &mut StoreConnection, row: &NewAddressRow<'_>) -> Result<usize, WorkError> {
     let last = [row.changed_at.into(), row.revision.into()];
     let values = [&row.state()[..], &last, &row.key()].concat();
-    Ok(on_each!(store, c => prepared!(Sql(
+    Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "UPDATE addresses SET (",
             content_columns!(""),
@@ -216,7 +217,7 @@ fn store_past_state(
     revision: Revision,
 ) -> Result<usize, WorkError> {
     // The first state, and the first one after a removal, came from a creation.
-    Ok(on_each!(store, c => prepared!(Sql(
+    Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at, ",
             content_columns!(""),
@@ -252,7 +253,7 @@ fn store_removal(
         at.unix_ms().into(),
     ];
     let values = [&row.key()[..], &removal, &row.state()].concat();
-    Ok(on_each!(store, c => prepared!(Sql(
+    Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at, ",
             content_columns!(""),
@@ -273,7 +274,7 @@ fn store_record(
     expired_before: Timestamp,
 ) -> Result<(), WorkError> {
     let key = (record.customer_id.as_str(), record.key.as_str());
-    on_each!(store, c => delete(
+    with_connection!(store, c => delete(
             idempotency_records::table
                 .find(key)
                 .filter(idempotency_records::created_at.lt(expired_before.unix_ms())))
@@ -287,7 +288,7 @@ fn store_record(
             idempotency_records::created_at.eq(record.created_at.unix_ms()),
         ))
         .on_conflict_do_nothing();
-    let written = on_each!(store, c => prepared!(record).execute(c))?;
+    let written = with_connection!(store, c => prepared!(record).execute(c))?;
     match written {
         1 => Ok(()),
         _ => Err(Refusal::KeyTaken.into()),
@@ -307,7 +308,7 @@ pub(crate) fn prune(
              SELECT customer_id, key FROM idempotency_records
              WHERE created_at < $1 ORDER BY created_at LIMIT {limit})"
     );
-    let pruned = on_each!(store, c => sql_query(statement)
+    let pruned = with_connection!(store, c => sql_query(statement)
         .bind::<BigInt, _>(before.unix_ms())
         .execute(c))?;
     Ok(pruned as u64)
@@ -319,7 +320,7 @@ pub(crate) fn erase(
 ) -> Result<Erased, WorkError> {
     let customer_id = customer_id.as_str();
     // Lock the book as every change does, so that none can happen in between.
-    let locked = on_each!(store, c => update(address_books::table.find(customer_id))
+    let locked = with_connection!(store, c => update(address_books::table.find(customer_id))
         .set(address_books::revision.eq(address_books::revision + 1))
         .execute(c))?;
     if locked == 0 {
@@ -328,7 +329,7 @@ pub(crate) fn erase(
     }
     macro_rules! erase_from {
         ($table:ident) => {
-            on_each!(store, c => delete($table::table.filter($table::customer_id.eq(customer_id)))
+            with_connection!(store, c => delete($table::table.filter($table::customer_id.eq(customer_id)))
                 .execute(c))? as u64
         };
     }

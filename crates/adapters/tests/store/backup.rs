@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use crate::support::Database;
 
 /// A folder that contains a backup of 500 addresses.
-struct Kept {
+struct BackupFolder {
     folder: TempDir,
     file: PathBuf,
 }
 
-impl Kept {
+impl BackupFolder {
     async fn new() -> Self {
         let database = Database::sqlite();
         let repository = database.open(StoreOptions::default());
@@ -72,22 +72,25 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_copy_is_one_private_file_with_all_data() {
-    let kept = Kept::new().await;
-    assert_eq!(names(kept.folder.path()), ["kept.db"]);
-    let mode = kept.file.metadata().unwrap().permissions().mode();
+    let backup_folder = BackupFolder::new().await;
+    assert_eq!(names(backup_folder.folder.path()), ["kept.db"]);
+    let mode = backup_folder.file.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let rows = kept.restore().unwrap();
-    let counted = (rows.addresses, rows.customers, rows.earlier_revisions);
+    let rows = backup_folder.restore().unwrap();
+    let counted = (rows.addresses, rows.customers, rows.past_revisions);
     assert_eq!(counted, (500, 1, 0));
-    assert_eq!(names(kept.folder.path()), ["kept.db", "new.db"]);
+    assert_eq!(names(backup_folder.folder.path()), ["kept.db", "new.db"]);
 }
 
 #[tokio::test]
 async fn a_copy_reports_its_progress() {
-    let kept = Kept::new().await;
+    let backup_folder = BackupFolder::new().await;
     let mut steps = Vec::new();
-    restore(&kept.file, &kept.target(), |step| steps.push(step)).unwrap();
-    let bytes = kept.file.metadata().unwrap().size();
+    restore(&backup_folder.file, &backup_folder.target(), |step| {
+        steps.push(step)
+    })
+    .unwrap();
+    let bytes = backup_folder.file.metadata().unwrap().size();
     let whole = CopyStep::Copying {
         done_bytes: bytes,
         total_bytes: bytes,
@@ -97,23 +100,23 @@ async fn a_copy_reports_its_progress() {
 
 #[tokio::test]
 async fn no_file_is_overwritten_and_no_wal_of_another_database_is_used() {
-    let kept = Kept::new().await;
+    let backup_folder = BackupFolder::new().await;
     for name in ["new.db", "new.db-wal", "new.db-shm", "new.db-journal"] {
-        let in_the_way = kept.folder.path().join(name);
+        let in_the_way = backup_folder.folder.path().join(name);
         fs::write(&in_the_way, "mine").unwrap();
-        kept.is_refused(&[name, "move it away"]);
+        backup_folder.is_refused(&[name, "move it away"]);
         assert_eq!(fs::read(&in_the_way).unwrap(), b"mine");
         fs::remove_file(&in_the_way).unwrap();
     }
-    symlink("nowhere", kept.target()).unwrap();
-    kept.is_refused(&["new.db exists"]);
+    symlink("nowhere", backup_folder.target()).unwrap();
+    backup_folder.is_refused(&["new.db exists"]);
 }
 
 #[tokio::test]
 async fn only_the_partial_copy_of_a_killed_program_is_deleted() {
-    let kept = Kept::new().await;
-    let path = |name: &str| kept.folder.path().join(name);
-    let names_before = names(kept.folder.path());
+    let backup_folder = BackupFolder::new().await;
+    let path = |name: &str| backup_folder.folder.path().join(name);
+    let names_before = names(backup_folder.folder.path());
     fs::write(path(".addressbook-killed.partial"), "half").unwrap();
     for name in [
         ".addressbook-works.partial",
@@ -124,7 +127,7 @@ async fn only_the_partial_copy_of_a_killed_program_is_deleted() {
     }
     let works = fs::File::open(path(".addressbook-works.partial")).unwrap();
     works.lock().unwrap();
-    kept.restore().unwrap();
+    backup_folder.restore().unwrap();
     let mut expected = names_before;
     expected.extend(
         [
@@ -136,42 +139,42 @@ async fn only_the_partial_copy_of_a_killed_program_is_deleted() {
         .map(str::to_owned),
     );
     expected.sort();
-    assert_eq!(names(kept.folder.path()), expected);
+    assert_eq!(names(backup_folder.folder.path()), expected);
 }
 
 #[tokio::test]
 async fn a_damaged_page_is_detected() {
-    let kept = Kept::new().await;
-    let mut bytes = fs::read(&kept.file).unwrap();
+    let backup_folder = BackupFolder::new().await;
+    let mut bytes = fs::read(&backup_folder.file).unwrap();
     // A page after the schema's page.
     bytes[3 * 4096..4 * 4096].fill(0xff);
-    fs::write(&kept.file, bytes).unwrap();
-    kept.is_refused(&["kept.db is damaged"]);
-    let new_folder = kept.folder.path().join("new");
-    assert!(restore(&kept.file, &new_folder.join("a.db"), |_| {}).is_err());
+    fs::write(&backup_folder.file, bytes).unwrap();
+    backup_folder.is_refused(&["kept.db is damaged"]);
+    let new_folder = backup_folder.folder.path().join("new");
+    assert!(restore(&backup_folder.file, &new_folder.join("a.db"), |_| {}).is_err());
     assert!(!new_folder.exists());
 }
 
 #[tokio::test]
 async fn a_truncated_file_is_detected() {
-    let kept = Kept::new().await;
-    let bytes = fs::read(&kept.file).unwrap();
-    fs::write(&kept.file, &bytes[..bytes.len() / 4096 / 2 * 4096]).unwrap();
-    kept.is_refused(&["kept.db is damaged"]);
+    let backup_folder = BackupFolder::new().await;
+    let bytes = fs::read(&backup_folder.file).unwrap();
+    fs::write(&backup_folder.file, &bytes[..bytes.len() / 4096 / 2 * 4096]).unwrap();
+    backup_folder.is_refused(&["kept.db is damaged"]);
 }
 
 #[tokio::test]
 async fn a_broken_foreign_key_is_detected() {
-    let kept = Kept::new().await;
-    kept.execute("PRAGMA foreign_keys = OFF; DELETE FROM address_books");
-    kept.is_refused(&["kept.db is damaged", "refers to missing rows"]);
+    let backup_folder = BackupFolder::new().await;
+    backup_folder.execute("PRAGMA foreign_keys = OFF; DELETE FROM address_books");
+    backup_folder.is_refused(&["kept.db is damaged", "refers to missing rows"]);
 }
 
 #[tokio::test]
 async fn a_newer_schema_is_rejected() {
-    let kept = Kept::new().await;
-    kept.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
-    kept.is_refused(&["kept.db", "migration 9999"]);
+    let backup_folder = BackupFolder::new().await;
+    backup_folder.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+    backup_folder.is_refused(&["kept.db", "migration 9999"]);
 }
 
 #[tokio::test]
@@ -194,33 +197,33 @@ async fn a_schema_with_foreign_objects_is_rejected() {
             "the table \"api_keys\"",
         ),
     ] {
-        let kept = Kept::new().await;
-        kept.execute(sql);
-        kept.is_refused(&["kept.db contains", object]);
+        let backup_folder = BackupFolder::new().await;
+        backup_folder.execute(sql);
+        backup_folder.is_refused(&["kept.db contains", object]);
     }
     // The tables of Litestream, and objects that SQLite creates by itself, are allowed.
-    let kept = Kept::new().await;
-    kept.execute(
+    let backup_folder = BackupFolder::new().await;
+    backup_folder.execute(
         "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER UNIQUE); ANALYZE",
     );
-    assert_eq!(kept.restore().unwrap().addresses, 500);
+    assert_eq!(backup_folder.restore().unwrap().addresses, 500);
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_a_database_of_addressbook_is_rejected() {
-    let kept = Kept::new().await;
-    fs::write(&kept.file, "").unwrap();
-    kept.is_refused(&["not a database of Addressbook"]);
-    kept.execute("CREATE TABLE addresses (name TEXT)");
-    kept.is_refused(&["not a database of Addressbook"]);
+    let backup_folder = BackupFolder::new().await;
+    fs::write(&backup_folder.file, "").unwrap();
+    backup_folder.is_refused(&["not a database of Addressbook"]);
+    backup_folder.execute("CREATE TABLE addresses (name TEXT)");
+    backup_folder.is_refused(&["not a database of Addressbook"]);
     fs::write(
-        &kept.file,
+        &backup_folder.file,
         "not a database, and longer than a header".repeat(9),
     )
     .unwrap();
-    kept.is_refused(&["kept.db", "not a database"]);
-    fs::remove_file(&kept.file).unwrap();
-    kept.is_refused(&["no database at", "kept.db"]);
+    backup_folder.is_refused(&["kept.db", "not a database"]);
+    fs::remove_file(&backup_folder.file).unwrap();
+    backup_folder.is_refused(&["no database at", "kept.db"]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use addressbook_adapters::StoreOptions;
 use addressbook_domain::{AddressRepository, ApiKeyRepository, Listing, Member};
 use addressbook_testkit::fixtures::{
-    address, api_key, creating, customer, moved, moving, timestamp,
+    address, api_key, commit_replacing, creating, customer, moved, timestamp,
 };
 use rstest::rstest;
 
@@ -24,7 +24,7 @@ async fn the_next_call_of_one_instance_sees_the_writes_of_another(#[case] databa
             _ => (&other, &one),
         };
         let city = format!("City {number}");
-        writer.commit(moving(&last, &city)).await.unwrap();
+        writer.commit(commit_replacing(&last, &city)).await.unwrap();
         last = moved(&last, &city);
         let page = AddressRepository::list(reader, &whose, &Default::default()).await;
         let page = page.unwrap();

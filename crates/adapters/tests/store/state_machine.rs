@@ -196,7 +196,7 @@ impl<R: AddressRepository> Watched<R> {
             revision: 0,
             ..head
         };
-        let mut same = AddressPage::of_total(head, page.total());
+        let mut same = AddressPage::with_total(head, page.total());
         page.iter().for_each(|address| same.push(address).unwrap());
         same
     }

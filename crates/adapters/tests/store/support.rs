@@ -74,8 +74,8 @@ impl Database {
             Some(path) => {
                 let mut connection = SqliteConnection::establish(path).unwrap();
                 // The service writes too, and empties its WAL after an erasure.
-                let patience = "PRAGMA busy_timeout = 5000";
-                connection.batch_execute(patience).unwrap();
+                let busy_timeout = "PRAGMA busy_timeout = 5000";
+                connection.batch_execute(busy_timeout).unwrap();
                 RawConnection::Sqlite(connection)
             }
             None => RawConnection::Postgres(PgConnection::establish(&self.raw_url).unwrap()),

@@ -88,13 +88,13 @@ fn with_bar<T>(copy: impl FnOnce(&mut dyn FnMut(CopyStep)) -> T) -> T {
 }
 
 /// Describes the contents of a copy in one line.
-pub(crate) fn description(place: impl Display, summary: &CopySummary) -> String {
+pub(crate) fn description(location: impl Display, summary: &CopySummary) -> String {
     format!(
-        "{place}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",
+        "{location}: {} bytes, checked: {} addresses of {} customers, {} earlier revisions",
         HumanCount(summary.bytes),
         HumanCount(summary.addresses),
         HumanCount(summary.customers),
-        HumanCount(summary.earlier_revisions),
+        HumanCount(summary.past_revisions),
     )
 }
 

@@ -36,9 +36,9 @@ pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::R
     ];
     match engine_of(&serve.database) {
         Ok(engine) => {
-            let suffice = descriptors::suffice_for(serve.workers(&*engine));
+            let checked = descriptors::check_workers(serve.workers(&*engine));
             let too_few = |error| Finding::failed("file descriptors", format!("{error}"));
-            findings.extend(suffice.err().map(too_few));
+            findings.extend(checked.err().map(too_few));
             findings.extend(store(&*engine, arguments)?);
         }
         Err(error) => findings.push(Finding::failed("database", format!("{error:#}"))),
@@ -49,8 +49,8 @@ pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::R
             Verdict::Warning => "warning",
             Verdict::Failed => "failed",
         };
-        let (what, says) = (finding.what, &finding.says);
-        print(format_args!("{verdict:<8} {what:<15} {says}\n"))?;
+        let (check, message) = (finding.check, &finding.message);
+        print(format_args!("{verdict:<8} {check:<15} {message}\n"))?;
     }
     let failed = findings
         .iter()

@@ -44,7 +44,7 @@ const STEP: u32 = 1_000;
 
 pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     if arguments.escape_formulas && arguments.format != Format::Csv {
-        usage::refuse(
+        usage::exit_with_conflict(
             "export",
             "--escape-formulas is for CSV: also pass --format csv",
         );

@@ -20,7 +20,7 @@ use indicatif::ProgressBar;
 
 use self::progress::Progress;
 use crate::ConfigArgument;
-use crate::format::{Columns, Format, Line, LineNumbers, Lines};
+use crate::format::{Columns, Format, Line, LineRange, Lines};
 use crate::output::print;
 use crate::settings::{DatabaseSettings, LimitSettings, LogSettings, whole_number};
 use crate::store::{self, EngineOf};
@@ -89,7 +89,7 @@ const EXIT_SKIPPED: u8 = 2;
 
 pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     if let Some(contradiction) = arguments.contradiction() {
-        usage::refuse("import", contradiction);
+        usage::exit_with_conflict("import", contradiction);
     }
     let _log = log::start(&arguments.log)?;
     let (input, bytes) = open(&arguments.file)?;
@@ -133,7 +133,7 @@ fn read_ahead(
         loop {
             let step: Vec<_> = lines.by_ref().take(LINES_AHEAD).collect();
             if let Some(Ok(line)) = step.last() {
-                read_line.set_position(line.numbers.last);
+                read_line.set_position(line.range.last);
             }
             if step.is_empty() || sender.send(step).is_err() {
                 return;
@@ -199,7 +199,7 @@ impl ImportArguments {
 
     fn on_conflict(&self) -> OnConflict {
         match self.on_conflict {
-            ConflictChoice::Error => OnConflict::Refuse,
+            ConflictChoice::Error => OnConflict::Reject,
             ConflictChoice::Update => OnConflict::Update,
         }
     }
@@ -255,8 +255,8 @@ impl Import<'_> {
         let mut last_line = 0;
         for line in lines {
             let line = line.with_context(|| format!("cannot go on; {}", self.stopped(&batch)))?;
-            last_line = line.numbers.last;
-            if line.numbers.first < self.arguments.from_line {
+            last_line = line.range.last;
+            if line.range.first < self.arguments.from_line {
                 continue;
             }
             self.take(line, &mut batch)?;
@@ -275,21 +275,21 @@ impl Import<'_> {
 
     /// Adds a line to the batch if it is valid. Otherwise skips it or fails, as `--on-error` says.
     fn take(&mut self, line: Line, batch: &mut Batch) -> anyhow::Result<()> {
-        batch.first_line.get_or_insert(line.numbers.first);
+        batch.first_line.get_or_insert(line.range.first);
         let limits = self.service.limits().content;
         let entry = line.entry.and_then(|entry| {
-            limits.check(entry.content.of_new_address())?;
+            limits.check(entry.content.new_content())?;
             Ok(entry)
         });
         match entry {
             Ok(entry) => {
-                batch.numbers.push(line.numbers);
+                batch.numbers.push(line.range);
                 batch.entries.push(entry);
             }
             Err(error) if self.arguments.on_error == ErrorChoice::Skip => {
-                self.skip(line.numbers, &error.to_string());
+                self.skip(line.range, &error.to_string());
             }
-            Err(error) => bail!("{}: {error}; {}", line.numbers, self.stopped(batch)),
+            Err(error) => bail!("{}: {error}; {}", line.range, self.stopped(batch)),
         }
         Ok(())
     }
@@ -359,7 +359,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, lines: LineNumbers, reason: &str) {
+    fn skip(&mut self, lines: LineRange, reason: &str) {
         self.report.skipped += 1;
         self.progress.print(&format!("{lines}: {reason}; skipped"));
     }
@@ -381,6 +381,6 @@ impl Import<'_> {
 #[derive(Default)]
 struct Batch {
     first_line: Option<u64>,
-    numbers: Vec<LineNumbers>,
+    numbers: Vec<LineRange>,
     entries: Vec<ImportEntry>,
 }

@@ -22,11 +22,11 @@ use crate::store::{self, EngineOf};
 #[derive(Args, Debug)]
 pub(crate) struct KeysArguments {
     #[command(subcommand)]
-    task: KeysTask,
+    command: KeysCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum KeysTask {
+enum KeysCommand {
     /// Create a key and print it once
     Create(CreateArguments),
     /// List all keys, including expired and revoked ones
@@ -119,17 +119,17 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(arguments: &KeysArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     actix_web::rt::System::new().block_on(async {
-        match &arguments.task {
-            KeysTask::Create(arguments) => create(arguments, engine_of).await,
-            KeysTask::List(arguments) => list(arguments, engine_of).await,
-            KeysTask::Revoke(arguments) => revoke(arguments, engine_of).await,
+        match &arguments.command {
+            KeysCommand::Create(arguments) => create(arguments, engine_of).await,
+            KeysCommand::List(arguments) => list(arguments, engine_of).await,
+            KeysCommand::Revoke(arguments) => revoke(arguments, engine_of).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The time within which running services notice a change.
-const SOON: Duration = KeyAuthenticator::LIFETIME;
+const SOON: Duration = KeyAuthenticator::CACHE_LIFETIME;
 
 async fn create(arguments: &CreateArguments, engine_of: EngineOf) -> anyhow::Result<()> {
     let new = NewApiKey {

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &MigrateArguments, engine_of: EngineOf) -> anyhow::
         ))?;
         return Ok(ExitCode::SUCCESS);
     };
-    match maintenance.migrate().map_err(store::with_remedy)? {
+    match maintenance.migrate().map_err(store::with_advice)? {
         0 => print(format_args!(
             "{location} already has this release's schema\n"
         )),

@@ -104,7 +104,7 @@ impl ServeArguments {
 pub(crate) fn run(arguments: ServeArguments, engine_of: EngineOf) -> anyhow::Result<ExitCode> {
     let _log = log::start(&arguments.log)?;
     log_panics();
-    descriptors::take_all();
+    descriptors::raise_limit();
     let warnings = [misspelt_variables(), arguments.bounds.too_few_descriptors()];
     for warning in warnings.into_iter().flatten() {
         tracing::warn!("{warning}");

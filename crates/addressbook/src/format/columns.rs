@@ -53,7 +53,7 @@ impl Columns {
     }
 
     /// Adds the defaults of the fields that a record does not have.
-    pub(crate) fn complete<'a>(&'a self, record: &mut Record<'a>) {
+    pub(crate) fn apply_defaults<'a>(&'a self, record: &mut Record<'a>) {
         for default in &self.defaults {
             if !record.has(default.field) {
                 record.set(

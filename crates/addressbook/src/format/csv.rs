@@ -1,5 +1,5 @@
-mod broken;
 mod header;
+mod record_error;
 mod records;
 mod writer;
 
@@ -51,7 +51,7 @@ impl<R: Read> Reader<R> {
         let line = record.lines;
         let fields = record
             .fields
-            .map_err(|broken| anyhow!("{line}: {NO_HEADER}: {}", broken.error(&[])))?;
+            .map_err(|error| anyhow!("{line}: {NO_HEADER}: {}", error.line_error(&[])))?;
         let names: Option<Vec<_>> = fields.iter().map(text_of).collect();
         let names = names.with_context(|| format!("{line}: {NO_HEADER}: {NOT_UTF_8}"))?;
         let names = names.into_iter().map(Cow::into_owned).collect();
@@ -76,10 +76,10 @@ impl<R: Read> Iterator for Reader<R> {
         };
         let entry = match record.fields {
             Ok(fields) => entry(&self.header, &fields, &self.columns),
-            Err(broken) => Err(broken.error(&self.header.names)),
+            Err(error) => Err(error.line_error(&self.header.names)),
         };
         Some(Ok(Line {
-            numbers: record.lines,
+            range: record.lines,
             entry,
         }))
     }
@@ -104,7 +104,7 @@ fn entry(
             None => errors.add(field.name(), NOT_UTF_8),
         }
     }
-    columns.complete(&mut record);
+    columns.apply_defaults(&mut record);
     Ok(record.validate(errors)?)
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::columns::Columns;
 use super::field::Field;
 use super::record::Record;
-use super::{Line, LineError, LineNumbers, MAX_LINE_BYTES, NOT_UTF_8, WriteAddress, csv};
+use super::{Line, LineError, LineRange, MAX_LINE_BYTES, NOT_UTF_8, WriteAddress, csv};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -104,7 +104,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             }
         }
         Some(Ok(Line {
-            numbers: LineNumbers::one(self.number),
+            range: LineRange::one(self.number),
             entry: self.entry(),
         }))
     }
@@ -157,7 +157,7 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
             },
         );
     }
-    columns.complete(&mut record);
+    columns.apply_defaults(&mut record);
     Ok(record.validate(errors)?)
 }
 

@@ -93,7 +93,7 @@ pub(crate) struct BoundSettings {
 
 impl BoundSettings {
     /// Adds the bounds of requests to other options.
-    pub(crate) fn bound(&self, options: HttpOptions) -> HttpOptions {
+    pub(crate) fn apply(&self, options: HttpOptions) -> HttpOptions {
         HttpOptions {
             max_in_flight: self.max_in_flight as usize,
             max_waiting_bodies: self.max_waiting_bodies as usize,
@@ -115,7 +115,7 @@ impl BoundSettings {
 
     /// The maximum number of connections.
     fn max_connections(&self) -> u32 {
-        let fitting = descriptors::connections().unwrap_or(u32::MAX);
+        let fitting = descriptors::max_connections().unwrap_or(u32::MAX);
         let wanted = self.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS);
         wanted.min(fitting)
     }
@@ -130,13 +130,17 @@ impl BoundSettings {
                 "the system's limit of file descriptors allows {fitting} connections, not \
                  --max-connections {wanted}: raise the limit to {} (LimitNOFILE= in a systemd \
                  unit, ulimit -Hn in a shell, nofile of a container), or lower --max-connections",
-                descriptors::needed(wanted)
+                descriptors::required_for(wanted)
             )
         })
     }
 
     /// The bounds of connections.
-    pub(crate) fn server(&self, workers: usize, shutdown_timeout: Duration) -> ServerOptions {
+    pub(crate) fn server_options(
+        &self,
+        workers: usize,
+        shutdown_timeout: Duration,
+    ) -> ServerOptions {
         ServerOptions {
             workers,
             max_connections: self.max_connections() as usize,

@@ -29,8 +29,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn of(store: &Store, engine: &'static str, in_flight: &InFlight) -> Self {
-        let http = HttpMetrics::with(in_flight.clone());
+    pub(crate) fn new(store: &Store, engine: &'static str, in_flight: &InFlight) -> Self {
+        let http = HttpMetrics::new(in_flight.clone());
         let operations = StoreMetrics::default();
         let mut registry = Registry::default();
         http.register(&mut registry);
@@ -54,7 +54,7 @@ impl Metrics {
     }
 
     /// Returns a server on this listener for `/metrics` and nothing else.
-    pub(crate) fn answer(self, listener: TcpListener) -> io::Result<Server> {
+    pub(crate) fn serve(self, listener: TcpListener) -> io::Result<Server> {
         let registry = web::Data::from(Arc::new(self.registry));
         let app = move || {
             App::new()

@@ -14,11 +14,11 @@ impl Traces {
         Ok(None)
     }
 
-    pub(crate) fn of_requests(&self) -> RequestTracer {
+    pub(crate) fn request_tracer(&self) -> RequestTracer {
         match *self {}
     }
 
-    pub(crate) fn of_store(&self, _: &str) -> StoreTracer {
+    pub(crate) fn store_tracer(&self, _: &str) -> StoreTracer {
         match *self {}
     }
 }

@@ -63,12 +63,12 @@ impl Traces {
     }
 
     /// Creates spans for requests.
-    pub(crate) fn of_requests(&self) -> RequestTracer {
+    pub(crate) fn request_tracer(&self) -> RequestTracer {
         RequestTracer::new(Arc::clone(&self.tracer))
     }
 
     /// Creates spans for the operations of a store on this engine.
-    pub(crate) fn of_store(&self, engine: &str) -> StoreTracer {
+    pub(crate) fn store_tracer(&self, engine: &str) -> StoreTracer {
         StoreTracer::new(Arc::clone(&self.tracer), engine)
     }
 }

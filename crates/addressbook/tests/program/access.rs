@@ -3,16 +3,16 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use crate::support::{EXAMPLE_PATH, Place, Service, exists};
+use crate::support::{EXAMPLE_PATH, Service, TestDir, exists};
 
 const READ: &str = "addresses:read";
 const CREATION: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
 /// Creates a key, and returns it with its id.
-fn create(place: &Place, arguments: &[&str]) -> (String, String) {
+fn create(dir: &TestDir, arguments: &[&str]) -> (String, String) {
     let create = ["keys", "create", "--create-database", "--name", "checkout"];
     let all = [&create[..], arguments].concat();
-    let created = place.run(&all).succeeds();
+    let created = dir.run(&all).succeeds();
     let key = created.stdout.strip_suffix('\n').unwrap();
     assert!(
         key.starts_with("ab_") && key.len() == 61,
@@ -20,7 +20,7 @@ fn create(place: &Place, arguments: &[&str]) -> (String, String) {
         created.stdout
     );
     assert!(!created.stderr.contains(key), "{}", created.stderr);
-    let database = place.database_url.rsplit('/').next().unwrap();
+    let database = dir.database_url.rsplit('/').next().unwrap();
     let database = database.split('?').next().unwrap();
     assert!(created.stderr.contains(database), "{}", created.stderr);
     let id = created
@@ -53,15 +53,15 @@ fn becomes(service: &Service, key: Option<&str>, expected: u16) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn a_key_is_valid_until_it_is_revoked_on_every_instance(#[case] place: Place) {
-    let (reader, id) = create(&place, &["--scope", READ]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn a_key_is_valid_until_it_is_revoked_on_every_instance(#[case] dir: TestDir) {
+    let (reader, id) = create(&dir, &["--scope", READ]);
     let (other, _) = create(
-        &place,
+        &dir,
         &["--scope", READ, "--customer", "cus_1", "--expires", "90d"],
     );
-    let instances = [place.serve(&[]), place.serve(&[])];
+    let instances = [dir.serve(&[]), dir.serve(&[])];
     for service in &instances {
         assert!(service.banner.contains("by API key"), "{}", service.banner);
         assert_eq!(status(service, None), 401);
@@ -69,11 +69,11 @@ fn a_key_is_valid_until_it_is_revoked_on_every_instance(#[case] place: Place) {
         assert_eq!(status(service, Some(&other)), 403);
         let authorization = format!("Bearer {reader}");
         let headers = [("Authorization", authorization.as_str())];
-        let answer = service.send("POST", EXAMPLE_PATH, &headers, CREATION);
-        assert_eq!(answer.status, 403);
+        let response = service.send("POST", EXAMPLE_PATH, &headers, CREATION);
+        assert_eq!(response.status, 403);
         assert_eq!(service.get("/readyz").0, 200);
     }
-    let revoked = place.run(&["keys", "revoke", &id]).succeeds();
+    let revoked = dir.run(&["keys", "revoke", &id]).succeeds();
     assert_eq!(revoked.stdout, "");
     for service in &instances {
         becomes(service, Some(&reader), 401);
@@ -82,10 +82,10 @@ fn a_key_is_valid_until_it_is_revoked_on_every_instance(#[case] place: Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn the_first_key_ends_anonymous_access_for_good(#[case] place: Place) {
-    let instances = [place.serve(&[]), place.serve(&[])];
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn the_first_key_ends_anonymous_access_for_good(#[case] dir: TestDir) {
+    let instances = [dir.serve(&[]), dir.serve(&[])];
     for service in &instances {
         assert!(
             service.banner.contains("no credentials required"),
@@ -95,62 +95,62 @@ fn the_first_key_ends_anonymous_access_for_good(#[case] place: Place) {
         assert_eq!(status(service, None), 200);
         assert_eq!(status(service, Some("anything")), 200);
     }
-    let (key, id) = create(&place, &["--scope", READ]);
+    let (key, id) = create(&dir, &["--scope", READ]);
     for service in &instances {
         becomes(service, None, 401);
         assert_eq!(status(service, Some(&key)), 200);
     }
-    place.run(&["keys", "revoke", &id]).succeeds();
+    dir.run(&["keys", "revoke", &id]).succeeds();
     for service in &instances {
         becomes(service, Some(&key), 401);
         assert_eq!(status(service, None), 401);
     }
     // A new instance also detects that a key has existed.
-    assert_eq!(status(&place.serve(&["--allow-anonymous"]), None), 401);
+    assert_eq!(status(&dir.serve(&["--allow-anonymous"]), None), 401);
 }
 
 #[test]
 fn without_authentication_only_loopback_is_allowed_by_default() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let everywhere = ["serve", "--listen", "0.0.0.0:0"];
     let has_ipv6 = TcpListener::bind("[::]:0").is_ok();
     let mut addresses = vec!["0.0.0.0:0"];
     addresses.extend(has_ipv6.then_some("[::]:0"));
     addresses.extend(has_ipv6.then_some("[::ffff:0.0.0.0]:0"));
     for address in addresses {
-        place.run(&["serve", "--listen", address]).fails_saying(&[
+        dir.run(&["serve", "--listen", address]).fails_with(&[
             address.trim_end_matches('0'),
             "keys create",
             "--allow-anonymous",
         ]);
     }
     let allowed = [&everywhere[..], &["--allow-anonymous"]].concat();
-    let service = Service::start(place.program(&allowed));
+    let service = Service::start(dir.program(&allowed));
     assert!(
         service.banner.contains("no credentials required"),
         "{}",
         service.banner
     );
-    let mut by_variable = place.program(&everywhere);
+    let mut by_variable = dir.program(&everywhere);
     by_variable.env("ADDRESSBOOK_ALLOW_ANONYMOUS", "true");
     drop((service, Service::start(by_variable)));
-    create(&place, &["--scope", READ]);
-    let service = Service::start(place.program(&everywhere));
+    create(&dir, &["--scope", READ]);
+    let service = Service::start(dir.program(&everywhere));
     assert!(service.banner.contains("by API key"), "{}", service.banner);
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn the_list_of_keys_does_not_contain_the_keys(#[case] place: Place) {
-    place.run(&["migrate"]).succeeds();
-    let list = || place.run(&["keys", "list"]).succeeds().stdout;
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn the_list_of_keys_does_not_contain_the_keys(#[case] dir: TestDir) {
+    dir.run(&["migrate"]).succeeds();
+    let list = || dir.run(&["keys", "list"]).succeeds().stdout;
     assert_eq!(list().lines().count(), 1);
     assert_eq!(
-        place.run(&["keys", "list", "--json"]).succeeds().stdout,
+        dir.run(&["keys", "list", "--json"]).succeeds().stdout,
         "[]\n"
     );
-    let (first, id) = create(&place, &["--scope", READ]);
+    let (first, id) = create(&dir, &["--scope", READ]);
     let bound = [
         "--scope",
         READ,
@@ -159,9 +159,9 @@ fn the_list_of_keys_does_not_contain_the_keys(#[case] place: Place) {
         "--customer",
         "cus_1",
     ];
-    let (second, _) = create(&place, &[&bound[..], &["--expires", "1year"]].concat());
-    place.run(&["keys", "revoke", &id]).succeeds();
-    place.run(&["keys", "revoke", &id]).succeeds();
+    let (second, _) = create(&dir, &[&bound[..], &["--expires", "1year"]].concat());
+    dir.run(&["keys", "revoke", &id]).succeeds();
+    dir.run(&["keys", "revoke", &id]).succeeds();
 
     let table = list();
     let lines: Vec<_> = table.lines().collect();
@@ -173,7 +173,7 @@ fn the_list_of_keys_does_not_contain_the_keys(#[case] place: Place) {
     for text in ["active", "addresses:read addresses:write", "cus_1", "never"] {
         assert!(lines[2].contains(text), "{text}: {table}");
     }
-    let json = place.run(&["keys", "list", "--json"]).succeeds().stdout;
+    let json = dir.run(&["keys", "list", "--json"]).succeeds().stdout;
     let keys: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(keys[0]["state"], "revoked");
     assert_eq!(keys[0]["last_used_at"], serde_json::Value::Null);
@@ -185,9 +185,9 @@ fn the_list_of_keys_does_not_contain_the_keys(#[case] place: Place) {
 
 #[test]
 fn the_database_does_not_contain_the_keys() {
-    let place = Place::sqlite();
-    let (key, _) = create(&place, &["--scope", READ]);
-    let data = std::fs::read_dir(place.folder.path().join("data")).unwrap();
+    let dir = TestDir::sqlite();
+    let (key, _) = create(&dir, &["--scope", READ]);
+    let data = std::fs::read_dir(dir.folder.path().join("data")).unwrap();
     let mut files = 0;
     for file in data {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
@@ -200,8 +200,8 @@ fn the_database_does_not_contain_the_keys() {
 
 #[test]
 fn invalid_arguments_of_the_keys_commands_are_refused() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
     let create = ["keys", "create", "--name", "checkout"];
     let with = |arguments: &[&'static str]| [&create[..], arguments].concat();
     for (arguments, words) in [
@@ -243,14 +243,14 @@ fn invalid_arguments_of_the_keys_commands_are_refused() {
             ],
         ),
     ] {
-        place.run(&arguments).fails_saying(&words);
+        dir.run(&arguments).fails_with(&words);
     }
 }
 
 #[test]
 fn keys_are_created_in_the_configured_database() {
-    let place = Place::sqlite();
-    let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.toml", r#"database-url = "sqlite://file.db""#);
     let create = [
         "keys",
         "create",
@@ -262,20 +262,19 @@ fn keys_are_created_in_the_configured_database() {
     ];
     let by_file = [&create[..], &["--config", &file]].concat();
     assert!(
-        place
-            .bare_program(&by_file)
+        dir.bare_program(&by_file)
             .output()
             .unwrap()
             .status
             .success()
     );
-    let mut by_variable = place.bare_program(&create);
+    let mut by_variable = dir.bare_program(&create);
     by_variable.env("DATABASE_URL", "sqlite://common.db");
     assert!(by_variable.output().unwrap().status.success());
     for database in ["sqlite://file.db", "sqlite://common.db"] {
         let list = ["keys", "list", "--database-url", database];
         assert_eq!(
-            place.run(&list).succeeds().stdout.lines().count(),
+            dir.run(&list).succeeds().stdout.lines().count(),
             2,
             "{database}"
         );
@@ -283,15 +282,15 @@ fn keys_are_created_in_the_configured_database() {
 }
 
 /// A PostgreSQL database that does not exist.
-fn missing_postgres() -> Place {
-    let existing = Place::postgres().database_url;
-    Place::at(existing.replacen('?', "-not-there?", 1))
+fn missing_postgres() -> TestDir {
+    let existing = TestDir::postgres().database_url;
+    TestDir::at(existing.replacen('?', "-not-there?", 1))
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
+#[case::sqlite(TestDir::sqlite())]
 #[case::postgres(missing_postgres())]
-fn a_mistyped_database_is_not_created(#[case] place: Place) {
+fn a_mistyped_database_is_not_created(#[case] dir: TestDir) {
     let key = "key_01h1x0z5y4c1v2f5k6p3j9n8m7";
     let create = ["keys", "create", "--name", "a", "--scope", READ];
     for arguments in [
@@ -303,40 +302,38 @@ fn a_mistyped_database_is_not_created(#[case] place: Place) {
         &create,
         &["doctor"],
     ] {
-        let run = place.run(arguments);
+        let run = dir.run(arguments);
         assert_eq!((run.code, run.stdout.contains("cus_")), (1, false));
         if arguments != ["doctor"] {
             assert_eq!(run.stdout, "", "{arguments:?}");
-            run.fails_saying(&[
+            run.fails_with(&[
                 "there is no database at ",
                 "check --database-url, ADDRESSBOOK_DATABASE_URL or DATABASE_URL",
                 "addressbook migrate",
                 "--create-database",
             ]);
         }
-        assert!(!exists(&place, "data"), "{arguments:?}");
+        assert!(!exists(&dir, "data"), "{arguments:?}");
     }
-    place
-        .run(&[&create[..], &["--create-database"]].concat())
+    dir.run(&[&create[..], &["--create-database"]].concat())
         .succeeds();
-    let listed = place.run(&["keys", "list"]).succeeds().stdout;
+    let listed = dir.run(&["keys", "list"]).succeeds().stdout;
     assert_eq!(listed.lines().count(), 2, "{listed}");
 }
 
 #[test]
 fn a_file_of_another_program_is_not_touched() {
-    let place = Place::sqlite();
-    std::fs::create_dir(place.folder.path().join("data")).unwrap();
-    place.query("CREATE TABLE theirs (n INTEGER)");
-    let before = std::fs::read(place.database()).unwrap();
+    let dir = TestDir::sqlite();
+    std::fs::create_dir(dir.folder.path().join("data")).unwrap();
+    dir.query("CREATE TABLE theirs (n INTEGER)");
+    let before = std::fs::read(dir.database()).unwrap();
     for arguments in [
         &["export"][..],
         &["keys", "list"],
         &["keys", "create", "--name", "a", "--scope", READ],
     ] {
-        place
-            .run(arguments)
-            .fails_saying(&["holds no address books", "--database-url"]);
-        assert_eq!(std::fs::read(place.database()).unwrap(), before);
+        dir.run(arguments)
+            .fails_with(&["holds no address books", "--database-url"]);
+        assert_eq!(std::fs::read(dir.database()).unwrap(), before);
     }
 }

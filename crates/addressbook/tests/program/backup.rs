@@ -5,29 +5,29 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Place, Service, exists};
+use crate::support::{Service, TestDir, exists};
 
-fn export(place: &Place) -> String {
-    place.run(&["export"]).succeeds().stdout
+fn export(dir: &TestDir) -> String {
+    dir.run(&["export"]).succeeds().stdout
 }
 
-/// A place with a database that is restored from a file.
-fn restored(file: &str) -> Place {
-    let place = Place::sqlite();
-    place.run(&["restore", file]).succeeds();
-    place
+/// A folder with a database that is restored from a file.
+fn restored(file: &str) -> TestDir {
+    let dir = TestDir::sqlite();
+    dir.run(&["restore", file]).succeeds();
+    dir
 }
 
-fn path_in(place: &Place, name: &str) -> String {
-    place.folder.path().join(name).display().to_string()
+fn path_in(dir: &TestDir, name: &str) -> String {
+    dir.folder.path().join(name).display().to_string()
 }
 
 #[test]
 fn a_restored_database_exports_the_same_bytes() {
-    let place = Place::sqlite();
-    let service = place.serve(&["--demo"]);
-    let file = path_in(&place, "kept.db");
-    let printed = place.run(&["backup", &file]).succeeds().stdout;
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--demo"]);
+    let file = path_in(&dir, "kept.db");
+    let printed = dir.run(&["backup", &file]).succeeds().stdout;
     for words in [
         "kept.db: ",
         " bytes, checked: ",
@@ -38,7 +38,7 @@ fn a_restored_database_exports_the_same_bytes() {
     }
     drop(service);
     let copy = restored(&file);
-    assert_eq!(export(&copy), export(&place));
+    assert_eq!(export(&copy), export(&dir));
     copy.assert_consistent();
     assert_eq!(copy.serve(&[]).get("/readyz").0, 200);
 }
@@ -50,9 +50,9 @@ fn write_until(service: &Service, book: &str, stop: &AtomicBool, created: &Mutex
     let book = format!("/v1/customers/{book}/addresses");
     while !stop.load(Ordering::Relaxed) {
         let body = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
-        let answer = service.send("POST", &book, &[], body);
-        if answer.status == 201 {
-            let id = answer.json()["id"].as_str().unwrap().to_owned();
+        let response = service.send("POST", &book, &[], body);
+        if response.status == 201 {
+            let id = response.json()["id"].as_str().unwrap().to_owned();
             service.send("PATCH", &format!("{book}/{id}"), &[], r#"{"city":"Huye"}"#);
             created.lock().unwrap().insert(id);
         }
@@ -61,8 +61,8 @@ fn write_until(service: &Service, book: &str, stop: &AtomicBool, created: &Mutex
 
 #[test]
 fn a_backup_under_load_is_a_consistent_snapshot() {
-    let place = Place::sqlite();
-    let service = place.serve(&["--max-addresses", "1000000", "--demo"]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--max-addresses", "1000000", "--demo"]);
     let (stop, created) = (AtomicBool::new(false), Mutex::new(HashSet::new()));
     thread::scope(|scope| {
         for book in BOOKS {
@@ -74,8 +74,8 @@ fn a_backup_under_load_is_a_consistent_snapshot() {
                 thread::yield_now();
             }
             let before = created.lock().unwrap().clone();
-            let file = path_in(&place, &format!("{number}.db"));
-            place.run(&["backup", &file]).succeeds();
+            let file = path_in(&dir, &format!("{number}.db"));
+            dir.run(&["backup", &file]).succeeds();
             let copy = restored(&file);
             copy.assert_consistent();
             let ids = copy.query("SELECT id FROM addresses");
@@ -84,32 +84,32 @@ fn a_backup_under_load_is_a_consistent_snapshot() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    place.assert_consistent();
+    dir.assert_consistent();
 }
 
 #[test]
 fn existing_files_are_not_overwritten() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
-    place.write("kept.db", "mine");
-    let refused = place.run(&["backup", "kept.db"]);
-    refused.fails_saying(&["nothing was backed up", "kept.db exists"]);
-    place.run(&["backup", "other.db"]).succeeds();
-    let refused = place.run(&["restore", "other.db"]);
-    refused.fails_saying(&["nothing was restored", "a.db exists"]);
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
+    dir.write("kept.db", "mine");
+    let refused = dir.run(&["backup", "kept.db"]);
+    refused.fails_with(&["nothing was backed up", "kept.db exists"]);
+    dir.run(&["backup", "other.db"]).succeeds();
+    let refused = dir.run(&["restore", "other.db"]);
+    refused.fails_with(&["nothing was restored", "a.db exists"]);
 }
 
 #[test]
 fn a_backup_does_not_create_a_missing_database() {
-    let place = Place::sqlite();
-    let refused = place.run(&["backup", "kept.db"]);
-    refused.fails_saying(&["nothing was backed up", "no database at", "a.db"]);
-    assert!(!exists(&place, "data") && !exists(&place, "kept.db"));
+    let dir = TestDir::sqlite();
+    let refused = dir.run(&["backup", "kept.db"]);
+    refused.fails_with(&["nothing was backed up", "no database at", "a.db"]);
+    assert!(!exists(&dir, "data") && !exists(&dir, "kept.db"));
 }
 
 #[test]
 fn for_postgresql_the_error_names_its_tools_without_the_password() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let url = "postgres://me:s3cret@host/book?sslmode=prefer";
     for (command, words) in [
         (
@@ -129,9 +129,9 @@ fn for_postgresql_the_error_names_its_tools_without_the_password() {
             ],
         ),
     ] {
-        let refused = place
+        let refused = dir
             .run(&[command, "it's.dump", "--database-url", url])
-            .fails_saying(&words);
+            .fails_with(&words);
         assert_eq!(refused.code, 2);
         assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
     }

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::Value;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
-use crate::support::{Answer, Place, Service};
+use crate::support::{Response, Service, TestDir};
 
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 const ADDRESS: &str =
@@ -20,20 +20,20 @@ fn create(service: &Service) -> String {
     format!("{BOOK}/{}", created.json()["id"].as_str().unwrap())
 }
 
-fn set(service: &Service, path: &str, headers: &[(&str, &str)], value: u64) -> Answer {
+fn set(service: &Service, path: &str, headers: &[(&str, &str)], value: u64) -> Response {
     let patch = format!(r#"{{"custom_data":{{"value":{value}}}}}"#);
     service.send("PATCH", path, headers, &patch)
 }
 
-fn value(answer: &Answer) -> u64 {
-    answer.json()["custom_data"]["value"].as_u64().unwrap()
+fn value(response: &Response) -> u64 {
+    response.json()["custom_data"]["value"].as_u64().unwrap()
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn increments_of_twenty_clients_are_not_lost(#[case] place: Place) {
-    let service = place.serve(&[]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn increments_of_twenty_clients_are_not_lost(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
     let path = create(&service);
     thread::scope(|scope| {
         for _ in 0..20 {
@@ -57,12 +57,12 @@ fn increments_of_twenty_clients_are_not_lost(#[case] place: Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn sixteen_creations_with_one_key_create_one_address(#[case] place: Place) {
-    let service = place.serve(&[]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn sixteen_creations_with_one_key_create_one_address(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
     let key = [("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")];
-    let answers: Vec<Answer> = thread::scope(|scope| {
+    let responses: Vec<Response> = thread::scope(|scope| {
         let clients: Vec<_> = (0..16)
             .map(|_| scope.spawn(|| service.send("POST", BOOK, &key, ADDRESS)))
             .collect();
@@ -71,21 +71,25 @@ fn sixteen_creations_with_one_key_create_one_address(#[case] place: Place) {
             .map(|client| client.join().unwrap())
             .collect()
     });
-    let created: Vec<_> = answers
+    let created: Vec<_> = responses
         .iter()
-        .filter(|answer| answer.status == 201)
+        .filter(|response| response.status == 201)
         .collect();
     assert!(!created.is_empty());
-    assert!(created.iter().all(|answer| answer.body == created[0].body));
+    assert!(
+        created
+            .iter()
+            .all(|response| response.body == created[0].body)
+    );
     let first: Vec<_> = created
         .iter()
-        .filter(|answer| answer.header("Idempotent-Replayed").is_empty())
+        .filter(|response| response.header("Idempotent-Replayed").is_empty())
         .collect();
     assert_eq!(first.len(), 1);
     assert!(
-        answers
+        responses
             .iter()
-            .all(|answer| [201, 409, 503].contains(&answer.status))
+            .all(|response| [201, 409, 503].contains(&response.status))
     );
     let book: Value = serde_json::from_str(&service.get(BOOK).1).unwrap();
     assert_eq!(book["addresses"].as_array().unwrap().len(), 1);
@@ -142,21 +146,21 @@ fn revision(etag: &str) -> u64 {
 }
 
 fn perform(service: &Service, path: &str, op: &Op, last_etag: &mut String) -> Ret {
-    let answer = match op {
+    let response = match op {
         Op::Read => service.send("GET", path, &[], ""),
         Op::Write(value) => set(service, path, &[], *value),
         Op::WriteIf(_, value) => set(service, path, &[("If-Match", last_etag)], *value),
     };
-    match answer.status {
+    match response.status {
         200 => {
-            *last_etag = answer.header("ETag").to_owned();
+            *last_etag = response.header("ETag").to_owned();
             Ret::Is(Register {
-                value: value(&answer),
+                value: value(&response),
                 revision: revision(last_etag),
             })
         }
         412 => Ret::Refused,
-        other => panic!("{other}: {}", answer.body),
+        other => panic!("{other}: {}", response.body),
     }
 }
 
@@ -165,10 +169,10 @@ const CLIENTS: u64 = 4;
 const STEPS: u64 = 6;
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn concurrent_histories_of_one_address_are_linearizable(#[case] place: Place) {
-    let service = place.serve(&[]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn concurrent_histories_of_one_address_are_linearizable(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
     for round in 0..ROUNDS {
         let path = create(&service);
         let history = Mutex::new(LinearizabilityTester::new(Register {

@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
-use crate::support::{Finished, Place, exists, wait_until};
+use crate::support::{Finished, TestDir, exists, wait_until};
 
 /// The line about one check, and the exit code.
 #[track_caller]
-fn finding(place: &Place, arguments: &[&str], what: &str) -> (String, i32) {
-    finding_in(place.run(&[&["doctor"], arguments].concat()), what)
+fn finding(dir: &TestDir, arguments: &[&str], what: &str) -> (String, i32) {
+    finding_in(dir.run(&[&["doctor"], arguments].concat()), what)
 }
 
 #[track_caller]
@@ -34,12 +34,12 @@ fn assert_says(found: &(String, i32), verdict: &str, words: &str) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn a_healthy_service_has_no_failures(#[case] place: Place) {
-    let _service = place.serve(&["--demo"]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn a_healthy_service_has_no_failures(#[case] dir: TestDir) {
+    let _service = dir.serve(&["--demo"]);
     for arguments in [&["doctor"][..], &["doctor", "--full"]] {
-        let report = place.run(arguments).succeeds();
+        let report = dir.run(arguments).succeeds();
         assert!(report.stdout.lines().count() >= 7, "{}", report.stdout);
         assert!(!report.stdout.contains("failed"), "{}", report.stdout);
         assert!(!report.stdout.contains("cus_"), "{}", report.stdout);
@@ -48,61 +48,57 @@ fn a_healthy_service_has_no_failures(#[case] place: Place) {
 
 #[test]
 fn a_missing_database_is_reported_and_not_created() {
-    let place = Place::sqlite();
-    let found = finding(&place, &[], "database");
+    let dir = TestDir::sqlite();
+    let found = finding(&dir, &[], "database");
     assert_says(&found, "failed", "addressbook migrate");
-    assert!(!exists(&place, "data"));
+    assert!(!exists(&dir, "data"));
     let url = "postgres://me:s3cret@127.0.0.1:1/x";
-    let found = finding(&place, &["--database-url", url], "database");
+    let found = finding(&dir, &["--database-url", url], "database");
     assert_says(&found, "failed", "cannot be reached");
     assert!(!found.0.contains("s3cret"), "{}", found.0);
     let missing = PostgresServer::shared()
         .create_database()
         .replacen("?", "-not-there?", 1);
-    let found = finding(&place, &["--database-url", &missing], "database");
+    let found = finding(&dir, &["--database-url", &missing], "database");
     assert_says(&found, "failed", "cannot be reached");
     let still = PostgresServer::shared().query(&missing, "SELECT 1");
     assert!(still.unwrap_err().contains("does not exist"));
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn each_failure_says_what_to_do(#[case] place: Place) {
-    drop(place.serve(&["--demo"]));
-    place.query("INSERT INTO address_book_parts SELECT customer_id, '', 1 FROM address_books");
-    assert_says(&finding(&place, &[], "books"), "failed", "backup");
-    place.query("DELETE FROM address_book_parts");
-    assert_says(&finding(&place, &[], "books"), "ok", "agree");
-    place.query("UPDATE address_books SET past_revisions = past_revisions + 1");
-    assert_says(&finding(&place, &[], "books"), "failed", "past revisions");
-    place.query("UPDATE address_books SET past_revisions = past_revisions - 1");
-    assert_says(&finding(&place, &[], "books"), "ok", "agree");
-    place.query("UPDATE address_books SET addresses = addresses + 1");
-    assert_says(&finding(&place, &[], "books"), "failed", "backup");
-    place.query("UPDATE address_books SET revision = 4102444800000");
-    assert_says(&finding(&place, &[], "clock"), "failed", "NTP");
-    place.query("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
-    let found = finding(&place, &[], "schema");
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn each_failure_says_what_to_do(#[case] dir: TestDir) {
+    drop(dir.serve(&["--demo"]));
+    dir.query("INSERT INTO address_book_parts SELECT customer_id, '', 1 FROM address_books");
+    assert_says(&finding(&dir, &[], "books"), "failed", "backup");
+    dir.query("DELETE FROM address_book_parts");
+    assert_says(&finding(&dir, &[], "books"), "ok", "agree");
+    dir.query("UPDATE address_books SET past_revisions = past_revisions + 1");
+    assert_says(&finding(&dir, &[], "books"), "failed", "past revisions");
+    dir.query("UPDATE address_books SET past_revisions = past_revisions - 1");
+    assert_says(&finding(&dir, &[], "books"), "ok", "agree");
+    dir.query("UPDATE address_books SET addresses = addresses + 1");
+    assert_says(&finding(&dir, &[], "books"), "failed", "backup");
+    dir.query("UPDATE address_books SET revision = 4102444800000");
+    assert_says(&finding(&dir, &[], "clock"), "failed", "NTP");
+    dir.query("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+    let found = finding(&dir, &[], "schema");
     assert_says(&found, "failed", "migration 9999");
-    place.query("DROP TABLE __diesel_schema_migrations");
-    assert_says(
-        &finding(&place, &[], "schema"),
-        "failed",
-        "not Addressbook's",
-    );
+    dir.query("DROP TABLE __diesel_schema_migrations");
+    assert_says(&finding(&dir, &[], "schema"), "failed", "not Addressbook's");
 }
 
 #[test]
 fn a_damaged_file_is_reported() {
-    let place = Place::sqlite();
-    drop(place.serve(&["--demo"]));
+    let dir = TestDir::sqlite();
+    drop(dir.serve(&["--demo"]));
     // Otherwise the WAL still contains the page.
-    place.query("PRAGMA wal_checkpoint(TRUNCATE)");
-    let mut bytes = fs::read(place.database()).unwrap();
+    dir.query("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = fs::read(dir.database()).unwrap();
     bytes[5 * 4096..6 * 4096].fill(0xff);
-    fs::write(place.database(), bytes).unwrap();
-    let report = place.run(&["doctor"]);
+    fs::write(dir.database(), bytes).unwrap();
+    let report = dir.run(&["doctor"]);
     assert_eq!(report.code, 1, "{}", report.stdout);
     assert!(
         report.stdout.contains("failed   integrity"),
@@ -113,9 +109,9 @@ fn a_damaged_file_is_reported() {
 
 #[test]
 fn foreign_triggers_rules_and_policies_on_postgres_are_reported() {
-    let place = Place::postgres();
-    place.run(&["migrate"]).succeeds();
-    assert_says(&finding(&place, &[], "additions"), "ok", "no trigger");
+    let dir = TestDir::postgres();
+    dir.run(&["migrate"]).succeeds();
+    assert_says(&finding(&dir, &[], "additions"), "ok", "no trigger");
     for (added, name) in [
         (
             "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -131,27 +127,27 @@ fn foreign_triggers_rules_and_policies_on_postgres_are_reported() {
             "the policy own on address_books",
         ),
     ] {
-        place.query(added);
-        assert_says(&finding(&place, &[], "additions"), "warning", name);
+        dir.query(added);
+        assert_says(&finding(&dir, &[], "additions"), "warning", name);
     }
 }
 
 #[test]
 fn foreign_objects_in_the_schema_are_reported() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
-    assert_says(&finding(&place, &[], "schema"), "ok", "");
-    place.query("CREATE VIEW mine AS SELECT * FROM addresses");
-    let found = finding(&place, &[], "schema");
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
+    assert_says(&finding(&dir, &[], "schema"), "ok", "");
+    dir.query("CREATE VIEW mine AS SELECT * FROM addresses");
+    let found = finding(&dir, &[], "schema");
     assert_says(&found, "failed", "contains the view \"mine\"");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn too_few_file_descriptors_for_the_workers_are_a_failure() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
-    let doctor = place
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
+    let doctor = dir
         .program_under("ulimit -n 100", &["doctor", "--workers=20"])
         .output();
     let report = String::from_utf8(doctor.unwrap().stdout).unwrap();
@@ -161,11 +157,11 @@ fn too_few_file_descriptors_for_the_workers_are_a_failure() {
 
 #[test]
 fn a_file_that_others_may_open_and_a_misspelt_variable_are_warnings() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
-    fs::set_permissions(place.database(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_says(&finding(&place, &[], "permissions"), "warning", "chmod go=");
-    let output = place
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
+    fs::set_permissions(dir.database(), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_says(&finding(&dir, &[], "permissions"), "warning", "chmod go=");
+    let output = dir
         .program(&["doctor"])
         .env("ADDRESSBOOK_POOLSIZE", "9")
         .output()
@@ -180,43 +176,43 @@ fn a_file_that_others_may_open_and_a_misspelt_variable_are_warnings() {
 
 #[test]
 fn invalid_settings_are_reported_with_all_other_checks() {
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
     let url = "mysql://me:s3cret@localhost/x";
-    let report = place.run(&["doctor", "--log=addressbook=loud", "--database-url", url]);
+    let report = dir.run(&["doctor", "--log=addressbook=loud", "--database-url", url]);
     let all = report.stdout.clone() + &report.stderr;
     assert!(!all.contains("s3cret"), "{all}");
     let found = finding_in(report, "database");
     assert_says(&found, "failed", "expected sqlite://PATH");
-    let found = finding(&place, &["--log=addressbook=loud"], "log filter");
+    let found = finding(&dir, &["--log=addressbook=loud"], "log filter");
     assert_says(&found, "failed", "expected a level (error, warn");
-    let found = finding(&place, &["--log=addressbook=loud"], "database");
+    let found = finding(&dir, &["--log=addressbook=loud"], "database");
     assert_says(&found, "ok", "can be read");
-    let found = finding(&place, &["--jwt-keys", "missing.pem"], "token keys");
+    let found = finding(&dir, &["--jwt-keys", "missing.pem"], "token keys");
     assert_says(&found, "failed", "set all three");
     let keys = [
         "--jwt-keys=missing.pem",
         "--jwt-issuer=i",
         "--jwt-audience=a",
     ];
-    let found = finding(&place, &keys, "token keys");
+    let found = finding(&dir, &keys, "token keys");
     assert_says(&found, "failed", "missing.pem");
 }
 
 #[test]
 fn a_long_wal_is_a_warning() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     // A running service truncates the WAL, and the last process to close the database removes it.
     // A suspended service does neither.
-    let service = place.serve(&[]);
+    let service = dir.serve(&[]);
     service.signal("STOP");
-    let wal = format!("{}-wal", place.database().display());
+    let wal = format!("{}-wal", dir.database().display());
     let wal = fs::File::options().write(true).open(wal).unwrap();
     wal.set_len(256 << 20).unwrap();
-    assert_says(&finding(&place, &[], "WAL  "), "ok", "256 MiB");
+    assert_says(&finding(&dir, &[], "WAL  "), "ok", "256 MiB");
     wal.set_len(257 << 20).unwrap();
     assert_says(
-        &finding(&place, &[], "WAL  "),
+        &finding(&dir, &[], "WAL  "),
         "warning",
         "long read transaction",
     );
@@ -225,20 +221,20 @@ fn a_long_wal_is_a_warning() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_small_disk_is_reported() {
-    let place = Place::sqlite();
-    let mut confined = place.program_on_a_disk_of("64m", &["doctor"]);
+    let dir = TestDir::sqlite();
+    let mut confined = dir.program_on_a_disk_of("64m", &["doctor"]);
     let found = finding_in(confined.output().unwrap().into(), "disk");
     assert_says(&found, "failed", "64 MiB are free");
 }
 
 #[test]
 fn an_unsuitable_postgresql_database_is_reported_with_what_to_do() {
-    let place = Place::postgres();
-    place.run(&["migrate"]).succeeds();
-    let found = finding(&place, &["--pool-size=1000"], "connections");
+    let dir = TestDir::postgres();
+    dir.run(&["migrate"]).succeeds();
+    let found = finding(&dir, &["--pool-size=1000"], "connections");
     assert_says(&found, "warning", "raise max_connections");
-    place.query("ALTER TABLE addresses ALTER COLUMN id TYPE text COLLATE \"POSIX\"");
-    let found = finding(&place, &[], "collation");
+    dir.query("ALTER TABLE addresses ALTER COLUMN id TYPE text COLLATE \"POSIX\"");
+    let found = finding(&dir, &[], "collation");
     assert_says(&found, "failed", "COLLATE \"C\"");
 }
 
@@ -251,6 +247,6 @@ fn a_standby_is_a_warning() {
     wait_until("the standby has the database", || {
         standby.query(&url, "SELECT 1").is_ok()
     });
-    let found = finding(&Place::at(url), &[], "role");
+    let found = finding(&TestDir::at(url), &[], "role");
     assert_says(&found, "warning", "target_session_attrs");
 }

@@ -1,6 +1,6 @@
 //! Acknowledged writes survive a full disk. `killed.rs` tests crashes.
 
-use crate::support::{Answer, Place, Service};
+use crate::support::{Response, Service, TestDir};
 
 /// Creates addresses with custom data of this size, until a request does not return 201. Returns
 /// the paths of the created addresses, and the last response if there was one.
@@ -8,7 +8,7 @@ fn create_until_it_fails(
     service: &Service,
     customer_id: &str,
     landmark_bytes: usize,
-) -> (Vec<String>, Option<Answer>) {
+) -> (Vec<String>, Option<Response>) {
     let book = format!("/v1/customers/{customer_id}/addresses");
     let landmark = "x".repeat(landmark_bytes);
     let body = format!(
@@ -17,8 +17,8 @@ fn create_until_it_fails(
     let mut created = Vec::new();
     loop {
         match service.try_send("POST", &book, &[], &body) {
-            Ok(answer) if answer.status == 201 => {
-                let id = answer.json()["id"].as_str().unwrap().to_owned();
+            Ok(response) if response.status == 201 => {
+                let id = response.json()["id"].as_str().unwrap().to_owned();
                 created.push(format!("{book}/{id}"));
             }
             other => return (created, other.ok()),
@@ -39,10 +39,10 @@ fn assert_all_there(service: &Service, paths: &[String]) {
 fn a_full_disk_returns_503_until_there_is_space() {
     use std::process::Command;
 
-    let place = Place::sqlite();
-    place.run(&["migrate"]).succeeds();
+    let dir = TestDir::sqlite();
+    dir.run(&["migrate"]).succeeds();
     let limits = "trap '' XFSZ; ulimit -S -f 8192";
-    let program = place.program_under(limits, &["serve", "--listen", "127.0.0.1:0"]);
+    let program = dir.program_under(limits, &["serve", "--listen", "127.0.0.1:0"]);
     let service = Service::start(program);
     let (created, refused) = create_until_it_fails(&service, "cus_1", 16_000);
     let refused = refused.unwrap();

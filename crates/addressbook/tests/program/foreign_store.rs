@@ -3,31 +3,31 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, get};
+use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Service, TestDir, get};
 
 /// The example program. Cargo builds it together with these tests, into a folder beside the
 /// program.
-fn example(place: &Place, arguments: &[&str]) -> Command {
+fn example(dir: &TestDir, arguments: &[&str]) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_addressbook"));
     let example = program.with_file_name("examples").join("foreign-store");
     let mut command = Command::new(example);
     command
         .args(arguments)
-        .current_dir(&place.folder)
-        .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+        .current_dir(&dir.folder)
+        .env("ADDRESSBOOK_DATABASE_URL", &dir.database_url);
     command
 }
 
 #[test]
 fn a_foreign_store_serves_under_its_own_name() {
-    let place = Place::at("memory://try".into());
+    let dir = TestDir::at("memory://try".into());
     let arguments = [
         "serve",
         "--demo",
         "--listen=127.0.0.1:0",
         "--metrics-listen=127.0.0.1:0",
     ];
-    let service = Service::start(example(&place, &arguments));
+    let service = Service::start(example(&dir, &arguments));
     let banner = &service.banner;
     assert!(banner.contains("memory://try (Memory)"), "{banner}");
     let (status, body) = service.get(EXAMPLE_PATH);
@@ -40,8 +40,8 @@ fn a_foreign_store_serves_under_its_own_name() {
 
 #[test]
 fn every_command_names_the_foreign_store() {
-    let place = Place::at("memory://try".into());
-    let run = |arguments: &[&str]| Finished::from(example(&place, arguments).output().unwrap());
+    let dir = TestDir::at("memory://try".into());
+    let run = |arguments: &[&str]| Finished::from(example(&dir, arguments).output().unwrap());
     let migrated = run(&["migrate"]).succeeds();
     assert_eq!(migrated.stdout, "memory://try: Memory has no migrations\n");
     let backup = run(&["backup", "copy"]);
@@ -51,7 +51,7 @@ fn every_command_names_the_foreign_store() {
     assert_eq!(doctor.code, 1);
     let words = "memory://try (Memory): there is no database at memory://try";
     assert!(doctor.stdout.contains(words), "{}", doctor.stdout);
-    run(&["export"]).fails_saying(&["there is no database at memory://try"]);
+    run(&["export"]).fails_with(&["there is no database at memory://try"]);
     let key = run(&[
         "keys",
         "create",
@@ -65,8 +65,8 @@ fn every_command_names_the_foreign_store() {
 
 #[test]
 fn the_built_in_stores_remain_available() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let arguments = ["serve", "--listen=127.0.0.1:0"];
-    let service = Service::start(example(&place, &arguments));
+    let service = Service::start(example(&dir, &arguments));
     assert!(service.banner.contains("(SQLite)"), "{}", service.banner);
 }

@@ -2,24 +2,24 @@
 
 use rstest::rstest;
 
-use crate::support::{EXAMPLE, Place};
+use crate::support::{EXAMPLE, TestDir};
 
 const HEADER: &str = "customer_id,region,city,country";
 
-fn export(place: &Place) -> String {
-    place.run(&["export"]).succeeds().stdout
+fn export(dir: &TestDir) -> String {
+    dir.run(&["export"]).succeeds().stdout
 }
 
 #[test]
 fn csv_from_spreadsheets_is_read() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let csv = "\u{feff}country,customer_id,city,region,custom_data,description\r\n\
                rw,cus_1,\"Kigali, centre\",R,\"{\"\"a\"\": 1}\",\r\n\
                \r\n\
                XX,cus_1,C,R,[],\r\n\
                rw,cus_1,C\r\n";
-    let file = place.write("a.csv", csv);
-    let imported = place.run(&["import", &file, "--on-error", "skip"]);
+    let file = dir.write("a.csv", csv);
+    let imported = dir.run(&["import", &file, "--on-error", "skip"]);
     assert_eq!(imported.code, 2);
     assert!(
         imported.stderr.contains("line 4: country: "),
@@ -32,7 +32,7 @@ fn csv_from_spreadsheets_is_read() {
             .contains("custom_data: expected a JSON object")
     );
     assert!(imported.stderr.contains("line 5: expected 6 fields, got 3"));
-    let exported = export(&place);
+    let exported = export(&dir);
     assert!(
         exported.contains(
             r#""description":null,"region":"R","city":"Kigali, centre","country":"RW","custom_data":{"a":1},"#
@@ -40,21 +40,18 @@ fn csv_from_spreadsheets_is_read() {
         "{exported}"
     );
     // The header does not count as an imported line.
-    place
-        .run(&["import", &file, "--from-line", "4"])
-        .fails_saying(&["line 4:", "no line was imported"]);
-    place
-        .run(&["import", &file])
-        .fails_saying(&["line 4:", "no line was imported"]);
+    dir.run(&["import", &file, "--from-line", "4"])
+        .fails_with(&["line 4:", "no line was imported"]);
+    dir.run(&["import", &file])
+        .fails_with(&["line 4:", "no line was imported"]);
     for (header, word) in [
         ("customer_id,region,city,zip", "\"zip\""),
         ("customer_id,region,city,city,country", "city twice"),
         ("customer_id,region,city", "lacks country"),
     ] {
-        let file = place.write("b.csv", &format!("{header}\n"));
-        place
-            .run(&["import", &file])
-            .fails_saying(&["CSV header", word]);
+        let file = dir.write("b.csv", &format!("{header}\n"));
+        dir.run(&["import", &file])
+            .fails_with(&["CSV header", word]);
     }
 }
 
@@ -81,18 +78,18 @@ fn csv_from_spreadsheets_is_read() {
      file"
 )]
 fn a_misplaced_quotation_mark_invalidates_only_its_line(#[case] line: &str, #[case] error: &str) {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let good = |number| format!("cus_1,R,C{number},RW\n");
     let after: String = (3..=6_000).map(good).collect();
     let csv = format!("{HEADER}\n{}{}{line}\n{after}", good(1), good(2));
-    let file = place.write("a.csv", &csv);
+    let file = dir.write("a.csv", &csv);
     let import = ["import", &file, "--max-addresses", "10000"];
 
-    let stopped = place.run(&import);
-    stopped.fails_saying(&[error, "no line was imported"]);
-    assert_eq!(export(&place), "");
+    let stopped = dir.run(&import);
+    stopped.fails_with(&[error, "no line was imported"]);
+    assert_eq!(export(&dir), "");
 
-    let skipped = place.run(&[&import[..], &["--on-error", "skip"]].concat());
+    let skipped = dir.run(&[&import[..], &["--on-error", "skip"]].concat());
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
     assert!(
         skipped.stdout.contains("6000 created"),
@@ -111,7 +108,7 @@ fn a_misplaced_quotation_mark_invalidates_only_its_line(#[case] line: &str, #[ca
 
 #[test]
 fn a_truncated_file_is_refused() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let whole = format!("{HEADER},description\ncus_1,R,C,RW,\"Home, second floor\"\n");
     for (file, cut, error) in [
         (
@@ -130,22 +127,21 @@ fn a_truncated_file_is_refused() {
             "line 1: expected a JSON object: EOF",
         ),
     ] {
-        let file = place.write(file, cut);
-        place
-            .run(&["import", &file])
-            .fails_saying(&[error, "no line was imported"]);
+        let file = dir.write(file, cut);
+        dir.run(&["import", &file])
+            .fails_with(&[error, "no line was imported"]);
     }
-    assert_eq!(export(&place), "");
+    assert_eq!(export(&dir), "");
 }
 
 #[test]
 fn an_invalid_address_over_several_lines_is_reported_with_all_of_them() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     // Two misplaced quotation marks that enclose one field.
     let csv =
         format!("{HEADER}\ncus_1,R,\"Home,RW\ncus_1,R,C,RW\ncus_1,R,Home\",RW\ncus_1,R,D,RW\n");
     let csv = csv.replace("D,RW\n", "D,RW\ncus_1,R,\"two\nlines\",RW\n");
-    let skipped = place.run_with_input(
+    let skipped = dir.run_with_input(
         &["import", "-", "--format", "csv", "--on-error", "skip"],
         &csv,
     );
@@ -167,11 +163,11 @@ fn an_invalid_address_over_several_lines_is_reported_with_all_of_them() {
 
 #[test]
 fn custom_data_may_have_line_breaks() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let csv = format!("{HEADER},custom_data\ncus_1,R,C,RW,\"{{\n  \"\"floor\"\": 3\r\n}}\"\n");
-    let file = place.write("a.csv", &csv);
-    place.run(&["import", &file]).succeeds();
-    let exported = export(&place);
+    let file = dir.write("a.csv", &csv);
+    dir.run(&["import", &file]).succeeds();
+    let exported = export(&dir);
     assert!(
         exported.contains(r#""custom_data":{"floor":3}"#),
         "{exported}"

@@ -1,6 +1,6 @@
 use rstest::rstest;
 
-use crate::support::{EXAMPLE, Place};
+use crate::support::{EXAMPLE, TestDir};
 
 const HEADER: &str = "customer_id,region,city,country";
 
@@ -17,15 +17,15 @@ fn line(customer_id: &str, number: u32, city: &str) -> String {
     )
 }
 
-fn export(place: &Place) -> String {
-    place.run(&["export"]).succeeds().stdout
+fn export(dir: &TestDir) -> String {
+    dir.run(&["export"]).succeeds().stdout
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite(), Place::sqlite())]
-#[case::postgres(Place::postgres(), Place::postgres())]
-#[case::from_sqlite_to_postgres(Place::sqlite(), Place::postgres())]
-fn export_and_import_preserve_every_byte(#[case] from: Place, #[case] to: Place) {
+#[case::sqlite(TestDir::sqlite(), TestDir::sqlite())]
+#[case::postgres(TestDir::postgres(), TestDir::postgres())]
+#[case::from_sqlite_to_postgres(TestDir::sqlite(), TestDir::postgres())]
+fn export_and_import_preserve_every_byte(#[case] from: TestDir, #[case] to: TestDir) {
     drop(from.serve(&["--demo"]));
     for format in ["ndjson", "csv"] {
         let exported = from.run(&["export", "--format", format]).succeeds().stdout;
@@ -39,26 +39,26 @@ fn export_and_import_preserve_every_byte(#[case] from: Place, #[case] to: Place)
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn importing_a_file_again_changes_nothing(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn importing_a_file_again_changes_nothing(#[case] dir: TestDir) {
     // Includes a line that omits what the service can generate.
     let bare = r#"{"customer_id":"cus_2","region":"R","city":"C","country":"rw"}"#;
-    let file = place.write("a.ndjson", &format!("{EXAMPLE}\n{bare}\r\n{}", lines(1, 3)));
-    let first = place.run(&["import", &file]).succeeds();
+    let file = dir.write("a.ndjson", &format!("{EXAMPLE}\n{bare}\r\n{}", lines(1, 3)));
+    let first = dir.run(&["import", &file]).succeeds();
     assert!(
         first.stdout.contains("6 created, 0 updated, 0 unchanged"),
         "{}",
         first.stdout
     );
-    let exported = export(&place);
-    let second = place.run(&["import", &file]).succeeds();
+    let exported = export(&dir);
+    let second = dir.run(&["import", &file]).succeeds();
     assert!(
         second.stdout.contains("0 created, 0 updated, 6 unchanged"),
         "{}",
         second.stdout
     );
-    assert_eq!(export(&place), exported);
+    assert_eq!(export(&dir), exported);
     assert!(
         exported.starts_with(EXAMPLE),
         "ids keep their spelling: {exported}"
@@ -66,14 +66,14 @@ fn importing_a_file_again_changes_nothing(#[case] place: Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn an_invalid_line_stops_the_import_before_its_batch(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn an_invalid_line_stops_the_import_before_its_batch(#[case] dir: TestDir) {
     let faulty = r#"{"customer_id":"cus_1","region":5,"city":"","country":"ZZ"}"#;
     let good = lines(1, 7);
-    let file = place.write("a.ndjson", &format!("{good}{faulty}\n{}", lines(8, 2)));
+    let file = dir.write("a.ndjson", &format!("{good}{faulty}\n{}", lines(8, 2)));
     let batches = ["import", &file, "--import-batch-lines", "3"];
-    let stopped = place.run(&batches).fails_saying(&[
+    let stopped = dir.run(&batches).fails_with(&[
         "line 8:",
         "region: expected a JSON string",
         "city: expected 1 to 200 characters",
@@ -86,27 +86,27 @@ fn an_invalid_line_stops_the_import_before_its_batch(#[case] place: Place) {
         "{}",
         stopped.stderr
     );
-    assert_eq!(export(&place), lines(1, 6));
+    assert_eq!(export(&dir), lines(1, 6));
 
-    place.write("a.ndjson", &lines(1, 9));
-    let resumed = place
+    dir.write("a.ndjson", &lines(1, 9));
+    let resumed = dir
         .run(&[&batches[..], &["--from-line", "7"]].concat())
         .succeeds();
     assert!(resumed.stdout.starts_with("3 lines"), "{}", resumed.stdout);
-    assert_eq!(export(&place), lines(1, 9));
+    assert_eq!(export(&dir), lines(1, 9));
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn invalid_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn invalid_lines_can_be_skipped_and_are_listed(#[case] dir: TestDir) {
     let input = format!(
         "{}nonsense\n{}{{}}\n{}",
         lines(1, 1),
         lines(2, 1),
         lines(3, 1)
     );
-    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
+    let skipped = dir.run_with_input(&["import", "-", "--on-error", "skip"], &input);
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
     assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
     assert!(skipped.stdout.contains("2 skipped"), "{}", skipped.stdout);
@@ -120,23 +120,22 @@ fn invalid_lines_can_be_skipped_and_are_listed(#[case] place: Place) {
         "{}",
         skipped.stderr
     );
-    assert_eq!(export(&place), lines(1, 3));
+    assert_eq!(export(&dir), lines(1, 3));
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn an_existing_id_is_an_error_unless_updates_are_enabled(#[case] place: Place) {
-    place
-        .run_with_input(&["import", "-"], &lines(1, 2))
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn an_existing_id_is_an_error_unless_updates_are_enabled(#[case] dir: TestDir) {
+    dir.run_with_input(&["import", "-"], &lines(1, 2))
         .succeeds();
     let moved = [line("cus_1", 2, "Huye"), line("cus_1", 3, "Huye")].join("\n");
 
-    let refused = place.run_with_input(&["import", "-"], &moved);
-    refused.fails_saying(&["line 1:", "id:", "--on-conflict update"]);
-    assert_eq!(export(&place), lines(1, 2));
+    let refused = dir.run_with_input(&["import", "-"], &moved);
+    refused.fails_with(&["line 1:", "id:", "--on-conflict update"]);
+    assert_eq!(export(&dir), lines(1, 2));
 
-    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &moved);
+    let skipped = dir.run_with_input(&["import", "-", "--on-error", "skip"], &moved);
     assert_eq!(skipped.code, 2);
     assert!(
         skipped
@@ -144,24 +143,24 @@ fn an_existing_id_is_an_error_unless_updates_are_enabled(#[case] place: Place) {
             .contains("1 created, 0 updated, 0 unchanged, 1 skipped")
     );
 
-    let updated = place.run_with_input(&["import", "-", "--on-conflict", "update"], &moved);
+    let updated = dir.run_with_input(&["import", "-", "--on-conflict", "update"], &moved);
     let updated = updated.succeeds().stdout;
     assert!(
         updated.contains("0 created, 1 updated, 1 unchanged, 0 skipped"),
         "{updated}"
     );
-    assert_eq!(export(&place), format!("{}{moved}\n", lines(1, 1)));
+    assert_eq!(export(&dir), format!("{}{moved}\n", lines(1, 1)));
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn an_update_changes_only_what_the_file_contains(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn an_update_changes_only_what_the_file_contains(#[case] dir: TestDir) {
     let id = format!("add_{:026}", 1);
     let whole = line("cus_1", 1, "Kigali")
         .replace(r#""description":null"#, r#""description":"Home""#)
         .replace(r#""custom_data":null"#, r#""custom_data":{"floor":3}"#);
-    place.run_with_input(&["import", "-"], &whole).succeeds();
+    dir.run_with_input(&["import", "-"], &whole).succeeds();
     let content = |exported: &str| -> [String; 3] {
         let address: serde_json::Value = serde_json::from_str(exported).unwrap();
         ["description", "city", "custom_data"].map(|name| address[name].to_string())
@@ -197,29 +196,29 @@ fn an_update_changes_only_what_the_file_contains(#[case] place: Place) {
     ] {
         let import = ["import", "-", "--format", format, "--on-conflict", "update"];
         for outcome in ["1 updated, 0 unchanged", "0 updated, 1 unchanged"] {
-            let imported = place.run_with_input(&import, &input).succeeds();
+            let imported = dir.run_with_input(&import, &input).succeeds();
             assert!(imported.stdout.contains(outcome), "{}", imported.stdout);
-            assert_eq!(content(&export(&place)), expected, "{input}");
+            assert_eq!(content(&export(&dir)), expected, "{input}");
         }
     }
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn the_limit_of_addresses_applies_to_imports(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn the_limit_of_addresses_applies_to_imports(#[case] dir: TestDir) {
     let import = ["import", "-", "--max-addresses", "2"];
-    let refused = place.run_with_input(&import, &lines(1, 3));
-    refused.fails_saying(&[
+    let refused = dir.run_with_input(&import, &lines(1, 3));
+    refused.fails_with(&[
         "line 3: customer_id:",
         "--max-addresses",
         "no line was imported",
     ]);
-    assert_eq!(export(&place), "");
+    assert_eq!(export(&dir), "");
 
     let other = line("cus_2", 1, "Huye") + "\n";
     let input = format!("{}{other}{}", lines(1, 3), lines(4, 1));
-    let skipped = place.run_with_input(&[&import[..], &["--on-error", "skip"]].concat(), &input);
+    let skipped = dir.run_with_input(&[&import[..], &["--on-error", "skip"]].concat(), &input);
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
     assert!(skipped.stdout.contains("3 created"), "{}", skipped.stdout);
     for number in [3, 5] {
@@ -227,15 +226,14 @@ fn the_limit_of_addresses_applies_to_imports(#[case] place: Place) {
             format!("line {number}: customer_id: the customer has the maximum number of addresses");
         assert!(skipped.stderr.contains(&listed), "{}", skipped.stderr);
     }
-    assert_eq!(export(&place), lines(1, 2) + &other);
+    assert_eq!(export(&dir), lines(1, 2) + &other);
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn the_limits_of_revisions_apply_to_imports(#[case] place: Place) {
-    place
-        .run_with_input(&["import", "-"], &lines(1, 3))
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn the_limits_of_revisions_apply_to_imports(#[case] dir: TestDir) {
+    dir.run_with_input(&["import", "-"], &lines(1, 3))
         .succeeds();
     let changed = |city| {
         let changed: Vec<_> = (1..=3).map(|number| line("cus_1", number, city)).collect();
@@ -255,36 +253,35 @@ fn the_limits_of_revisions_apply_to_imports(#[case] place: Place) {
         ),
     ] {
         let limited = [&import[..], &[setting, most]].concat();
-        let refused = place.run_with_input(&limited, &changed("Nyanza"));
-        refused.fails_saying(&[reason, setting, "no line was imported"]);
-        assert_eq!(export(&place), lines(1, 3));
+        let refused = dir.run_with_input(&limited, &changed("Nyanza"));
+        refused.fails_with(&[reason, setting, "no line was imported"]);
+        assert_eq!(export(&dir), lines(1, 3));
         let skipping = [&limited[..], &["--on-error", "skip"]].concat();
-        let skipped = place.run_with_input(&skipping, &changed("Nyanza"));
+        let skipped = dir.run_with_input(&skipping, &changed("Nyanza"));
         assert_eq!(skipped.code, 2, "{}", skipped.stderr);
         assert!(skipped.stderr.contains(reason), "{}", skipped.stderr);
-        place.run_with_input(&import, &lines(1, 3)).succeeds();
+        dir.run_with_input(&import, &lines(1, 3)).succeeds();
     }
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn one_customer_can_be_exported_alone(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn one_customer_can_be_exported_alone(#[case] dir: TestDir) {
     let input = format!("{}{}\n", lines(1, 2), line("cus_2", 1, "Huye"));
-    place.run_with_input(&["import", "-"], &input).succeeds();
-    let exported = place
+    dir.run_with_input(&["import", "-"], &input).succeeds();
+    let exported = dir
         .run(&["export", "--customer", "cus_2"])
         .succeeds()
         .stdout;
     assert_eq!(exported, line("cus_2", 1, "Huye") + "\n");
-    place
-        .run(&["export", "--customer", "add_1"])
-        .fails_saying(&["--customer", "add_"]);
+    dir.run(&["export", "--customer", "add_1"])
+        .fails_with(&["--customer", "add_"]);
 }
 
 #[test]
 fn the_limits_of_an_address_apply_to_imports() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (limit, value, field) in [
         (
             "--max-place-chars",
@@ -303,29 +300,29 @@ fn the_limits_of_an_address_apply_to_imports() {
         ),
     ] {
         let address = r#"{"customer_id":"c","region":"R","city":"Kigali","country":"RW","custom_data":{"a":[]}}"#;
-        let refused = place.run_with_input(&["import", "-", limit, value], address);
-        refused.fails_saying(&["line 1:", field]);
+        let refused = dir.run_with_input(&["import", "-", limit, value], address);
+        refused.fails_with(&["line 1:", field]);
     }
-    assert_eq!(export(&place), "");
+    assert_eq!(export(&dir), "");
 }
 
 #[test]
 fn an_overlong_line_is_refused_or_skipped() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let input = format!("{}\n{}", "x".repeat(3_000_000), lines(1, 1));
-    let skipped = place.run_with_input(&["import", "-", "--on-error", "skip"], &input);
+    let skipped = dir.run_with_input(&["import", "-", "--on-error", "skip"], &input);
     assert!(
         skipped.stderr.contains("line 1: expected at most"),
         "{}",
         skipped.stderr
     );
-    assert_eq!(export(&place), lines(1, 1));
+    assert_eq!(export(&dir), lines(1, 1));
 
     let input = format!(
         "customer_id,region,city,country\ncus_2,R,A,RW\ncus_2,R,\"B,RW\n{}",
         "cus_2,R,C,RW\n".repeat(100_000)
     );
-    let stopped = place.run_with_input(
+    let stopped = dir.run_with_input(
         &[
             "import",
             "-",
@@ -336,7 +333,7 @@ fn an_overlong_line_is_refused_or_skipped() {
         ],
         &input,
     );
-    stopped.fails_saying(&[
+    stopped.fails_with(&[
         "line 3: city: the quotation mark at line 3, character 9 is not closed within the 262144 bytes",
         "--from-line 3",
     ]);
@@ -344,12 +341,11 @@ fn an_overlong_line_is_refused_or_skipped() {
 
 #[test]
 fn formulas_are_escaped_only_on_request() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let input = format!(
         "{HEADER},description,custom_data\n-1,+R,=1+1,RW,\"@SUM(A1),B\",\"{{\"\"a\"\":\"\"=1\"\"}}\"\n"
     );
-    place
-        .run_with_input(&["import", "-", "--format", "csv"], &input)
+    dir.run_with_input(&["import", "-", "--format", "csv"], &input)
         .succeeds();
     let export = ["export", "--format", "csv"];
     let row = |exported: &str| -> Vec<String> {
@@ -359,12 +355,12 @@ fn formulas_are_escaped_only_on_request() {
         let (content, _) = rest.rsplit_once("}\",").unwrap();
         [start, content].map(str::to_owned).to_vec()
     };
-    let exact = place.run(&export).succeeds().stdout;
+    let exact = dir.run(&export).succeeds().stdout;
     assert_eq!(
         row(&exact),
         ["-1", "\"@SUM(A1),B\",+R,=1+1,RW,\"{\"\"a\"\":\"\"=1\"\""]
     );
-    let escaped = place
+    let escaped = dir
         .run(&[&export[..], &["--escape-formulas"]].concat())
         .succeeds()
         .stdout;
@@ -377,16 +373,16 @@ fn formulas_are_escaped_only_on_request() {
     );
 
     // An import does not remove the apostrophe.
-    let other = Place::sqlite();
+    let other = TestDir::sqlite();
     let escaped = escaped.replace("'-1", "1");
     other
         .run_with_input(&["import", "-", "--format", "csv"], &escaped)
         .succeeds();
     assert!(other.run(&export).succeeds().stdout.contains(",'=1+1,"));
 
-    let refused = place.run(&["export", "--escape-formulas"]);
+    let refused = dir.run(&["export", "--escape-formulas"]);
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    refused.fails_saying(&[
+    refused.fails_with(&[
         "--escape-formulas is for CSV: also pass --format csv",
         "--help",
     ]);
@@ -394,8 +390,8 @@ fn formulas_are_escaped_only_on_request() {
 
 #[test]
 fn a_closed_standard_output_is_not_an_error() {
-    let place = Place::sqlite();
-    let file = place.write("example.ndjson", EXAMPLE);
+    let dir = TestDir::sqlite();
+    let file = dir.write("example.ndjson", EXAMPLE);
     for arguments in [
         &["migrate"][..],
         &["import", &file],
@@ -409,7 +405,7 @@ fn a_closed_standard_output_is_not_an_error() {
         // The pipe never has a reader.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = place.program(arguments).stdout(writer).output().unwrap();
+        let output = dir.program(arguments).stdout(writer).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{arguments:?}: {errors}");
         assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
@@ -418,6 +414,6 @@ fn a_closed_standard_output_is_not_an_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];
-    let output = place.program(&create).stdout(writer).output().unwrap();
+    let output = dir.program(&create).stdout(writer).output().unwrap();
     assert!(!output.status.success());
 }

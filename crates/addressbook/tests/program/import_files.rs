@@ -6,13 +6,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rstest::rstest;
 
-use crate::support::Place;
+use crate::support::TestDir;
 
 const CSV: &str = "customer_id,region,city,country\ncus_1,R,Kigali,RW\ncus_1,R,Huye,RW\n";
 
 /// Description, city, country and custom data of each exported address.
-fn exported(place: &Place) -> Vec<[String; 4]> {
-    let exported = place.run(&["export"]).succeeds().stdout;
+fn exported(dir: &TestDir) -> Vec<[String; 4]> {
+    let exported = dir.run(&["export"]).succeeds().stdout;
     let mut addresses: Vec<_> = exported
         .lines()
         .map(|line| {
@@ -51,35 +51,34 @@ fn csv_is_read_with_its_delimiter(
     #[case] delimiter: &str,
     #[case] flags: &[&str],
 ) {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let text = CSV.replace(',', delimiter);
     // A field that contains every delimiter that is detected.
     let text = text.replace("Kigali", "\"A,B;C|D\"");
-    let file = place.write(name, &text);
-    place.run(&[&["import", &file], flags].concat()).succeeds();
+    let file = dir.write(name, &text);
+    dir.run(&[&["import", &file], flags].concat()).succeeds();
     assert_eq!(
-        exported(&place),
+        exported(&dir),
         ["A,B;C|D", "Huye"].map(|city| address("null", city, "RW"))
     );
 }
 
 #[test]
 fn the_delimiter_that_finds_most_known_fields_is_chosen() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let text = "Kunde;Ort;\"a,id,b\";region;country\ncus_1;Kigali;x;R;RW\n";
-    let file = place.write("a.csv", text);
-    place
-        .run(&[
-            "import",
-            &file,
-            "--map",
-            "Kunde=customer_id",
-            "--map",
-            "Ort=city",
-            "--ignore-unknown-columns",
-        ])
-        .succeeds();
-    assert_eq!(exported(&place), [address("null", "Kigali", "RW")]);
+    let file = dir.write("a.csv", text);
+    dir.run(&[
+        "import",
+        &file,
+        "--map",
+        "Kunde=customer_id",
+        "--map",
+        "Ort=city",
+        "--ignore-unknown-columns",
+    ])
+    .succeeds();
+    assert_eq!(exported(&dir), [address("null", "Kigali", "RW")]);
 }
 
 #[rstest]
@@ -93,8 +92,8 @@ fn the_delimiter_that_finds_most_known_fields_is_chosen() {
        {"Kunde":"cus_1","Ort":"Huye","region":"R"}"#
 )]
 fn columns_can_be_mapped_ignored_and_given_a_default(#[case] format: &str, #[case] text: &str) {
-    let place = Place::sqlite();
-    let file = place.write("a", text);
+    let dir = TestDir::sqlite();
+    let file = dir.write("a", text);
     let import = [
         "import",
         &file,
@@ -114,7 +113,7 @@ fn columns_can_be_mapped_ignored_and_given_a_default(#[case] format: &str, #[cas
         "custom_data={\"source\": \"crm\"}",
         "--ignore-unknown-columns",
     ];
-    place.run(&import).succeeds();
+    dir.run(&import).succeeds();
     // In CSV, the description of the second line is present and empty.
     let second = if format == "csv" { "null" } else { "Office" };
     let with_source = |description: &str, city: &str| {
@@ -122,19 +121,18 @@ fn columns_can_be_mapped_ignored_and_given_a_default(#[case] format: &str, #[cas
     };
     let mut expected = [with_source("Home", "Kigali"), with_source(second, "Huye")];
     expected.sort();
-    assert_eq!(exported(&place), expected);
+    assert_eq!(exported(&dir), expected);
 }
 
 #[test]
 fn a_column_default_acts_like_a_value_in_the_file() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let id = format!("add_{:026}", 1);
     let update = |text: &str, flags: &[&str]| {
         let import = ["import", "-", "--format", "csv", "--on-conflict", "update"];
-        place
-            .run_with_input(&[&import[..], flags].concat(), text)
+        dir.run_with_input(&[&import[..], flags].concat(), text)
             .succeeds();
-        exported(&place)[0][0].clone()
+        exported(&dir)[0][0].clone()
     };
     let bare = format!("id,customer_id,region,city,country\n{id},cus_1,R,C,RW\n");
     assert_eq!(
@@ -160,10 +158,10 @@ fn a_column_default_acts_like_a_value_in_the_file() {
 #[case(&["--delimiter", "a"], "expected comma, semicolon, tab, pipe")]
 #[case(&["--delimiter", ";", "--format", "ndjson"], "pass --format csv")]
 fn invalid_flags_are_refused_before_the_file_is_read(#[case] flags: &[&str], #[case] error: &str) {
-    let place = Place::sqlite();
-    let refused = place.run(&[&["import", "missing.csv"], flags].concat());
+    let dir = TestDir::sqlite();
+    let refused = dir.run(&[&["import", "missing.csv"], flags].concat());
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    refused.fails_saying(&["error: ", error, "--help"]);
+    refused.fails_with(&["error: ", error, "--help"]);
 }
 
 #[rstest]
@@ -216,11 +214,11 @@ fn an_invalid_csv_header_is_refused_with_what_to_do(
     #[case] flags: &[&str],
     #[case] error: &str,
 ) {
-    let place = Place::sqlite();
-    let file = place.write("a.csv", header);
-    let refused = place.run(&[&["import", &file, "--on-error", "skip"], flags].concat());
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.csv", header);
+    let refused = dir.run(&[&["import", &file, "--on-error", "skip"], flags].concat());
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    refused.fails_saying(&[error]);
+    refused.fails_with(&[error]);
 }
 
 #[rstest]
@@ -259,10 +257,10 @@ fn an_invalid_csv_header_is_refused_with_what_to_do(
     "line 1: expected a JSON object (for CSV, pass --format csv): expected value at column 1"
 )]
 fn invalid_ndjson_is_refused_with_what_to_do(#[case] text: &str, #[case] error: &str) {
-    let place = Place::sqlite();
-    let refused = place.run_with_input(&["import", "-", "--map", "place=city"], text);
+    let dir = TestDir::sqlite();
+    let refused = dir.run_with_input(&["import", "-", "--map", "place=city"], text);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    refused.fails_saying(&[error]);
+    refused.fails_with(&[error]);
 }
 
 #[rstest]
@@ -281,17 +279,17 @@ fn gzip_is_detected_by_its_content(#[case] name: &str, #[case] text: &str, #[cas
     // Several members, one after another, as log rotation appends them.
     let several = [gzip(start), gzip(b""), gzip(rest)].concat();
     for packed in [gzip(text.as_bytes()), several] {
-        let place = Place::sqlite();
+        let dir = TestDir::sqlite();
         let import = [&["import", name], flags].concat();
         let imported = match name {
-            "-" => place.run_with_input(&import, &packed),
+            "-" => dir.run_with_input(&import, &packed),
             _ => {
-                place.write(name, &packed);
-                place.run(&import)
+                dir.write(name, &packed);
+                dir.run(&import)
             }
         }
         .succeeds();
-        assert_eq!(exported(&place), both());
+        assert_eq!(exported(&dir), both());
         // Progress counts the bytes of the file.
         assert_eq!(
             imported.stderr.contains("100 % done"),
@@ -304,27 +302,26 @@ fn gzip_is_detected_by_its_content(#[case] name: &str, #[case] text: &str, #[cas
 
 #[test]
 fn truncated_or_damaged_gzip_is_an_error() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let packed = gzip(CSV.as_bytes());
     let mut damaged = packed.clone();
     damaged[packed.len() - 8] ^= 1;
     let trailing = [&packed[..], &[b'x'; 20]].concat();
     for bytes in 2..packed.len() {
-        let file = place.write("a.csv.gz", &packed[..bytes]);
-        let refused = place.run(&["import", &file, "--on-error", "skip"]);
+        let file = dir.write("a.csv.gz", &packed[..bytes]);
+        let refused = dir.run(&["import", &file, "--on-error", "skip"]);
         assert_eq!(refused.code, 1, "{bytes} bytes: {}", refused.stderr);
-        refused.fails_saying(&["the gzip data ends too early: the file is truncated"]);
+        refused.fails_with(&["the gzip data ends too early: the file is truncated"]);
     }
-    let empty = place.write("a.ndjson.gz", b"");
-    let refused = place.run(&["import", &empty]);
-    refused.fails_saying(&["a.ndjson.gz is empty: expected gzip data"]);
+    let empty = dir.write("a.ndjson.gz", b"");
+    let refused = dir.run(&["import", &empty]);
+    refused.fails_with(&["a.ndjson.gz is empty: expected gzip data"]);
     for content in [damaged, trailing] {
-        let file = place.write("a.csv.gz", &content);
-        place
-            .run(&["import", &file])
-            .fails_saying(&["the gzip data is damaged: ", "no line was imported"]);
+        let file = dir.write("a.csv.gz", &content);
+        dir.run(&["import", &file])
+            .fails_with(&["the gzip data is damaged: ", "no line was imported"]);
     }
-    assert_eq!(exported(&place), [[""; 4]; 0]);
+    assert_eq!(exported(&dir), [[""; 4]; 0]);
 }
 
 #[rstest]
@@ -354,22 +351,22 @@ fn a_file_that_is_not_utf_8_text_is_refused_with_what_to_do(
     #[case] what: &str,
     #[case] remedy: &str,
 ) {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (name, content) in [
         ("a.csv", content.to_vec()),
         ("a.ndjson", content.to_vec()),
         ("a.csv.gz", gzip(content)),
     ] {
-        let file = place.write(name, &content);
-        let refused = place.run(&["import", &file, "--on-error", "skip"]);
+        let file = dir.write(name, &content);
+        let refused = dir.run(&["import", &file, "--on-error", "skip"]);
         assert_eq!(refused.code, 1, "{}", refused.stderr);
-        refused.fails_saying(&["the file is ", what, "expected text in UTF-8", remedy]);
+        refused.fails_with(&["the file is ", what, "expected text in UTF-8", remedy]);
     }
 }
 
 #[test]
 fn windows_1252_is_refused_with_the_command_that_converts_it() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let convert = "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
     let windows = |text: &str| {
         text.replace("Kigali", "Zürich")
@@ -378,41 +375,39 @@ fn windows_1252_is_refused_with_the_command_that_converts_it() {
             .collect::<Vec<_>>()
     };
     let text = windows(CSV);
-    let file = place.write("a.csv", &text);
-    place.run(&["import", &file]).fails_saying(&[
+    let file = dir.write("a.csv", &text);
+    dir.run(&["import", &file]).fails_with(&[
         "line 2: city: expected text in UTF-8",
         convert,
         "no line was imported",
     ]);
-    let skipped = place.run(&["import", &file, "--on-error", "skip"]);
+    let skipped = dir.run(&["import", &file, "--on-error", "skip"]);
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
-    assert_eq!(exported(&place), [address("null", "Huye", "RW")]);
+    assert_eq!(exported(&dir), [address("null", "Huye", "RW")]);
 
     let header = windows("customer_id,region,city,country,Größe\n");
-    let file = place.write("b.csv", &header);
-    place
-        .run(&["import", &file, "--ignore-unknown-columns"])
-        .fails_saying(&[
+    let file = dir.write("b.csv", &header);
+    dir.run(&["import", &file, "--ignore-unknown-columns"])
+        .fails_with(&[
             "line 1: cannot read the CSV header: expected text in UTF-8",
             convert,
         ]);
 
     let object = windows(r#"{"customer_id":"c","region":"R","city":"Kigali","country":"CH"}"#);
-    place
-        .run_with_input(&["import", "-"], &object)
-        .fails_saying(&["line 1: expected text in UTF-8", convert]);
+    dir.run_with_input(&["import", "-"], &object)
+        .fails_with(&["line 1: expected text in UTF-8", convert]);
 }
 
 #[test]
 fn null_and_backslash_n_are_ordinary_text() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let header = "customer_id,region,city,country,description,custom_data";
     let text = format!(
         "{header}\ncus_1,R,\\N,RW,NULL,\ncus_1,R,null,RW,\\N,null\n\
          cus_1,R,C,NULL,,\ncus_1,R,C,RW,,NULL\ncus_1,R,C,RW,,\\N\n"
     );
-    let file = place.write("a.csv", &text);
-    let skipped = place.run(&["import", &file, "--on-error", "skip"]);
+    let file = dir.write("a.csv", &text);
+    let skipped = dir.run(&["import", &file, "--on-error", "skip"]);
     assert_eq!(skipped.code, 2, "{}", skipped.stderr);
     for error in [
         "line 4: country: ",
@@ -422,7 +417,7 @@ fn null_and_backslash_n_are_ordinary_text() {
         assert!(skipped.stderr.contains(error), "{}", skipped.stderr);
     }
     assert_eq!(
-        exported(&place),
+        exported(&dir),
         [
             address("NULL", "\\\\N", "RW"),
             address("\\\\N", "null", "RW")
@@ -432,14 +427,13 @@ fn null_and_backslash_n_are_ordinary_text() {
 
 #[test]
 fn a_nul_is_a_field_error() {
-    let place = Place::sqlite();
-    let file = place.write("a.csv", &CSV.replace("Kigali", "Ki\0gali"));
-    place.run(&["import", &file]).fails_saying(&[
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.csv", &CSV.replace("Kigali", "Ki\0gali"));
+    dir.run(&["import", &file]).fails_with(&[
         "line 2: city: expected text without control characters, got U+0000",
         "no line was imported",
     ]);
-    let file = place.write("b.csv", &CSV.replace("city", "city\0"));
-    place
-        .run(&["import", &file])
-        .fails_saying(&["line 1: the CSV header names \"city\\0\" (did you mean city?)"]);
+    let file = dir.write("b.csv", &CSV.replace("city", "city\0"));
+    dir.run(&["import", &file])
+        .fails_with(&["line 1: the CSV header names \"city\\0\" (did you mean city?)"]);
 }

@@ -6,7 +6,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::support::{Place, Service};
+use crate::support::{Service, TestDir};
 
 /// A new private key of an issuer of tokens.
 pub(crate) fn issuer() -> EncodingKey {
@@ -58,14 +58,14 @@ fn status(service: &Service, token: &str, method: &str, path: &str) -> u16 {
 
 #[test]
 fn a_token_grants_what_its_claims_say_and_api_keys_still_work() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let ours = issuer();
-    place.write("jwks.json", &jwks(&ours));
-    place.run(&["migrate"]).succeeds();
+    dir.write("jwks.json", &jwks(&ours));
+    dir.run(&["migrate"]).succeeds();
     let create = ["keys", "create", "--name", "a", "--scope", "addresses:read"];
-    let key = place.run(&create).succeeds().stdout;
+    let key = dir.run(&create).succeeds().stdout;
     let all = ["--jwt-all-customers-scope", "all"];
-    let service = place.serve(&[&SETTINGS[..], &all].concat());
+    let service = dir.serve(&[&SETTINGS[..], &all].concat());
     assert!(
         service.banner.contains("JSON Web Token"),
         "{}",
@@ -103,14 +103,14 @@ fn a_token_grants_what_its_claims_say_and_api_keys_still_work() {
 
 #[test]
 fn changed_token_keys_are_loaded_without_a_restart() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let ours = issuer();
-    place.write("jwks.json", &jwks(&ours));
-    let service = place.serve(&SETTINGS);
+    dir.write("jwks.json", &jwks(&ours));
+    let service = dir.serve(&SETTINGS);
     let other = issuer();
     let (old, new) = (token(&ours, &json!({})), token(&other, &json!({})));
     assert_eq!(status(&service, &old, "GET", BOOK), 200);
-    place.write("jwks.json", &jwks(&other));
+    dir.write("jwks.json", &jwks(&other));
     let deadline = Instant::now() + Duration::from_secs(60);
     while status(&service, &new, "GET", BOOK) != 200 {
         assert!(Instant::now() < deadline, "timed out");
@@ -121,10 +121,10 @@ fn changed_token_keys_are_loaded_without_a_restart() {
 
 #[test]
 fn with_token_keys_other_addresses_than_loopback_are_allowed() {
-    let place = Place::sqlite();
-    place.write("jwks.json", &jwks(&issuer()));
+    let dir = TestDir::sqlite();
+    dir.write("jwks.json", &jwks(&issuer()));
     let arguments = [&["serve", "--listen", "0.0.0.0:0"], &SETTINGS[..]].concat();
-    let service = Service::start(place.program(&arguments));
+    let service = Service::start(dir.program(&arguments));
     assert!(
         service.banner.contains("JSON Web Token"),
         "{}",
@@ -134,8 +134,8 @@ fn with_token_keys_other_addresses_than_loopback_are_allowed() {
 
 #[test]
 fn incomplete_token_settings_are_refused_before_anything_is_created() {
-    let place = Place::sqlite();
-    place.write("broken.json", "{}");
+    let dir = TestDir::sqlite();
+    dir.write("broken.json", "{}");
     let with_keys = |file| [&["serve", "--jwt-keys", file], &SETTINGS[2..]].concat();
     let together = ["--jwt-keys", "--jwt-issuer", "--jwt-audience", "all three"];
     for (arguments, words) in [
@@ -157,30 +157,27 @@ fn incomplete_token_settings_are_refused_before_anything_is_created() {
             &["--cors-origin", "https://shop.example"],
         ),
     ] {
-        place.run(&arguments).fails_saying(words);
+        dir.run(&arguments).fails_with(words);
     }
-    assert!(
-        !crate::support::exists(&place, "data"),
-        "nothing was created"
-    );
+    assert!(!crate::support::exists(&dir, "data"), "nothing was created");
 }
 
 #[test]
 fn several_origins_can_be_set_by_flags_a_variable_or_the_file() {
     let (a, b) = ("https://a.example", "https://b.example");
-    let place = Place::sqlite();
-    let file = place.write("a.toml", &format!("cors-origin = \"{a},{b}\""));
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.toml", &format!("cors-origin = \"{a},{b}\""));
     let serve = ["serve", "--listen", "127.0.0.1:0"];
-    let by_flags = place.program(&[&serve[..], &["--cors-origin", a, "--cors-origin", b]].concat());
-    let by_file = place.program(&[&serve[..], &["--config", &file]].concat());
-    let mut by_variable = place.program(&serve);
+    let by_flags = dir.program(&[&serve[..], &["--cors-origin", a, "--cors-origin", b]].concat());
+    let by_file = dir.program(&[&serve[..], &["--config", &file]].concat());
+    let mut by_variable = dir.program(&serve);
     by_variable.env("ADDRESSBOOK_CORS_ORIGIN", format!("{a},{b}"));
     for command in [by_flags, by_variable, by_file] {
         let service = Service::start(command);
         for (origin, allowed) in [(a, a), (b, b), ("https://c.example", "")] {
-            let answer = service.send("GET", BOOK, &[("Origin", origin)], "");
-            assert_eq!(answer.status, 200);
-            assert_eq!(answer.header("access-control-allow-origin"), allowed);
+            let response = service.send("GET", BOOK, &[("Origin", origin)], "");
+            assert_eq!(response.status, 200);
+            assert_eq!(response.header("access-control-allow-origin"), allowed);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use crate::support::{Place, Service, exists};
+use crate::support::{Service, TestDir, exists};
 
 /// Prints a line even if the test harness captures output.
 fn say(line: &str) {
@@ -42,7 +42,7 @@ impl Moments {
     }
 }
 
-impl Place {
+impl TestDir {
     /// Runs the program, and kills it after this time unless it has exited.
     fn run_and_kill(&self, arguments: &[&str], after: Duration) -> Output {
         let mut command = self.program(arguments);
@@ -61,22 +61,22 @@ const CLIENTS: usize = 16;
 fn create_until_gone(service: &Service, book: &str) -> Vec<String> {
     let body = r#"{"region":"Kigali","city":"Kigali","country":"RW","custom_data":{"whole":true}}"#;
     let mut ids = Vec::new();
-    while let Ok(answer) = service.try_send("POST", book, &[], body) {
-        if answer.status == 201 {
-            ids.push(answer.json()["id"].as_str().unwrap().to_owned());
+    while let Ok(response) = service.try_send("POST", book, &[], body) {
+        if response.status == 201 {
+            ids.push(response.json()["id"].as_str().unwrap().to_owned());
         }
     }
     ids
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn every_acknowledged_write_is_stored_completely(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn every_acknowledged_write_is_stored_completely(#[case] dir: TestDir) {
     let mut moments = Moments::new("writes");
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
-        let service = place.serve(&["--max-addresses", "1000000"]);
+        let service = dir.serve(&["--max-addresses", "1000000"]);
         thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|client| {
@@ -95,7 +95,7 @@ fn every_acknowledged_write_is_stored_completely(#[case] place: Place) {
         });
         assert!(acknowledged.len() > round as usize);
     }
-    let exported = place.run(&["export"]).succeeds().stdout;
+    let exported = dir.run(&["export"]).succeeds().stdout;
     let whole: HashSet<String> = exported
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
@@ -108,7 +108,7 @@ fn every_acknowledged_write_is_stored_completely(#[case] place: Place) {
             "{id} was acknowledged but is not stored"
         );
     }
-    place.assert_consistent();
+    dir.assert_consistent();
     say(&format!(
         "{} acknowledged writes are stored after {ROUNDS} kills",
         acknowledged.len()
@@ -116,9 +116,9 @@ fn every_acknowledged_write_is_stored_completely(#[case] place: Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite)]
-#[case::postgres(Place::postgres)]
-fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
+#[case::sqlite(TestDir::sqlite)]
+#[case::postgres(TestDir::postgres)]
+fn a_killed_import_says_where_to_resume(#[case] dir: fn() -> TestDir) {
     const LINES: u32 = 3_000;
     const BATCH: usize = 50;
     let file: String = (1..=LINES)
@@ -127,7 +127,7 @@ fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
             format!("{{\"customer_id\":\"cus_{customer}\",\"id\":\"add_{number:026}\",\"region\":\"R\",\"city\":\"Kigali\",\"country\":\"RW\",\"created_at\":\"2024-08-01T10:15:30.000Z\"}}\n")
         })
         .collect();
-    let undisturbed = place();
+    let undisturbed = dir();
     undisturbed.write("a.ndjson", &file);
     let import = ["import", "a.ndjson", "--import-batch-lines", "50"];
     let started = Instant::now();
@@ -136,12 +136,12 @@ fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
     let expected = undisturbed.run(&["export"]).succeeds().stdout;
     let mut moments = Moments::new("import");
     for _ in 0..ROUNDS {
-        let place = place();
-        place.write("a.ndjson", &file);
-        let killed = place.run_and_kill(&import, moments.within(duration));
+        let dir = dir();
+        dir.write("a.ndjson", &file);
+        let killed = dir.run_and_kill(&import, moments.within(duration));
         // The program may be killed before the schema is complete.
-        place.run(&["migrate"]).succeeds();
-        let there = place.run(&["export"]).succeeds().stdout.lines().count();
+        dir.run(&["migrate"]).succeeds();
+        let there = dir.run(&["export"]).succeeds().stdout.lines().count();
         assert_eq!(there % BATCH, 0, "batches are whole");
         // The program may be killed before it prints anything.
         let printed = String::from_utf8(killed.stderr).unwrap();
@@ -152,11 +152,10 @@ fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
             from_line.parse::<usize>().unwrap() <= there + 1,
             "{printed}"
         );
-        place
-            .run(&[&import[..], &["--from-line", from_line]].concat())
+        dir.run(&[&import[..], &["--from-line", from_line]].concat())
             .succeeds();
-        assert_eq!(place.run(&["export"]).succeeds().stdout, expected);
-        place.assert_consistent();
+        assert_eq!(dir.run(&["export"]).succeeds().stdout, expected);
+        dir.assert_consistent();
         say(&format!(
             "import: {there} of {LINES} lines were stored, resumed from {from_line}"
         ));
@@ -164,14 +163,14 @@ fn a_killed_import_says_where_to_resume(#[case] place: fn() -> Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite)]
-#[case::postgres(Place::postgres)]
-fn an_interrupted_migration_is_completed(#[case] place: fn() -> Place) {
-    let tables = match place().database_url.starts_with("sqlite://") {
+#[case::sqlite(TestDir::sqlite)]
+#[case::postgres(TestDir::postgres)]
+fn an_interrupted_migration_is_completed(#[case] dir: fn() -> TestDir) {
+    let tables = match dir().database_url.starts_with("sqlite://") {
         true => "SELECT count(*) FROM sqlite_schema WHERE type = 'table'",
         false => "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'",
     };
-    let undisturbed = place();
+    let undisturbed = dir();
     let started = Instant::now();
     undisturbed.run(&["migrate"]).succeeds();
     let duration = started.elapsed();
@@ -179,14 +178,14 @@ fn an_interrupted_migration_is_completed(#[case] place: fn() -> Place) {
     let mut moments = Moments::new("migration");
     let mut interrupted = 0;
     for _ in 0..ROUNDS {
-        let place = place();
-        place.run_and_kill(&["migrate"], moments.within(duration));
-        let there = place.try_query(tables).unwrap_or_else(|_| "0".to_owned());
+        let dir = dir();
+        dir.run_and_kill(&["migrate"], moments.within(duration));
+        let there = dir.try_query(tables).unwrap_or_else(|_| "0".to_owned());
         assert!(there == "0" || there == all, "{there} of {all} tables");
         interrupted += u32::from(there == "0");
-        place.run(&["migrate"]).succeeds();
-        assert_eq!(place.query(tables), all);
-        place.assert_consistent();
+        dir.run(&["migrate"]).succeeds();
+        assert_eq!(dir.query(tables), all);
+        dir.assert_consistent();
     }
     say(&format!(
         "{interrupted} of {ROUNDS} migrations were interrupted, all are complete"
@@ -195,10 +194,10 @@ fn an_interrupted_migration_is_completed(#[case] place: fn() -> Place) {
 
 #[test]
 fn an_interrupted_backup_leaves_no_incomplete_file() {
-    let place = Place::sqlite();
-    let service = place.serve(&["--max-addresses", "1000000", "--demo"]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--max-addresses", "1000000", "--demo"]);
     let started = Instant::now();
-    place.run(&["backup", "first.db"]).succeeds();
+    dir.run(&["backup", "first.db"]).succeeds();
     let duration = started.elapsed();
     let mut moments = Moments::new("backup");
     let written: usize = thread::scope(|scope| {
@@ -206,13 +205,13 @@ fn an_interrupted_backup_leaves_no_incomplete_file() {
         let mut interrupted = 0;
         for round in 0..2 * ROUNDS {
             let file = format!("{round}.db");
-            place.run_and_kill(&["backup", &file], moments.within(duration));
-            if !exists(&place, &file) {
+            dir.run_and_kill(&["backup", &file], moments.within(duration));
+            if !exists(&dir, &file) {
                 interrupted += 1;
-                place.run(&["backup", &file]).succeeds();
+                dir.run(&["backup", &file]).succeeds();
             }
-            let copy = Place::sqlite();
-            let path = place.folder.path().join(&file).display().to_string();
+            let copy = TestDir::sqlite();
+            let path = dir.folder.path().join(&file).display().to_string();
             copy.run(&["restore", &path]).succeeds();
             copy.assert_consistent();
         }
@@ -223,8 +222,8 @@ fn an_interrupted_backup_leaves_no_incomplete_file() {
         service.signal("KILL");
         writer.join().unwrap().len()
     });
-    let there = place.query("SELECT count(*) FROM addresses WHERE customer_id = 'cus_1'");
+    let there = dir.query("SELECT count(*) FROM addresses WHERE customer_id = 'cus_1'");
     assert!(written > 0 && there.parse::<usize>().unwrap() >= written);
-    assert_eq!(place.query("PRAGMA integrity_check"), "ok");
-    place.assert_consistent();
+    assert_eq!(dir.query("PRAGMA integrity_check"), "ok");
+    dir.assert_consistent();
 }

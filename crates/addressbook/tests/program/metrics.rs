@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::support::{Place, get};
+use crate::support::{TestDir, get};
 
 const BOOK: &str = "/v1/customers/cus_canary/addresses";
 const ADDRESS: &str = r#"{"region":"canary","city":"canary","country":"RW"}"#;
@@ -18,10 +18,10 @@ fn names(text: &str) -> Vec<&str> {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn metrics_are_served_on_a_separate_address(#[case] place: Place) {
-    let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn metrics_are_served_on_a_separate_address(#[case] dir: TestDir) {
+    let service = dir.serve(&["--metrics-listen", "127.0.0.1:0"]);
     let key = [("Idempotency-Key", "canary")];
     for status in [201, 201] {
         assert_eq!(service.send("POST", BOOK, &key, ADDRESS).status, status);
@@ -80,34 +80,33 @@ fn metrics_are_served_on_a_separate_address(#[case] place: Place) {
 
 #[test]
 fn without_the_setting_there_are_no_metrics() {
-    let place = Place::sqlite();
-    let service = place.serve(&[]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&[]);
     assert!(!service.banner.contains("metrics"));
     assert_eq!(service.get("/metrics").0, 404);
 }
 
 #[test]
 fn an_address_in_use_is_reported_with_its_setting() {
-    let place = Place::sqlite();
-    let service = place.serve(&[]);
-    place
-        .run(&[
-            "serve",
-            "--listen=127.0.0.1:0",
-            "--metrics-listen",
-            &service.address,
-        ])
-        .fails_saying(&[
-            &service.address,
-            "--metrics-listen",
-            "Address already in use",
-        ]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&[]);
+    dir.run(&[
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--metrics-listen",
+        &service.address,
+    ])
+    .fails_with(&[
+        &service.address,
+        "--metrics-listen",
+        "Address already in use",
+    ]);
 }
 
 #[test]
 fn queries_for_keys_are_counted() {
-    let place = Place::sqlite();
-    let key = place.run(&[
+    let dir = TestDir::sqlite();
+    let key = dir.run(&[
         "keys",
         "create",
         "--name=checkout",
@@ -115,7 +114,7 @@ fn queries_for_keys_are_counted() {
         "--create-database",
     ]);
     let authorization = format!("Bearer {}", key.succeeds().stdout.trim());
-    let service = place.serve(&["--metrics-listen", "127.0.0.1:0"]);
+    let service = dir.serve(&["--metrics-listen", "127.0.0.1:0"]);
     let headers = [("Authorization", &*authorization)];
     assert_eq!(service.send("GET", BOOK, &headers, "").status, 200);
     let (_, text) = get(&service.metrics_url());

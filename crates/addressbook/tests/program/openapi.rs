@@ -2,16 +2,16 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::Place;
+use crate::support::TestDir;
 
 /// The committed document, for readers without a running service.
 const COMMITTED: &str = "../../docs/api/openapi.json";
 
 #[test]
 fn the_printed_served_and_committed_documents_are_the_same() {
-    let place = Place::sqlite();
-    let printed = place.run(&["openapi"]).succeeds().stdout;
-    let (status, served) = place.serve(&[]).get("/openapi.json");
+    let dir = TestDir::sqlite();
+    let printed = dir.run(&["openapi"]).succeeds().stdout;
+    let (status, served) = dir.serve(&[]).get("/openapi.json");
     assert_eq!((status, served.as_str()), (200, printed.as_str()));
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED);
@@ -26,7 +26,7 @@ fn the_printed_served_and_committed_documents_are_the_same() {
 /// Checks what the derived declarations could get wrong silently.
 #[test]
 fn operation_ids_are_unique_and_references_resolve() {
-    let printed = Place::sqlite().run(&["openapi"]).succeeds().stdout;
+    let printed = TestDir::sqlite().run(&["openapi"]).succeeds().stdout;
     let document: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
 

@@ -2,15 +2,15 @@ use std::process::Stdio;
 
 use rstest::rstest;
 
-use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
+use crate::support::{EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Service, TestDir, exists};
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn the_imported_example_is_listed_byte_for_byte(#[case] place: Place) {
-    let file = place.write("example.ndjson", EXAMPLE);
-    place.run(&["import", &file]).succeeds();
-    let service = place.serve(&[]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn the_imported_example_is_listed_byte_for_byte(#[case] dir: TestDir) {
+    let file = dir.write("example.ndjson", EXAMPLE);
+    dir.run(&["import", &file]).succeeds();
+    let service = dir.serve(&[]);
     for prefix in ["", "/api"] {
         let (status, body) = service.get(&format!("{prefix}{EXAMPLE_PATH}"));
         assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
@@ -18,26 +18,26 @@ fn the_imported_example_is_listed_byte_for_byte(#[case] place: Place) {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn loading_the_demo_data_again_changes_nothing(#[case] place: Place) {
-    let service = place.serve(&["--demo"]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn loading_the_demo_data_again_changes_nothing(#[case] dir: TestDir) {
+    let service = dir.serve(&["--demo"]);
     let (_, body) = service.get(EXAMPLE_PATH);
     assert_eq!(body, EXAMPLE_RESPONSE.trim_end());
     let customer = service.get("/v1/customers/cus_demo_001/addresses").1;
     assert!(customer.contains("\"id\":\"add_"), "{customer}");
     drop(service);
-    let first = place.run(&["export"]).succeeds().stdout;
+    let first = dir.run(&["export"]).succeeds().stdout;
     assert!(first.lines().count() > 600, "{}", first.lines().count());
-    drop(place.serve(&["--demo"]));
-    assert_eq!(place.run(&["export"]).succeeds().stdout, first);
+    drop(dir.serve(&["--demo"]));
+    assert_eq!(dir.run(&["export"]).succeeds().stdout, first);
 }
 
 #[test]
 fn without_command_and_settings_it_serves_a_new_file() {
-    let place = Place::sqlite();
-    let service = Service::start(place.bare_program(&["--listen", "127.0.0.1:0"]));
-    assert!(exists(&place, "data/addressbook.db"));
+    let dir = TestDir::sqlite();
+    let service = Service::start(dir.bare_program(&["--listen", "127.0.0.1:0"]));
+    assert!(exists(&dir, "data/addressbook.db"));
     assert!(
         service
             .banner
@@ -59,26 +59,25 @@ fn without_command_and_settings_it_serves_a_new_file() {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn a_started_service_is_live_ready_and_healthy(#[case] place: Place) {
-    let service = place.serve(&[]);
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn a_started_service_is_live_ready_and_healthy(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
     assert_eq!(service.get("/livez").0, 200);
     assert_eq!(service.get("/readyz").0, 200);
-    let check = |address: &str| place.run(&["healthcheck", "--listen", address]);
+    let check = |address: &str| dir.run(&["healthcheck", "--listen", address]);
     check(&service.address).succeeds();
     let address = service.address.clone();
     drop(service);
-    check(&address).fails_saying(&[&address, "does not respond"]);
+    check(&address).fails_with(&[&address, "does not respond"]);
 }
 
 #[test]
 fn a_port_in_use_is_reported_with_its_setting() {
-    let place = Place::sqlite();
-    let service = place.serve(&[]);
-    place
-        .run(&["serve", "--listen", &service.address])
-        .fails_saying(&[&service.address, "--listen", "Address already in use"]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&[]);
+    dir.run(&["serve", "--listen", &service.address])
+        .fails_with(&[&service.address, "--listen", "Address already in use"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -86,7 +85,7 @@ fn a_port_in_use_is_reported_with_its_setting() {
 fn it_raises_the_descriptor_limit_and_warns_if_a_setting_needs_more() {
     use std::fs;
 
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (setting, warning) in [
         (
             Some("--max-connections=2000"),
@@ -95,11 +94,11 @@ fn it_raises_the_descriptor_limit_and_warns_if_a_setting_needs_more() {
         (Some("--max-connections=1900"), None),
         (None, None),
     ] {
-        let log = fs::File::create(place.folder.path().join("log")).unwrap();
+        let log = fs::File::create(dir.folder.path().join("log")).unwrap();
         let limits = "ulimit -S -n 300; ulimit -H -n 4000";
         let mut arguments = vec!["serve", "--listen=127.0.0.1:0"];
         arguments.extend(setting);
-        let program = place.program_under(limits, &arguments);
+        let program = dir.program_under(limits, &arguments);
         let service = Service::start_with_log(program, log.into());
         let limits = fs::read_to_string(format!("/proc/{}/limits", service.child.id())).unwrap();
         let open_files = limits
@@ -108,7 +107,7 @@ fn it_raises_the_descriptor_limit_and_warns_if_a_setting_needs_more() {
             .unwrap();
         let words: Vec<_> = open_files.split_whitespace().collect();
         assert_eq!(words[3..5], ["4000", "4000"]);
-        let log = fs::read_to_string(place.folder.path().join("log")).unwrap();
+        let log = fs::read_to_string(dir.folder.path().join("log")).unwrap();
         match warning {
             Some(warning) => assert!(log.contains(warning), "{log}"),
             None => assert!(!log.contains("WARN"), "{log}"),
@@ -119,7 +118,7 @@ fn it_raises_the_descriptor_limit_and_warns_if_a_setting_needs_more() {
 #[cfg(target_os = "linux")]
 #[test]
 fn it_does_not_start_with_too_few_file_descriptors() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (limits, workers, words) in [
         (
             "ulimit -n 20",
@@ -133,12 +132,12 @@ fn it_does_not_start_with_too_few_file_descriptors() {
         ),
     ] {
         let arguments = ["serve", "--listen=127.0.0.1:0", "--workers", workers];
-        let refused = Finished::from(place.program_under(limits, &arguments).output().unwrap());
+        let refused = Finished::from(dir.program_under(limits, &arguments).output().unwrap());
         assert_eq!(refused.stdout, "");
-        refused.fails_saying(&words);
+        refused.fails_with(&words);
     }
     let arguments = ["serve", "--listen=127.0.0.1:0", "--workers=40"];
-    let program = place.program_under("ulimit -n 220", &arguments);
+    let program = dir.program_under("ulimit -n 220", &arguments);
     let service = Service::start_with_log(program, Stdio::null());
     assert_eq!(service.get("/livez").0, 200);
 }

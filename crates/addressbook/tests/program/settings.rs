@@ -1,14 +1,14 @@
 use std::net::TcpListener;
 
-use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Place, Service, exists};
+use crate::support::{EXAMPLE_PATH, EXAMPLE_RESPONSE, Finished, Service, TestDir, exists};
 
 #[test]
 fn flags_come_before_variables_before_database_url_before_the_file() {
-    let place = Place::sqlite();
-    let file = place.write("a.toml", r#"database-url = "sqlite://file.db""#);
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.toml", r#"database-url = "sqlite://file.db""#);
     let migrate = |arguments: &[&str], variables: &[(&str, &str)]| {
         let all = [&["migrate"], arguments].concat();
-        let output = place
+        let output = dir
             .bare_program(&all)
             .envs(variables.iter().copied())
             .output()
@@ -34,16 +34,16 @@ fn flags_come_before_variables_before_database_url_before_the_file() {
     ] {
         let printed = migrate(&arguments, &variables);
         assert!(printed.contains(expected), "{printed}");
-        assert!(exists(&place, expected), "{expected}");
+        assert!(exists(&dir, expected), "{expected}");
     }
 }
 
 #[test]
 fn a_switch_can_be_set_by_the_file_or_a_variable() {
     for (config, variable) in [("demo = true", None), ("", Some("1")), ("", Some("true"))] {
-        let place = Place::sqlite();
-        let file = place.write("a.toml", config);
-        let mut command = place.program(&["serve", "--listen", "127.0.0.1:0", "--config", &file]);
+        let dir = TestDir::sqlite();
+        let file = dir.write("a.toml", config);
+        let mut command = dir.program(&["serve", "--listen", "127.0.0.1:0", "--config", &file]);
         command.envs(variable.map(|value| ("ADDRESSBOOK_DEMO", value)));
         let service = Service::start(command);
         assert_eq!(service.get(EXAMPLE_PATH).1, EXAMPLE_RESPONSE.trim_end());
@@ -52,31 +52,31 @@ fn a_switch_can_be_set_by_the_file_or_a_variable() {
 
 #[test]
 fn the_rate_limit_counts_all_threads_together_and_exempts_probes() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let config = "rate-limit = 3\nrate-limit-window-s = 3600\nworkers = 4";
-    let file = place.write("a.toml", config);
-    let service = place.serve(&["--config", &file]);
-    let answers: Vec<_> = (0..8)
+    let file = dir.write("a.toml", config);
+    let service = dir.serve(&["--config", &file]);
+    let responses: Vec<_> = (0..8)
         .map(|_| service.send("GET", EXAMPLE_PATH, &[], ""))
         .collect();
-    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    let statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429, 429, 429, 429]);
-    for answer in &answers {
-        let policy = answer.header("ratelimit-policy");
+    for response in &responses {
+        let policy = response.header("ratelimit-policy");
         assert_eq!(policy, r#""default";q=3;w=3600"#);
     }
-    assert_eq!(answers[0].header("ratelimit"), r#""default";r=2;t=2400"#);
+    assert_eq!(responses[0].header("ratelimit"), r#""default";r=2;t=2400"#);
     assert_eq!(service.get("/readyz").0, 200);
 
-    let unlimited = place.serve(&["--config", &file, "--rate-limit", "0"]);
-    let answer = unlimited.send("GET", EXAMPLE_PATH, &[], "");
-    assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
+    let unlimited = dir.serve(&["--config", &file, "--rate-limit", "0"]);
+    let response = unlimited.send("GET", EXAMPLE_PATH, &[], "");
+    assert_eq!((response.status, response.header("ratelimit")), (200, ""));
 }
 
 #[test]
 fn responses_are_compressed_from_the_configured_size() {
-    let place = Place::sqlite();
-    let file = place.write("a.toml", "demo = true\ncompress-min-bytes = 576");
+    let dir = TestDir::sqlite();
+    let file = dir.write("a.toml", "demo = true\ncompress-min-bytes = 576");
     let size = EXAMPLE_RESPONSE.trim_end().len();
     assert_eq!(size, 575);
     for (arguments, coding, vary) in [
@@ -89,21 +89,21 @@ fn responses_are_compressed_from_the_configured_size() {
         ),
         (&["--config", &file, "--compress-min-bytes", "0"], "", ""),
     ] {
-        let service = place.serve(arguments);
-        let answer = service.send("HEAD", EXAMPLE_PATH, &[("Accept-Encoding", "gzip")], "");
-        assert_eq!(answer.header("content-encoding"), coding, "{arguments:?}");
-        assert_eq!(answer.header("vary"), vary, "{arguments:?}");
+        let service = dir.serve(arguments);
+        let response = service.send("HEAD", EXAMPLE_PATH, &[("Accept-Encoding", "gzip")], "");
+        assert_eq!(response.header("content-encoding"), coding, "{arguments:?}");
+        assert_eq!(response.header("vary"), vary, "{arguments:?}");
     }
 }
 
 #[test]
 fn invalid_settings_are_refused_by_name() {
-    let place = Place::sqlite();
-    let unknown = place.write("unknown.toml", "listn = \"127.0.0.1:1\"");
-    let nested = place.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
-    let broken = place.write("broken.toml", "listen =");
-    let list = place.write("list.toml", "cors-origin = [\"https://a.example\"]");
-    let value = place.write("value.toml", "pool-size = \"many\"");
+    let dir = TestDir::sqlite();
+    let unknown = dir.write("unknown.toml", "listn = \"127.0.0.1:1\"");
+    let nested = dir.write("nested.toml", "[server]\nlisten = \"127.0.0.1:1\"");
+    let broken = dir.write("broken.toml", "listen =");
+    let list = dir.write("list.toml", "cors-origin = [\"https://a.example\"]");
+    let value = dir.write("value.toml", "pool-size = \"many\"");
     let window: &[&str] = &["serve", "--rate-limit", "9", "--rate-limit-window-s", "0"];
     let size: &[&str] = &["serve", "--compress-min-bytes", "16777217"];
     let cases: [(&[&str], &[&str]); 17] = [
@@ -150,23 +150,23 @@ fn invalid_settings_are_refused_by_name() {
         ),
     ];
     for (arguments, words) in cases {
-        place.run(arguments).fails_saying(words);
+        dir.run(arguments).fails_with(words);
     }
     for (variable, value, expected) in [
         ("ADDRESSBOOK_POOL_SIZE", "x", "from 1 to 1000"),
         ("ADDRESSBOOK_DEMO", "ja", "expected true or false"),
         ("ADDRESSBOOK_LOG_FORMAT", "xml", "text, json"),
     ] {
-        let mut program = place.program(&["serve"]);
+        let mut program = dir.program(&["serve"]);
         let refused = Finished::from(program.env(variable, value).output().unwrap());
-        refused.fails_saying(&[&format!("'{value}' for '{variable}'"), expected]);
+        refused.fails_with(&[&format!("'{value}' for '{variable}'"), expected]);
     }
-    assert!(!exists(&place, "data"), "nothing was created");
+    assert!(!exists(&dir, "data"), "nothing was created");
 }
 
 #[test]
 fn a_port_in_use_is_reported_before_anything_is_created() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let free = ["serve", "--listen", "127.0.0.1:0"];
@@ -174,17 +174,15 @@ fn a_port_in_use_is_reported_before_anything_is_created() {
         &["serve", "--listen", &address][..],
         &[&free[..], &["--metrics-listen", &address]].concat(),
     ] {
-        let refused = place
-            .run(arguments)
-            .fails_saying(&[&address, "cannot listen"]);
+        let refused = dir.run(arguments).fails_with(&[&address, "cannot listen"]);
         assert_eq!(refused.stdout, "");
-        assert!(!exists(&place, "data") && !place.database().exists());
+        assert!(!exists(&dir, "data") && !dir.database().exists());
     }
 }
 
 #[test]
 fn invalid_database_urls_are_refused_without_their_secrets() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (url, words) in [
         (
             "mysql://me:s3cret@host/x",
@@ -209,18 +207,18 @@ fn invalid_database_urls_are_refused_without_their_secrets() {
             vec!["cannot create", "/proc/nowhere", "--database-url"],
         ),
     ] {
-        let failed = place
+        let failed = dir
             .run(&["serve", "--database-url", url])
-            .fails_saying(&words);
+            .fails_with(&words);
         assert!(!failed.stderr.contains("s3cret"), "{}", failed.stderr);
     }
 }
 
 #[test]
 fn help_and_completions_name_the_commands() {
-    let place = Place::sqlite();
-    let help = place.run(&["--help"]).succeeds().stdout;
-    let completions = place.run(&["completions", "bash"]).succeeds().stdout;
+    let dir = TestDir::sqlite();
+    let help = dir.run(&["--help"]).succeeds().stdout;
+    let completions = dir.run(&["completions", "bash"]).succeeds().stdout;
     for command in [
         "serve",
         "import",

@@ -7,7 +7,7 @@ use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 
 use crate::support::{
-    EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, Place, RawAnswer, Service, wait_until,
+    EXAMPLE, EXAMPLE_PATH, EXAMPLE_RESPONSE, RawResponse, Service, TestDir, wait_until,
 };
 
 /// In seconds. Much longer than any of these tests takes.
@@ -18,9 +18,9 @@ const LONG: &str = "600";
 #[case::sigint("INT")]
 #[case::sighup("HUP")]
 fn a_signal_stops_it_with_success(#[case] signal: &str) {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let delay = if signal == "INT" { LONG } else { "0" };
-    let mut service = place.serve(&["--shutdown-delay-s", delay]);
+    let mut service = dir.serve(&["--shutdown-delay-s", delay]);
     service.get("/livez");
     service.signal(signal);
     let status = service.child.wait().unwrap();
@@ -30,8 +30,8 @@ fn a_signal_stops_it_with_success(#[case] signal: &str) {
 #[cfg(target_os = "linux")]
 #[test]
 fn started_with_nohup_it_ignores_sighup() {
-    let place = Place::sqlite();
-    let program = place.program_under("trap '' HUP", &["serve", "--listen=127.0.0.1:0"]);
+    let dir = TestDir::sqlite();
+    let program = dir.program_under("trap '' HUP", &["serve", "--listen=127.0.0.1:0"]);
     let mut service = Service::start(program);
     service.signal("HUP");
     thread::sleep(Duration::from_millis(200));
@@ -42,15 +42,15 @@ fn started_with_nohup_it_ignores_sighup() {
 
 /// The results of a client that sends one request after another until it cannot connect.
 #[derive(Debug, Default)]
-struct Asked {
+struct ClientResults {
     answered: u32,
     /// Sent, but without a complete response.
     failed: u32,
 }
 
-impl Asked {
+impl ClientResults {
     fn until_refused(service: &Service, keep_alive: bool) -> Self {
-        let mut asked = Self::default();
+        let mut results = Self::default();
         let connection = if keep_alive { "keep-alive" } else { "close" };
         let request =
             format!("GET {EXAMPLE_PATH} HTTP/1.1\r\nhost: a\r\nconnection: {connection}\r\n\r\n");
@@ -59,21 +59,21 @@ impl Asked {
             // Reuses the connection until a response closes it.
             loop {
                 let sent = stream.get_mut().write_all(request.as_bytes());
-                match sent.and_then(|()| RawAnswer::read(&mut stream)) {
-                    Ok(answer) => {
-                        asked.answered += 1;
-                        if answer.header("connection") == Some("close") {
+                match sent.and_then(|()| RawResponse::read(&mut stream)) {
+                    Ok(response) => {
+                        results.answered += 1;
+                        if response.header("connection") == Some("close") {
                             break;
                         }
                     }
                     Err(_) => {
-                        asked.failed += 1;
+                        results.failed += 1;
                         break;
                     }
                 }
             }
         }
-        asked
+        results
     }
 }
 
@@ -81,14 +81,14 @@ impl Asked {
 #[case::sigterm("TERM")]
 #[case::sigint("INT")]
 fn one_signal_under_load_fails_no_request(#[case] signal: &str) {
-    let place = Place::sqlite();
-    let mut service = place.serve(&["--shutdown-delay-s", "1", "--demo"]);
-    let asked: Vec<_> = thread::scope(|scope| {
+    let dir = TestDir::sqlite();
+    let mut service = dir.serve(&["--shutdown-delay-s", "1", "--demo"]);
+    let results: Vec<_> = thread::scope(|scope| {
         let clients: Vec<_> = (0..16)
             .map(|number| {
                 scope.spawn({
                     let service = &service;
-                    move || Asked::until_refused(service, number % 2 == 0)
+                    move || ClientResults::until_refused(service, number % 2 == 0)
                 })
             })
             .collect();
@@ -100,15 +100,15 @@ fn one_signal_under_load_fails_no_request(#[case] signal: &str) {
             .collect()
     });
     assert!(service.child.wait().unwrap().success());
-    for asked in &asked {
-        assert!(asked.answered > 0 && asked.failed == 0, "{asked:?}");
+    for results in &results {
+        assert!(results.answered > 0 && results.failed == 0, "{results:?}");
     }
 }
 
 #[test]
 fn during_the_delay_readyz_fails_and_all_requests_are_answered() {
-    let place = Place::sqlite();
-    let mut service = place.serve(&["--shutdown-delay-s", LONG]);
+    let dir = TestDir::sqlite();
+    let mut service = dir.serve(&["--shutdown-delay-s", LONG]);
     assert_eq!(service.get("/readyz").0, 200);
     service.signal("TERM");
     wait_until("/readyz fails", || service.get("/readyz").0 == 503);
@@ -131,23 +131,23 @@ fn during_the_delay_readyz_fails_and_all_requests_are_answered() {
 
 /// A service on PostgreSQL, whose table of addresses another session can lock.
 struct Locked {
-    place: Place,
+    dir: TestDir,
     service: Service,
 }
 
 impl Locked {
     fn new(arguments: &[&str]) -> Self {
-        let place = Place::postgres();
-        place.run_with_input(&["import", "-"], EXAMPLE).succeeds();
-        let service = place.serve(arguments);
+        let dir = TestDir::postgres();
+        dir.run_with_input(&["import", "-"], EXAMPLE).succeeds();
+        let service = dir.serve(arguments);
         // Connects now: a connection that is opened while the table is locked fails sooner.
         service.get(EXAMPLE_PATH);
-        Self { place, service }
+        Self { dir, service }
     }
 
     fn query(&self, sql: &str) -> String {
         PostgresServer::shared()
-            .query(&self.place.database_url, sql)
+            .query(&self.dir.database_url, sql)
             .unwrap()
     }
 
@@ -155,7 +155,7 @@ impl Locked {
         let lock = format!("BEGIN; LOCK TABLE addresses; SELECT pg_sleep({seconds})");
         scope.spawn(move || {
             // `unlock` may terminate the session.
-            let _ = PostgresServer::shared().query(&self.place.database_url, &lock);
+            let _ = PostgresServer::shared().query(&self.dir.database_url, &lock);
         });
         wait_until("the table is locked", || {
             self.query(
@@ -170,9 +170,9 @@ impl Locked {
         &'scope self,
         scope: &'scope thread::Scope<'scope, '_>,
     ) -> ScopedJoinHandle<'scope, Option<(u16, String)>> {
-        let answer = scope.spawn(|| {
-            let answer = self.service.try_send("GET", EXAMPLE_PATH, &[], "").ok()?;
-            Some((answer.status, answer.body))
+        let response = scope.spawn(|| {
+            let response = self.service.try_send("GET", EXAMPLE_PATH, &[], "").ok()?;
+            Some((response.status, response.body))
         });
         wait_until("the request waits", || {
             self.query(
@@ -180,7 +180,7 @@ impl Locked {
                  AND relation = 'addresses'::regclass)",
             ) == "t"
         });
-        answer
+        response
     }
 
     fn unlock(&self) {
@@ -197,9 +197,9 @@ fn requests_in_progress_are_answered_before_it_stops() {
     thread::scope(|scope| {
         let locked = &locked;
         locked.lock(scope, 2);
-        let answer = locked.waiting(scope);
+        let response = locked.waiting(scope);
         locked.service.signal("TERM");
-        let (status, body) = answer.join().unwrap().unwrap();
+        let (status, body) = response.join().unwrap().unwrap();
         assert_eq!((status, body.as_str()), (200, EXAMPLE_RESPONSE.trim_end()));
     });
     assert!(locked.service.child.wait().unwrap().success());
@@ -218,9 +218,9 @@ fn requests_that_exceed_the_shutdown_timeout_are_cut_off() {
     thread::scope(|scope| {
         let locked = &locked;
         locked.lock(scope, 600);
-        let answer = locked.waiting(scope);
+        let response = locked.waiting(scope);
         locked.service.signal("TERM");
-        assert_eq!(answer.join().unwrap(), None);
+        assert_eq!(response.join().unwrap(), None);
         locked.unlock();
     });
     assert!(locked.service.child.wait().unwrap().success());
@@ -232,7 +232,7 @@ fn requests_above_max_in_flight_get_503_at_once() {
     thread::scope(|scope| {
         let locked = &locked;
         locked.lock(scope, 600);
-        let answer = locked.waiting(scope);
+        let response = locked.waiting(scope);
         let refused = locked.service.send("GET", EXAMPLE_PATH, &[], "");
         assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
         assert_eq!(
@@ -243,7 +243,7 @@ fn requests_above_max_in_flight_get_503_at_once() {
         );
         assert_eq!(locked.service.get("/livez").0, 200);
         locked.unlock();
-        assert_eq!(answer.join().unwrap().unwrap().0, 200);
+        assert_eq!(response.join().unwrap().unwrap().0, 200);
     });
     assert_eq!(locked.service.get(EXAMPLE_PATH).0, 200);
 }

@@ -15,12 +15,12 @@ pub(crate) const EXAMPLE_PATH: &str =
 
 /// Where a test runs the program: an empty folder, and a database that does not exist or is
 /// empty.
-pub(crate) struct Place {
+pub(crate) struct TestDir {
     pub(crate) folder: TempDir,
     pub(crate) database_url: String,
 }
 
-impl Place {
+impl TestDir {
     pub(crate) fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let database_url = format!("sqlite://{}/data/a.db", folder.path().display());
@@ -217,7 +217,7 @@ impl Finished {
     /// Asserts that the program failed without a panic, and that stderr contains each of these
     /// texts.
     #[track_caller]
-    pub(crate) fn fails_saying(self, words: &[&str]) -> Self {
+    pub(crate) fn fails_with(self, words: &[&str]) -> Self {
         assert_ne!(self.code, 0, "{}", self.stdout);
         for word in words {
             assert!(
@@ -288,8 +288,8 @@ impl Service {
 
     /// The status and body of a GET.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        let answer = self.send("GET", path, &[], "");
-        (answer.status, answer.body)
+        let response = self.send("GET", path, &[], "");
+        (response.status, response.body)
     }
 
     /// Sends a request and returns the response. A body is sent as JSON.
@@ -299,7 +299,7 @@ impl Service {
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Answer {
+    ) -> Response {
         self.try_send(method, path, headers, body).unwrap()
     }
 
@@ -310,7 +310,7 @@ impl Service {
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Result<Answer, ureq::Error> {
+    ) -> Result<Response, ureq::Error> {
         let agent = agent();
         let url = format!("http://{}{path}", self.address);
         let mut request = ureq::http::Request::builder().method(method).uri(url);
@@ -323,7 +323,7 @@ impl Service {
             let request = request.header("Content-Type", "application/json");
             agent.run(request.body(body.to_owned()).unwrap())?
         };
-        Ok(Answer {
+        Ok(Response {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.body_mut().read_to_string()?,
@@ -344,19 +344,19 @@ pub(crate) fn agent() -> ureq::Agent {
 
 /// The status and body of a GET of any URL.
 pub(crate) fn get(url: &str) -> (u16, String) {
-    let mut answer = agent().get(url).call().unwrap();
-    let status = answer.status().as_u16();
-    (status, answer.body_mut().read_to_string().unwrap())
+    let mut response = agent().get(url).call().unwrap();
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_to_string().unwrap())
 }
 
 /// A response of the service.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -369,11 +369,11 @@ impl Answer {
 }
 
 /// A response read from a connection that the client continues to use.
-pub(crate) struct RawAnswer {
+pub(crate) struct RawResponse {
     head: String,
 }
 
-impl RawAnswer {
+impl RawResponse {
     /// Reads the head, and the body by its `Content-Length`.
     pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Self> {
         let mut head = String::new();
@@ -382,12 +382,12 @@ impl RawAnswer {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        let answer = Self { head };
-        let length = answer.header("content-length");
+        let response = Self { head };
+        let length = response.header("content-length");
         let length = length.and_then(|length| length.parse().ok());
         let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
         stream.read_exact(&mut body)?;
-        Ok(answer)
+        Ok(response)
     }
 
     pub(crate) fn status_line(&self) -> &str {
@@ -421,7 +421,7 @@ pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a file exists in the place's folder.
-pub(crate) fn exists(place: &Place, path: &str) -> bool {
-    Path::new(place.folder.path()).join(path).exists()
+/// Whether a file exists in the folder of a test.
+pub(crate) fn exists(dir: &TestDir, path: &str) -> bool {
+    Path::new(dir.folder.path()).join(path).exists()
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rstest::rstest;
 
-use self::collector::{Collector, told};
-use crate::canaries::Watched;
-use crate::support::{Place, Service, wait_until};
+use self::collector::{Collector, describe};
+use crate::canaries::RecordedService;
+use crate::support::{Service, TestDir, wait_until};
 
 const BOOK: &str = "/v1/customers/cus_1/addresses";
 const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
@@ -21,9 +21,9 @@ const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT_ID: &str = "00f067aa0ba902b7";
 
 /// Starts the service without a shutdown delay, with these additional settings and variables.
-fn serve(place: &Place, settings: &[&str], variables: &[(&str, &str)]) -> Service {
+fn serve(dir: &TestDir, settings: &[&str], variables: &[(&str, &str)]) -> Service {
     let always = ["serve", "--listen=127.0.0.1:0", "--shutdown-delay-s=0"];
-    let mut program = place.program(&[&always, settings].concat());
+    let mut program = dir.program(&[&always, settings].concat());
     program.envs(variables.iter().copied());
     Service::start_with_log(program, Stdio::piped())
 }
@@ -50,11 +50,11 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite(), "sqlite")]
-#[case::postgres(Place::postgres(), "postgresql")]
-fn requests_and_store_operations_are_spans(#[case] place: Place, #[case] system: &str) {
+#[case::sqlite(TestDir::sqlite(), "sqlite")]
+#[case::postgres(TestDir::postgres(), "postgresql")]
+fn requests_and_store_operations_are_spans(#[case] dir: TestDir, #[case] system: &str) {
     let collector = Collector::start();
-    let key = place.run(&[
+    let key = dir.run(&[
         "keys",
         "create",
         "--name=checkout",
@@ -63,7 +63,7 @@ fn requests_and_store_operations_are_spans(#[case] place: Place, #[case] system:
         "--create-database",
     ]);
     let authorization = format!("Bearer {}", key.succeeds().stdout.trim_end());
-    let service = serve(&place, &["--otlp-endpoint", &collector.endpoint], &[]);
+    let service = serve(&dir, &["--otlp-endpoint", &collector.endpoint], &[]);
     let send = |method: &str, path: &str, more: &[(&str, &str)], body: &str| {
         let always = [
             ("X-Request-Id", "r-1"),
@@ -92,7 +92,7 @@ fn requests_and_store_operations_are_spans(#[case] place: Place, #[case] system:
     }
     assert_eq!(service.get(BOOK).0, 401);
     assert_eq!(send("BREW", "/nowhere", &[], ""), 404);
-    place.query("ALTER TABLE addresses RENAME TO away");
+    dir.query("ALTER TABLE addresses RENAME TO away");
     assert_eq!(send("DELETE", BOOK, &[], ""), 500);
     let log = stop(service);
 
@@ -131,7 +131,7 @@ fn requests_and_store_operations_are_spans(#[case] place: Place, #[case] system:
     ];
     let (known, others): (Vec<_>, Vec<_>) = spans
         .iter()
-        .map(told)
+        .map(describe)
         // The service queries the key again from time to time. How often depends on timing.
         .filter(|span| *span != store("find_key"))
         .partition(|span| request_ids(span) || span.starts_with("CLIENT"));
@@ -191,12 +191,8 @@ fn the_operator_sets_the_name_of_the_service() {
             "book-1",
         ),
     ] {
-        let (place, collector) = (Place::sqlite(), Collector::start());
-        let service = serve(
-            &place,
-            &["--otlp-endpoint", &collector.endpoint],
-            &variables,
-        );
+        let (dir, collector) = (TestDir::sqlite(), Collector::start());
+        let service = serve(&dir, &["--otlp-endpoint", &collector.endpoint], &variables);
         service.get(BOOK);
         stop(service);
         let resource = collector.resource();
@@ -216,13 +212,13 @@ fn the_operator_sets_the_name_of_the_service() {
 
 #[test]
 fn the_sample_ratio_applies_to_traces_that_begin_here() {
-    let (place, collector) = (Place::sqlite(), Collector::start());
+    let (dir, collector) = (TestDir::sqlite(), Collector::start());
     let settings = [
         "--otlp-sample-ratio=0",
         "--otlp-endpoint",
         &collector.endpoint,
     ];
-    let service = serve(&place, &settings, &[]);
+    let service = serve(&dir, &settings, &[]);
     service.get(BOOK);
     let parent = format!("00-{TRACE_ID}-{PARENT_ID}-01");
     service.send("GET", BOOK, &[("traceparent", &parent)], "");
@@ -235,21 +231,22 @@ fn the_sample_ratio_applies_to_traces_that_begin_here() {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite())]
-#[case::postgres(Place::postgres())]
-fn no_canary_is_in_a_trace(#[case] place: Place) {
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn no_canary_is_in_a_trace(#[case] dir: TestDir) {
     let collector = Collector::start();
-    let mut watched = Watched::start(&place, "text", &["--otlp-endpoint", &collector.endpoint]);
-    watched.ask_everything();
-    place.query("ALTER TABLE address_revisions RENAME TO canaries");
-    watched.meet_failure();
-    place.query("ALTER TABLE canaries RENAME TO address_revisions");
-    watched.erase();
+    let mut recorded =
+        RecordedService::start(&dir, "text", &["--otlp-endpoint", &collector.endpoint]);
+    recorded.send_all_requests();
+    dir.query("ALTER TABLE address_revisions RENAME TO canaries");
+    recorded.send_during_failure();
+    dir.query("ALTER TABLE canaries RENAME TO address_revisions");
+    recorded.erase();
     let statuses = [
         200, 201, 204, 304, 400, 404, 405, 409, 412, 413, 415, 422, 428, 500,
     ];
-    watched.end_without_a_canary(&statuses, || collector.text());
-    let sent = collector.spans().iter().map(told).collect::<Vec<_>>();
+    recorded.assert_no_canary(&statuses, || collector.text());
+    let sent = collector.spans().iter().map(describe).collect::<Vec<_>>();
     for status in statuses {
         let code = format!("http.response.status_code={status} ");
         assert!(
@@ -275,10 +272,10 @@ fn an_unavailable_collector_does_not_delay_requests(#[case] silent: bool) {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     // The system completes connections even if the listener never accepts them.
     let _listener = silent.then_some(listener);
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     // Nothing reads the log until the end, so it must stay short.
     let settings = ["--log=warn", "--otlp-endpoint", &endpoint];
-    let service = serve(&place, &settings, &HURRIED);
+    let service = serve(&dir, &settings, &HURRIED);
     let started = Instant::now();
     let mut slowest = Duration::ZERO;
     while started.elapsed() < Duration::from_secs(6) {
@@ -295,9 +292,9 @@ fn an_unavailable_collector_does_not_delay_requests(#[case] silent: bool) {
 
 #[test]
 fn a_failing_collector_and_its_recovery_are_logged_once() {
-    let (place, collector) = (Place::sqlite(), Collector::start());
-    collector.answer(500);
-    let service = serve(&place, &["--otlp-endpoint", &collector.endpoint], &HURRIED);
+    let (dir, collector) = (TestDir::sqlite(), Collector::start());
+    collector.respond_with(500);
+    let service = serve(&dir, &["--otlp-endpoint", &collector.endpoint], &HURRIED);
     let wait_for = |count| {
         wait_until("the collector gets requests", || {
             service.get(BOOK);
@@ -305,7 +302,7 @@ fn a_failing_collector_and_its_recovery_are_logged_once() {
         });
     };
     wait_for(3);
-    collector.answer(200);
+    collector.respond_with(200);
     let recovered = collector.heads().len() + 3;
     wait_for(recovered);
     let log = stop(service);
@@ -317,7 +314,7 @@ fn a_failing_collector_and_its_recovery_are_logged_once() {
 
 #[test]
 fn invalid_settings_are_refused_by_name() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     for (setting, words) in [
         (
             "--otlp-endpoint=https://collector:4318",
@@ -332,6 +329,6 @@ fn invalid_settings_are_refused_by_name() {
             ["--otlp-sample-ratio", "from 0 to 1"],
         ),
     ] {
-        place.run(&["serve", setting]).fails_saying(&words);
+        dir.run(&["serve", setting]).fails_with(&words);
     }
 }

@@ -79,7 +79,7 @@ impl Batch {
             None => {
                 let key = (
                     entry.customer_id.clone(),
-                    entry.content.of_new_address().clone(),
+                    entry.content.new_content().clone(),
                 );
                 let by_content = self.by_content.as_ref();
                 let changed = by_content.and_then(|by_content| by_content.get(&key));

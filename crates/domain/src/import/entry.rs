@@ -51,7 +51,7 @@ impl ImportContent {
     }
 
     /// Returns the content of a new address. Absent members are null.
-    pub fn of_new_address(&self) -> &AddressContent {
+    pub fn new_content(&self) -> &AddressContent {
         &self.content
     }
 
@@ -119,7 +119,7 @@ mod tests {
     use crate::address::text::Description;
     use crate::import::{ImportOutcome, OnConflict, OnError};
     use crate::repository::{MockAddressRepository, Refusal};
-    use crate::testing::{content, customer, entry, kept, service};
+    use crate::testing::{content, customer, entry, imported_address, service};
 
     type Text = Input<std::borrow::Cow<'static, str>>;
 
@@ -179,7 +179,7 @@ mod tests {
         };
         let address = Address {
             content: described("Home"),
-            ..kept(&entry("Kigali"))
+            ..imported_address(&entry("Kigali"))
         };
         let bare = AddressContent {
             description: None,
@@ -214,7 +214,7 @@ mod tests {
                 Some(_) => ImportOutcome::Conflict,
                 None => ImportOutcome::Unchanged,
             };
-            let imported = imported_over(address.clone(), said.clone(), OnConflict::Refuse).await;
+            let imported = imported_over(address.clone(), said.clone(), OnConflict::Reject).await;
             assert_eq!(imported, (refused, None), "{said:?}");
         }
     }
@@ -230,7 +230,7 @@ mod tests {
         repository.expect_find().times(1).returning(|lookups| {
             let content = content("Kigali");
             assert_eq!(lookups, [Lookup::Content(customer(), content)]);
-            Ok(vec![Some(kept(&entry("Kigali")))])
+            Ok(vec![Some(imported_address(&entry("Kigali")))])
         });
         let outcomes = service(repository)
             .import(&[said], OnError::Stop, OnConflict::Update)

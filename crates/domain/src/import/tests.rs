@@ -3,7 +3,7 @@ use crate::address::Revision;
 use crate::clock::Clock;
 use crate::listing::page::BookHead;
 use crate::repository::{Lookup, MockAddressRepository, Refusal};
-use crate::testing::{Frozen, customer, entry, kept, reports_each_failure, service};
+use crate::testing::{Frozen, customer, entry, imported_address, reports_each_failure, service};
 
 /// The head of a book with room for this number of addresses.
 fn all_but(room: u64) -> BookHead {
@@ -24,7 +24,7 @@ async fn import_reports_each_failure_of_the_commit() {
         },
         |service| async move {
             service
-                .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+                .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
                 .await
         },
     )
@@ -46,7 +46,7 @@ async fn import_reports_each_failure_of_the_look_up() {
                 ..entry("Kigali")
             };
             service
-                .import(&[without_id], OnError::Stop, OnConflict::Refuse)
+                .import(&[without_id], OnError::Stop, OnConflict::Reject)
                 .await
         },
     )
@@ -58,11 +58,14 @@ async fn import_of_new_addresses_reads_nothing() {
     let mut repository = MockAddressRepository::new();
     repository.expect_commit().times(1).returning(|commit| {
         assert_eq!(commit.at, Frozen.now());
-        assert_eq!(commit.changes, [Change::Create(kept(&entry("Kigali")))]);
+        assert_eq!(
+            commit.changes,
+            [Change::Create(imported_address(&entry("Kigali")))]
+        );
         Ok(())
     });
     let outcomes = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
         .await;
     assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
 }
@@ -85,7 +88,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
                 lookups,
                 [Lookup::Id(customer(), entry("Kigali").id.unwrap())]
             );
-            Ok(vec![Some(kept(&entry("Huye")))])
+            Ok(vec![Some(imported_address(&entry("Huye")))])
         });
     repository
         .expect_commit()
@@ -95,7 +98,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
             let revision = Revision::FIRST.next();
             let address = Address {
                 revision,
-                ..kept(&entry("Kigali"))
+                ..imported_address(&entry("Kigali"))
             };
             assert_eq!(
                 commit.changes,
@@ -122,7 +125,7 @@ async fn import_fails_as_busy_if_conflicts_persist() {
         .expect_find()
         .returning(|lookups| Ok(vec![None; lookups.len()]));
     let error = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
         .await;
     assert!(matches!(
         error,
@@ -152,7 +155,7 @@ async fn import_skips_entries_beyond_the_address_limit() {
             _ => Ok(()),
         });
     let outcomes = service(repository)
-        .import(&entries, OnError::Skip, OnConflict::Refuse)
+        .import(&entries, OnError::Skip, OnConflict::Reject)
         .await
         .unwrap();
     let full = ImportOutcome::BookFull;
@@ -186,7 +189,7 @@ async fn import_skips_entries_beyond_the_past_revision_limit() {
         Ok(())
     });
     let outcomes = service(repository)
-        .import(&entries, OnError::Skip, OnConflict::Refuse)
+        .import(&entries, OnError::Skip, OnConflict::Reject)
         .await
         .unwrap();
     let mut expected = vec![ImportOutcome::Created];
@@ -204,7 +207,7 @@ async fn import_names_the_entry_beyond_the_past_revision_limit() {
         Err(Refusal::HistoryFull { index: 0 }.into())
     });
     let error = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Refuse)
+        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
         .await;
     let history_full = matches!(
         error,
@@ -223,7 +226,7 @@ async fn import_does_not_change_an_address_at_its_revision_limit() {
         repository.expect_find().returning(move |_| {
             Ok(vec![Some(Address {
                 revision: Revision::new(number).unwrap(),
-                ..kept(&entry("Huye"))
+                ..imported_address(&entry("Huye"))
             })])
         });
         repository
@@ -273,9 +276,9 @@ async fn import_recognises_existing_addresses_in_a_full_book() {
     repository
         .expect_find()
         .times(1)
-        .returning(|_| Ok(vec![None, Some(kept(&entry("Kigali")))]));
+        .returning(|_| Ok(vec![None, Some(imported_address(&entry("Kigali")))]));
     let outcomes = service(repository)
-        .import(&[new, entry("Kigali")], OnError::Skip, OnConflict::Refuse)
+        .import(&[new, entry("Kigali")], OnError::Skip, OnConflict::Reject)
         .await
         .unwrap();
     assert_eq!(
@@ -291,14 +294,14 @@ async fn import_names_the_entry_beyond_the_address_limit() {
         ..entry(city)
     });
     let mut repository = MockAddressRepository::new();
-    let there = kept(&entry("Kigali"));
+    let there = imported_address(&entry("Kigali"));
     let found = vec![Some(there), None];
     repository.expect_find().return_once(|_| Ok(found));
     repository
         .expect_commit()
         .return_once(|_| Err(Refusal::BookFull { index: 0 }.into()));
     let error = service(repository)
-        .import(&entries, OnError::Stop, OnConflict::Refuse)
+        .import(&entries, OnError::Stop, OnConflict::Reject)
         .await;
     assert!(matches!(
         error,
@@ -313,7 +316,10 @@ async fn import_names_the_entry_beyond_the_address_limit() {
 async fn import_creates_an_address_with_the_last_of_its_entries() {
     let mut repository = MockAddressRepository::new();
     repository.expect_commit().times(1).returning(|commit| {
-        assert_eq!(commit.changes, [Change::Create(kept(&entry("Huye")))]);
+        assert_eq!(
+            commit.changes,
+            [Change::Create(imported_address(&entry("Huye")))]
+        );
         Ok(())
     });
     let entries = [entry("Kigali"), entry("Huye")];

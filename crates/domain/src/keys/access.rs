@@ -64,11 +64,11 @@ pub struct Access {
 impl Access {
     /// Whether it has a scope for a customer's book.
     pub fn allows(&self, scope: Scope, customer_id: &str) -> bool {
-        self.scopes.contains(&scope) && self.opens(customer_id)
+        self.scopes.contains(&scope) && self.covers_customer(customer_id)
     }
 
     /// Whether it applies to a customer's book at all, regardless of scopes.
-    pub fn opens(&self, customer_id: &str) -> bool {
+    pub fn covers_customer(&self, customer_id: &str) -> bool {
         let bound_to = self.customer_id.as_ref();
         bound_to.is_none_or(|own| own.as_str() == customer_id)
     }

@@ -21,9 +21,9 @@ const REMEMBERED: usize = 10_000;
 
 /// Authenticates callers by their API keys.
 ///
-/// A valid key is cached for [`LIFETIME`](Self::LIFETIME). A key that another instance revokes
-/// therefore stops working here soon after, and the requests of a busy client do not wait for the
-/// repository.
+/// A valid key is cached for [`CACHE_LIFETIME`](Self::CACHE_LIFETIME). A key that another instance
+/// revokes therefore stops working here soon after, and the requests of a busy client do not wait
+/// for the repository.
 pub struct KeyAuthenticator {
     repository: Arc<dyn ApiKeyRepository>,
     clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ impl Known {
     /// request cannot: it reads the key from the repository again, so that others need not wait.
     fn is_usable(&self, now: Timestamp) -> bool {
         let age_ms = now.unix_ms() - self.found_at.unix_ms();
-        let lifetime_ms = KeyAuthenticator::LIFETIME.as_millis() as i64;
+        let lifetime_ms = KeyAuthenticator::CACHE_LIFETIME.as_millis() as i64;
         let lives = (0..lifetime_ms).contains(&age_ms)
             && self.expires_at.is_none_or(|expires_at| now < expires_at);
         lives && (age_ms < lifetime_ms / 2 || self.is_renewed.swap(true, Ordering::Relaxed))
@@ -54,10 +54,10 @@ impl Known {
 
 impl KeyAuthenticator {
     /// How long a key is cached.
-    pub const LIFETIME: Duration = Duration::from_secs(2);
+    pub const CACHE_LIFETIME: Duration = Duration::from_secs(2);
 
     /// The precision of [`ApiKey::last_used_at`].
-    pub const USE_PRECISION: Duration = Duration::from_secs(60);
+    pub const LAST_USED_PRECISION: Duration = Duration::from_secs(60);
 
     /// Creates an authenticator for the keys of a repository.
     pub fn new(repository: Arc<dyn ApiKeyRepository>, clock: Arc<dyn Clock>) -> Self {
@@ -86,7 +86,7 @@ impl KeyAuthenticator {
     }
 
     fn note_use(&self, key: &ApiKey, now: Timestamp) {
-        let recently = now.minus(Self::USE_PRECISION);
+        let recently = now.minus(Self::LAST_USED_PRECISION);
         if key.last_used_at.is_none_or(|last| last <= recently) {
             let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
             uses.insert(key.id.clone(), now);

@@ -55,11 +55,11 @@ pub struct AddressRef<'a> {
 impl AddressPage {
     /// Creates an empty page of all addresses of a book.
     pub fn new(head: BookHead) -> Self {
-        Self::of_total(head, head.addresses)
+        Self::with_total(head, head.addresses)
     }
 
     /// Creates an empty page of a list that has `total` addresses of a book.
-    pub fn of_total(head: BookHead, total: u64) -> Self {
+    pub fn with_total(head: BookHead, total: u64) -> Self {
         Self {
             head,
             total,

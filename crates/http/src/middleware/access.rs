@@ -1,7 +1,7 @@
 //! Authentication and authorization with bearer tokens (RFC 6750).
 //!
 //! Both happen before a body is read. [`Authenticate`] surrounds all routes and identifies the
-//! caller: every path requires a valid credential, unless it is public. [`authorise`] surrounds
+//! caller: every path requires a valid credential, unless it is public. [`authorize`] surrounds
 //! each resource of the table in `routes` and checks that the credential has the scope that the
 //! table requires.
 
@@ -55,7 +55,7 @@ impl Caller {
     }
 
     /// Sets the caller. Later calls have no effect.
-    pub(crate) fn is(&self, access: Access) {
+    pub(crate) fn set(&self, access: Access) {
         let _ = self.0.set(access);
     }
 }
@@ -76,12 +76,12 @@ where
 {
     type Response = ServiceResponse;
     type Error = Error;
-    type Transform = Guarded<S>;
+    type Transform = AuthenticateService<S>;
     type InitError = ();
-    type Future = Ready<Result<Guarded<S>, ()>>;
+    type Future = Ready<Result<AuthenticateService<S>, ()>>;
 
     fn new_transform(&self, inside: S) -> Self::Future {
-        ready(Ok(Guarded {
+        ready(Ok(AuthenticateService {
             authenticator: self.authenticator.clone(),
             inside: Rc::new(inside),
         }))
@@ -89,20 +89,20 @@ where
 }
 
 /// The service that a request reaches once it is authenticated.
-pub(crate) struct Guarded<S> {
+pub(crate) struct AuthenticateService<S> {
     authenticator: Option<Arc<dyn Authenticator>>,
     inside: Rc<S>,
 }
 
-type Answer = Result<ServiceResponse, Error>;
+type ServiceResult = Result<ServiceResponse, Error>;
 
-impl<S> Service<ServiceRequest> for Guarded<S>
+impl<S> Service<ServiceRequest> for AuthenticateService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
     type Response = ServiceResponse;
     type Error = Error;
-    type Future = Either<S::Future, Pin<Box<dyn Future<Output = Answer>>>>;
+    type Future = Either<S::Future, Pin<Box<dyn Future<Output = ServiceResult>>>>;
 
     forward_ready!(inside);
 
@@ -117,7 +117,7 @@ where
             match identify(&*authenticator, request.headers()).await {
                 Ok(access) => {
                     if let Some(caller) = request.extensions().get::<Caller>() {
-                        caller.is(access);
+                        caller.set(access);
                     }
                     inside.call(request).await
                 }
@@ -157,12 +157,12 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 
 /// Passes a request to a resource if its caller is allowed to use it. The resource itself rejects
 /// methods that it does not support.
-pub(crate) fn authorise<S>(
+pub(crate) fn authorize<S>(
     request: ServiceRequest,
     inside: &S,
     authenticator: &dyn Authenticator,
     needs: &[(Method, Scope)],
-) -> impl Future<Output = Answer> + use<S>
+) -> impl Future<Output = ServiceResult> + use<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
@@ -188,7 +188,7 @@ fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
     if access.allows(scope, customer_id) {
         return Ok(());
     }
-    let problem = if access.opens(customer_id) {
+    let problem = if access.covers_customer(customer_id) {
         let detail = format!("This requires a credential with the scope {scope}.");
         Problem::of(INSUFFICIENT_SCOPE).with_detail(detail)
     } else {
@@ -206,10 +206,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::testing::{BOOK, Door, path_of, sending};
+    use crate::testing::{BOOK, TestApp, path_of, sending};
 
     /// An app whose authenticator knows a few tokens.
-    fn door() -> Door {
+    fn test_app() -> TestApp {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
         authenticator.expect_authenticate().returning(|token| {
@@ -227,7 +227,7 @@ mod tests {
                 customer_id,
             }))
         });
-        Door::to(InMemoryRepository::default()).guarded(authenticator)
+        TestApp::new(InMemoryRepository::default()).with_authenticator(authenticator)
     }
 
     fn by(authorization: &str) -> TestRequest {
@@ -238,19 +238,22 @@ mod tests {
 
     #[actix_web::test]
     async fn a_rejection_states_its_reason() {
-        let door = door();
-        assert_snapshot!("missing", door.answer(TestRequest::get().uri(BOOK)).await);
-        assert_snapshot!("invalid", door.answer(by("Bearer wrong")).await);
-        assert_snapshot!("other_book", door.answer(by("Bearer shopper")).await);
+        let test_app = test_app();
+        assert_snapshot!(
+            "missing",
+            test_app.answer(TestRequest::get().uri(BOOK)).await
+        );
+        assert_snapshot!("invalid", test_app.answer(by("Bearer wrong")).await);
+        assert_snapshot!("other_book", test_app.answer(by("Bearer shopper")).await);
         let change = sending(Method::PATCH, &path_of(1), "{}")
             .insert_header((AUTHORIZATION, "Bearer reader"));
-        assert_snapshot!("insufficient", door.answer(change).await);
-        assert_snapshot!("away", door.answer(by("Bearer away")).await);
+        assert_snapshot!("insufficient", test_app.answer(change).await);
+        assert_snapshot!("away", test_app.answer(by("Bearer away")).await);
     }
 
     #[actix_web::test]
     async fn exactly_one_bearer_token_is_accepted_in_any_case() {
-        let door = door();
+        let test_app = test_app();
         for (authorization, status) in [
             ("Bearer full", "200"),
             ("bearer full", "200"),
@@ -264,18 +267,18 @@ mod tests {
             ("full", "401"),
             ("", "401"),
         ] {
-            let answer = door.answer(by(authorization)).await;
+            let answer = test_app.answer(by(authorization)).await;
             assert!(answer.starts_with(status), "{authorization:?}: {answer}");
         }
         let twice = by("Bearer full").append_header((AUTHORIZATION, "Bearer full"));
-        assert!(door.answer(twice).await.starts_with("401"));
+        assert!(test_app.answer(twice).await.starts_with("401"));
         let in_query = TestRequest::get().uri(&format!("{BOOK}?access_token=full"));
-        assert!(door.answer(in_query).await.starts_with("401"));
+        assert!(test_app.answer(in_query).await.starts_with("401"));
     }
 
     #[actix_web::test]
     async fn a_body_is_not_read_before_authorization() {
-        let door = door();
+        let test_app = test_app();
         let sent_by = |authorization: Option<&str>| {
             let request = sending(Method::POST, BOOK, vec![b' '; 1_000_000]);
             match authorization {
@@ -290,7 +293,7 @@ mod tests {
             (Some("Bearer shopper"), "403"),
             (Some("Bearer full"), "413"),
         ] {
-            let answer = door.answer(sent_by(authorization)).await;
+            let answer = test_app.answer(sent_by(authorization)).await;
             assert!(answer.starts_with(status), "{authorization:?}: {answer}");
         }
     }
@@ -299,13 +302,15 @@ mod tests {
     async fn no_credential_is_checked_while_none_is_required() {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(false);
-        let door = Door::to(InMemoryRepository::default()).guarded(authenticator);
+        let test_app =
+            TestApp::new(InMemoryRepository::default()).with_authenticator(authenticator);
         assert!(
-            door.answer(TestRequest::get().uri(BOOK))
+            test_app
+                .answer(TestRequest::get().uri(BOOK))
                 .await
                 .starts_with("200")
         );
-        assert!(door.answer(by("Bearer wrong")).await.starts_with("200"));
+        assert!(test_app.answer(by("Bearer wrong")).await.starts_with("200"));
     }
 
     #[actix_web::test]
@@ -316,9 +321,11 @@ mod tests {
             .times(1)
             .return_const(false);
         authenticator.expect_is_required().return_const(true);
-        let door = Door::to(InMemoryRepository::default()).guarded(authenticator);
+        let test_app =
+            TestApp::new(InMemoryRepository::default()).with_authenticator(authenticator);
         assert!(
-            door.answer(TestRequest::get().uri(BOOK))
+            test_app
+                .answer(TestRequest::get().uri(BOOK))
                 .await
                 .starts_with("401")
         );

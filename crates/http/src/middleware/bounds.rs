@@ -27,23 +27,23 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
     let is_later = matches!(*request.method(), Method::POST | Method::PATCH);
-    let place = match is_later {
+    let guard = match is_later {
         true => None,
-        false => in_flight.enter(options.max_in_flight),
+        false => in_flight.try_enter(options.max_in_flight),
     };
-    let admitted = if place.is_some() || is_later || health::is_probe(request.path()) {
+    let admitted = if guard.is_some() || is_later || health::is_probe(request.path()) {
         Ok(next.call(request))
     } else {
-        Err(request.error_response(in_flight.refuse()))
+        Err(request.error_response(in_flight.reject()))
     };
     let in_flight = Rc::clone(in_flight);
     async move {
         let answer = match admitted {
             // Usually the response is ready on the first poll, and the clock is not read.
             Ok(answer) => timeout(options.request_timeout, answer).await,
-            Err(refusal) => return Ok(refusal),
+            Err(rejection) => return Ok(rejection),
         };
-        drop(place);
+        drop(guard);
         let answer = answer.unwrap_or_else(|elapsed| Err(Problem::timed_out(elapsed).into()))?;
         Ok(unsent::bounded(
             answer,
@@ -65,35 +65,35 @@ mod tests {
     use addressbook_testkit::InMemoryRepository;
 
     use super::*;
-    use crate::testing::{BOOK, Door, body_of, header_of, sending};
+    use crate::testing::{BOOK, TestApp, body_of, header_of, sending};
 
-    fn door(options: HttpOptions) -> Door {
+    fn test_app(options: HttpOptions) -> TestApp {
         let repository = InMemoryRepository::default();
-        Door::with(repository, ServiceLimits::default(), options)
+        TestApp::with_options(repository, ServiceLimits::default(), options)
     }
 
     #[actix_web::test]
     async fn above_the_limit_all_requests_except_probes_are_rejected() {
-        let door = door(HttpOptions {
+        let test_app = test_app(HttpOptions {
             max_in_flight: 0,
             ..HttpOptions::default()
         });
         for path in [BOOK, "/nowhere"] {
-            let answer = door.answer(TestRequest::get().uri(path)).await;
+            let answer = test_app.answer(TestRequest::get().uri(path)).await;
             assert!(answer.starts_with("503 "), "{answer}");
             assert!(answer.contains("problem:busy"), "{answer}");
             assert_eq!(header_of(&answer, "retry-after").as_deref(), Some("1"));
         }
-        assert_eq!(door.in_flight().refused(), 2);
+        assert_eq!(test_app.in_flight().rejected(), 2);
         for path in ["/livez", "/readyz"] {
-            let answer = door.answer(TestRequest::get().uri(path)).await;
+            let answer = test_app.answer(TestRequest::get().uri(path)).await;
             assert!(answer.starts_with("200 "), "{answer}");
         }
     }
 
     #[actix_web::test]
     async fn a_write_that_was_made_is_never_reported_as_rejected() {
-        let door = door(HttpOptions {
+        let test_app = test_app(HttpOptions {
             max_unsent_bytes: 0,
             ..HttpOptions::default()
         });
@@ -102,19 +102,19 @@ mod tests {
             r#"{{"region":"R","city":"C","country":"RW","description":"{}","custom_data":{heavy}}}"#,
             "d".repeat(1_000)
         );
-        let created = door.answer(sending(Method::POST, BOOK, json)).await;
+        let created = test_app.answer(sending(Method::POST, BOOK, json)).await;
         assert!(created.starts_with("201 "), "{created}");
         let path = format!("{BOOK}/{}", body_of(&created)["id"].as_str().unwrap());
         let patch = sending(Method::PATCH, &path, r#"{"city":"D"}"#);
-        let changed = door.answer(patch).await;
+        let changed = test_app.answer(patch).await;
         assert!(changed.starts_with("200 "), "{changed}");
-        let read = door.answer(TestRequest::get().uri(&path)).await;
+        let read = test_app.answer(TestRequest::get().uri(&path)).await;
         assert!(read.starts_with("503 "), "{read}");
     }
 
     #[actix_web::test]
     async fn a_timed_out_request_releases_its_place() {
-        let door = door(HttpOptions {
+        let test_app = test_app(HttpOptions {
             max_in_flight: 1,
             request_timeout: Duration::from_millis(50),
             ..HttpOptions::default()
@@ -124,7 +124,7 @@ mod tests {
         };
         for _ in 0..2 {
             let request = TestRequest::get().uri("/never");
-            let answer = door.answer_with(routes, request).await;
+            let answer = test_app.answer_with(routes, request).await;
             assert!(answer.starts_with("503 "), "{answer}");
             assert!(answer.contains("problem:timed-out"), "{answer}");
             assert!(header_of(&answer, "x-request-id").is_some(), "{answer}");

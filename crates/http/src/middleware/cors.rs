@@ -59,7 +59,7 @@ mod tests {
     use addressbook_domain::{MockAddressRepository, MockAuthenticator};
     use addressbook_testkit::{InMemoryRepository, fixtures};
 
-    use crate::testing::{BOOK, Door, header_of, holding};
+    use crate::testing::{BOOK, TestApp, header_of, holding};
 
     const SHOP: &str = "https://shop.example";
 
@@ -82,13 +82,13 @@ mod tests {
 
     #[actix_web::test]
     async fn a_preflight_needs_neither_a_credential_nor_the_store() {
-        let door = Door::to(MockAddressRepository::new())
-            .guarded(MockAuthenticator::new())
-            .open_to_pages_of(&[SHOP, "https://other.example"]);
+        let test_app = TestApp::new(MockAddressRepository::new())
+            .with_authenticator(MockAuthenticator::new())
+            .with_cors_origins(&[SHOP, "https://other.example"]);
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization, content-type, idempotency-key, if-match, \
                            if-none-match, prefer, traceparent, x-request-id";
-            let answer = door.answer(preflight(SHOP, method, headers)).await;
+            let answer = test_app.answer(preflight(SHOP, method, headers)).await;
             assert!(answer.starts_with("200 "), "{answer}");
             let header = |name: &str| header_of(&answer, name);
             assert_eq!(header("access-control-allow-origin").as_deref(), Some(SHOP));
@@ -103,7 +103,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_preflight_that_is_not_allowed_is_rejected_with_a_problem() {
-        let door = Door::to(MockAddressRepository::new()).open_to_pages_of(&[SHOP]);
+        let test_app = TestApp::new(MockAddressRepository::new()).with_cors_origins(&[SHOP]);
         for request in [
             preflight("https://evil.example", "GET", "authorization"),
             preflight("https://shop.example.evil", "GET", "authorization"),
@@ -112,7 +112,7 @@ mod tests {
             preflight(SHOP, "PUT", "authorization"),
             preflight(SHOP, "GET", "x-admin"),
         ] {
-            let answer = door.answer(request).await;
+            let answer = test_app.answer(request).await;
             assert!(answer.starts_with("400 "), "{answer}");
             assert!(answer.contains("application/problem+json"), "{answer}");
             assert_eq!(header_of(&answer, "access-control-allow-origin"), None);
@@ -121,15 +121,15 @@ mod tests {
 
     #[actix_web::test]
     async fn responses_are_readable_only_for_allowed_origins() {
-        let door =
-            Door::to(holding([fixtures::address("cus_1", 1)]).await).open_to_pages_of(&[SHOP]);
+        let test_app =
+            TestApp::new(holding([fixtures::address("cus_1", 1)]).await).with_cors_origins(&[SHOP]);
         for (uri, status) in [(BOOK, "200 "), ("/v1/customers/add_1/addresses", "400 ")] {
             let from = |origin| {
                 TestRequest::get()
                     .uri(uri)
                     .insert_header(("Origin", origin))
             };
-            let answer = door.answer(from(SHOP)).await;
+            let answer = test_app.answer(from(SHOP)).await;
             assert!(answer.starts_with(status), "{answer}");
             let origin = header_of(&answer, "access-control-allow-origin");
             assert_eq!(origin.as_deref(), Some(SHOP));
@@ -148,7 +148,7 @@ mod tests {
                     "{name}: {exposed}"
                 );
             }
-            let answer = door.answer(from("https://evil.example")).await;
+            let answer = test_app.answer(from("https://evil.example")).await;
             assert!(answer.starts_with(status), "{answer}");
             assert_eq!(header_of(&answer, "access-control-allow-origin"), None);
         }
@@ -156,11 +156,13 @@ mod tests {
 
     #[actix_web::test]
     async fn without_origins_no_cors_headers_are_sent() {
-        let door = Door::to(InMemoryRepository::default());
-        let answer = door.answer(preflight(SHOP, "GET", "authorization")).await;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let answer = test_app
+            .answer(preflight(SHOP, "GET", "authorization"))
+            .await;
         assert!(answer.starts_with("405 "), "{answer}");
         let from_page = TestRequest::get().uri(BOOK).insert_header(("Origin", SHOP));
-        let answer = door.answer(from_page).await;
+        let answer = test_app.answer(from_page).await;
         assert!(answer.starts_with("200 "), "{answer}");
         assert!(
             !answer.contains("access-control") && !answer.contains("vary"),

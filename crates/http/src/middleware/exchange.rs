@@ -10,7 +10,7 @@ use actix_web::rt::task::yield_now;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use addressbook_domain::IdSource;
 
-use crate::connection::Busy;
+use crate::connection::RequestGuard;
 use crate::drain::Drain;
 use crate::middleware::access::Caller;
 use crate::request::prefer::{PREFERENCE_APPLIED, Preference};
@@ -50,12 +50,12 @@ where
     }
     let parent = TraceParent::of(request.headers());
     let (method, uri) = (MethodName::of(request.method()), request.uri().clone());
-    let busy = Busy::with(&request);
+    let request_guard = RequestGuard::new(&request);
     let last = drain.has_begun();
     let has_body = !matches!(request.parts().1, Payload::None);
     let metrics = metrics.cloned();
     let span = tracer.and_then(|tracer| tracer.begin(method, uri.path(), parent));
-    let answer = panics::caught(request_span::within(span.as_ref(), next.call(request)));
+    let answer = panics::catch(request_span::within(span.as_ref(), next.call(request)));
     async move {
         if has_body {
             // The framework handles the head before the bytes that arrived with it. A response
@@ -106,7 +106,7 @@ where
         if last {
             head.set_connection_type(ConnectionType::Close);
         }
-        drop(busy);
+        drop(request_guard);
         match request {
             Some(request) => Ok(ServiceResponse::new(request, response)),
             None => Err(InternalError::from_response("given up", response).into()),
@@ -126,7 +126,7 @@ mod tests {
     use tracing::subscriber::NoSubscriber;
 
     use super::*;
-    use crate::testing::{BOOK, Door, refusing};
+    use crate::testing::{BOOK, TestApp, refusing};
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -148,11 +148,11 @@ mod tests {
     }
 
     async fn lines_with(repository: MockAddressRepository, request: TestRequest) -> Vec<Value> {
-        lines_at(&Door::to(repository), known_caller, request).await
+        lines_at(&TestApp::new(repository), known_caller, request).await
     }
 
     async fn lines_at(
-        door: &Door,
+        test_app: &TestApp,
         routes: impl FnOnce(&mut web::ServiceConfig),
         request: TestRequest,
     ) -> Vec<Value> {
@@ -170,7 +170,7 @@ mod tests {
         let _second = tracing::Dispatch::new(NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
         let request = request.insert_header(("X-Request-Id", "r-1"));
-        door.answer_with(routes, request).await;
+        test_app.answer_with(routes, request).await;
         drop(guard);
         let text = log.0.lock().unwrap();
         let lines = serde_json::Deserializer::from_slice(&text).into_iter();
@@ -186,7 +186,7 @@ mod tests {
     /// A route whose caller is authenticated.
     fn known_caller(config: &mut web::ServiceConfig) {
         let handler = async |request: HttpRequest| {
-            request.extensions().get::<Caller>().unwrap().is(Access {
+            request.extensions().get::<Caller>().unwrap().set(Access {
                 name: "checkout".into(),
                 scopes: Vec::new(),
                 customer_id: None,
@@ -220,7 +220,8 @@ mod tests {
         );
 
         // Rejected before routing.
-        let rejecting = Door::to(MockAddressRepository::new()).guarded(rejecting_authenticator());
+        let rejecting = TestApp::new(MockAddressRepository::new())
+            .with_authenticator(rejecting_authenticator());
         let lines = lines_at(&rejecting, |_| (), TestRequest::get().uri(BOOK)).await;
         let route = "/v1/customers/{customer_id}/addresses";
         assert_eq!(lines, [line("GET", route, 401, &lines[0]["duration_ms"])]);

@@ -182,7 +182,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
-    use crate::testing::{BOOK, Door, header_of, sending};
+    use crate::testing::{BOOK, TestApp, header_of, sending};
 
     const PATRICIA: u64 = u64::MAX;
 
@@ -240,7 +240,7 @@ mod tests {
 
     /// An app whose authenticator accepts any token `name` or `name/customer`, except `bad` and
     /// `away`.
-    fn guarded(requests: u32) -> Door {
+    fn authenticated(requests: u32) -> TestApp {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
         authenticator.expect_authenticate().returning(|token| {
@@ -256,13 +256,13 @@ mod tests {
                 customer_id: customer_id.map(fixtures::customer),
             }))
         });
-        Door::to(InMemoryRepository::default())
-            .guarded(authenticator)
+        TestApp::new(InMemoryRepository::default())
+            .with_authenticator(authenticator)
             .limited(requests)
     }
 
-    fn open(requests: u32) -> Door {
-        Door::to(InMemoryRepository::default()).limited(requests)
+    fn open(requests: u32) -> TestApp {
+        TestApp::new(InMemoryRepository::default()).limited(requests)
     }
 
     fn from(address: &str) -> TestRequest {
@@ -276,16 +276,16 @@ mod tests {
         from("192.0.2.1").insert_header((AUTHORIZATION, format!("Bearer {token}")))
     }
 
-    async fn status(door: &Door, request: TestRequest) -> u16 {
-        let answer = door.answer(request).await;
+    async fn status(test_app: &TestApp, request: TestRequest) -> u16 {
+        let answer = test_app.answer(request).await;
         answer[..3].parse().unwrap()
     }
 
     #[actix_web::test]
     async fn above_the_limit_requests_get_429_immediately() {
-        let door = open(2);
+        let test_app = open(2);
         for (left, lasts_s) in [(1, 1_800), (0, 1_800)] {
-            let answer = door.answer(from("192.0.2.1")).await;
+            let answer = test_app.answer(from("192.0.2.1")).await;
             assert!(answer.starts_with("200 "), "{answer}");
             let standing = format!(r#""default";r={left};t={lasts_s}"#);
             assert_eq!(header_of(&answer, "ratelimit"), Some(standing));
@@ -296,7 +296,7 @@ mod tests {
         // Before any work, and before the body is read.
         let too_large = sending(Method::POST, BOOK, vec![b' '; 1_000_000]);
         let too_large = too_large.peer_addr("192.0.2.1:2".parse().unwrap());
-        let answer = door.answer(too_large).await;
+        let answer = test_app.answer(too_large).await;
         assert!(answer.starts_with("429 "), "{answer}");
         assert!(answer.contains("urn:addressbook:problem:rate-limited"));
         let retry_after = header_of(&answer, "retry-after").unwrap();
@@ -307,21 +307,21 @@ mod tests {
 
     #[actix_web::test]
     async fn each_credential_is_counted_separately_from_any_address() {
-        let door = guarded(1);
+        let test_app = authenticated(1);
         for token in ["shop", "till", "shop/cus_1", "till/cus_1"] {
-            assert_eq!(status(&door, by(token)).await, 200, "{token}");
-            assert_eq!(status(&door, by(token)).await, 429, "{token}");
+            assert_eq!(status(&test_app, by(token)).await, 200, "{token}");
+            assert_eq!(status(&test_app, by(token)).await, 429, "{token}");
             let elsewhere = by(token).peer_addr("198.51.100.1:1".parse().unwrap());
-            assert_eq!(status(&door, elsewhere).await, 429, "{token}");
+            assert_eq!(status(&test_app, elsewhere).await, 429, "{token}");
         }
         // Forbidden requests count, too.
-        assert_eq!(status(&door, by("shop/cus_2")).await, 403);
-        assert_eq!(status(&door, by("shop/cus_2")).await, 429);
+        assert_eq!(status(&test_app, by("shop/cus_2")).await, 403);
+        assert_eq!(status(&test_app, by("shop/cus_2")).await, 429);
     }
 
     #[actix_web::test]
     async fn each_ipv4_address_and_ipv6_prefix_is_counted_separately() {
-        let door = open(1);
+        let test_app = open(1);
         for (address, expected) in [
             ("192.0.2.1", 200),
             ("192.0.2.1", 429),
@@ -331,17 +331,21 @@ mod tests {
             ("2001:db8:0:1:ffff::2", 429),
             ("2001:db8:0:2::1", 200),
         ] {
-            assert_eq!(status(&door, from(address)).await, expected, "{address}");
+            assert_eq!(
+                status(&test_app, from(address)).await,
+                expected,
+                "{address}"
+            );
         }
         for header in ["X-Forwarded-For", "Forwarded", "X-Real-IP"] {
             let request = from("192.0.2.1").insert_header((header, "203.0.113.9"));
-            assert_eq!(status(&door, request).await, 429, "{header}");
+            assert_eq!(status(&test_app, request).await, 429, "{header}");
         }
     }
 
     #[actix_web::test]
     async fn invalid_credentials_count_by_address_and_do_not_affect_valid_ones() {
-        let door = guarded(3);
+        let test_app = authenticated(3);
         for (request, expected) in [
             (from("192.0.2.1"), 401),
             (by("bad"), 401),
@@ -352,15 +356,15 @@ mod tests {
             (by("shop"), 200),
             (by("bad").peer_addr("192.0.2.2:1".parse().unwrap()), 401),
         ] {
-            assert_eq!(status(&door, request).await, expected);
+            assert_eq!(status(&test_app, request).await, expected);
         }
     }
 
     #[actix_web::test]
     async fn requests_are_not_counted_while_the_keys_are_unavailable() {
-        let door = guarded(1);
+        let test_app = authenticated(1);
         for _ in 0..2 {
-            let answer = door.answer(by("away")).await;
+            let answer = test_app.answer(by("away")).await;
             assert!(answer.starts_with("503 "), "{answer}");
             assert_eq!(header_of(&answer, "ratelimit"), None);
         }
@@ -368,9 +372,9 @@ mod tests {
 
     #[actix_web::test]
     async fn the_probes_are_not_counted() {
-        for door in [open(1), guarded(1)] {
+        for test_app in [open(1), authenticated(1)] {
             for path in ["/livez", "/readyz", "/livez", "/readyz"] {
-                let answer = door.answer(from("192.0.2.1").uri(path)).await;
+                let answer = test_app.answer(from("192.0.2.1").uri(path)).await;
                 assert!(answer.starts_with("200 "), "{answer}");
                 assert_eq!(header_of(&answer, "ratelimit"), None);
             }
@@ -379,8 +383,8 @@ mod tests {
 
     #[actix_web::test]
     async fn without_a_limit_no_rate_limit_headers_are_sent() {
-        let door = Door::to(InMemoryRepository::default());
-        let answer = door.answer(from("192.0.2.1")).await;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let answer = test_app.answer(from("192.0.2.1")).await;
         assert!(!answer.contains("ratelimit"), "{answer}");
     }
 }

@@ -33,7 +33,7 @@ impl Shares {
     }
 
     /// Releases an amount that a client took.
-    pub(crate) fn give_back(&self, client: u64, amount: usize) {
+    pub(crate) fn release(&self, client: u64, amount: usize) {
         let mut taken = self.taken();
         taken.total -= amount;
         if let Entry::Occupied(mut of_client) = taken.by_client.entry(client) {
@@ -69,10 +69,10 @@ mod tests {
         assert!(!shares.take(other, 1, 8));
         assert!(!shares.take(3, 1, 4));
         assert_eq!(shares.total(), 4);
-        shares.give_back(greedy, 1);
+        shares.release(greedy, 1);
         assert!(shares.take(greedy, 1, 8));
-        shares.give_back(greedy, 2);
-        shares.give_back(other, 2);
+        shares.release(greedy, 2);
+        shares.release(other, 2);
         assert_eq!(shares.total(), 0);
         assert!(shares.taken().by_client.is_empty());
     }

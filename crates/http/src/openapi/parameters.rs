@@ -13,7 +13,7 @@ pub(crate) trait Parameters {
 
 /// Declares parameters in one location as a type for an operation's `params`.
 macro_rules! parameters {
-    ($type:ident in $place:ident: $($name:literal $value:ident $description:literal;)*) => {
+    ($type:ident in $location:ident: $($name:literal $value:ident $description:literal;)*) => {
         pub(crate) struct $type;
 
         impl Parameters for $type {
@@ -23,7 +23,7 @@ macro_rules! parameters {
         impl IntoParams for $type {
             fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
                 vec![$(parameter(
-                    ParameterIn::$place,
+                    ParameterIn::$location,
                     $name,
                     values::$value(),
                     $description,
@@ -34,20 +34,20 @@ macro_rules! parameters {
 }
 
 fn parameter(
-    place: ParameterIn,
+    location: ParameterIn,
     name: &str,
     schema: impl Into<RefOr<Schema>>,
     description: &str,
 ) -> Parameter {
     // Only parameters in the path cannot be absent.
-    let required = if place == ParameterIn::Path {
+    let required = if location == ParameterIn::Path {
         Required::True
     } else {
         Required::False
     };
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(place)
+        .parameter_in(location)
         .required(required)
         .description(Some(description))
         .schema(Some(schema))

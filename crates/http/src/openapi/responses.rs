@@ -13,7 +13,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 use super::values;
 use crate::response::problem_kind::{
     BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
-    Kind, OTHER_BOOK, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
+    OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
 };
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -37,7 +37,7 @@ macro_rules! problems {
 pub(crate) use problems;
 
 /// The problems of all operations.
-const OF_ALL: [Kind; 10] = [
+const OF_ALL: [ProblemKind; 10] = [
     INVALID_PARAMETER,
     UNAUTHENTICATED,
     INVALID_CREDENTIAL,
@@ -51,8 +51,8 @@ const OF_ALL: [Kind; 10] = [
 ];
 
 /// One response for each status, with an example for each kind.
-pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
-    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+pub(crate) fn of_problems(kinds: &[ProblemKind]) -> Responses {
+    let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
     for kind in kinds.iter().chain(&OF_ALL) {
         by_status
             .entry(kind.status.as_u16())
@@ -95,7 +95,7 @@ pub(crate) fn of_problems(kinds: &[Kind]) -> Responses {
 }
 
 /// An example of a problem of a kind.
-pub(crate) fn example_of(kind: &Kind) -> Value {
+pub(crate) fn example_of(kind: &ProblemKind) -> Value {
     let mut body = json!({
         "type": kind.uri,
         "title": kind.title,

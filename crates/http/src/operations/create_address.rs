@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::options::HttpOptions;
     use crate::testing::{
-        BOOK, Door, Failure, answer, body_of, header_of, holding, path_of, refusing, sending,
+        BOOK, Failure, TestApp, answer, body_of, header_of, holding, path_of, refusing, sending,
     };
 
     const FULL: &str = r#" {"description":" Home ","region":"Kigali","city":"Zu\u0308rich",
@@ -149,12 +149,12 @@ mod tests {
 
     #[actix_web::test]
     async fn an_address_is_created_and_can_be_read() {
-        let door = Door::to(InMemoryRepository::default());
-        let created = door.answer(post(FULL)).await;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let created = test_app.answer(post(FULL)).await;
         assert_snapshot!("created", created);
         let location = header_of(&created, "location").unwrap();
         let uri = format!("/v1/customers/cus_1/{location}");
-        let read = door.answer(TestRequest::get().uri(&uri)).await;
+        let read = test_app.answer(TestRequest::get().uri(&uri)).await;
         assert_eq!(body_of(&read), body_of(&created));
         assert_eq!(header_of(&read, "etag"), header_of(&created, "etag"));
     }
@@ -224,32 +224,35 @@ mod tests {
 
     #[actix_web::test]
     async fn a_repeated_request_gets_the_same_response() {
-        let door = Door::to(InMemoryRepository::default());
-        let first = door.answer(post_with_key("k", PLAIN)).await;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let first = test_app.answer(post_with_key("k", PLAIN)).await;
         let uri = format!(
             "/v1/customers/cus_1/{}",
             header_of(&first, "location").unwrap()
         );
         let change = sending(Method::PATCH, &uri, r#"{"city":"Huye"}"#);
-        assert!(door.answer(change).await.starts_with("200"));
-        let again = door.answer(post_with_key("k", PLAIN)).await;
+        assert!(test_app.answer(change).await.starts_with("200"));
+        let again = test_app.answer(post_with_key("k", PLAIN)).await;
         assert_snapshot!("replayed", again);
         for name in ["location", "etag"] {
             assert_eq!(header_of(&again, name), header_of(&first, name));
         }
         assert_eq!(body_of(&again), body_of(&first));
-        assert_snapshot!("key_reused", door.answer(post_with_key("k", FULL)).await);
+        assert_snapshot!(
+            "key_reused",
+            test_app.answer(post_with_key("k", FULL)).await
+        );
         let elsewhere = sending(Method::POST, "/v1/customers/cus_2/addresses", FULL)
             .insert_header((IDEMPOTENCY_KEY, "k"));
-        assert!(door.answer(elsewhere).await.starts_with("201"));
+        assert!(test_app.answer(elsewhere).await.starts_with("201"));
     }
 
     #[actix_web::test]
     async fn a_rejected_request_does_not_consume_its_key() {
-        let door = Door::to(InMemoryRepository::default());
-        let refused = door.answer(post_with_key("k", "{}")).await;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let refused = test_app.answer(post_with_key("k", "{}")).await;
         assert!(refused.starts_with("422"), "{refused}");
-        let created = door.answer(post_with_key("k", PLAIN)).await;
+        let created = test_app.answer(post_with_key("k", PLAIN)).await;
         assert!(created.starts_with("201"), "{created}");
         assert_eq!(header_of(&created, "idempotent-replayed"), None);
     }
@@ -284,8 +287,8 @@ mod tests {
             ..ServiceLimits::default()
         };
         let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
-        let door = Door::with(repository, limits, HttpOptions::default());
-        assert_snapshot!("book_full", door.answer(post(PLAIN)).await);
+        let test_app = TestApp::with_options(repository, limits, HttpOptions::default());
+        assert_snapshot!("book_full", test_app.answer(post(PLAIN)).await);
     }
 
     #[actix_web::test]
@@ -295,13 +298,13 @@ mod tests {
             ..ServiceLimits::default()
         };
         let repository = holding((1..=2).map(|number| fixtures::address("cus_1", number))).await;
-        let door = Door::with(repository, limits, HttpOptions::default());
+        let test_app = TestApp::with_options(repository, limits, HttpOptions::default());
         for number in 1..=2 {
             let remove = TestRequest::delete().uri(&path_of(number));
-            let removed = door.answer(remove).await;
+            let removed = test_app.answer(remove).await;
             assert!(removed.starts_with("204"), "{removed}");
         }
-        assert_snapshot!("history_full", door.answer(post(PLAIN)).await);
+        assert_snapshot!("history_full", test_app.answer(post(PLAIN)).await);
     }
 
     #[actix_web::test]

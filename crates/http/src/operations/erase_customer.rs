@@ -49,7 +49,7 @@ pub(crate) async fn erase(
         return Err(Problem::of(PRECONDITION_FAILED)
             .with_detail("The ETag of an address book is weak, so If-Match never matches it."));
     }
-    let erased = service.erase(&customer_id).await.map_err(refusal)?;
+    let erased = service.erase(&customer_id).await.map_err(erase_problem)?;
     Ok(HttpResponse::Ok()
         .insert_header(NO_STORE)
         .json(ErasureReceipt {
@@ -61,7 +61,7 @@ pub(crate) async fn erase(
 
 /// The problem for a failed erasure. If the database accepts no writes, the detail states that the
 /// erasure is not confirmed, and what an operator can do.
-fn refusal(error: RepositoryError) -> Problem {
+fn erase_problem(error: RepositoryError) -> Problem {
     let is_unavailable = matches!(error, RepositoryError::Unavailable(_));
     let problem = Problem::from(error);
     match is_unavailable {
@@ -82,7 +82,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+    use crate::testing::{BOOK, TestApp, answer, body_of, holding, path_of, refusing, sending};
 
     fn erase() -> TestRequest {
         TestRequest::delete().uri(BOOK)
@@ -91,20 +91,20 @@ mod tests {
     #[actix_web::test]
     async fn erasure_deletes_everything_of_one_customer_only() {
         let addresses = ["cus_1", "cus_2"].map(|customer| fixtures::address(customer, 1));
-        let door = Door::to(holding(addresses).await);
+        let test_app = TestApp::new(holding(addresses).await);
         let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
         let create = sending(Method::POST, BOOK, json).insert_header(("Idempotency-Key", "k"));
-        assert!(door.answer(create).await.starts_with("201"));
+        assert!(test_app.answer(create).await.starts_with("201"));
         let remove = TestRequest::delete().uri(&path_of(1));
-        assert!(door.answer(remove).await.starts_with("204"));
+        assert!(test_app.answer(remove).await.starts_with("204"));
 
-        assert_snapshot!("erased", door.answer(erase()).await);
-        assert_snapshot!("nobody", door.answer(erase()).await);
+        assert_snapshot!("erased", test_app.answer(erase()).await);
+        assert_snapshot!("nobody", test_app.answer(erase()).await);
         let uri = format!("{}/revisions/1", path_of(1));
-        let revision = door.answer(TestRequest::get().uri(&uri)).await;
+        let revision = test_app.answer(TestRequest::get().uri(&uri)).await;
         assert!(revision.starts_with("404"), "{revision}");
         let others = BOOK.replace("cus_1", "cus_2");
-        let list = body_of(&door.answer(TestRequest::get().uri(&others)).await);
+        let list = body_of(&test_app.answer(TestRequest::get().uri(&others)).await);
         assert_eq!(list["addresses"].as_array().unwrap().len(), 1);
     }
 
@@ -115,9 +115,9 @@ mod tests {
             "failed",
             answer(MockAddressRepository::new(), request).await
         );
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         let request = erase().insert_header((IF_MATCH, "*"));
-        assert!(door.answer(request).await.starts_with("200"));
+        assert!(test_app.answer(request).await.starts_with("200"));
     }
 
     #[actix_web::test]

@@ -5,10 +5,10 @@ use addressbook_domain::AddressService;
 use crate::openapi::responses::{Listed, problems};
 use crate::openapi::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
 use crate::request::list_request::ListRequest;
-use crate::response::body;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::etag;
 use crate::response::link;
+use crate::response::page_json;
 use crate::response::problem::Problem;
 use crate::route::ADDRESSES;
 
@@ -48,7 +48,7 @@ pub(crate) async fn list(
         }
     }
     let page = service.list(&asked.customer_id, &asked.listing).await?;
-    let body = body::of_page(
+    let body = page_json::of_page(
         &asked.customer_id,
         asked.listing.page.limit,
         asked.offset(),
@@ -410,9 +410,9 @@ mod tests {
             let mut creating = fixtures::creating([address.clone()]);
             creating.at = fixtures::timestamp("2024-08-01T00:00:00Z");
             repository.commit(creating).await.unwrap();
-            let moving = fixtures::moving(&address, "Huye");
-            assert_eq!(moving.at, fixtures::timestamp("2024-09-01T00:00:00.001Z"));
-            repository.commit(moving).await.unwrap();
+            let commit = fixtures::commit_replacing(&address, "Huye");
+            assert_eq!(commit.at, fixtures::timestamp("2024-09-01T00:00:00.001Z"));
+            repository.commit(commit).await.unwrap();
             let uri = format!("/v1/customers/cus_1/addresses?as_of={as_of}");
             let response = answer(repository, get(&uri)).await;
             let (_, body) = response.split_once("\n\n").unwrap();

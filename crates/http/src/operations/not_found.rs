@@ -79,7 +79,7 @@ mod tests {
     use actix_web::test::TestRequest;
     use addressbook_domain::{MockAddressRepository, MockAuthenticator};
 
-    use crate::testing::{Door, answer, body_of};
+    use crate::testing::{TestApp, answer, body_of};
 
     const PLAIN: &str = "There is no resource at this path.";
 
@@ -166,9 +166,9 @@ mod tests {
     async fn an_unauthenticated_request_gets_no_hint() {
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
-        let door = Door::to(MockAddressRepository::new()).guarded(authenticator);
+        let test_app = TestApp::new(MockAddressRepository::new()).with_authenticator(authenticator);
         let request = TestRequest::get().uri("/v1/customers/cus_1/addresses/");
-        let response = door.answer(request).await;
+        let response = test_app.answer(request).await;
         assert!(response.starts_with("401 "), "{response}");
         assert!(!response.contains("Did you mean"), "{response}");
     }

@@ -60,7 +60,7 @@ pub(crate) async fn patch(
     let address = service
         .patch(&customer_id, &address_id, &patch, &precondition)
         .await
-        .map_err(|error| address_etag::refusal(request.headers(), error))?;
+        .map_err(|error| address_etag::change_problem(request.headers(), error))?;
     let may_read = Caller::may_read(&request);
     let mut response = match may_read {
         true => HttpResponse::Ok(),
@@ -89,33 +89,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Door, answer, body_of, header_of, holding, path_of, refusing, sending};
+    use crate::testing::{
+        TestApp, answer, body_of, header_of, holding, path_of, refusing, sending,
+    };
 
-    async fn door() -> Door {
-        Door::to(holding([fixtures::address("cus_1", 1)]).await)
+    async fn test_app() -> TestApp {
+        TestApp::new(holding([fixtures::address("cus_1", 1)]).await)
     }
 
     fn patching(json: impl Into<Bytes>) -> TestRequest {
         sending(Method::PATCH, &path_of(1), json)
     }
 
-    async fn holding_data(custom_data: Option<&str>) -> Door {
+    async fn holding_data(custom_data: Option<&str>) -> TestApp {
         let address = fixtures::address("cus_1", 1);
         let custom_data = custom_data.map(|json| CustomData::parse(json).unwrap());
         let content = AddressContent {
             custom_data,
             ..address.content
         };
-        Door::to(holding([Address { content, ..address }]).await)
+        TestApp::new(holding([Address { content, ..address }]).await)
     }
 
     #[actix_web::test]
     async fn only_named_members_change() {
-        let door = door().await;
+        let test_app = test_app().await;
         let merge_patch = patching(r#"{"description":null,"city":" Huye "}"#)
             .insert_header((CONTENT_TYPE, "application/merge-patch+json"));
-        assert_snapshot!("patched", door.answer(merge_patch).await);
-        let read = door.answer(TestRequest::get().uri(&path_of(1))).await;
+        assert_snapshot!("patched", test_app.answer(merge_patch).await);
+        let read = test_app.answer(TestRequest::get().uri(&path_of(1))).await;
         assert_eq!(body_of(&read)["city"], "Huye");
     }
 
@@ -125,7 +127,7 @@ mod tests {
             "{}",
             r#"{"city":"Kigali","custom_data":{"floor":"15th","x":null}}"#,
         ] {
-            assert_snapshot!("unchanged", door().await.answer(patching(json)).await);
+            assert_snapshot!("unchanged", test_app().await.answer(patching(json)).await);
         }
     }
 
@@ -174,16 +176,16 @@ mod tests {
             ),
             ("no_object", "null"),
         ] {
-            assert_snapshot!(name, door().await.answer(patching(json)).await);
+            assert_snapshot!(name, test_app().await.answer(patching(json)).await);
         }
     }
 
     #[actix_web::test]
     async fn merged_custom_data_must_not_exceed_its_limit() {
         let half = "x".repeat(CustomData::MAX_BYTES / 2);
-        let door = holding_data(Some(&format!(r#"{{"a":"{half}"}}"#))).await;
+        let test_app = holding_data(Some(&format!(r#"{{"a":"{half}"}}"#))).await;
         let request = patching(format!(r#"{{"custom_data":{{"b":"{half}"}}}}"#));
-        assert_snapshot!("grown_too_large", door.answer(request).await);
+        assert_snapshot!("grown_too_large", test_app.answer(request).await);
     }
 
     #[actix_web::test]
@@ -226,7 +228,7 @@ mod tests {
             ("patched_city", IF_NONE_MATCH, "\"other\""),
         ] {
             let request = patching(r#"{"city":"Huye"}"#).insert_header((header, tags));
-            assert_snapshot!(name, door().await.answer(request).await);
+            assert_snapshot!(name, test_app().await.answer(request).await);
         }
     }
 
@@ -239,7 +241,7 @@ mod tests {
             let request = patching(r#"{"city":"Huye"}"#)
                 .append_header((IF_MATCH, "\"2-1724942722123\""))
                 .append_header((IF_MATCH, tag));
-            assert_snapshot!(name, door().await.answer(request).await);
+            assert_snapshot!(name, test_app().await.answer(request).await);
         }
     }
 
@@ -247,7 +249,7 @@ mod tests {
     async fn a_missing_address_is_reported_before_conditions_and_content() {
         let request = sending(Method::PATCH, &path_of(2), r#"{"city":null}"#)
             .insert_header((IF_MATCH, "\"other\""));
-        let response = door().await.answer(request).await;
+        let response = test_app().await.answer(request).await;
         assert!(response.starts_with("404"), "{response}");
     }
 
@@ -258,18 +260,18 @@ mod tests {
             ..HttpOptions::default()
         };
         let repository = holding([fixtures::address("cus_1", 1)]).await;
-        let door = Door::with(repository, ServiceLimits::default(), options);
+        let test_app = TestApp::with_options(repository, ServiceLimits::default(), options);
         let request = patching(r#"{"city":"Huye"}"#).insert_header((IF_NONE_MATCH, "\"other\""));
-        assert_snapshot!("required", door.answer(request).await);
+        assert_snapshot!("required", test_app.answer(request).await);
         let remove = TestRequest::delete().uri(&path_of(1));
-        assert!(door.answer(remove).await.starts_with("428"));
+        assert!(test_app.answer(remove).await.starts_with("428"));
         let conditional = patching(r#"{"city":"Huye"}"#).insert_header((IF_MATCH, "*"));
-        let changed = door.answer(conditional).await;
+        let changed = test_app.answer(conditional).await;
         let etag = header_of(&changed, "etag").unwrap();
         let remove = TestRequest::delete()
             .uri(&path_of(1))
             .insert_header((IF_MATCH, etag));
-        assert!(door.answer(remove).await.starts_with("204"));
+        assert!(test_app.answer(remove).await.starts_with("204"));
     }
 
     #[actix_web::test]
@@ -291,15 +293,15 @@ mod tests {
             ),
         ] {
             let repository = holding([fixtures::address("cus_1", 1)]).await;
-            let door = Door::with(repository, limits, HttpOptions::default());
-            let first = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            let test_app = TestApp::with_options(repository, limits, HttpOptions::default());
+            let first = test_app.answer(patching(r#"{"city":"Huye"}"#)).await;
             assert!(first.starts_with("200"), "{first}");
-            let same = door.answer(patching(r#"{"city":"Huye"}"#)).await;
+            let same = test_app.answer(patching(r#"{"city":"Huye"}"#)).await;
             assert!(same.starts_with("200"), "no change, no revision: {same}");
-            let second = door.answer(patching(r#"{"city":"Musanze"}"#)).await;
+            let second = test_app.answer(patching(r#"{"city":"Musanze"}"#)).await;
             assert_snapshot!(name, second);
             let remove = TestRequest::delete().uri(&path_of(1));
-            let removed = door.answer(remove).await;
+            let removed = test_app.answer(remove).await;
             assert!(removed.starts_with("204"), "{removed}");
         }
     }

@@ -34,7 +34,7 @@ pub(crate) async fn remove(
     service
         .remove(&customer_id, &address_id, &precondition)
         .await
-        .map_err(|error| address_etag::refusal(request.headers(), error))?;
+        .map_err(|error| address_etag::change_problem(request.headers(), error))?;
     Ok(HttpResponse::NoContent().insert_header(NO_STORE).finish())
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use addressbook_testkit::fixtures;
     use insta::assert_snapshot;
 
-    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing};
+    use crate::testing::{BOOK, TestApp, answer, body_of, holding, path_of, refusing};
 
     fn delete() -> TestRequest {
         TestRequest::delete().uri(&path_of(1))
@@ -54,13 +54,13 @@ mod tests {
 
     #[actix_web::test]
     async fn a_removed_address_keeps_only_its_revisions() {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
-        assert_snapshot!("removed", door.answer(delete()).await);
-        assert!(door.answer(delete()).await.starts_with("404"));
-        let list = door.answer(TestRequest::get().uri(BOOK)).await;
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
+        assert_snapshot!("removed", test_app.answer(delete()).await);
+        assert!(test_app.answer(delete()).await.starts_with("404"));
+        let list = test_app.answer(TestRequest::get().uri(BOOK)).await;
         assert_eq!(body_of(&list)["addresses"], serde_json::json!([]));
         let uri = format!("{}/revisions", path_of(1));
-        let revisions = body_of(&door.answer(TestRequest::get().uri(&uri)).await);
+        let revisions = body_of(&test_app.answer(TestRequest::get().uri(&uri)).await);
         let changes = revisions["revisions"].as_array().unwrap().iter();
         let changes: Vec<_> = changes.map(|revision| &revision["change"]).collect();
         assert_eq!(changes, ["removed", "created"]);
@@ -68,15 +68,15 @@ mod tests {
 
     #[actix_web::test]
     async fn a_condition_must_hold() {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         let stale = delete().insert_header((IF_MATCH, "\"7-1724942722123\""));
-        assert_snapshot!("failed", door.answer(stale).await);
+        assert_snapshot!("failed", test_app.answer(stale).await);
         let weak = delete().insert_header((IF_MATCH, "W/\"1-1724942722123\""));
-        assert_snapshot!("weak", door.answer(weak).await);
+        assert_snapshot!("weak", test_app.answer(weak).await);
         let coded = delete().insert_header((IF_MATCH, "\"1-1724942722123-gzip\""));
-        assert_snapshot!("coded", door.answer(coded).await);
+        assert_snapshot!("coded", test_app.answer(coded).await);
         let current = delete().insert_header((IF_MATCH, "\"1-1724942722123\""));
-        assert!(door.answer(current).await.starts_with("204"));
+        assert!(test_app.answer(current).await.starts_with("204"));
     }
 
     #[actix_web::test]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
 use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery, values};
 use crate::request::cursor;
-use crate::request::parameters::{self, Given};
+use crate::request::parameters::{self, QueryValue};
 use crate::response::address_json::RevisionJson;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
@@ -113,14 +113,14 @@ fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
     let customer_id = parameters::customer_id(request, errors);
     let address_id = parameters::address_id(request, errors);
     let query = request.query_string();
-    let limit = Given::named(query, "limit").parse("limit", Limit::parse, errors);
+    let limit = QueryValue::named(query, "limit").parse("limit", Limit::parse, errors);
     // A cursor can be checked only if the customer and the address are valid.
     let owner = customer_id.as_ref().zip(address_id.as_ref());
     let open = |text: &str| match owner {
         Some((customer_id, address_id)) => open(customer_id, address_id, text).map(Some),
         None => Ok(None),
     };
-    let before = Given::named(query, "after").parse("after", open, errors);
+    let before = QueryValue::named(query, "after").parse("after", open, errors);
     Some((
         customer_id?,
         address_id?,
@@ -183,21 +183,25 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::testing::{BOOK, Door, answer, body_of, holding, path_of, refusing, sending};
+    use crate::testing::{BOOK, TestApp, answer, body_of, holding, path_of, refusing, sending};
 
     fn get(below: &str) -> TestRequest {
         TestRequest::get().uri(&format!("{}/revisions{below}", path_of(1)))
     }
 
     /// An address that moved three times and was removed.
-    async fn removed() -> Door {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+    async fn removed() -> TestApp {
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         for city in ["Huye", "Musanze", "Rubavu"] {
             let json = format!(r#"{{"city":"{city}"}}"#);
-            door.answer(sending(Method::PATCH, &path_of(1), json)).await;
+            test_app
+                .answer(sending(Method::PATCH, &path_of(1), json))
+                .await;
         }
-        door.answer(TestRequest::delete().uri(&path_of(1))).await;
-        door
+        test_app
+            .answer(TestRequest::delete().uri(&path_of(1)))
+            .await;
+        test_app
     }
 
     #[actix_web::test]
@@ -208,14 +212,14 @@ mod tests {
 
     #[actix_web::test]
     async fn following_next_reaches_the_first_revision() {
-        let door = removed().await;
+        let test_app = removed().await;
         for limit in 1..=6 {
             let mut found = Vec::new();
             let mut next = Value::Null;
             loop {
                 let after = next.as_str().map(|next| format!("&after={next}"));
                 let below = format!("?limit={limit}{}", after.unwrap_or_default());
-                let page = body_of(&door.answer(get(&below)).await);
+                let page = body_of(&test_app.answer(get(&below)).await);
                 let revisions = page["revisions"].as_array().unwrap();
                 assert!(revisions.len() <= limit);
                 found.extend(
@@ -234,15 +238,15 @@ mod tests {
 
     #[actix_web::test]
     async fn an_unknown_revision_is_not_found() {
-        let door = removed().await;
+        let test_app = removed().await;
         for below in ["/6", "/4294967295"] {
-            let response = door.answer(get(below)).await;
+            let response = test_app.answer(get(below)).await;
             assert!(response.starts_with("404"), "{below}: {response}");
         }
         for uri in [path_of(2), path_of(1).replace("cus_1", "cus_2")] {
             for below in ["", "/1"] {
                 let request = TestRequest::get().uri(&format!("{uri}/revisions{below}"));
-                let response = door.answer(request).await;
+                let response = test_app.answer(request).await;
                 assert!(response.starts_with("404"), "{uri}{below}: {response}");
             }
         }
@@ -250,11 +254,11 @@ mod tests {
 
     #[actix_web::test]
     async fn a_cursor_of_an_erased_customer_is_not_found() {
-        let door = removed().await;
-        let page = body_of(&door.answer(get("?limit=1")).await);
-        door.answer(TestRequest::delete().uri(BOOK)).await;
+        let test_app = removed().await;
+        let page = body_of(&test_app.answer(get("?limit=1")).await);
+        test_app.answer(TestRequest::delete().uri(BOOK)).await;
         let below = format!("?after={}", page["next"].as_str().unwrap());
-        let response = door.answer(get(&below)).await;
+        let response = test_app.answer(get(&below)).await;
         assert!(response.starts_with("404"), "{response}");
     }
 

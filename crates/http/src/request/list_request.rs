@@ -10,7 +10,7 @@ use form_urlencoded::Serializer;
 use crate::nearest::nearest;
 use crate::openapi::ListQuery;
 use crate::request::cursor;
-use crate::request::parameters::{self, Given};
+use crate::request::parameters::{self, QueryValue};
 use crate::response::problem::Problem;
 
 /// The purpose of this list's cursors. They contain the order's index in [`ORDERS`], the time of
@@ -62,22 +62,22 @@ impl ListRequest {
         query: &str,
         errors: &mut FieldErrors,
     ) -> Option<Self> {
-        let given = Parameters::of(query);
-        let limit = given.limit.parse("limit", Limit::parse, errors);
-        let offset = given.offset.parse("offset", Offset::parse, errors);
-        let countries = parse_countries(&given.countries, errors);
-        let text = given.q.parse("q", parse_text, errors);
-        let order = given.order.parse("order", parse_order, errors);
+        let parameters = Parameters::of(query);
+        let limit = parameters.limit.parse("limit", Limit::parse, errors);
+        let offset = parameters.offset.parse("offset", Offset::parse, errors);
+        let countries = parse_countries(&parameters.countries, errors);
+        let text = parameters.q.parse("q", parse_text, errors);
+        let order = parameters.order.parse("order", parse_order, errors);
         let order = order.map(Option::unwrap_or_default);
-        let updated_since = given.updated_since;
+        let updated_since = parameters.updated_since;
         let updated_since = updated_since.parse("updated_since", parse_time, errors);
-        let as_of = given.as_of.parse("as_of", parse_time, errors);
+        let as_of = parameters.as_of.parse("as_of", parse_time, errors);
         let open = |cursor: &str| match &customer_id {
             Some(customer_id) if !cursor.is_empty() => open(customer_id, order, cursor).map(Some),
             _ => Ok(None),
         };
-        let position = given.after.parse("after", open, errors);
-        if given.after != Given::Nothing && given.offset != Given::Nothing {
+        let position = parameters.after.parse("after", open, errors);
+        if parameters.after != QueryValue::Nothing && parameters.offset != QueryValue::Nothing {
             errors.add("offset", "cannot be combined with after");
             errors.add("after", "cannot be combined with offset");
         }
@@ -99,8 +99,8 @@ impl ListRequest {
         };
         Some(Self {
             customer_id: customer_id?,
-            selection: selection(&listing, given.q.text().map(str::trim)),
-            after: given.after.text().map(str::to_owned),
+            selection: selection(&listing, parameters.q.text().map(str::trim)),
+            after: parameters.after.text().map(str::to_owned),
             listing,
         })
     }
@@ -274,37 +274,37 @@ fn selection(listing: &Listing, text: Option<&str>) -> String {
 /// The known parameters of a query.
 #[derive(Default)]
 struct Parameters<'a> {
-    limit: Given<'a>,
-    offset: Given<'a>,
-    after: Given<'a>,
+    limit: QueryValue<'a>,
+    offset: QueryValue<'a>,
+    after: QueryValue<'a>,
     countries: Vec<Cow<'a, str>>,
-    q: Given<'a>,
-    order: Given<'a>,
-    updated_since: Given<'a>,
-    as_of: Given<'a>,
+    q: QueryValue<'a>,
+    order: QueryValue<'a>,
+    updated_since: QueryValue<'a>,
+    as_of: QueryValue<'a>,
 }
 
 impl<'a> Parameters<'a> {
     fn of(query: &'a str) -> Self {
-        let mut given = Self::default();
+        let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let place = match &*name {
-                "limit" => &mut given.limit,
-                "offset" => &mut given.offset,
-                "after" => &mut given.after,
+            let parameter = match &*name {
+                "limit" => &mut parameters.limit,
+                "offset" => &mut parameters.offset,
+                "after" => &mut parameters.after,
                 "country" => {
-                    given.countries.push(value);
+                    parameters.countries.push(value);
                     continue;
                 }
-                "q" => &mut given.q,
-                "order" => &mut given.order,
-                "updated_since" => &mut given.updated_since,
-                "as_of" => &mut given.as_of,
+                "q" => &mut parameters.q,
+                "order" => &mut parameters.order,
+                "updated_since" => &mut parameters.updated_since,
+                "as_of" => &mut parameters.as_of,
                 _ => continue,
             };
-            place.give(value);
+            parameter.add(value);
         }
-        given
+        parameters
     }
 }
 
@@ -357,7 +357,7 @@ mod tests {
     fn a_cursor_contains_an_order_an_id_and_a_time_if_needed() {
         let customer_id = fixtures::customer("cus_1");
         let id = fixtures::address_id(1);
-        for (number, unix_ms, is_place) in [
+        for (number, unix_ms, is_position) in [
             (0, None, true),
             (1, None, true),
             (2, None, false),
@@ -371,9 +371,9 @@ mod tests {
             payload.extend(unix_ms.into_iter().flat_map(i64::to_be_bytes));
             payload.extend(id.as_str().bytes());
             let cursor = cursor::seal(PURPOSE, &customer_id, &payload);
-            let place = open(&customer_id, None, &cursor).ok();
-            assert_eq!(place.is_some(), is_place, "{number} {unix_ms:?}");
-            assert!(place.is_none_or(|place| place.id == id));
+            let position = open(&customer_id, None, &cursor).ok();
+            assert_eq!(position.is_some(), is_position, "{number} {unix_ms:?}");
+            assert!(position.is_none_or(|position| position.id == id));
         }
     }
 

@@ -82,25 +82,25 @@ pub(crate) fn address(
 
 /// A query parameter that must not be repeated.
 #[derive(Default, PartialEq)]
-pub(crate) enum Given<'a> {
+pub(crate) enum QueryValue<'a> {
     #[default]
     Nothing,
     Once(Cow<'a, str>),
     Repeatedly,
 }
 
-impl<'a> Given<'a> {
+impl<'a> QueryValue<'a> {
     /// The parameter with this name in a query.
     pub(crate) fn named(query: &'a str, name: &str) -> Self {
-        let mut given = Self::Nothing;
+        let mut query_value = Self::Nothing;
         let parameters = form_urlencoded::parse(query.as_bytes());
         parameters
             .filter(|(key, _)| key == name)
-            .for_each(|(_, value)| given.give(value));
-        given
+            .for_each(|(_, value)| query_value.add(value));
+        query_value
     }
 
-    pub(crate) fn give(&mut self, value: Cow<'a, str>) {
+    pub(crate) fn add(&mut self, value: Cow<'a, str>) {
         *self = match self {
             Self::Nothing => Self::Once(value),
             _ => Self::Repeatedly,

@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        BOOK, Door, answer, body_of, header_of, holding, path_of, refusing, sending,
+        BOOK, TestApp, answer, body_of, header_of, holding, path_of, refusing, sending,
     };
 
     fn handling(lines: &[&str]) -> Option<Handling> {
@@ -254,14 +254,15 @@ mod tests {
     #[actix_web::test]
     async fn every_operation_accepts_exactly_its_documented_parameters() {
         for (method, path, names) in operations() {
-            let door = || async { Door::to(holding([fixtures::address("cus_1", 1)]).await) };
+            let test_app =
+                || async { TestApp::new(holding([fixtures::address("cus_1", 1)]).await) };
             let send = |query: &str| sending(method.clone(), &format!("{path}?{query}"), BODY);
-            let lenient = door().await.answer(send("nonsense=1")).await;
+            let lenient = test_app().await.answer(send("nonsense=1")).await;
             assert!(lenient.starts_with('2'), "{method} {path}: {lenient}");
             assert_eq!(applied(&lenient), None);
 
             let strict = preferring(send("nonsense=1"), "handling=strict");
-            let strict = door().await.answer(strict).await;
+            let strict = test_app().await.answer(strict).await;
             assert!(strict.starts_with("400 "), "{method} {path}: {strict}");
             assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
             let has = match &names[..] {
@@ -275,14 +276,14 @@ mod tests {
             );
 
             let strict = preferring(send(""), "handling=strict");
-            let strict = door().await.answer(strict).await;
+            let strict = test_app().await.answer(strict).await;
             assert!(strict.starts_with('2'), "{method} {path}: {strict}");
             assert_eq!(applied(&strict).as_deref(), Some("handling=strict"));
 
             // Each parameter is validated: an invalid value is a field error.
             for name in names {
                 let strict = preferring(send(&format!("{name}=%00")), "handling=strict");
-                let strict = door().await.answer(strict).await;
+                let strict = test_app().await.answer(strict).await;
                 let errors = &body_of(&strict)["errors"];
                 assert_eq!(errors[0]["field"], name.as_str(), "{method} {path}");
                 let message = errors[0]["message"].as_str().unwrap();
@@ -298,7 +299,7 @@ mod tests {
     async fn an_applied_preference_is_stated_on_all_responses() {
         let strictly = |request: TestRequest| preferring(request, "handling=strict");
         let address = fixtures::address("cus_1", 1);
-        let door = Door::to(holding([address]).await);
+        let test_app = TestApp::new(holding([address]).await);
         for (request, status) in [
             (
                 get(&path_of(1)).insert_header(("If-None-Match", "*")),
@@ -308,7 +309,7 @@ mod tests {
             (get(&format!("{BOOK}?limit=0")), "400 "),
             (sending(Method::POST, BOOK, "{"), "400 "),
         ] {
-            let answer = door.answer(strictly(request)).await;
+            let answer = test_app.answer(strictly(request)).await;
             assert!(answer.starts_with(status), "{answer}");
             assert_eq!(
                 applied(&answer).as_deref(),
@@ -330,9 +331,10 @@ mod tests {
         let strictly = |uri: &str| preferring(get(uri), "handling=strict");
         let mut authenticator = MockAuthenticator::new();
         authenticator.expect_is_required().return_const(true);
-        let guarded = Door::to(MockAddressRepository::new()).guarded(authenticator);
+        let authenticated =
+            TestApp::new(MockAddressRepository::new()).with_authenticator(authenticator);
         let uri = format!("{BOOK}?limti=5");
-        let refused = guarded.answer(strictly(&uri)).await;
+        let refused = authenticated.answer(strictly(&uri)).await;
         assert!(refused.starts_with("401 "), "{refused}");
         assert_eq!(applied(&refused), None);
         for uri in ["/livez?x=1", "/openapi.json?x=1", "/unknown?x=1"] {

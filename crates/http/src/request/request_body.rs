@@ -10,7 +10,7 @@ use actix_web::{Error, FromRequest, HttpRequest};
 use futures_util::FutureExt as _;
 
 use crate::middleware::in_flight::InFlight;
-use crate::middleware::in_flight::Place;
+use crate::middleware::in_flight::InFlightGuard;
 use crate::options::HttpOptions;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{REQUEST_TIMEOUT, UNSUPPORTED};
@@ -18,10 +18,9 @@ use crate::response::problem_kind::{REQUEST_TIMEOUT, UNSUPPORTED};
 /// A request's body. A body that is too large, late or compressed is rejected before the handler.
 /// The framework limits the size, but not the time.
 ///
-/// The request is in flight from the arrival of its body until this is dropped. Before that, it
-/// takes no place: otherwise clients that announce bodies without sending them would take all
-/// places.
-pub(crate) struct RequestBody(pub(crate) Bytes, pub(crate) Place);
+/// The request is in flight from the arrival of its body until this is dropped. Before that, it is
+/// not counted: otherwise clients that announce bodies without sending them would use up the limit.
+pub(crate) struct RequestBody(pub(crate) Bytes, pub(crate) InFlightGuard);
 
 impl FromRequest for RequestBody {
     type Error = Error;
@@ -41,14 +40,14 @@ impl FromRequest for RequestBody {
             let bytes = match (&mut body).now_or_never() {
                 Some(bytes) => bytes?,
                 None => {
-                    let turn = in_flight.wait(&request, options.max_waiting_bodies);
-                    let _turn = turn.ok_or_else(|| in_flight.refuse())?;
+                    let guard = in_flight.try_receive(&request, options.max_waiting_bodies);
+                    let _guard = guard.ok_or_else(|| in_flight.reject())?;
                     let bytes = timeout(options.body_timeout, body).await;
                     bytes.map_err(|_| Problem::of(REQUEST_TIMEOUT))??
                 }
             };
-            let place = in_flight.enter(options.max_in_flight);
-            Ok(Self(bytes, place.ok_or_else(|| in_flight.refuse())?))
+            let guard = in_flight.try_enter(options.max_in_flight);
+            Ok(Self(bytes, guard.ok_or_else(|| in_flight.reject())?))
         })
     }
 }
@@ -93,14 +92,14 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::testing::{BOOK, Door, body_of, header_of, holding, path_of, sending};
+    use crate::testing::{BOOK, TestApp, body_of, header_of, holding, path_of, sending};
 
     const ADDRESS: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
 
     /// The responses to a creation and a change whose bodies have these codings, each in its own
     /// header line.
     async fn answers(codings: &[&str]) -> [String; 2] {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         let coded = |method, path: &str| {
             let request = sending(method, path, ADDRESS);
             codings.iter().fold(request, |request, coding| {
@@ -108,8 +107,8 @@ mod tests {
             })
         };
         [
-            door.answer(coded(Method::POST, BOOK)).await,
-            door.answer(coded(Method::PATCH, &path_of(1))).await,
+            test_app.answer(coded(Method::POST, BOOK)).await,
+            test_app.answer(coded(Method::PATCH, &path_of(1))).await,
         ]
     }
 
@@ -168,7 +167,7 @@ mod tests {
     /// A body of these methods has no meaning (RFC 9110, sections 9.3.1 and 9.3.5) and is not read.
     #[actix_web::test]
     async fn the_coding_is_ignored_where_no_body_is_read() {
-        let door = Door::to(holding([fixtures::address("cus_1", 1)]).await);
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
         let path = path_of(1);
         for (method, path, status) in [
             (Method::GET, BOOK, "200 "),
@@ -177,14 +176,14 @@ mod tests {
             (Method::DELETE, BOOK, "200 "),
         ] {
             let request = sending(method, path, "x").insert_header((CONTENT_ENCODING, "gzip"));
-            let answer = door.answer(request).await;
+            let answer = test_app.answer(request).await;
             assert!(answer.starts_with(status), "{path}: {answer}");
         }
     }
 
     #[actix_web::test]
     async fn other_415_responses_do_not_mention_codings() {
-        let door = Door::to(InMemoryRepository::default());
+        let test_app = TestApp::new(InMemoryRepository::default());
         for method in [Method::POST, Method::PATCH] {
             let path = if method == Method::POST {
                 BOOK
@@ -195,7 +194,7 @@ mod tests {
                 .method(method)
                 .insert_header(("Content-Type", "text/plain"))
                 .set_payload(ADDRESS);
-            let answer = door.answer(request).await;
+            let answer = test_app.answer(request).await;
             assert!(answer.starts_with("415 "), "{answer}");
             assert_eq!(header_of(&answer, "accept-encoding"), None, "{answer}");
             let detail = body_of(&answer)["detail"].to_string();

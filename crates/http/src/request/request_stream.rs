@@ -29,7 +29,7 @@ use self::requests::Requests;
 pub(crate) struct RequestStream<S> {
     stream: S,
     requests: Requests,
-    answers: Rc<Answers>,
+    progress: Rc<WriteProgress>,
 }
 
 impl<S> RequestStream<S> {
@@ -37,13 +37,13 @@ impl<S> RequestStream<S> {
         Self {
             stream,
             requests: Requests::default(),
-            answers: Rc::default(),
+            progress: Rc::default(),
         }
     }
 
     /// The progress of the responses to the client.
-    pub(crate) fn answers(&self) -> Rc<Answers> {
-        Rc::clone(&self.answers)
+    pub(crate) fn progress(&self) -> Rc<WriteProgress> {
+        Rc::clone(&self.progress)
     }
 
     /// The connection itself.
@@ -80,7 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.answers.note(&written, bytes.len());
+        self.progress.note(&written, bytes.len());
         written
     }
 
@@ -99,7 +99,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         let length = slices.iter().map(|slice| slice.len()).sum();
-        self.answers.note(&written, length);
+        self.progress.note(&written, length);
         written
     }
 
@@ -110,14 +110,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
 
 /// The progress of writing responses to a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct WriteProgress {
     /// Number of bytes that the operating system accepted.
     written: Cell<u64>,
     /// Whether the last write was incomplete.
     is_blocked: Cell<bool>,
 }
 
-impl Answers {
+impl WriteProgress {
     fn note(&self, written: &Poll<io::Result<usize>>, length: usize) {
         let bytes = match written {
             Poll::Ready(Ok(bytes)) => *bytes,

@@ -126,7 +126,7 @@ fn is_condition(value: &HeaderValue) -> bool {
 ///
 /// `If-Match` compares strongly (RFC 9110, section 13.1.1), so a tag that a proxy changed never
 /// matches. Reading the address again, as after other failed conditions, would not help.
-pub(crate) fn refusal(headers: &HeaderMap, error: ChangeError) -> Problem {
+pub(crate) fn change_problem(headers: &HeaderMap, error: ChangeError) -> Problem {
     let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
     let problem = Problem::from(error);
     match changed_tag(headers).filter(|_| is_failed) {

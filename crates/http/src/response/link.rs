@@ -38,7 +38,7 @@ fn push(
     value: &mut String,
     relation: &str,
     limit: Limit,
-    (parameter, place): (&str, &str),
+    (parameter, position): (&str, &str),
     selection: &str,
 ) {
     let mut digits = itoa::Buffer::new();
@@ -49,7 +49,7 @@ fn push(
         "&",
         parameter,
         "=",
-        place,
+        position,
         if selection.is_empty() { "" } else { "&" },
         selection,
         ">; rel=\"",

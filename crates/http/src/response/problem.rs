@@ -16,8 +16,8 @@ use crate::openapi::values;
 use crate::request::request_id::RequestId;
 use crate::response::address_etag;
 use crate::response::problem_kind::{
-    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, Kind, NOT_FOUND, PRECONDITION_FAILED, TIMED_OUT,
-    TOO_MANY_REVISIONS, UNAVAILABLE,
+    INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, NOT_FOUND, PRECONDITION_FAILED, ProblemKind,
+    TIMED_OUT, TOO_MANY_REVISIONS, UNAVAILABLE,
 };
 
 /// The media type of RFC 9457.
@@ -28,7 +28,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
 /// As a response it has only a status and headers; [`shape`] adds the body.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    kind: Kind,
+    kind: ProblemKind,
     /// Replaces the detail of the kind.
     detail: Option<Box<str>>,
     errors: Vec<FieldError>,
@@ -38,7 +38,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn of(kind: Kind) -> Self {
+    pub(crate) fn of(kind: ProblemKind) -> Self {
         Self {
             kind,
             detail: None,
@@ -48,7 +48,7 @@ impl Problem {
         }
     }
 
-    fn caused(kind: Kind, cause: impl Into<Cause>) -> Self {
+    fn caused_by(kind: ProblemKind, cause: impl Into<Cause>) -> Self {
         Self {
             cause: Some(cause.into()),
             ..Self::of(kind)
@@ -68,7 +68,7 @@ impl Problem {
         Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
     }
 
-    fn faulty(kind: Kind, errors: FieldErrors) -> Self {
+    fn with_field_errors(kind: ProblemKind, errors: FieldErrors) -> Self {
         Self {
             errors: errors.into_vec(),
             ..Self::of(kind)
@@ -77,27 +77,27 @@ impl Problem {
 
     /// Parameters in the path, the query or the headers are invalid.
     pub(crate) fn invalid_parameters(errors: FieldErrors) -> Self {
-        Self::faulty(INVALID_PARAMETER, errors)
+        Self::with_field_errors(INVALID_PARAMETER, errors)
     }
 
     /// Members of an address are invalid.
     pub(crate) fn invalid_address(errors: FieldErrors) -> Self {
-        Self::faulty(INVALID_ADDRESS, errors)
+        Self::with_field_errors(INVALID_ADDRESS, errors)
     }
 
     /// A defect.
     pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
-        Self::caused(INTERNAL, cause)
+        Self::caused_by(INTERNAL, cause)
     }
 
     /// The service is temporarily unavailable.
     pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
-        Self::caused(UNAVAILABLE, cause)
+        Self::caused_by(UNAVAILABLE, cause)
     }
 
     /// The request exceeded its timeout.
     pub(crate) fn timed_out(cause: impl Into<Cause>) -> Self {
-        Self::caused(TIMED_OUT, cause)
+        Self::caused_by(TIMED_OUT, cause)
     }
 
     /// The same problem with this detail instead of that of the kind.
@@ -117,13 +117,13 @@ impl Problem {
     }
 
     /// A problem for an error of the framework, or of a handler that does not return problems.
-    fn foreign(status: StatusCode, error: Option<&Error>) -> Self {
+    fn of_framework_error(status: StatusCode, error: Option<&Error>) -> Self {
         // The framework calls a body of another media type a bad request.
         let status = match error.and_then(Error::as_error) {
             Some(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => status,
         };
-        let kind = Kind::of_status(status);
+        let kind = ProblemKind::of_status(status);
         if let Some(PayloadError::Incomplete(_)) = error.and_then(Error::as_error) {
             return Self::of(kind).with_detail(
                 "The body is incomplete: it ends before its announced length, or its chunks are \
@@ -131,7 +131,7 @@ impl Problem {
             );
         }
         match error.map(Error::to_string) {
-            Some(text) if status.is_server_error() => Self::caused(kind, text),
+            Some(text) if status.is_server_error() => Self::caused_by(kind, text),
             Some(text) if status == StatusCode::BAD_REQUEST => Self::of(kind).with_detail(text),
             _ => Self::of(kind),
         }
@@ -157,7 +157,7 @@ impl Problem {
 
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
-        Self::caused(Kind::of_failure(&error), error)
+        Self::caused_by(ProblemKind::of_failure(&error), error)
     }
 }
 
@@ -234,7 +234,7 @@ pub(crate) struct FieldErrorJson<'a> {
 }
 
 /// The kind of the [`Problem`] that a response was created from, if any. Call it before [`shape`].
-pub(crate) fn kind_of(response: &HttpResponse) -> Option<Kind> {
+pub(crate) fn kind_of(response: &HttpResponse) -> Option<ProblemKind> {
     let problem: &Problem = response.error()?.as_error()?;
     Some(problem.kind)
 }
@@ -254,7 +254,7 @@ pub(crate) fn shape(response: HttpResponse, id: &RequestId) -> HttpResponse {
     let problem = match error.and_then(Error::as_error) {
         Some(problem) => problem,
         None => {
-            foreign = Problem::foreign(status, error);
+            foreign = Problem::of_framework_error(status, error);
             &foreign
         }
     };

@@ -4,7 +4,7 @@ use addressbook_domain::RepositoryError;
 /// A kind of problem, which clients distinguish by `type`. `kinds!` defines one per row, and is the
 /// only place that chooses statuses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind {
+pub(crate) struct ProblemKind {
     pub(crate) status: StatusCode,
     pub(crate) uri: &'static str,
     pub(crate) title: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Kind {
 
 macro_rules! kinds {
     ($($name:ident: $status:ident, $slug:literal, $title:literal, $detail:literal;)*) => {$(
-        pub(crate) const $name: Kind = Kind {
+        pub(crate) const $name: ProblemKind = ProblemKind {
             status: StatusCode::$status,
             uri: concat!("urn:addressbook:problem:", $slug),
             title: $title,
@@ -23,7 +23,7 @@ macro_rules! kinds {
     )*
 
         /// All kinds.
-        pub(crate) const ALL: &[Kind] = &[$($name),*];
+        pub(crate) const ALL: &[ProblemKind] = &[$($name),*];
     };
 }
 
@@ -77,7 +77,7 @@ kinds! {
         "Timed out", "The request took too long. It may or may not have been carried out.";
 }
 
-impl Kind {
+impl ProblemKind {
     /// The last part of the URI.
     pub(crate) fn slug(&self) -> &'static str {
         self.uri.rsplit(':').next().unwrap_or(self.uri)

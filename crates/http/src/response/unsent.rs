@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::middleware::in_flight::InFlight;
-use crate::middleware::in_flight::Unsent;
+use crate::middleware::in_flight::UnsentGuard;
 
 /// Size of the chunks in which a response is passed to the connection, in bytes. The connection
 /// copies each chunk, so it buffers little more than this for a client that does not read. Shorter
@@ -59,12 +59,12 @@ fn in_chunks(
         Err(body) => return response.set_body(body),
     };
     let counted = if is_shared { CHUNK_BYTES } else { bytes.len() };
-    match in_flight.hold(request, counted, max_unsent_bytes) {
-        Some(unsent) => response.set_body(BoxBody::new(Chunks {
+    match in_flight.try_send(request, counted, max_unsent_bytes) {
+        Some(guard) => response.set_body(BoxBody::new(Chunks {
             bytes,
-            _unsent: unsent,
+            _guard: guard,
         })),
-        None => HttpResponse::from_error(in_flight.refuse()),
+        None => HttpResponse::from_error(in_flight.reject()),
     }
 }
 
@@ -73,7 +73,7 @@ fn in_chunks(
 struct Chunks {
     /// The remaining bytes.
     bytes: Bytes,
-    _unsent: Unsent,
+    _guard: UnsentGuard,
 }
 
 impl MessageBody for Chunks {

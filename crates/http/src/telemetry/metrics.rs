@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::middleware::in_flight::InFlight;
-use crate::response::problem_kind::{ALL as KINDS, Kind};
+use crate::response::problem_kind::{ALL as KINDS, ProblemKind};
 use crate::route::Route;
 use crate::telemetry::method::MethodName;
 
@@ -42,10 +42,10 @@ const OTHER: &str = "other";
 
 impl HttpMetrics {
     /// Creates metrics that also export what is in flight.
-    pub fn with(in_flight: InFlight) -> Self {
+    pub fn new(in_flight: InFlight) -> Self {
         let problems = Family::<Label, Counter>::default();
         // From the start, so that an alert on an increase notices the first one.
-        for problem in KINDS.iter().map(Kind::slug).chain([OTHER]) {
+        for problem in KINDS.iter().map(ProblemKind::slug).chain([OTHER]) {
             drop(problems.get_or_create(&[("problem", problem)]));
         }
         Self {
@@ -88,7 +88,7 @@ impl HttpMetrics {
         route: Route,
         method: MethodName,
         status: StatusCode,
-        kind: Option<Kind>,
+        kind: Option<ProblemKind>,
         duration: Duration,
     ) {
         let route = [("route", route.as_str())];
@@ -98,9 +98,9 @@ impl HttpMetrics {
         let seconds = self.seconds.get_or_create(&(route, method));
         seconds.observe(duration.as_secs_f64());
         if status.is_client_error() || status.is_server_error() {
-            let kind = kind.unwrap_or_else(|| Kind::of_status(status));
+            let kind = kind.unwrap_or_else(|| ProblemKind::of_status(status));
             let known = KINDS.iter().find(|known| known.uri == kind.uri);
-            let problem = [("problem", known.map_or(OTHER, Kind::slug))];
+            let problem = [("problem", known.map_or(OTHER, ProblemKind::slug))];
             self.problems.get_or_create(&problem).inc();
         }
     }
@@ -122,7 +122,7 @@ impl Collector for InFlightMetrics {
             (
                 "addressbook_http_requests_in_flight",
                 "Requests in flight.",
-                in_flight.taken(),
+                in_flight.requests(),
             ),
             (
                 "addressbook_http_waiting_bodies",
@@ -139,7 +139,7 @@ impl Collector for InFlightMetrics {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        let shed = ConstCounter::new(in_flight.refused());
+        let shed = ConstCounter::new(in_flight.rejected());
         shed.encode(encoder.encode_descriptor(
             "addressbook_http_requests_shed",
             "Requests rejected because of --max-in-flight, --max-waiting-bodies or --max-unsent-bytes.",
@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
     use crate::app;
-    use crate::app::Parts;
+    use crate::app::AppParts;
     use crate::testing::{BOOK, path_of, sending};
 
     fn text(metrics: &HttpMetrics) -> String {
@@ -177,14 +177,14 @@ mod tests {
 
     #[actix_web::test]
     async fn labels_contain_no_customer_data() {
-        let metrics = HttpMetrics::with(InFlight::default());
+        let metrics = HttpMetrics::new(InFlight::default());
         let ids = Arc::new(SequenceIds::default());
         let repository = Arc::new(InMemoryRepository::default());
         let clock = Arc::new(FrozenClock::default());
         let service = AddressService::new(repository, clock, ids.clone(), ServiceLimits::default());
-        let parts = Parts {
+        let parts = AppParts {
             metrics: Some(metrics.clone()),
-            ..Parts::new(service, ids)
+            ..AppParts::new(service, ids)
         };
         let app = init_service(app(parts)).await;
         let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn requests_in_flight_and_shed_are_exported() {
         let in_flight = Rc::new(InFlight::default());
-        let metrics = HttpMetrics::with(InFlight::clone(&in_flight));
-        let _place = in_flight.enter(1);
-        in_flight.refuse();
+        let metrics = HttpMetrics::new(InFlight::clone(&in_flight));
+        let _guard = in_flight.try_enter(1);
+        in_flight.reject();
         let text = text(&metrics);
         assert!(
             text.contains("addressbook_http_requests_in_flight 1\n"),

@@ -41,7 +41,7 @@ pub fn log_panics() {
 }
 
 /// Returns the output of a request's future, or its panic.
-pub(crate) async fn caught<F: Future>(request: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn catch<F: Future>(request: F) -> Result<F::Output, Panicked> {
     let mut request = pin!(request);
     future::poll_fn(|context| {
         IN_REQUEST.set(true);

@@ -4,11 +4,11 @@ use std::future;
 use std::net::SocketAddr;
 
 use actix_web::rt;
-use addressbook_http::{Bound, Parts, ServerOptions, listen};
+use addressbook_http::{AppParts, BoundSockets, ServerOptions, listen};
 
 /// Serves until the test ends. Returns the address.
-pub(crate) fn serve(parts: Parts, options: ServerOptions) -> SocketAddr {
-    let bound = Bound::to("127.0.0.1:0").unwrap();
+pub(crate) fn serve(parts: AppParts, options: ServerOptions) -> SocketAddr {
+    let bound = BoundSockets::to("127.0.0.1:0").unwrap();
     let (addresses, server) = listen(bound, parts, options, future::pending()).unwrap();
     rt::spawn(server);
     addresses[0]

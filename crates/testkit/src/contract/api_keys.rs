@@ -5,7 +5,7 @@ use addressbook_domain::{ApiKey, ApiKeyId, Scope, Timestamp, TokenDigest};
 use ulid::Ulid;
 
 use super::KeySubject;
-use super::calls::{expect_ok, finished};
+use super::calls::{expect_ok, join};
 use super::steps::Steps;
 use crate::fixtures::{api_key, api_token, customer, timestamp};
 
@@ -134,7 +134,7 @@ pub async fn of_concurrent_keys_with_one_digest_exactly_one_is_added(keys: KeySu
         .collect();
     let mut added = 0;
     for task in tasks {
-        added += usize::from(matches!(finished(task).await, Ok(true)));
+        added += usize::from(matches!(join(task).await, Ok(true)));
     }
     assert_eq!(
         (added, all(&keys).await.len()),
@@ -236,7 +236,7 @@ pub async fn concurrent_revocations_agree_on_one_time(keys: KeySubject) {
         .collect();
     let mut times = BTreeSet::new();
     for task in tasks {
-        times.extend(finished(task).await.map(|key| key.revoked_at));
+        times.extend(join(task).await.map(|key| key.revoked_at));
     }
     let stored = find(&keys, &api_key(1).digest).await;
     times.extend(stored.map(|key| key.revoked_at));
@@ -302,7 +302,7 @@ pub async fn of_concurrent_uses_the_latest_stays(keys: KeySubject) {
             })
             .collect();
         for task in tasks {
-            finished(task).await;
+            join(task).await;
         }
         let keys = all(&keys).await;
         assert_eq!(

@@ -26,7 +26,7 @@ pub(super) fn expect_ok<T, E: Debug>(result: Result<T, E>, call: impl Display) -
 }
 
 /// Returns the output of a task, and resumes its panic.
-pub(super) async fn finished<T>(task: JoinHandle<T>) -> T {
+pub(super) async fn join<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -181,7 +181,7 @@ pub(super) async fn record(
 
 /// Everything that can be read about a customer.
 #[derive(Debug, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct CustomerState {
     pub(super) head: BookHead,
     addresses: Vec<Address>,
     revisions: Vec<AddressRevision>,
@@ -189,12 +189,16 @@ pub(super) struct Seen {
 }
 
 /// Reads the head, all addresses, the revisions of addresses 1 to 9, and the record of a key.
-pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> Seen {
+pub(super) async fn read_customer(
+    repository: &Subject,
+    customer_id: &str,
+    key: &str,
+) -> CustomerState {
     let theirs = Scan {
         customer_id: Some(customer(customer_id)),
         ..ALL
     };
-    let mut seen = Seen {
+    let mut seen = CustomerState {
         head: head(repository, customer_id).await,
         addresses: scan(repository, theirs).await,
         revisions: Vec::new(),
@@ -208,7 +212,7 @@ pub(super) async fn see(repository: &Subject, customer_id: &str, key: &str) -> S
 }
 
 /// Makes all commits concurrently, each in its own task.
-pub(super) async fn at_once(
+pub(super) async fn commit_concurrently(
     repository: &Subject,
     commits: Vec<Commit>,
 ) -> Vec<Result<(), CommitError>> {
@@ -219,13 +223,13 @@ pub(super) async fn at_once(
     let tasks: Vec<_> = commits.into_iter().map(start).collect();
     let mut results = Vec::new();
     for task in tasks {
-        results.push(finished(task).await);
+        results.push(join(task).await);
     }
     results
 }
 
 /// Makes commits one after the other in a separate task, while the test reads.
-pub(super) fn write(repository: &Subject, commits: Vec<Commit>) -> Writer {
+pub(super) fn start_writer(repository: &Subject, commits: Vec<Commit>) -> Writer {
     let repository = Arc::clone(repository);
     Writer(tokio::spawn(async move {
         for commit in commits {
@@ -248,6 +252,6 @@ impl Writer {
 
     /// Waits until the task ends.
     pub(super) async fn end(self) {
-        finished(self.0).await;
+        join(self.0).await;
     }
 }

@@ -4,10 +4,12 @@ use addressbook_domain::{Address, Change, Commit, Listing, Member, Refusal};
 
 use super::Subject;
 use super::calls::{
-    ALL, commit_ok, commit_refused, find, find_one, finished, head, list, lookup, page_of, record,
-    revisions, scan, see,
+    ALL, commit_ok, commit_refused, find, find_one, head, join, list, lookup, page_of,
+    read_customer, record, revisions, scan,
 };
-use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
+use crate::fixtures::{
+    address, commit, commit_replacing, creating, keyed, moved, removal, replacing,
+};
 
 /// `commit`: makes as many changes as a commit may have, of several customers.
 pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
@@ -40,13 +42,13 @@ pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
 pub async fn a_commit_without_changes_does_nothing(repository: Subject) {
     let created = creating([address("cus_1", 1)]);
     commit_ok(&repository, created, "create an address").await;
-    let before = see(&repository, "cus_1", "key").await;
+    let before = read_customer(&repository, "cus_1", "key").await;
     commit_ok(&repository, commit([]), "no changes").await;
     let time = "2025-01-01T00:00:00.000Z";
     let with_key = keyed(commit([]), "key", time, time);
     commit_ok(&repository, with_key, "a key without changes").await;
     assert_eq!(
-        see(&repository, "cus_1", "key").await,
+        read_customer(&repository, "cus_1", "key").await,
         before,
         "expected everything as before after commits without changes"
     );
@@ -90,7 +92,12 @@ pub async fn accepts_the_same_address_id_in_two_books(repository: Subject) {
     let (ours, theirs) = (address("cus_1", 1), address("cus_2", 1));
     let both = creating([ours.clone(), theirs.clone()]);
     commit_ok(&repository, both, "create one id in two books").await;
-    commit_ok(&repository, moving(&ours, "Huye"), "move one of them").await;
+    commit_ok(
+        &repository,
+        commit_replacing(&ours, "Huye"),
+        "move one of them",
+    )
+    .await;
     for expected in [moved(&ours, "Huye"), theirs] {
         assert_eq!(
             find_one(&repository, &expected).await.as_ref(),
@@ -109,11 +116,11 @@ pub async fn a_call_sees_what_was_written_before_it(repository: Subject) {
     for number in 0..20 {
         expect_to_see(&repository, last.clone()).await;
         let city = format!("City {number}");
-        commit_ok(&repository, moving(&last, &city), "move it").await;
+        commit_ok(&repository, commit_replacing(&last, &city), "move it").await;
         last = moved(&last, &city);
         let reader = Arc::clone(&repository);
         let expected = last.clone();
-        finished(tokio::spawn(async move {
+        join(tokio::spawn(async move {
             expect_to_see(&reader, expected).await;
         }))
         .await;

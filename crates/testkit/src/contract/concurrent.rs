@@ -5,9 +5,10 @@ use tokio::task::yield_now;
 
 use super::Subject;
 use super::calls::{
-    ALL, at_once, commit_ok, expect_ok, expect_refusal, find, find_one, list, lookup, scan, write,
+    ALL, commit_concurrently, commit_ok, expect_ok, expect_refusal, find, find_one, list, lookup,
+    scan, start_writer,
 };
-use crate::fixtures::{address, commit, creating, keyed, moved, moving, replacing};
+use crate::fixtures::{address, commit, commit_replacing, creating, keyed, moved, replacing};
 
 /// The number of commits that the tests below make concurrently.
 const AT_ONCE: u32 = 16;
@@ -42,7 +43,7 @@ async fn expect_held(repository: &Subject, customer_id: &str, expected: u32) {
 /// `commit`: of several concurrent creations of one address, exactly one succeeds.
 pub async fn of_concurrent_creations_exactly_one_succeeds(repository: Subject) {
     let create = |_| creating([address("cus_1", 1)]);
-    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let results = commit_concurrently(&repository, (0..AT_ONCE).map(create).collect()).await;
     let what = "create one address";
     expect_successes(results, 1, Refusal::Conflict { index: 0 }, what);
     expect_held(&repository, "cus_1", 1).await;
@@ -53,8 +54,8 @@ pub async fn of_concurrent_replacements_exactly_one_succeeds(repository: Subject
     let first = address("cus_1", 1);
     commit_ok(&repository, creating([first.clone()]), "create an address").await;
     let city = |number| format!("City {number}");
-    let replace = |number| moving(&first, &city(number));
-    let results = at_once(&repository, (0..AT_ONCE).map(replace).collect()).await;
+    let replace = |number| commit_replacing(&first, &city(number));
+    let results = commit_concurrently(&repository, (0..AT_ONCE).map(replace).collect()).await;
     let winner = results.iter().position(Result::is_ok);
     let what = "replace one revision";
     expect_successes(results, 1, Refusal::Conflict { index: 0 }, what);
@@ -71,7 +72,7 @@ pub async fn of_concurrent_creations_no_more_succeed_than_the_book_may_hold(repo
         max_addresses: 5,
         ..creating([address("cus_1", number)])
     };
-    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let results = commit_concurrently(&repository, (0..AT_ONCE).map(create).collect()).await;
     let what = "create another address in a book with room for 5";
     expect_successes(results, 5, Refusal::BookFull { index: 0 }, what);
     expect_held(&repository, "cus_1", 5).await;
@@ -87,9 +88,9 @@ pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hol
     commit_ok(&repository, creating(addresses.clone()), "create some").await;
     let replace = |address| Commit {
         max_past_revisions: 5,
-        ..moving(address, "Huye")
+        ..commit_replacing(address, "Huye")
     };
-    let results = at_once(&repository, addresses.iter().map(replace).collect()).await;
+    let results = commit_concurrently(&repository, addresses.iter().map(replace).collect()).await;
     let what = "replace another address where 5 past revisions are allowed";
     expect_successes(results, 5, Refusal::HistoryFull { index: 0 }, what);
 }
@@ -98,7 +99,7 @@ pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hol
 pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository: Subject) {
     let time = "2025-06-01T00:00:00.000Z";
     let create = |number| keyed(creating([address("cus_1", number)]), "key", time, time);
-    let results = at_once(&repository, (0..AT_ONCE).map(create).collect()).await;
+    let results = commit_concurrently(&repository, (0..AT_ONCE).map(create).collect()).await;
     let what = "create another address with one key";
     expect_successes(results, 1, Refusal::KeyTaken, what);
     expect_held(&repository, "cus_1", 1).await;
@@ -107,7 +108,7 @@ pub async fn of_concurrent_commits_with_one_key_exactly_one_succeeds(repository:
 /// `commit`: concurrent commits to one book all succeed, and none is lost.
 pub async fn concurrent_commits_to_one_book_lose_nothing(repository: Subject) {
     let create = |number| creating([address("cus_1", number)]);
-    for result in at_once(&repository, (0..AT_ONCE).map(create).collect()).await {
+    for result in commit_concurrently(&repository, (0..AT_ONCE).map(create).collect()).await {
         expect_ok(result, "commit (another address in one book, concurrently)");
     }
     expect_held(&repository, "cus_1", AT_ONCE).await;
@@ -122,7 +123,7 @@ pub async fn concurrent_commits_across_books_all_succeed(repository: Subject) {
         };
         creating(books.map(|customer_id| address(customer_id, number)))
     };
-    for result in at_once(&repository, (0..AT_ONCE).map(create).collect()).await {
+    for result in commit_concurrently(&repository, (0..AT_ONCE).map(create).collect()).await {
         expect_ok(
             result,
             "commit (an address in each of three books, in either order)",
@@ -147,7 +148,7 @@ pub async fn a_commit_takes_effect_in_all_books_at_once(repository: Subject) {
         ));
         addresses = addresses.map(|last| moved(&last, &city));
     }
-    let writer = write(&repository, commits);
+    let writer = start_writer(&repository, commits);
     loop {
         let is_done = writer.is_done().await;
         let found = find(&repository, lookups.to_vec()).await;

@@ -6,11 +6,12 @@ use addressbook_domain::{
 
 use super::Subject;
 use super::calls::{
-    ALL, Seen, commit_ok, expect_ok, find, finished, head, list, lookup, page_of, record,
-    revisions, scan, see,
+    ALL, CustomerState, commit_ok, expect_ok, find, head, join, list, lookup, page_of,
+    read_customer, record, revisions, scan,
 };
 use crate::fixtures::{
-    address, address_id, at, commit, creating, customer, keyed, moved, moving, removal,
+    address, address_id, commit, commit_at, commit_replacing, creating, customer, keyed, moved,
+    removal,
 };
 
 const TIME: &str = "2025-01-01T00:00:00.000Z";
@@ -21,8 +22,8 @@ async fn fill(repository: &Subject, customer_id: &str) {
     let creation = creating([one.clone(), other.clone()]);
     for commit in [
         keyed(creation, "key", TIME, TIME),
-        moving(&one, "Huye"),
-        moving(&moved(&one, "Huye"), "Musanze"),
+        commit_replacing(&one, "Huye"),
+        commit_replacing(&moved(&one, "Huye"), "Musanze"),
         commit([removal(other)]),
     ] {
         commit_ok(repository, commit, "a change of a small history").await;
@@ -39,14 +40,14 @@ async fn erase(repository: &Subject, customer_id: &str) -> Erased {
 /// `erase`: deletes everything of one customer, as if there had never been a book, and nothing of
 /// other customers.
 pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository: Subject) {
-    let unknown = see(&repository, "cus_1", "key").await;
+    let unknown = read_customer(&repository, "cus_1", "key").await;
     for customer_id in ["cus_1", "cus_10", "cus_2"] {
         fill(&repository, customer_id).await;
     }
     let others = ["cus_10", "cus_2"];
-    let mut before: Vec<Seen> = Vec::new();
+    let mut before: Vec<CustomerState> = Vec::new();
     for customer_id in others {
-        before.push(see(&repository, customer_id, "key").await);
+        before.push(read_customer(&repository, customer_id, "key").await);
     }
     assert_eq!(
         erase(&repository, "cus_1").await,
@@ -59,7 +60,7 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
     );
 
     assert_eq!(
-        see(&repository, "cus_1", "key").await,
+        read_customer(&repository, "cus_1", "key").await,
         unknown,
         "erase: expected nothing to remain, as for a customer who never had a book"
     );
@@ -79,7 +80,7 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
     }
     for (customer_id, before) in others.into_iter().zip(&before) {
         assert_eq!(
-            &see(&repository, customer_id, "key").await,
+            &read_customer(&repository, customer_id, "key").await,
             before,
             "erase of cus_1: expected everything of {customer_id} as before"
         );
@@ -111,7 +112,7 @@ pub async fn a_book_opened_again_begins_at_a_greater_revision(repository: Subjec
         BookHead::default(),
         "head: expected the default head after the erasure"
     );
-    let later = at(
+    let later = commit_at(
         "2025-02-01T00:00:00.000Z",
         [Change::Create(address("cus_1", 1))],
     );
@@ -133,7 +134,7 @@ pub async fn an_erasure_among_commits_leaves_no_half(repository: Subject) {
             })
             .collect();
         for task in tasks {
-            finished(task).await;
+            join(task).await;
         }
         let numbers = 0..24_u32;
         let lookups = numbers

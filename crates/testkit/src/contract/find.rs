@@ -1,7 +1,7 @@
 use addressbook_domain::{Address, AddressContent, City, Country, Description, Lookup, Region};
 
 use super::Subject;
-use super::calls::{commit_ok, find, lookup, write};
+use super::calls::{commit_ok, find, lookup, start_writer};
 use crate::fixtures::{
     address, address_id, commit, content, creating, custom_data, customer, moved, replacing, text,
 };
@@ -190,7 +190,7 @@ pub async fn finds_all_at_one_moment(repository: Subject) {
         ));
         addresses = addresses.map(|last| moved(&last, &city));
     }
-    let writer = write(&repository, commits);
+    let writer = start_writer(&repository, commits);
     loop {
         let is_done = writer.is_done().await;
         let found = find(&repository, lookups.to_vec()).await;

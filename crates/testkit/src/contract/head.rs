@@ -3,7 +3,8 @@ use addressbook_domain::{Change, Commit, Refusal};
 use super::Subject;
 use super::calls::{commit_ok, commit_refused, expect_ok, head, list, page_of};
 use crate::fixtures::{
-    address, commit, creating, customer, keyed, moved, moving, removal, replacing, timestamp,
+    address, commit, commit_replacing, creating, customer, keyed, moved, removal, replacing,
+    timestamp,
 };
 
 /// `head`: counts the addresses in the book.
@@ -13,7 +14,11 @@ pub async fn the_head_counts_the_addresses(repository: Subject) {
     for (commit, what, expected) in [
         (creating(some), "create three addresses", [3, 0]),
         (creating(more), "create one in each of two books", [4, 1]),
-        (moving(&address("cus_1", 2), "Huye"), "move one", [4, 1]),
+        (
+            commit_replacing(&address("cus_1", 2), "Huye"),
+            "move one",
+            [4, 1],
+        ),
         (commit([removal(address("cus_1", 3))]), "remove one", [3, 1]),
         (
             commit([
@@ -49,7 +54,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
             creating([address("cus_1", 2), address("cus_1", 3)]),
             "create two",
         ),
-        (moving(&address("cus_1", 2), "Huye"), "move one"),
+        (commit_replacing(&address("cus_1", 2), "Huye"), "move one"),
         (commit([removal(address("cus_1", 3))]), "remove one"),
         (
             // Afterwards, the book contains the same addresses as before.
@@ -81,7 +86,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
     for (refused, what) in [
         (creating([address("cus_1", 1)]), "create what exists"),
         (
-            moving(&address("cus_1", 2), "Musanze"),
+            commit_replacing(&address("cus_1", 2), "Musanze"),
             "replace an earlier revision",
         ),
         (
@@ -115,7 +120,7 @@ pub async fn the_revision_of_a_book_grows_with_its_changes_alone(repository: Sub
     let first = moved(&address("cus_1", 1), "Huye");
     commit_ok(
         &repository,
-        moving(&address("cus_1", 1), "Huye"),
+        commit_replacing(&address("cus_1", 1), "Huye"),
         "move another",
     )
     .await;

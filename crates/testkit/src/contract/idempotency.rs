@@ -3,7 +3,9 @@ use addressbook_domain::{Commit, Refusal, Timestamp};
 use super::Subject;
 use super::calls::{commit_ok, commit_refused, expect_ok, head, record};
 use super::steps::Steps;
-use crate::fixtures::{address, creating, keyed, moving, record as expected_record, timestamp};
+use crate::fixtures::{
+    address, commit_replacing, creating, keyed, record as expected_record, timestamp,
+};
 
 const LONG_AGO: &str = "2025-01-01T00:00:00.000Z";
 const LATELY: &str = "2025-06-01T00:00:00.000Z";
@@ -30,7 +32,7 @@ pub async fn stores_the_record_of_the_first_change(repository: Subject) {
         None,
         "idempotency_record: expected none for the other customer of the commit"
     );
-    let replaced = moving(&address("cus_2", 3), "Huye");
+    let replaced = commit_replacing(&address("cus_2", 3), "Huye");
     let changed = keyed(replaced, "other", LATELY, LATELY);
     commit_ok(&repository, changed, "a replacement, with a key").await;
     assert_eq!(

@@ -4,7 +4,7 @@ use std::ops::Range;
 use addressbook_domain::{Address, AddressId, AddressPage, BookHead, Change, Offset};
 
 use super::Subject;
-use super::calls::{commit_ok, head, list, list_after, write};
+use super::calls::{commit_ok, head, list, list_after, start_writer};
 use super::steps::Steps;
 use crate::fixtures::{address, address_id, commit, creating, removal};
 
@@ -199,7 +199,7 @@ pub async fn pages_after_an_id_begin_with_the_next_greater_one(repository: Subje
 pub async fn the_head_of_a_page_is_of_the_moment_of_its_addresses(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
     let remove = (0..30).map(|number| commit([removal(address("cus_1", number))]));
-    let writer = write(&repository, create.chain(remove).collect());
+    let writer = start_writer(&repository, create.chain(remove).collect());
     let mut last = AddressPage::default();
     loop {
         let is_done = writer.is_done().await;

@@ -4,9 +4,9 @@ use addressbook_domain::{
 };
 
 use super::Subject;
-use super::calls::{commit_ok, head, page_of, write};
+use super::calls::{commit_ok, head, page_of, start_writer};
 use crate::fixtures::{
-    address, address_id, at, commit, creating, limit, moved, removal, replacing, timestamp,
+    address, address_id, commit, commit_at, creating, limit, moved, removal, replacing, timestamp,
 };
 
 /// A listing in descending order, with the maximum limit.
@@ -111,7 +111,7 @@ pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
 pub async fn a_page_of_a_listing_is_of_one_moment(repository: Subject) {
     let create = (0..60).map(|number| creating([address("cus_1", number)]));
     let remove = (0..30).map(|number| commit([removal(address("cus_1", number))]));
-    let writer = write(&repository, create.chain(remove).collect());
+    let writer = start_writer(&repository, create.chain(remove).collect());
     loop {
         let is_done = writer.is_done().await;
         for listing in [descending(), as_of(Timestamp::MAX)] {
@@ -160,11 +160,11 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
     let updated = moved(&created, "Huye");
     let stays = address("cus_1", 2);
     for commit in [
-        at(TIMES[0], [Change::Create(created.clone())]),
-        at(TIMES[0], [Change::Create(address("cus_2", 3))]),
-        at(TIMES[1], [replacing(&created, "Huye")]),
-        at(TIMES[1], [Change::Create(stays.clone())]),
-        at(TIMES[2], [removal(updated.clone())]),
+        commit_at(TIMES[0], [Change::Create(created.clone())]),
+        commit_at(TIMES[0], [Change::Create(address("cus_2", 3))]),
+        commit_at(TIMES[1], [replacing(&created, "Huye")]),
+        commit_at(TIMES[1], [Change::Create(stays.clone())]),
+        commit_at(TIMES[2], [removal(updated.clone())]),
     ] {
         commit_ok(&repository, commit, "a change of the history").await;
     }
@@ -188,16 +188,21 @@ pub async fn the_book_is_known_as_it_stood_at_any_moment(repository: Subject) {
 pub async fn the_latest_revision_is_the_one_with_the_greatest_number(repository: Subject) {
     let [moves, leaves] = [1, 2].map(|number| address("cus_1", number));
     let both = [moves.clone(), leaves.clone()].map(Change::Create);
-    commit_ok(&repository, at(TIMES[2], both), "create two addresses").await;
+    commit_ok(
+        &repository,
+        commit_at(TIMES[2], both),
+        "create two addresses",
+    )
+    .await;
     let changes = [replacing(&moves, "Huye"), removal(leaves.clone())];
-    let earlier = at(TIMES[0], changes);
+    let earlier = commit_at(TIMES[0], changes);
     commit_ok(
         &repository,
         earlier,
         "move one and remove the other, earlier",
     )
     .await;
-    let again = at(TIMES[1], [replacing(&moved(&moves, "Huye"), "Musanze")]);
+    let again = commit_at(TIMES[1], [replacing(&moved(&moves, "Huye"), "Musanze")]);
     commit_ok(&repository, again, "move it again, between the two").await;
     let second = moved(&moves, "Huye");
     let third = moved(&second, "Musanze");

@@ -1,8 +1,10 @@
 use addressbook_domain::{Address, Change, Commit, Refusal};
 
 use super::Subject;
-use super::calls::{commit_ok, commit_refused, find_one, head, see};
-use crate::fixtures::{address, commit, creating, keyed, moved, moving, removal, replacing};
+use super::calls::{commit_ok, commit_refused, find_one, head, read_customer};
+use crate::fixtures::{
+    address, commit, commit_replacing, creating, keyed, moved, removal, replacing,
+};
 
 fn removing(address: &Address) -> Commit {
     commit([removal(address.clone())])
@@ -39,18 +41,30 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
     let first = address("cus_1", 1);
     let second = moved(&first, "Huye");
     let conflict = Refusal::Conflict { index: 0 };
-    let to_huye = moving(&first, "Huye");
+    let to_huye = commit_replacing(&first, "Huye");
     let what = "replace an address that does not exist";
     commit_refused(&repository, to_huye.clone(), conflict, what).await;
     commit_ok(&repository, creating([first.clone()]), "create it").await;
     let what = "replace a later revision than the current one";
-    commit_refused(&repository, moving(&second, "Musanze"), conflict, what).await;
-    let other = moving(&address("cus_2", 1), "Huye");
+    commit_refused(
+        &repository,
+        commit_replacing(&second, "Musanze"),
+        conflict,
+        what,
+    )
+    .await;
+    let other = commit_replacing(&address("cus_2", 1), "Huye");
     let what = "replace an address with that id in another book";
     commit_refused(&repository, other, conflict, what).await;
     commit_ok(&repository, to_huye, "replace the current revision").await;
     let what = "replace an earlier revision than the current one";
-    commit_refused(&repository, moving(&first, "Musanze"), conflict, what).await;
+    commit_refused(
+        &repository,
+        commit_replacing(&first, "Musanze"),
+        conflict,
+        what,
+    )
+    .await;
     assert_eq!(
         find_one(&repository, &first).await.as_ref(),
         Some(&second),
@@ -60,7 +74,13 @@ pub async fn refuses_to_replace_what_is_not_at_the_expected_revision(repository:
     let removed = moved(&second, "Kigali");
     for (revision, name) in [(&second, "last"), (&removed, "removed")] {
         let what = format!("replace the {name} revision of an address that was removed");
-        commit_refused(&repository, moving(revision, "Musanze"), conflict, &what).await;
+        commit_refused(
+            &repository,
+            commit_replacing(revision, "Musanze"),
+            conflict,
+            &what,
+        )
+        .await;
     }
 }
 
@@ -75,7 +95,7 @@ pub async fn refuses_to_remove_what_is_not_at_the_expected_revision(repository: 
     commit_ok(&repository, two, "create it and another").await;
     let what = "remove a later revision than the current one";
     commit_refused(&repository, removing(&second), conflict, what).await;
-    commit_ok(&repository, moving(&first, "Huye"), "replace it").await;
+    commit_ok(&repository, commit_replacing(&first, "Huye"), "replace it").await;
     let what = "remove an earlier revision than the current one";
     commit_refused(&repository, removing(&first), conflict, what).await;
     commit_ok(
@@ -367,8 +387,8 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
     let there = address("cus_1", 1);
     let first = keyed(creating([there.clone()]), "taken", TIME, TIME);
     commit_ok(&repository, first, "create one with a key").await;
-    let before = see(&repository, "cus_1", "new").await;
-    let others_before = see(&repository, "cus_2", "new").await;
+    let before = read_customer(&repository, "cus_1", "new").await;
+    let others_before = read_customer(&repository, "cus_2", "new").await;
     let changes = |last| {
         vec![
             create(2),
@@ -409,7 +429,7 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
         commit_refused(&repository, refused, expected, what).await;
         for (customer_id, before) in [("cus_1", &before), ("cus_2", &others_before)] {
             assert_eq!(
-                &see(&repository, customer_id, "new").await,
+                &read_customer(&repository, customer_id, "new").await,
                 before,
                 "expected everything of {customer_id} as before the rejected commit: {what}"
             );

@@ -5,11 +5,12 @@ use addressbook_domain::{
 
 use super::Subject;
 use super::calls::{
-    commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, write,
+    commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, start_writer,
 };
 use super::steps::Steps;
 use crate::fixtures::{
-    address, address_id, at, commit, creating, customer, moved, removal, replacing, timestamp,
+    address, address_id, commit, commit_at, creating, customer, moved, removal, replacing,
+    timestamp,
 };
 
 /// All revisions of an address, newest first.
@@ -57,9 +58,12 @@ async fn create_move_and_remove(repository: &Subject, number: u32) -> Vec<Addres
         ..second.clone()
     };
     for (commit, what) in [
-        (at(TIMES[0], [Change::Create(first.clone())]), "create one"),
-        (at(TIMES[1], [replacing(&first, "Huye")]), "move it"),
-        (at(TIMES[2], [removal(second.clone())]), "remove it"),
+        (
+            commit_at(TIMES[0], [Change::Create(first.clone())]),
+            "create one",
+        ),
+        (commit_at(TIMES[1], [replacing(&first, "Huye")]), "move it"),
+        (commit_at(TIMES[2], [removal(second.clone())]), "remove it"),
     ] {
         commit_ok(repository, commit, what).await;
     }
@@ -79,7 +83,7 @@ pub async fn every_change_writes_a_revision(repository: Subject) {
         replacing(&one, "Huye"),
         Change::Create(other.clone()),
     ];
-    let both = at(TIMES[1], changes);
+    let both = commit_at(TIMES[1], changes);
     let what = "create and move one, create one in another book";
     commit_ok(&repository, both.clone(), what).await;
     commit_refused(
@@ -114,7 +118,7 @@ pub async fn revisions_come_newest_first_in_ranges_of_any_size(repository: Subje
         let city = format!("City {number}");
         // The clock is set back each time.
         let time = format!("2024-01-{:02}T00:00:00.000Z", 9 - number);
-        let changed = at(&time, [replacing(&latest, &city)]);
+        let changed = commit_at(&time, [replacing(&latest, &city)]);
         commit_ok(&repository, changed, "move it").await;
         latest = moved(&latest, &city);
     }
@@ -197,7 +201,7 @@ pub async fn revisions_are_of_one_moment(repository: Subject) {
         commits.push(commit([replacing(&latest, &city)]));
         latest = moved(&latest, &city);
     }
-    let writer = write(&repository, commits);
+    let writer = start_writer(&repository, commits);
     loop {
         let is_done = writer.is_done().await;
         let found = numbers(&revisions_of(&repository, &customer_id, &id).await);
@@ -245,7 +249,7 @@ pub async fn an_address_that_is_created_again_continues_its_revisions(repository
             revision: (1..revision).fold(Revision::FIRST, |last, _| last.next()),
             ..address("cus_1", number)
         };
-        let created = at(time, [Change::Create(with_revision(given))]);
+        let created = commit_at(time, [Change::Create(with_revision(given))]);
         commit_ok(&repository, created, "create a removed address again").await;
         let again = with_revision(4);
         assert_eq!(

@@ -1,7 +1,7 @@
 use addressbook_domain::{Address, Scan};
 
 use super::Subject;
-use super::calls::{ALL, commit_ok, scan, write};
+use super::calls::{ALL, commit_ok, scan, start_writer};
 use super::steps::Steps;
 use crate::fixtures::{address, address_id, commit, creating, customer, moved, replacing};
 
@@ -149,7 +149,7 @@ pub async fn scans_at_one_moment(repository: Subject) {
         ));
         addresses = addresses.map(|last| moved(&last, &city));
     }
-    let writer = write(&repository, commits);
+    let writer = start_writer(&repository, commits);
     loop {
         let is_done = writer.is_done().await;
         let found = scan(&repository, ALL).await;

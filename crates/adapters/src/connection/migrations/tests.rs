@@ -51,7 +51,7 @@ fn postgres() -> (DatabaseUrl, Option<TempDir>) {
 fn number(url: &DatabaseUrl, query: &str) -> i64 {
     let session = StoreOptions::default().session();
     let mut store = StoreConnection::establish(url, &session).unwrap();
-    on_each!(&mut store, c => select(sql::<BigInt>(query)).first(c)).unwrap()
+    with_connection!(&mut store, c => select(sql::<BigInt>(query)).first(c)).unwrap()
 }
 
 #[rstest]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::libpq::{Arrival, Broken, Connection, ResultRows};
 use super::prepared_query::PreparedQuery;
-use crate::connection::refusal;
+use crate::connection::connection_log::log_connection_failure;
 use crate::store::error::one_line;
 
 /// The pause between two attempts to connect.
@@ -28,9 +28,9 @@ pub(super) struct Plan {
     /// The SQL that sets up a session and prepares its statements.
     pub(super) session: String,
     /// How long a request waits at most before it is sent.
-    pub(super) patience: Duration,
+    pub(super) max_wait: Duration,
     /// How long the responses to a batch may take.
-    pub(super) answer_timeout: Duration,
+    pub(super) response_timeout: Duration,
 }
 
 /// A query and the channel for its result. If it is dropped, the caller gets an error.
@@ -38,21 +38,21 @@ pub(super) struct Request {
     query: PreparedQuery,
     since: Instant,
     repeated: bool,
-    answer: oneshot::Sender<Result<ResultRows, RepositoryError>>,
+    reply: oneshot::Sender<Result<ResultRows, RepositoryError>>,
 }
 
 impl Request {
     pub(super) fn new(
         query: PreparedQuery,
     ) -> (Self, oneshot::Receiver<Result<ResultRows, RepositoryError>>) {
-        let (answer, answered) = oneshot::channel();
+        let (reply, receiver) = oneshot::channel();
         let request = Self {
             query,
             since: Instant::now(),
             repeated: false,
-            answer,
+            reply,
         };
-        (request, answered)
+        (request, receiver)
     }
 
     /// The request for another connection; `None` if it has already been repeated once.
@@ -60,9 +60,9 @@ impl Request {
         (!mem::replace(&mut self.repeated, true)).then_some(self)
     }
 
-    fn answer(self, result: Result<ResultRows, RepositoryError>) {
+    fn reply(self, result: Result<ResultRows, RepositoryError>) {
         // The caller may have been dropped.
-        let _ = self.answer.send(result);
+        let _ = self.reply.send(result);
     }
 }
 
@@ -109,7 +109,7 @@ impl Driver {
         tokio::pin!(connecting);
         while self.gather().await {
             let oldest = self.batch.iter().map(|request| request.since).min();
-            let due = oldest.unwrap_or_else(Instant::now) + self.plan.patience;
+            let due = oldest.unwrap_or_else(Instant::now) + self.plan.max_wait;
             if let Ok(connection) = timeout_at(due, &mut connecting).await {
                 return Some(connection);
             }
@@ -129,7 +129,7 @@ impl Driver {
             if connection.is_read_only() && !was_read_only {
                 return Err(Broken("the server no longer accepts writes".into()));
             }
-            let limit = self.plan.answer_timeout;
+            let limit = self.plan.response_timeout;
             let exchange = self.exchange(&mut connection, &socket);
             if let Ok(result) = timeout(limit, exchange).await {
                 result?;
@@ -148,9 +148,9 @@ impl Driver {
             while let Ok(request) = self.requests.try_recv() {
                 self.batch.push(request);
             }
-            let patience = self.plan.patience;
+            let max_wait = self.plan.max_wait;
             self.batch
-                .retain(|request| request.since.elapsed() < patience);
+                .retain(|request| request.since.elapsed() < max_wait);
             if !self.batch.is_empty() {
                 return true;
             }
@@ -180,19 +180,19 @@ impl Driver {
                 return health; // What arrived is the sync.
             };
             match arrival {
-                Arrival::Rows(rows) => request.answer(Ok(rows)),
+                Arrival::Rows(rows) => request.reply(Ok(rows)),
                 Arrival::Skipped if health.is_ok() => self.batch.push(request),
                 Arrival::Skipped => self.batch.extend(request.again()),
                 Arrival::Failed(error) => {
                     let reason = error.to_string();
                     let error = RepositoryError::from(error);
                     if !matches!(error, RepositoryError::Unavailable(_)) {
-                        request.answer(Err(error));
+                        request.reply(Err(error));
                         continue;
                     }
                     health = Err(Broken(reason));
                     if request.repeated {
-                        request.answer(Err(error));
+                        request.reply(Err(error));
                     } else {
                         self.batch.extend(request.again());
                     }
@@ -214,7 +214,7 @@ async fn connect(plan: Arc<Plan>) -> Connection {
             // The panic message is not logged.
             Err(_) => "connecting panicked".to_owned(),
         };
-        refusal::tell(reason);
+        log_connection_failure(reason);
         sleep(RECONNECT_PAUSE).await;
     }
 }

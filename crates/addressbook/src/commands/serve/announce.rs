@@ -48,7 +48,7 @@ impl Announcement<'_> {
             version = env!("CARGO_PKG_VERSION"),
             database = self.engine.location(),
             engine = self.engine.name(),
-            access = self.authentication.rule(),
+            access = self.authentication.description(),
         ))?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addressbook_adapters::{JwtAuthenticator, SystemClock};
 use addressbook_domain::{AddressService, ApiKeyRepository, Engine, OpenMode};
-use addressbook_http::{Bound, HttpOptions, InFlight, Parts};
+use addressbook_http::{AppParts, BoundSockets, HttpOptions, InFlight};
 use anyhow::Context;
 
 use crate::authentication::Authentication;
@@ -23,7 +23,7 @@ pub(super) struct Service {
     pub(super) addresses: AddressService,
     pub(super) api_keys: Arc<dyn ApiKeyRepository>,
     pub(super) by_jwt: Option<JwtAuthenticator<SystemClock>>,
-    pub(super) bound: Bound,
+    pub(super) sockets: BoundSockets,
     pub(super) workers: usize,
     pub(super) metrics: Option<(TcpListener, Metrics)>,
     in_flight: InFlight,
@@ -37,26 +37,29 @@ impl Service {
         let by_jwt = arguments.jwt.authenticator()?;
         let engine = engine_of(&arguments.database)?;
         let workers = arguments.workers(&*engine);
-        descriptors::suffice_for(workers)?;
+        descriptors::check_workers(workers)?;
         // Bind before anything is changed, because the address may be in use.
         let listen = &arguments.listen.listen;
-        let bound = Bound::to(listen).with_context(|| cannot_listen(listen, "--listen"))?;
+        let sockets =
+            BoundSockets::to(listen).with_context(|| cannot_listen(listen, "--listen"))?;
         let metrics_listener = arguments.metrics.listener()?;
         let store = store::open(&*engine, OpenMode::CreateOrMigrate)?;
         let in_flight = InFlight::default();
         let metrics = metrics_listener.map(|listener| {
-            let metrics = Metrics::of(&store, engine.name(), &in_flight);
+            let metrics = Metrics::new(&store, engine.name(), &in_flight);
             (listener, metrics)
         });
         let counted = metrics.as_ref().map(|(_, metrics)| metrics.store.clone());
-        let traced = traces.as_ref().map(|traces| traces.of_store(engine.name()));
+        let traced = traces
+            .as_ref()
+            .map(|traces| traces.store_tracer(engine.name()));
         let store = observed::observe(store, counted, traced);
         Ok(Self {
             engine,
             addresses: crate::service(store.addresses, arguments.limits.limits()),
             api_keys: store.api_keys,
             by_jwt,
-            bound,
+            sockets,
             workers,
             metrics,
             in_flight,
@@ -69,12 +72,12 @@ impl Service {
         &self,
         arguments: &ServeArguments,
         authentication: Arc<Authentication>,
-    ) -> Parts {
+    ) -> AppParts {
         let metrics = self.metrics.as_ref();
-        Parts {
+        AppParts {
             authenticator: Some(authentication),
             cors_origins: arguments.cors.cors_origin.clone(),
-            options: arguments.bounds.bound(HttpOptions {
+            options: arguments.bounds.apply(HttpOptions {
                 require_if_match: arguments.require_if_match,
                 has_docs: !arguments.no_docs,
                 max_body_bytes: arguments.max_body_bytes as usize,
@@ -83,8 +86,8 @@ impl Service {
             in_flight: self.in_flight.clone(),
             metrics: metrics.map(|(_, metrics)| metrics.http.clone()),
             rate_limit: arguments.bounds.rate_limit(),
-            tracer: self.traces.as_ref().map(Traces::of_requests),
-            ..Parts::new(self.addresses.clone(), crate::ids())
+            tracer: self.traces.as_ref().map(Traces::request_tracer),
+            ..AppParts::new(self.addresses.clone(), crate::ids())
         }
     }
 }

@@ -23,9 +23,9 @@ pub(super) async fn until_stopped(
     arguments: &ServeArguments,
 ) -> anyhow::Result<ExitCode> {
     let listen = &arguments.listen.listen;
-    let authentication = Authentication::of(service.api_keys.clone(), service.by_jwt.take());
+    let authentication = Authentication::new(service.api_keys.clone(), service.by_jwt.take());
     let authentication = Arc::new(authentication.await?);
-    authentication.check(listen.to_socket_addrs()?, &arguments.access)?;
+    authentication.check_exposure(listen.to_socket_addrs()?, &arguments.access)?;
     if arguments.demo {
         demo::load(&service.addresses).await?;
     }
@@ -33,18 +33,20 @@ pub(super) async fn until_stopped(
     let (metrics_address, metrics_server) = match service.metrics {
         Some((listener, metrics)) => {
             let address = listener.local_addr()?;
-            (Some(address), Some(metrics.answer(listener)?))
+            (Some(address), Some(metrics.serve(listener)?))
         }
         None => (None, None),
     };
     let seconds = |number: u16| Duration::from_secs(number.into());
     let shutdown_timeout = seconds(arguments.shutdown_timeout_s);
-    let options = arguments.bounds.server(service.workers, shutdown_timeout);
+    let options = arguments
+        .bounds
+        .server_options(service.workers, shutdown_timeout);
     let signals = Signals::listen().context("cannot wait for signals")?;
     let drain = parts.drain.clone();
     let (stop, stopped) = oneshot::channel();
     let until = async { stopped.await.unwrap_or_default() };
-    let (addresses, server) = addressbook_http::listen(service.bound, parts, options, until)
+    let (addresses, server) = addressbook_http::listen(service.sockets, parts, options, until)
         .with_context(|| cannot_listen(listen, "--listen"))?;
     let announcement = Announcement {
         engine: &*service.engine,
@@ -56,7 +58,7 @@ pub(super) async fn until_stopped(
     announcement.print()?;
     let background_tasks = [
         actix_web::rt::spawn(prune(service.addresses)),
-        actix_web::rt::spawn(authentication.clone().close_with_the_first_key()),
+        actix_web::rt::spawn(authentication.clone().require_after_first_key()),
         actix_web::rt::spawn(authentication.record_uses()),
     ];
     // Metrics stay available until the last request is finished.
@@ -64,7 +66,7 @@ pub(super) async fn until_stopped(
     let delay = seconds(arguments.shutdown_delay_s);
     select! {
         ended = server => ended.context("the server failed")?,
-        () = signals.obey(drain, delay, stop) => {}
+        () = signals.handle(drain, delay, stop) => {}
     }
     background_tasks.iter().for_each(|task| task.abort());
     if let Some(server) = metrics_server {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 
-use super::broken::{Broken, Flaw};
-use crate::format::{LineNumbers, MAX_LINE_BYTES};
+use super::record_error::{RecordError, RecordErrorKind};
+use crate::format::{LineRange, MAX_LINE_BYTES};
 
 /// How many bytes are read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -36,10 +36,10 @@ struct Cell {
     has_doubled_quotes: bool,
 }
 
-/// A record, and the lines that it takes. For a broken record, only its first line.
+/// A record, and the lines that it takes. For an invalid record, only its first line.
 pub(super) struct RawRecord<'a> {
-    pub(super) lines: LineNumbers,
-    pub(super) fields: Result<Fields<'a>, Broken>,
+    pub(super) lines: LineRange,
+    pub(super) fields: Result<Fields<'a>, RecordError>,
 }
 
 /// The fields of one record.
@@ -74,8 +74,8 @@ impl<'a> Fields<'a> {
 /// Why a record was not read to its end.
 enum Stop {
     Input(io::Error),
-    /// A flaw, and its offset from the start of the record.
-    Flaw(Flaw, usize),
+    /// What is wrong, and its offset from the start of the record.
+    Invalid(RecordErrorKind, usize),
 }
 
 impl From<io::Error> for Stop {
@@ -129,12 +129,12 @@ impl<R: Read> Records<R> {
             Ok(0) => return Ok(None),
             Ok(bytes) => bytes,
             Err(Stop::Input(error)) => return Err(error),
-            Err(Stop::Flaw(flaw, at)) => {
-                let broken = self.broken(flaw, at);
+            Err(Stop::Invalid(kind, at)) => {
+                let error = self.error(kind, at);
                 self.skip_line()?;
                 return Ok(Some(RawRecord {
-                    lines: LineNumbers::one(first),
-                    fields: Err(broken),
+                    lines: LineRange::one(first),
+                    fields: Err(error),
                 }));
             }
         };
@@ -143,7 +143,7 @@ impl<R: Read> Records<R> {
         let text = &self.buffer[start..self.start];
         self.line += count_lines(text);
         Ok(Some(RawRecord {
-            lines: LineNumbers {
+            lines: LineRange {
                 first,
                 last: self.line - u64::from(text.ends_with(b"\n")),
             },
@@ -189,7 +189,7 @@ impl<R: Read> Records<R> {
                 Found::EndOfInput(bytes) => return Ok(bytes),
                 // The only other byte that ends a field is a delimiter.
                 Found::Byte(..) => at += 1,
-                Found::Limit => return Err(Stop::Flaw(Flaw::TooLong, at)),
+                Found::Limit => return Err(Stop::Invalid(RecordErrorKind::TooLong, at)),
             }
         }
     }
@@ -199,10 +199,10 @@ impl<R: Read> Records<R> {
         let delimiter = self.delimiter;
         let ends = |byte| byte == delimiter || byte == b'\n' || byte == b'"';
         let (end, is_last) = match self.find(start, ends)? {
-            Found::Byte(at, b'"') => return Err(Stop::Flaw(Flaw::QuoteInText, at)),
+            Found::Byte(at, b'"') => return Err(Stop::Invalid(RecordErrorKind::QuoteInText, at)),
             Found::Byte(at, byte) => (at, byte == b'\n'),
             Found::EndOfInput(at) => (at, true),
-            Found::Limit => return Err(Stop::Flaw(Flaw::TooLong, start)),
+            Found::Limit => return Err(Stop::Invalid(RecordErrorKind::TooLong, start)),
         };
         let has_return = is_last && self.rest()[start..end].ends_with(b"\r");
         self.cells.push(Cell {
@@ -219,8 +219,10 @@ impl<R: Read> Records<R> {
         loop {
             let close = match self.find(at, |byte| byte == b'"')? {
                 Found::Byte(close, _) => close,
-                Found::EndOfInput(_) => return Err(Stop::Flaw(Flaw::OpenAtEnd, open)),
-                Found::Limit => return Err(Stop::Flaw(Flaw::OpenPastLimit, open)),
+                Found::EndOfInput(_) => {
+                    return Err(Stop::Invalid(RecordErrorKind::OpenAtEnd, open));
+                }
+                Found::Limit => return Err(Stop::Invalid(RecordErrorKind::OpenPastLimit, open)),
             };
             let end = match self.find(close + 1, |_| true)? {
                 Found::Byte(second, b'"') => {
@@ -231,11 +233,11 @@ impl<R: Read> Records<R> {
                 Found::Byte(end, byte) if byte == self.delimiter || byte == b'\n' => end,
                 Found::Byte(end, b'\r') => match self.find(end + 1, |_| true)? {
                     Found::Byte(end, b'\n') | Found::EndOfInput(end) => end,
-                    _ => return Err(Stop::Flaw(self.text_after(close), close)),
+                    _ => return Err(Stop::Invalid(self.text_after(close), close)),
                 },
                 Found::EndOfInput(end) => end,
-                Found::Byte(..) => return Err(Stop::Flaw(self.text_after(close), close)),
-                Found::Limit => return Err(Stop::Flaw(Flaw::TooLong, open)),
+                Found::Byte(..) => return Err(Stop::Invalid(self.text_after(close), close)),
+                Found::Limit => return Err(Stop::Invalid(RecordErrorKind::TooLong, open)),
             };
             self.cells.push(Cell {
                 range: open + 1..close,
@@ -245,20 +247,20 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn text_after(&self, close: usize) -> Flaw {
+    fn text_after(&self, close: usize) -> RecordErrorKind {
         match self.rest()[..close].ends_with(b"\\") {
-            true => Flaw::TextAfterBackslashQuote,
-            false => Flaw::TextAfterQuote,
+            true => RecordErrorKind::TextAfterBackslashQuote,
+            false => RecordErrorKind::TextAfterQuote,
         }
     }
 
-    fn broken(&self, flaw: Flaw, at: usize) -> Broken {
+    fn error(&self, kind: RecordErrorKind, at: usize) -> RecordError {
         let before = &self.rest()[..at];
         let line_start = before.iter().rposition(|byte| *byte == b'\n');
         let in_line = &before[line_start.map_or(0, |end| end + 1)..];
-        Broken {
+        RecordError {
             field: self.cells.len(),
-            flaw,
+            kind,
             line: self.line + count_lines(before),
             character: String::from_utf8_lossy(in_line).chars().count() + 1,
         }

@@ -3,13 +3,13 @@
 use jsonwebtoken::{Algorithm, Header, encode};
 use serde_json::{Value, json};
 
-use super::watched::{Watched, with_canaries};
+use super::recorded_service::{RecordedService, with_canaries};
 use super::{BODY, BOOK, ID};
 use crate::jwt;
 
-impl Watched {
+impl RecordedService {
     /// Sends valid and invalid requests of every kind.
-    pub(crate) fn ask_everything(&mut self) {
+    pub(crate) fn send_all_requests(&mut self) {
         let address = format!("{BOOK}/{ID}");
         let tag = self
             .send("GET", &address, &[], "")
@@ -124,7 +124,7 @@ impl Watched {
     }
 
     /// Sends requests of all kinds to a service whose store fails.
-    pub(crate) fn meet_failure(&mut self) {
+    pub(crate) fn send_during_failure(&mut self) {
         self.send("GET", BOOK, &[], "");
         self.send("GET", &format!("{BOOK}?q=canary"), &[], "");
         self.send("GET", &format!("{BOOK}/{ID}"), &[], "");
@@ -171,8 +171,8 @@ impl Watched {
         ];
         for token in &tokens {
             let authorization = format!("Bearer {token}");
-            let answer = self.send("GET", BOOK, &[("Authorization", &authorization)], "");
-            assert_eq!(answer.status, 401, "{token}");
+            let response = self.send("GET", BOOK, &[("Authorization", &authorization)], "");
+            assert_eq!(response.status, 401, "{token}");
         }
         // The log must not contain a valid credential either.
         self.made.push(valid.clone());
@@ -201,8 +201,8 @@ impl Watched {
                 ("Access-Control-Request-Method", method),
                 ("Access-Control-Request-Headers", headers),
             ];
-            let answer = self.send("OPTIONS", BOOK, &headers, "");
-            assert_eq!(answer.status, status, "{origin} {method}");
+            let response = self.send("OPTIONS", BOOK, &headers, "");
+            assert_eq!(response.status, status, "{origin} {method}");
         }
     }
 }

@@ -12,11 +12,11 @@ use prost::Message;
 pub(super) struct Collector {
     /// Its URL, for `--otlp-endpoint`.
     pub(super) endpoint: String,
-    kept: Arc<Mutex<Kept>>,
+    received: Arc<Mutex<Received>>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Received {
     status: u16,
     heads: Vec<String>,
     bodies: Vec<Vec<u8>>,
@@ -26,40 +26,43 @@ impl Collector {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let kept = Arc::new(Mutex::new(Kept {
+        let received = Arc::new(Mutex::new(Received {
             status: 200,
-            ..Kept::default()
+            ..Received::default()
         }));
-        let for_thread = Arc::clone(&kept);
+        let for_thread = Arc::clone(&received);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 take(stream.unwrap(), &for_thread);
             }
         });
-        Self { endpoint, kept }
+        Self { endpoint, received }
     }
 
     /// Sets the status of all further responses.
-    pub(super) fn answer(&self, status: u16) {
-        self.kept.lock().unwrap().status = status;
+    pub(super) fn respond_with(&self, status: u16) {
+        self.received.lock().unwrap().status = status;
     }
 
     /// The heads of all received requests.
     pub(super) fn heads(&self) -> Vec<String> {
-        self.kept.lock().unwrap().heads.clone()
+        self.received.lock().unwrap().heads.clone()
     }
 
     /// Everything that was received. Bytes that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
-        let kept = self.kept.lock().unwrap();
-        let bodies = kept.bodies.iter().map(|body| String::from_utf8_lossy(body));
-        let heads = kept.heads.iter().map(|head| head.as_str().into());
+        let received = self.received.lock().unwrap();
+        let bodies = received
+            .bodies
+            .iter()
+            .map(|body| String::from_utf8_lossy(body));
+        let heads = received.heads.iter().map(|head| head.as_str().into());
         heads.chain(bodies).collect::<Vec<_>>().join("\n")
     }
 
     fn messages(&self) -> Vec<ExportTraceServiceRequest> {
-        let kept = self.kept.lock().unwrap();
-        let bodies = kept.bodies.iter();
+        let received = self.received.lock().unwrap();
+        let bodies = received.bodies.iter();
         bodies
             .map(|body| ExportTraceServiceRequest::decode(&**body).unwrap())
             .collect()
@@ -83,7 +86,7 @@ impl Collector {
     }
 }
 
-fn take(mut stream: TcpStream, kept: &Mutex<Kept>) {
+fn take(mut stream: TcpStream, received: &Mutex<Received>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -97,14 +100,14 @@ fn take(mut stream: TcpStream, kept: &Mutex<Kept>) {
         .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap()];
     reader.read_exact(&mut body).unwrap();
-    let mut kept = kept.lock().unwrap();
-    kept.heads.push(head);
-    if kept.status == 200 {
-        kept.bodies.push(body);
+    let mut received = received.lock().unwrap();
+    received.heads.push(head);
+    if received.status == 200 {
+        received.bodies.push(body);
     }
-    let status = kept.status;
-    let answer = format!("HTTP/1.1 {status} \r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(answer.as_bytes()).unwrap();
+    let status = received.status;
+    let response = format!("HTTP/1.1 {status} \r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(response.as_bytes()).unwrap();
 }
 
 /// Attributes as `key=value`, by key.
@@ -125,7 +128,7 @@ pub(super) fn attributes(attributes: &[KeyValue]) -> Vec<String> {
 }
 
 /// A span without ids and times: kind, name, whether it failed, and attributes.
-pub(super) fn told(span: &Span) -> String {
+pub(super) fn describe(span: &Span) -> String {
     let kind = SpanKind::try_from(span.kind).unwrap();
     let status = span.status.as_ref().map_or(0, |status| status.code);
     let failed = match StatusCode::try_from(status).unwrap() {

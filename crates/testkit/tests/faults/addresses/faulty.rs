@@ -44,7 +44,7 @@ struct Past {
     /// Every state of every address, in the order of the commits.
     states: Vec<Address>,
     /// Every record of a commit.
-    brought: Vec<IdempotencyRecord>,
+    committed_records: Vec<IdempotencyRecord>,
     /// The store after the first commit.
     first: Option<InMemoryRepository>,
     /// The time of the last commit to each book.
@@ -52,7 +52,7 @@ struct Past {
     commits: u64,
     reads: u64,
     /// The revision numbers in the changes that created an address.
-    said: HashMap<(CustomerId, AddressId), Revision>,
+    stated_revisions: HashMap<(CustomerId, AddressId), Revision>,
     /// The book revision at which each book was erased.
     erased_at: HashMap<CustomerId, u64>,
     left_revisions: Vec<AddressRevision>,
@@ -138,7 +138,7 @@ impl Faulty {
     }
 
     fn with_head(page: &AddressPage, head: BookHead) -> AddressPage {
-        let mut same = AddressPage::of_total(head, page.total());
+        let mut same = AddressPage::with_total(head, page.total());
         page.iter().for_each(|address| same.push(address).unwrap());
         same
     }
@@ -151,7 +151,7 @@ impl AddressRepository for Faulty {
         customer_id: &CustomerId,
         page: &PageRequest,
     ) -> Result<AddressPage, RepositoryError> {
-        let page = self.spoilt_list(customer_id, page).await?;
+        let page = self.faulty_list(customer_id, page).await?;
         let head = self.head_of(customer_id, page.head());
         Ok(Self::with_head(&page, head))
     }
@@ -161,7 +161,7 @@ impl AddressRepository for Faulty {
         customer_id: &CustomerId,
         listing: &Listing,
     ) -> Result<AddressPage, RepositoryError> {
-        let page = self.spoilt_page_of(customer_id, listing).await?;
+        let page = self.faulty_page_of(customer_id, listing).await?;
         let head = self.head_of(customer_id, page.head());
         Ok(Self::with_head(&page, head))
     }
@@ -172,11 +172,11 @@ impl AddressRepository for Faulty {
     }
 
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        self.spoilt_find(lookups).await
+        self.faulty_find(lookups).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.spoilt_commit(commit).await
+        self.faulty_commit(commit).await
     }
 
     async fn revisions(
@@ -185,7 +185,7 @@ impl AddressRepository for Faulty {
         id: &AddressId,
         range: RevisionRange,
     ) -> Result<Vec<AddressRevision>, RepositoryError> {
-        self.spoilt_revisions(customer_id, id, range).await
+        self.faulty_revisions(customer_id, id, range).await
     }
 
     async fn idempotency_record(
@@ -208,13 +208,13 @@ impl AddressRepository for Faulty {
                 }
             }
             FindsKeysRegardlessOfCase => {
-                found = found.or(of(&past.brought, &|record| {
+                found = found.or(of(&past.committed_records, &|record| {
                     let same = record.key.as_str().eq_ignore_ascii_case(key.as_str());
                     same && record.customer_id == *customer_id
                 }));
             }
             FindsRecordsAcrossCustomers => {
-                found = found.or(of(&past.brought, &|record| record.key == *key));
+                found = found.or(of(&past.committed_records, &|record| record.key == *key));
             }
             _ => {}
         }
@@ -256,7 +256,7 @@ impl AddressRepository for Faulty {
             let is_theirs = |record: &IdempotencyRecord| record.customer_id == *customer_id;
             match self.fault {
                 LeavesRevisions => past.left_revisions = revisions,
-                LeavesRecords => past.left_records = past.brought.clone(),
+                LeavesRecords => past.left_records = past.committed_records.clone(),
                 ErasesByPrefix => {
                     let all = past.states.iter().map(|state| state.customer_id.clone());
                     others = all
@@ -276,7 +276,7 @@ impl AddressRepository for Faulty {
     }
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
-        self.spoilt_scan(scan).await
+        self.faulty_scan(scan).await
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {

@@ -6,14 +6,14 @@ use super::*;
 
 type Row = Vec<Vec<u8>>;
 /// The first and the last line of a record, and its fields, or what is wrong with it.
-type Outcome = (u64, u64, Result<Row, Broken>);
+type Outcome = (u64, u64, Result<Row, RecordError>);
 
 fn records(input: impl Read, delimiter: u8) -> Vec<Outcome> {
     let mut records = Records::new(input).unwrap();
     records.delimiter = delimiter;
     let mut outcomes = Vec::new();
     while let Some(record) = records.next().unwrap() {
-        let LineNumbers { first, last } = record.lines;
+        let LineRange { first, last } = record.lines;
         let fields = record
             .fields
             .map(|fields| fields.iter().map(Cow::into_owned).collect());
@@ -22,14 +22,19 @@ fn records(input: impl Read, delimiter: u8) -> Vec<Outcome> {
     outcomes
 }
 
-fn row(fields: &[&str]) -> Result<Row, Broken> {
+fn row(fields: &[&str]) -> Result<Row, RecordError> {
     Ok(fields.iter().map(|field| field.as_bytes().into()).collect())
 }
 
-fn broken(field: usize, flaw: Flaw, line: u64, character: usize) -> Result<Row, Broken> {
-    Err(Broken {
+fn error(
+    field: usize,
+    kind: RecordErrorKind,
+    line: u64,
+    character: usize,
+) -> Result<Row, RecordError> {
+    Err(RecordError {
         field,
-        flaw,
+        kind,
         line,
         character,
     })
@@ -51,17 +56,17 @@ fn fields_are_split_as_rfc_4180_defines() {
 
 #[test]
 fn a_misplaced_quotation_mark_is_located_and_the_next_line_is_read() {
-    use Flaw::*;
+    use RecordErrorKind::*;
     for (line, expected) in [
-        (r#"é,"Home" annex"#, broken(1, TextAfterQuote, 1, 8)),
-        (r#""Home" ,b"#, broken(0, TextAfterQuote, 1, 6)),
+        (r#"é,"Home" annex"#, error(1, TextAfterQuote, 1, 8)),
+        (r#""Home" ,b"#, error(0, TextAfterQuote, 1, 6)),
         (
             r#"a,"say \"hi\"",c"#,
-            broken(1, TextAfterBackslashQuote, 1, 9),
+            error(1, TextAfterBackslashQuote, 1, 9),
         ),
-        (r#"a,say "hi",c"#, broken(1, QuoteInText, 1, 7)),
-        (r#"a, "b""#, broken(1, QuoteInText, 1, 4)),
-        ("a,\"b\"\rc", broken(1, TextAfterQuote, 1, 5)),
+        (r#"a,say "hi",c"#, error(1, QuoteInText, 1, 7)),
+        (r#"a, "b""#, error(1, QuoteInText, 1, 4)),
+        ("a,\"b\"\rc", error(1, TextAfterQuote, 1, 5)),
     ] {
         assert_eq!(
             records(format!("{line}\nnext\n").as_bytes(), b','),
@@ -73,13 +78,13 @@ fn a_misplaced_quotation_mark_is_located_and_the_next_line_is_read() {
 
 #[test]
 fn the_lines_after_an_open_quotation_mark_are_read_one_by_one() {
-    let open = |line| (line, line, broken(1, Flaw::OpenAtEnd, line, 3));
+    let open = |line| (line, line, error(1, RecordErrorKind::OpenAtEnd, line, 3));
     assert_eq!(
         records(&b"a,b\nc,\"d\ne,f\n\ng,\"h"[..], b','),
         [
             (1, 1, row(&["a", "b"])),
             // The last line closes it, before an h.
-            (2, 2, broken(1, Flaw::TextAfterQuote, 5, 3)),
+            (2, 2, error(1, RecordErrorKind::TextAfterQuote, 5, 3)),
             (3, 3, row(&["e", "f"])),
             open(5),
         ]
@@ -90,14 +95,14 @@ fn the_lines_after_an_open_quotation_mark_are_read_one_by_one() {
 fn a_file_truncated_between_quotation_marks_is_broken() {
     let whole = "a,\"b\"\"c\"";
     for bytes in 3..whole.len() - 1 {
-        let flaw = match bytes {
+        let expected = match bytes {
             // The first of the doubled marks looks like a closing one.
             5 => row(&["a", "b"]),
-            _ => broken(1, Flaw::OpenAtEnd, 1, 3),
+            _ => error(1, RecordErrorKind::OpenAtEnd, 1, 3),
         };
         assert_eq!(
             records(&whole.as_bytes()[..bytes], b','),
-            [(1, 1, flaw)],
+            [(1, 1, expected)],
             "{}",
             &whole[..bytes]
         );
@@ -125,7 +130,10 @@ fn an_open_quotation_mark_past_the_limit_breaks_its_line_only() {
     let lines = 2 * MAX_LINE_BYTES / 4;
     let input = format!("\"\n{}", "a,b\n".repeat(lines as usize));
     let read = records(input.as_bytes(), b',');
-    assert_eq!(read[0], (1, 1, broken(0, Flaw::OpenPastLimit, 1, 1)));
+    assert_eq!(
+        read[0],
+        (1, 1, error(0, RecordErrorKind::OpenPastLimit, 1, 1))
+    );
     assert_eq!(read.len() as u64, 1 + lines);
     assert_eq!(read.last(), Some(&(lines + 1, lines + 1, row(&["a", "b"]))));
 }

@@ -18,20 +18,20 @@ fn seconds(time: Timestamp) -> Timestamp {
 }
 
 impl Faulty {
-    pub(super) async fn spoilt_commit(&self, mut commit: Commit) -> Result<(), CommitError> {
+    pub(super) async fn faulty_commit(&self, mut commit: Commit) -> Result<(), CommitError> {
         for change in &mut commit.changes {
             let (Change::Create(address)
             | Change::Replace { address, .. }
             | Change::Remove { address, .. }) = change;
-            self.spoil_address(address);
+            self.alter_address(address);
         }
-        self.look_first(&commit).await?;
-        self.spoil_key(&mut commit).await?;
-        self.spoil_changes(&mut commit).await?;
-        let made = self.make(commit.clone()).await;
+        self.reject_early(&commit).await?;
+        self.alter_key(&mut commit).await?;
+        self.alter_changes(&mut commit).await?;
+        let made = self.commit_with_fault(commit.clone()).await;
         match (self.fault, made) {
             (_, Ok(())) => {
-                self.remember(&commit);
+                self.record_commit(&commit);
                 Ok(())
             }
             (NamesTheLastChange, Err(CommitError::Refused(Refusal::BookFull { .. }))) => {
@@ -47,7 +47,7 @@ impl Faulty {
         }
     }
 
-    fn spoil_address(&self, address: &mut Address) {
+    fn alter_address(&self, address: &mut Address) {
         let change_text = |change: &dyn Fn(&str) -> String, address: &mut Address| {
             let content = &mut address.content;
             if let Some(text) = &mut content.description {
@@ -114,7 +114,7 @@ impl Faulty {
     }
 
     /// Rejects a commit too early, or one that should not be rejected.
-    async fn look_first(&self, commit: &Commit) -> Result<(), CommitError> {
+    async fn reject_early(&self, commit: &Commit) -> Result<(), CommitError> {
         let store = self.store();
         let alone = |change: &Change| Commit {
             changes: vec![change.clone()],
@@ -194,7 +194,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn spoil_key(&self, commit: &mut Commit) -> Result<(), CommitError> {
+    async fn alter_key(&self, commit: &mut Commit) -> Result<(), CommitError> {
         let Some((record, expired_before)) = commit.record() else {
             return Ok(());
         };
@@ -203,15 +203,15 @@ impl Faulty {
             .idempotency_record(&record.customer_id, &record.key)
             .await?;
         let known_since = known.map(|known| known.created_at);
-        let Some(kept) = &mut commit.idempotency else {
+        let Some(new_key) = &mut commit.idempotency else {
             return Ok(());
         };
         match self.fault {
-            AcceptsTakenKeys => kept.expired_before = Timestamp::MAX,
+            AcceptsTakenKeys => new_key.expired_before = Timestamp::MAX,
             ExpiresKeysAtTheMoment => {
-                kept.expired_before = expired_before.plus(Duration::from_millis(1));
+                new_key.expired_before = expired_before.plus(Duration::from_millis(1));
             }
-            NeverExpiresKeys => kept.expired_before = Timestamp::from_unix_ms(0).unwrap(),
+            NeverExpiresKeys => new_key.expired_before = Timestamp::from_unix_ms(0).unwrap(),
             LeavesExpiredRecords if known_since.is_some_and(|since| since < expired_before) => {
                 commit.idempotency = None;
             }
@@ -219,7 +219,7 @@ impl Faulty {
                 if known_since.is_some_and(|since| since >= expired_before) {
                     return Err(Refusal::KeyTaken.into());
                 }
-                kept.expired_before = Timestamp::MAX;
+                new_key.expired_before = Timestamp::MAX;
                 self.pause().await;
             }
             _ => {}
@@ -227,7 +227,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn spoil_changes(&self, commit: &mut Commit) -> Result<(), CommitError> {
+    async fn alter_changes(&self, commit: &mut Commit) -> Result<(), CommitError> {
         let book = commit
             .changes
             .first()
@@ -308,7 +308,7 @@ impl Faulty {
         Ok(())
     }
 
-    async fn make(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit_with_fault(&self, commit: Commit) -> Result<(), CommitError> {
         let store = self.store();
         let keyless = Commit {
             idempotency: None,
@@ -397,21 +397,23 @@ impl Faulty {
         }
     }
 
-    fn remember(&self, commit: &Commit) {
+    fn record_commit(&self, commit: &Commit) {
         let store = self.store();
         let mut past = self.past();
         for change in &commit.changes {
             let address = change.address();
             let key = (address.customer_id.clone(), address.id.clone());
             match change {
-                Change::Create(address) => past.said.insert(key, address.revision),
-                Change::Replace { .. } | Change::Remove { .. } => past.said.remove(&key),
+                Change::Create(address) => past.stated_revisions.insert(key, address.revision),
+                Change::Replace { .. } | Change::Remove { .. } => {
+                    past.stated_revisions.remove(&key)
+                }
             };
             past.states.push(address.clone());
             past.last_at.insert(address.customer_id.clone(), commit.at);
         }
         past.commits += 1;
-        past.brought
+        past.committed_records
             .extend(commit.record().map(|(record, _)| record));
         past.first
             .get_or_insert_with(|| InMemoryCopy::clone(&store));

@@ -15,7 +15,7 @@ fn offset(offset: u64) -> PageStart {
 }
 
 impl Faulty {
-    pub(super) async fn spoilt_list(
+    pub(super) async fn faulty_list(
         &self,
         customer_id: &CustomerId,
         page: &PageRequest,
@@ -79,7 +79,7 @@ impl Faulty {
         }
     }
 
-    pub(super) async fn spoilt_page_of(
+    pub(super) async fn faulty_page_of(
         &self,
         customer_id: &CustomerId,
         listing: &Listing,
@@ -129,7 +129,7 @@ impl Faulty {
         store.page_of(customer_id, &listing).await
     }
 
-    pub(super) async fn spoilt_find(
+    pub(super) async fn faulty_find(
         &self,
         mut lookups: Vec<Lookup>,
     ) -> Result<Vec<Option<Address>>, RepositoryError> {
@@ -156,7 +156,7 @@ impl Faulty {
         let mut found = store.find(lookups.clone()).await?;
         let everything = self.all(None).await;
         for (lookup, found) in lookups.iter().zip(&mut found) {
-            self.spoil_found(lookup, found, &everything);
+            self.alter_found(lookup, found, &everything);
         }
         match self.fault {
             FindsTheFirst25 => found.resize(asked, None),
@@ -174,7 +174,7 @@ impl Faulty {
         Ok(found)
     }
 
-    fn spoil_found(&self, lookup: &Lookup, found: &mut Option<Address>, everything: &[Address]) {
+    fn alter_found(&self, lookup: &Lookup, found: &mut Option<Address>, everything: &[Address]) {
         let equal = |one: &AddressContent, other: &AddressContent| match self.fault {
             FindsContentRegardlessOfNulls => {
                 let same = |one: &Option<_>, other: &Option<_>| {
@@ -232,18 +232,18 @@ impl Faulty {
             (UsesTheRevisionOfTheChange, _) => {
                 let past = self.past();
                 if let Some(found) = found
-                    && let Some(said) = past
-                        .said
+                    && let Some(stated) = past
+                        .stated_revisions
                         .get(&(found.customer_id.clone(), found.id.clone()))
                 {
-                    found.revision = *said;
+                    found.revision = *stated;
                 }
             }
             _ => {}
         }
     }
 
-    pub(super) async fn spoilt_scan(
+    pub(super) async fn faulty_scan(
         &self,
         mut scan: Scan,
     ) -> Result<Vec<Address>, RepositoryError> {
@@ -299,7 +299,7 @@ impl Faulty {
         store.scan(scan).await
     }
 
-    pub(super) async fn spoilt_revisions(
+    pub(super) async fn faulty_revisions(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,

@@ -5,7 +5,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use super::{ADDRESS, LIMIT, ask, book, list};
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 
 const WRITERS: usize = 4;
 const READERS: usize = 2;
@@ -39,16 +39,16 @@ impl Load {
 
     /// Asserts that a response is a refusal, and counts it.
     #[track_caller]
-    fn note_refusal(&self, answer: &Answer) {
-        super::is_refused(answer, kind(&answer.body));
+    fn note_refusal(&self, response: &Response) {
+        super::is_refused(response, kind(&response.body));
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Runs `weather` while clients read and write. Then asserts that the acknowledged addresses are
-/// stored, and no others.
+/// Runs `cause_failures` while clients read and write. Then asserts that the acknowledged addresses
+/// are stored, and no others.
 #[track_caller]
-pub(super) fn under_load(service: &Service, weather: impl FnOnce(&Load)) {
+pub(super) fn under_load(service: &Service, cause_failures: impl FnOnce(&Load)) {
     let load = Load::default();
     let customers: Vec<_> = (0..WRITERS).map(|n| format!("cus_{n}")).collect();
     let created: Vec<_> = thread::scope(|scope| {
@@ -59,14 +59,14 @@ pub(super) fn under_load(service: &Service, weather: impl FnOnce(&Load)) {
         for customer in customers.iter().take(READERS) {
             scope.spawn(|| read_many(service, customer, &load));
         }
-        // Ends the load even if `weather` panics. Otherwise the test would wait for ever.
+        // Ends the load even if `cause_failures` panics. Otherwise the test would wait for ever.
         let end = EndOfLoad(&load);
         for customer in &customers {
             while list(service, customer).header("X-Total-Count") == "0" {
                 sleep(PAUSE);
             }
         }
-        weather(&load);
+        cause_failures(&load);
         drop(end);
         writers.into_iter().map(|w| w.join().unwrap()).collect()
     });
@@ -102,11 +102,11 @@ fn create_many(service: &Service, customer: &str, load: &Load) -> Vec<String> {
         let started = Instant::now();
         let id = loop {
             assert!(started.elapsed() < 2 * LIMIT, "the address is not created");
-            let answer = ask(service, "POST", &book(customer), &key, ADDRESS);
-            if answer.status == 201 {
-                break answer.json()["id"].as_str().unwrap().to_owned();
+            let response = ask(service, "POST", &book(customer), &key, ADDRESS);
+            if response.status == 201 {
+                break response.json()["id"].as_str().unwrap().to_owned();
             }
-            load.note_refusal(&answer);
+            load.note_refusal(&response);
             sleep(PAUSE);
         };
         ids.push(id);
@@ -120,9 +120,9 @@ fn create_many(service: &Service, customer: &str, load: &Load) -> Vec<String> {
 /// Reads until the load ends.
 fn read_many(service: &Service, customer: &str, load: &Load) {
     while !load.is_over() {
-        let answer = list(service, customer);
-        if answer.status != 200 {
-            load.note_refusal(&answer);
+        let response = list(service, customer);
+        if response.status != 200 {
+            load.note_refusal(&response);
         }
         sleep(PAUSE);
     }

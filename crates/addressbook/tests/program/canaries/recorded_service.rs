@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{BODY, CANARIES, HEADERS, ID};
 use crate::jwt;
-use crate::support::{Answer, Place, Service, get};
+use crate::support::{Response, Service, TestDir, get};
 
 /// The service, with all its output recorded.
-pub(crate) struct Watched {
+pub(crate) struct RecordedService {
     pub(super) service: Service,
     /// The key that signs the tokens.
     pub(super) issuer: EncodingKey,
@@ -27,16 +27,16 @@ pub(crate) struct Watched {
     pub(super) statuses: BTreeSet<u16>,
 }
 
-impl Watched {
-    pub(crate) fn start(place: &Place, format: &str, more_settings: &[&str]) -> Self {
+impl RecordedService {
+    pub(crate) fn start(dir: &TestDir, format: &str, more_settings: &[&str]) -> Self {
         let entry = BODY.replacen(
             '{',
             &format!(r#"{{"customer_id":"cus_canary_customer","id":"{ID}","#),
             1,
         );
-        place.run_with_input(&["import", "-"], &entry).succeeds();
+        dir.run_with_input(&["import", "-"], &entry).succeeds();
         let issuer = jwt::issuer();
-        place.write("jwks.json", &jwt::jwks(&issuer));
+        dir.write("jwks.json", &jwt::jwks(&issuer));
         let settings = [
             "serve",
             "--listen=127.0.0.1:0",
@@ -53,7 +53,7 @@ impl Watched {
             "--statement-timeout-ms=300",
         ];
         let settings = [&settings[..], &jwt::SETTINGS, more_settings].concat();
-        let program = place.program(&settings);
+        let program = dir.program(&settings);
         // With SIGXFSZ ignored, a write beyond the file size limit fails and does not end the
         // process.
         let mut patient = Command::new("sh");
@@ -61,8 +61,8 @@ impl Watched {
             .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
             .arg(program.get_program())
             .args(program.get_args())
-            .current_dir(&place.folder)
-            .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+            .current_dir(&dir.folder)
+            .env("ADDRESSBOOK_DATABASE_URL", &dir.database_url);
         let mut service = Service::start_with_log(patient, Stdio::piped());
         let mut stderr = service.child.stderr.take().unwrap();
         let log = thread::spawn(move || {
@@ -88,7 +88,7 @@ impl Watched {
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Answer {
+    ) -> Response {
         let ours = [("Authorization", self.authorization.as_str())];
         let is_theirs = |name| headers.iter().any(|(theirs, _)| *theirs == name);
         let ours = HEADERS
@@ -96,9 +96,9 @@ impl Watched {
             .chain(&ours)
             .filter(|(name, _)| !is_theirs(*name));
         let headers: Vec<_> = ours.chain(headers).copied().collect();
-        let answer = self.service.send(method, path, &headers, body);
-        self.statuses.insert(answer.status);
-        answer
+        let response = self.service.send(method, path, &headers, body);
+        self.statuses.insert(response.status);
+        response
     }
 
     /// Sends a request that no client would make, and waits for any response.
@@ -112,7 +112,7 @@ impl Watched {
 
     /// Stops the service. Asserts that it logged each of these statuses, and that no canary is in
     /// its output, its metrics or what it `sent` elsewhere.
-    pub(crate) fn end_without_a_canary(mut self, statuses: &[u16], sent: impl FnOnce() -> String) {
+    pub(crate) fn assert_no_canary(mut self, statuses: &[u16], sent: impl FnOnce() -> String) {
         let (status, metrics) = get(&self.service.metrics_url());
         assert_eq!(status, 200);
         self.service.signal("TERM");

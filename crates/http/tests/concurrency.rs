@@ -12,7 +12,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use actix_web::web;
-use addressbook_http::{Parts, ServerOptions};
+use addressbook_http::{AppParts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 use serde_json::Value;
 use ureq::http::{Request, Response};
@@ -24,7 +24,7 @@ const BODY: &str =
 /// Starts a server and returns the URL of the book of `cus_1`.
 async fn serve() -> String {
     let service = service(Arc::new(InMemoryRepository::default()));
-    let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+    let parts = AppParts::new(service, Arc::new(SequenceIds::default()));
     let options = ServerOptions {
         workers: 4,
         ..ServerOptions::default()

@@ -13,7 +13,7 @@ static LOGGED: Mutex<Logged> = Mutex::new(None);
 
 /// Logs why a connection failed, unless the same reason was logged within the last 10 s. All
 /// connections of the process retry, and most fail for the same reason.
-pub(crate) fn tell(reason: String) {
+pub(crate) fn log_connection_failure(reason: String) {
     let now = Instant::now();
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
     if is_new(&logged, &reason, now) {

@@ -4,17 +4,17 @@ use crate::format::{LineError, MAX_LINE_BYTES};
 
 /// A record that breaks a rule of RFC 4180.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct RecordError {
     /// The index of the field, from 0.
     pub(super) field: usize,
-    pub(super) flaw: Flaw,
+    pub(super) kind: RecordErrorKind,
     /// The line of the quotation mark, and its character in the line, both from 1.
     pub(super) line: u64,
     pub(super) character: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(super) enum RecordErrorKind {
     QuoteInText,
     TextAfterQuote,
     TextAfterBackslashQuote,
@@ -23,9 +23,9 @@ pub(super) enum Flaw {
     TooLong,
 }
 
-impl Broken {
+impl RecordError {
     /// Returns the error, given the names of the columns.
-    pub(super) fn error(&self, names: &[String]) -> LineError {
+    pub(super) fn line_error(&self, names: &[String]) -> LineError {
         let mut errors = FieldErrors::default();
         let field = match names.get(self.field) {
             Some(name) => name.clone(),
@@ -35,29 +35,29 @@ impl Broken {
             "the quotation mark at line {}, character {}",
             self.line, self.character
         );
-        let message = match self.flaw {
-            Flaw::QuoteInText => format!(
+        let message = match self.kind {
+            RecordErrorKind::QuoteInText => format!(
                 "{mark} is inside a field without quotation marks: expected quotation marks around \
                  the whole field, and each one inside it written twice"
             ),
-            Flaw::TextAfterQuote => format!(
+            RecordErrorKind::TextAfterQuote => format!(
                 "{mark} closes the field, and text follows: expected a delimiter or the end of \
                  the line; a quotation mark inside a field is written twice"
             ),
-            Flaw::TextAfterBackslashQuote => format!(
+            RecordErrorKind::TextAfterBackslashQuote => format!(
                 "{mark} closes the field, and text follows: expected a delimiter or the end of \
                  the line; a quotation mark inside a field is written twice, not after a \
                  backslash"
             ),
-            Flaw::OpenAtEnd => format!(
+            RecordErrorKind::OpenAtEnd => format!(
                 "{mark} is not closed before the end of the file: expected a closing quotation \
                  mark; the file may be truncated"
             ),
-            Flaw::OpenPastLimit => format!(
+            RecordErrorKind::OpenPastLimit => format!(
                 "{mark} is not closed within the {MAX_LINE_BYTES} bytes that an address may \
                  take: expected a closing quotation mark"
             ),
-            Flaw::TooLong => {
+            RecordErrorKind::TooLong => {
                 let message = format!("expected at most {MAX_LINE_BYTES} bytes");
                 return LineError::Line(message);
             }

@@ -15,7 +15,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use addressbook_domain::{
     AddressRepository as _, ApiKey, ApiKeyRepository as _, KeyAuthenticator, Scope,
 };
-use addressbook_http::{Parts, app, openapi_json};
+use addressbook_http::{AppParts, app, openapi_json};
 use addressbook_testkit::{
     FrozenClock, InMemoryApiKeys, InMemoryRepository, SequenceIds, fixtures, service,
 };
@@ -167,17 +167,17 @@ async fn keys() -> InMemoryApiKeys {
 }
 
 /// The parts of an application with authentication and a book with one address.
-async fn parts() -> Parts {
+async fn parts() -> AppParts {
     let repository = InMemoryRepository::default();
     let creating = fixtures::creating([fixtures::address("cus_1", 1)]);
     repository.commit(creating).await.unwrap();
     let service = service(Arc::new(repository));
-    Parts {
+    AppParts {
         authenticator: Some(Arc::new(KeyAuthenticator::new(
             Arc::new(keys().await),
             Arc::new(FrozenClock::default()),
         ))),
-        ..Parts::new(service, Arc::new(SequenceIds::default()))
+        ..AppParts::new(service, Arc::new(SequenceIds::default()))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use rstest::rstest;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::support::{EXAMPLE_PATH, Place, RawAnswer, wait_until};
+use crate::support::{EXAMPLE_PATH, RawResponse, TestDir, wait_until};
 
 const CONNECTIONS: usize = 10_000;
 
@@ -32,12 +32,12 @@ fn take_all_descriptors() {
 #[test]
 fn ten_thousand_unfinished_requests_do_not_block_others() {
     take_all_descriptors();
-    let place = Place::sqlite();
-    let service = place.serve(&["--demo", "--header-timeout-ms=20000", "--backlog=2048"]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--demo", "--header-timeout-ms=20000", "--backlog=2048"]);
     let mut early = BufReader::new(TcpStream::connect(&service.address).unwrap());
     let mut ask = |path: &str| {
         write!(early.get_mut(), "GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
-        RawAnswer::read(&mut early)
+        RawResponse::read(&mut early)
             .unwrap()
             .status_line()
             .to_owned()
@@ -67,19 +67,18 @@ fn ten_thousand_unfinished_requests_do_not_block_others() {
 }
 
 #[rstest]
-#[case::sqlite(Place::sqlite(), 100_000)]
-#[case::postgres(Place::postgres(), 20_000)]
-fn very_many_customers_can_be_erased_at_once(#[case] place: Place, #[case] customers: u32) {
+#[case::sqlite(TestDir::sqlite(), 100_000)]
+#[case::postgres(TestDir::postgres(), 20_000)]
+fn very_many_customers_can_be_erased_at_once(#[case] dir: TestDir, #[case] customers: u32) {
     let line = |number| {
         format!(
             r#"{{"customer_id":"cus_{number}","id":"add_{number:026}","region":"R","city":"Kigali","country":"RW"}}"#
         )
     };
     let lines: Vec<_> = (0..=customers).map(line).collect();
-    place
-        .run_with_input(&["import", "-"], &lines.join("\n"))
+    dir.run_with_input(&["import", "-"], &lines.join("\n"))
         .succeeds();
-    let service = place.serve(&[]);
+    let service = dir.serve(&[]);
     let (next, erased) = (AtomicU32::new(0), AtomicU32::new(0));
     let started = Instant::now();
     thread::scope(|scope| {
@@ -95,8 +94,8 @@ fn very_many_customers_can_be_erased_at_once(#[case] place: Place, #[case] custo
                         "http://{}/v1/customers/cus_{number}/addresses",
                         service.address
                     );
-                    let mut answer = agent.delete(&url).call().unwrap();
-                    let receipt = answer.body_mut().read_to_string().unwrap();
+                    let mut response = agent.delete(&url).call().unwrap();
+                    let receipt = response.body_mut().read_to_string().unwrap();
                     assert_eq!(
                         receipt,
                         r#"{"addresses":1,"revisions":1,"idempotency_records":0}"#
@@ -110,10 +109,10 @@ fn very_many_customers_can_be_erased_at_once(#[case] place: Place, #[case] custo
     assert_eq!(erased.into_inner(), customers);
     let last = service.get(&format!("/v1/customers/cus_{customers}/addresses"));
     assert!(last.1.contains("Kigali"), "{}", last.1);
-    assert_eq!(place.query("SELECT count(*) FROM addresses"), "1");
-    place.assert_consistent();
-    if place.database_url.starts_with("sqlite://") {
-        let wal = place.database().with_extension("db-wal");
+    assert_eq!(dir.query("SELECT count(*) FROM addresses"), "1");
+    dir.assert_consistent();
+    if dir.database_url.starts_with("sqlite://") {
+        let wal = dir.database().with_extension("db-wal");
         wait_until("the WAL is emptied", || {
             std::fs::metadata(&wal).is_ok_and(|wal| wal.len() < 64 << 10)
         });

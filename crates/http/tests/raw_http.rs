@@ -12,12 +12,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use actix_web::web;
-use addressbook_http::{Parts, ServerOptions};
+use addressbook_http::{AppParts, ServerOptions};
 use addressbook_testkit::{InMemoryRepository, SequenceIds, service};
 
 async fn serve() -> SocketAddr {
     let service = service(Arc::new(InMemoryRepository::default()));
-    let parts = Parts::new(service, Arc::new(SequenceIds::default()));
+    let parts = AppParts::new(service, Arc::new(SequenceIds::default()));
     let options = ServerOptions::default();
     support::serve(parts, options)
 }

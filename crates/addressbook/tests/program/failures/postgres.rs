@@ -8,13 +8,13 @@ use rstest::rstest;
 use super::load::under_load;
 use super::network::Network;
 use super::{ADDRESS, LIMIT, ask, book, create, is_refused, list, until_readiness_is};
-use crate::support::{Place, Service};
+use crate::support::{Service, TestDir};
 
 #[test]
 fn the_service_recovers_from_a_crash_of_the_server() {
     let mut server = PostgresServer::own();
-    let place = Place::at(server.create_database());
-    let service = place.serve(&[]);
+    let dir = TestDir::at(server.create_database());
+    let service = dir.serve(&[]);
     under_load(&service, |load| {
         for _ in 0..2 {
             server.crash();
@@ -31,10 +31,10 @@ fn the_service_recovers_from_a_crash_of_the_server() {
 #[test]
 fn connection_failures_are_logged_in_whole_lines_and_once_in_10_s() {
     let server = PostgresServer::own();
-    let place = Place::at(server.create_database());
-    let path = place.folder.path().join("log");
+    let dir = TestDir::at(server.create_database());
+    let path = dir.folder.path().join("log");
     let log = File::create(&path).unwrap();
-    let program = place.program(&["serve", "--listen=127.0.0.1:0"]);
+    let program = dir.program(&["serve", "--listen=127.0.0.1:0"]);
     let service = Service::start_with_log(program, log.into());
     server.crash();
     let since = Instant::now();
@@ -60,8 +60,8 @@ fn connection_failures_are_logged_in_whole_lines_and_once_in_10_s() {
 #[test]
 fn a_restart_between_requests_affects_no_request() {
     let mut server = PostgresServer::own();
-    let place = Place::at(server.create_database());
-    let service = place.serve(&[]);
+    let dir = TestDir::at(server.create_database());
+    let service = dir.serve(&[]);
     // Opens several connections of the pool, and those of the workers.
     under_load(&service, |_| sleep(Duration::from_millis(500)));
     server.crash();
@@ -73,15 +73,15 @@ fn a_restart_between_requests_affects_no_request() {
 }
 
 /// A server, its standby, and the service with the URL of both.
-fn pair() -> (PostgresServer, PostgresServer, Service, Place) {
+fn pair() -> (PostgresServer, PostgresServer, Service, TestDir) {
     let primary = PostgresServer::own();
     let standby = primary.standby();
     let hosts = format!("{},{}", primary.folder(), standby.folder());
     let url = primary.create_database();
     let url = url.replace(&primary.folder(), &hosts) + "&target_session_attrs=read-write";
-    let place = Place::at(url.replace("port=5432", "port=5432,5432"));
-    let service = place.serve(&["--workers", "1"]);
-    (primary, standby, service, place)
+    let dir = TestDir::at(url.replace("port=5432", "port=5432,5432"));
+    let service = dir.serve(&["--workers", "1"]);
+    (primary, standby, service, dir)
 }
 
 /// Asserts that reads return the latest writes, so they go to the same server.
@@ -96,7 +96,7 @@ fn reads_what_it_writes(service: &Service) {
 
 #[test]
 fn the_service_uses_the_standby_after_a_crash_of_the_primary() {
-    let (primary, standby, service, _place) = pair();
+    let (primary, standby, service, _dir) = pair();
     under_load(&service, |load| {
         primary.crash();
         until_readiness_is(&service, 503);
@@ -109,7 +109,7 @@ fn the_service_uses_the_standby_after_a_crash_of_the_primary() {
 
 #[test]
 fn the_service_uses_the_standby_after_the_primary_becomes_read_only() {
-    let (primary, standby, service, _place) = pair();
+    let (primary, standby, service, _dir) = pair();
     under_load(&service, |_| {
         primary.set("default_transaction_read_only", "on");
         standby.promote();
@@ -127,8 +127,8 @@ fn fill_disk(server: &PostgresServer, service: &Service) {
     server.fill_disk();
     // Existing pages still have space, so a creation may succeed after another was refused.
     // Therefore this asserts on the first refused response.
-    let mut answers = std::iter::repeat_with(|| create(service, "cus_9"));
-    let refused = answers.find(|answer| answer.status != 201);
+    let mut responses = std::iter::repeat_with(|| create(service, "cus_9"));
+    let refused = responses.find(|response| response.status != 201);
     is_refused(&refused.unwrap(), "unavailable");
 }
 
@@ -136,8 +136,8 @@ fn fill_disk(server: &PostgresServer, service: &Service) {
 #[test]
 fn a_full_disk_of_the_server_refuses_writes_until_there_is_space() {
     let server = PostgresServer::on_a_disk_of("80m");
-    let place = Place::at(server.create_database());
-    let service = place.serve(&[]);
+    let dir = TestDir::at(server.create_database());
+    let service = dir.serve(&[]);
     under_load(&service, |load| {
         fill_disk(&server, &service);
         assert_eq!(list(&service, "cus_9").status, 200, "reads continue");
@@ -152,13 +152,13 @@ fn a_full_disk_of_the_server_refuses_writes_until_there_is_space() {
 #[test]
 fn the_service_recovers_after_the_server_had_no_space_for_its_wal() {
     let mut server = PostgresServer::on_a_disk_of("80m");
-    let place = Place::at(server.create_database());
-    let service = place.serve(&[]);
+    let dir = TestDir::at(server.create_database());
+    let service = dir.serve(&[]);
     under_load(&service, |load| {
         fill_disk(&server, &service);
         // The next write needs a new WAL file, and the server stops. This session may be the first
         // to fail.
-        let _ = server.query(&place.database_url, "SELECT pg_switch_wal()");
+        let _ = server.query(&dir.database_url, "SELECT pg_switch_wal()");
         until_readiness_is(&service, 503);
         is_refused(&create(&service, "cus_9"), "unavailable");
         is_refused(&list(&service, "cus_9"), "unavailable");
@@ -185,8 +185,8 @@ const IMPATIENT: [&str; 4] = [
 fn the_service_recovers_from_a_silent_network(#[case] recover: fn(&Network)) {
     let server = PostgresServer::own();
     let network = Network::to(&server);
-    let place = Place::at(network.url(&server.create_database()));
-    let service = place.serve(&IMPATIENT);
+    let dir = TestDir::at(network.url(&server.create_database()));
+    let service = dir.serve(&IMPATIENT);
     under_load(&service, |load| {
         network.fall_silent();
         until_readiness_is(&service, 503);
@@ -207,8 +207,8 @@ fn a_commit_that_loses_its_connection_can_be_retried_with_its_key(
 ) {
     let server = PostgresServer::own();
     let network = Network::to(&server);
-    let place = Place::at(network.url(&server.create_database()));
-    let service = place.serve(&[]);
+    let dir = TestDir::at(network.url(&server.create_database()));
+    let service = dir.serve(&[]);
     let create = || ask(&service, "POST", &book("cus_1"), "key", ADDRESS);
     let count = |customer| list(&service, customer).header("X-Total-Count").to_owned();
     // Uses the connection first: a failure of a used connection must not repeat the commit either.
@@ -284,11 +284,11 @@ const BOOK_OF_CUS_1: &str = "SELECT FROM address_books WHERE customer_id = 'cus_
 #[case::by_the_lock_timeout("--lock-timeout-ms=300")]
 #[case::by_the_statement_timeout("--statement-timeout-ms=300")]
 fn a_statement_that_takes_too_long_is_busy_and_others_continue(#[case] timeout: &str) {
-    let place = Place::postgres();
-    let service = place.serve(&["--workers", "1", timeout]);
+    let dir = TestDir::postgres();
+    let service = dir.serve(&["--workers", "1", timeout]);
     assert_eq!(create(&service, "cus_1").status, 201);
 
-    let lock = Lock::take(&place.database_url, BOOK_OF_CUS_1);
+    let lock = Lock::take(&dir.database_url, BOOK_OF_CUS_1);
     is_refused(&create(&service, "cus_1"), "busy");
     assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "1");
     assert_eq!(create(&service, "cus_2").status, 201);
@@ -296,7 +296,7 @@ fn a_statement_that_takes_too_long_is_busy_and_others_continue(#[case] timeout: 
     assert_eq!(create(&service, "cus_1").status, 201);
 
     // Fast reads have their own connection.
-    let lock = Lock::take(&place.database_url, "LOCK TABLE addresses");
+    let lock = Lock::take(&dir.database_url, "LOCK TABLE addresses");
     is_refused(&list(&service, "cus_1"), "busy");
     assert_eq!(service.get("/readyz").0, 200);
     drop(lock);
@@ -305,20 +305,20 @@ fn a_statement_that_takes_too_long_is_busy_and_others_continue(#[case] timeout: 
 
 #[test]
 fn an_exhausted_pool_is_busy_until_a_connection_is_free() {
-    let place = Place::postgres();
+    let dir = TestDir::postgres();
     let patient = "--lock-timeout-ms=60000";
-    let service = place.serve(&[
+    let service = dir.serve(&[
         patient,
         "--statement-timeout-ms=60000",
         "--pool-size=1",
         "--pool-timeout-ms=300",
     ]);
     assert_eq!(create(&service, "cus_1").status, 201);
-    let lock = Lock::take(&place.database_url, BOOK_OF_CUS_1);
+    let lock = Lock::take(&dir.database_url, BOOK_OF_CUS_1);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| service.send("POST", &book("cus_1"), &[], ADDRESS).status);
         until_true(
-            &place.database_url,
+            &dir.database_url,
             "SELECT EXISTS (SELECT FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock')",
         );

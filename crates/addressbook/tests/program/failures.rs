@@ -9,7 +9,7 @@ mod sqlite;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 
 const ADDRESS: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
 
@@ -23,39 +23,39 @@ fn book(customer_id: &str) -> String {
 
 /// Sends a request, and asserts that its response arrives within [`LIMIT`].
 #[track_caller]
-fn ask(service: &Service, method: &str, path: &str, key: &str, body: &str) -> Answer {
+fn ask(service: &Service, method: &str, path: &str, key: &str, body: &str) -> Response {
     let started = Instant::now();
     let headers = [("Idempotency-Key", key)];
     let headers = if key.is_empty() { &[][..] } else { &headers };
-    let answer = service.send(method, path, headers, body);
+    let response = service.send(method, path, headers, body);
     let taken = started.elapsed();
     assert!(taken < LIMIT, "{method} {path} took {taken:?}");
-    answer
+    response
 }
 
 #[track_caller]
-fn create(service: &Service, customer_id: &str) -> Answer {
+fn create(service: &Service, customer_id: &str) -> Response {
     ask(service, "POST", &book(customer_id), "", ADDRESS)
 }
 
 #[track_caller]
-fn erase(service: &Service, customer_id: &str) -> Answer {
+fn erase(service: &Service, customer_id: &str) -> Response {
     ask(service, "DELETE", &book(customer_id), "", "")
 }
 
 #[track_caller]
-fn list(service: &Service, customer_id: &str) -> Answer {
+fn list(service: &Service, customer_id: &str) -> Response {
     ask(service, "GET", &book(customer_id), "", "")
 }
 
 /// Asserts that a response is a 503 of this kind, with `Retry-After`.
 #[track_caller]
-fn is_refused(answer: &Answer, kind: &str) {
-    assert_eq!(answer.status, 503, "{}", answer.body);
-    assert_eq!(answer.header("Retry-After"), "1");
-    assert_eq!(answer.header("Content-Type"), "application/problem+json");
+fn is_refused(response: &Response, kind: &str) {
+    assert_eq!(response.status, 503, "{}", response.body);
+    assert_eq!(response.header("Retry-After"), "1");
+    assert_eq!(response.header("Content-Type"), "application/problem+json");
     let uri = format!("urn:addressbook:problem:{kind}");
-    assert_eq!(answer.json()["type"], uri.as_str(), "{}", answer.body);
+    assert_eq!(response.json()["type"], uri.as_str(), "{}", response.body);
 }
 
 /// Waits until `/readyz` returns this status. Meanwhile `/livez` succeeds.

@@ -14,10 +14,10 @@ use actix_web::rt::time::sleep;
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
 /// Duplicates of a server's own listeners.
-pub(crate) struct Closing(Vec<TcpListener>);
+pub(crate) struct ListenerShutdown(Vec<TcpListener>);
 
-impl Closing {
-    pub(crate) fn of(listeners: Vec<TcpListener>) -> Self {
+impl ListenerShutdown {
+    pub(crate) fn new(listeners: Vec<TcpListener>) -> Self {
         Self(listeners)
     }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::Place;
+use crate::support::TestDir;
 
 fn guide(path: &str) -> String {
     let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
@@ -16,7 +16,10 @@ fn named(page: &str) -> BTreeSet<&str> {
 
 #[test]
 fn the_page_for_operators_lists_every_setting_of_the_service() {
-    let help = Place::sqlite().run(&["serve", "--help"]).succeeds().stdout;
+    let help = TestDir::sqlite()
+        .run(&["serve", "--help"])
+        .succeeds()
+        .stdout;
     let settings: Vec<_> = help
         .lines()
         .filter_map(|line| line.trim_start().strip_prefix("--"))
@@ -66,8 +69,8 @@ fn rows(page: &str) -> Vec<Row<'_>> {
 }
 
 /// The flags in a command's help that have a variable, each with its variable and default.
-fn settings_of(place: &Place, command: &str) -> Vec<(String, String, Option<String>)> {
-    let help = place.run(&[command, "--help"]).succeeds().stdout;
+fn settings_of(dir: &TestDir, command: &str) -> Vec<(String, String, Option<String>)> {
+    let help = dir.run(&[command, "--help"]).succeeds().stdout;
     let mut settings = Vec::new();
     let mut flag = "";
     for line in help.lines().map(str::trim) {
@@ -88,11 +91,11 @@ fn settings_of(place: &Place, command: &str) -> Vec<(String, String, Option<Stri
 
 #[test]
 fn the_configuration_page_matches_the_program() {
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let page = guide("configuration.md");
     let rows = rows(&page);
-    let mut settings = settings_of(&place, "serve");
-    settings.extend(settings_of(&place, "import"));
+    let mut settings = settings_of(&dir, "serve");
+    settings.extend(settings_of(&dir, "import"));
     assert!(settings.len() > 50, "{settings:?}");
     for (flag, variable, default) in settings {
         if flag == "--config" {
@@ -119,8 +122,8 @@ fn the_configuration_page_matches_the_program() {
             _ => &["serve"],
         };
         let beyond = (most.parse::<u64>().unwrap() + 1).to_string();
-        let refused = place.run(&[command, &[row.flag, &beyond]].concat());
-        refused.fails_saying(&[row.flag, least, most]);
+        let refused = dir.run(&[command, &[row.flag, &beyond]].concat());
+        refused.fails_with(&[row.flag, least, most]);
     }
     assert!(with_range > 25, "{with_range}");
 }

@@ -4,16 +4,16 @@ use std::process::Command;
 
 use super::load::under_load;
 use super::{create, erase, is_refused, list, until_readiness_is};
-use crate::support::{Place, Service};
+use crate::support::{Service, TestDir};
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_file_system_refuses_writes_until_there_is_space() {
-    let place = Place::sqlite();
-    let confined = place.program_on_a_disk_of("4m", &["serve", "--listen", "127.0.0.1:0"]);
+    let dir = TestDir::sqlite();
+    let confined = dir.program_on_a_disk_of("4m", &["serve", "--listen", "127.0.0.1:0"]);
     let service = Service::start(confined);
     // The same file system, as the service's process sees it.
-    let data = place.folder.path().join("data");
+    let data = dir.folder.path().join("data");
     let ballast = format!(
         "/proc/{}/root{}/ballast",
         service.child.id(),
@@ -45,19 +45,19 @@ fn a_full_file_system_refuses_writes_until_there_is_space() {
 #[test]
 fn a_read_only_file_refuses_writes_and_allows_reads() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::sqlite();
+    let dir = TestDir::sqlite();
     let unprivileged = |arguments: &[&str]| {
-        let program = place.program(arguments);
+        let program = dir.program(arguments);
         let mut confined = Command::new("unshare");
         confined
             .arg("--user")
             .arg(program.get_program())
             .args(program.get_args())
-            .env("ADDRESSBOOK_DATABASE_URL", &place.database_url);
+            .env("ADDRESSBOOK_DATABASE_URL", &dir.database_url);
         confined
     };
     let allow = |mode: u32| {
-        let data = place.database().parent().unwrap();
+        let data = dir.database().parent().unwrap();
         for entry in fs::read_dir(data).unwrap() {
             let permissions = fs::Permissions::from_mode(mode);
             fs::set_permissions(entry.unwrap().path(), permissions).unwrap();
@@ -90,15 +90,15 @@ fn a_read_only_file_refuses_writes_and_allows_reads() {
     let writing = Service::start(unprivileged(&serve));
     assert_eq!(create(&writing, "cus_0").status, 201);
     drop(writing);
-    place.assert_consistent();
+    dir.assert_consistent();
 }
 
 #[test]
 fn the_service_recovers_when_a_moved_file_is_put_back() {
-    let place = Place::sqlite();
-    let service = place.serve(&["--pool-timeout-ms=300"]);
-    let file = PathBuf::from(place.database_url.strip_prefix("sqlite://").unwrap());
-    let elsewhere = place.folder.path().join("elsewhere.db");
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--pool-timeout-ms=300"]);
+    let file = PathBuf::from(dir.database_url.strip_prefix("sqlite://").unwrap());
+    let elsewhere = dir.folder.path().join("elsewhere.db");
     under_load(&service, |load| {
         fs::rename(&file, &elsewhere).unwrap();
         is_refused(&create(&service, "cus_9"), "unavailable");
@@ -112,10 +112,10 @@ fn the_service_recovers_when_a_moved_file_is_put_back() {
 
 #[test]
 fn a_replaced_file_is_not_written() {
-    let place = Place::sqlite();
-    let service = place.serve(&["--pool-timeout-ms=300"]);
+    let dir = TestDir::sqlite();
+    let service = dir.serve(&["--pool-timeout-ms=300"]);
     assert_eq!(create(&service, "cus_1").status, 201);
-    let file = place.database_url.strip_prefix("sqlite://").unwrap();
+    let file = dir.database_url.strip_prefix("sqlite://").unwrap();
     let backup = format!("{file}.backup");
     fs::copy(file, &backup).unwrap();
     fs::rename(&backup, file).unwrap();
