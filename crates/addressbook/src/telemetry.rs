@@ -1,6 +1,7 @@
 //! What the program logs, measures and traces.
 
 pub(crate) mod log;
+pub(crate) mod log_line;
 pub(crate) mod log_writer;
 pub(crate) mod metrics;
 pub(crate) mod observed;

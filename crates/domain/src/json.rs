@@ -4,6 +4,7 @@
 //! Nothing is silently altered.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -75,23 +76,80 @@ pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
     Strict {
         depth_left: max_depth,
         max_depth,
-        takes_nul: false,
+        shape: None,
+        members: None,
     }
     .validate(text)
 }
 
-/// Checks that all parsers read a JSON text in the same way. Like [`check`], but accepts NUL
-/// characters and up to 127 levels: these limit only what can be stored.
+/// A JSON value that all parsers read in the same way. It may be too deep to be stored, or contain
+/// NUL characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Json<'a> {
+    text: &'a str,
+    depth: usize,
+    has_nul: bool,
+}
+
+impl<'a> Json<'a> {
+    /// The value in its original spelling.
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// Whether the value is null.
+    pub fn is_null(self) -> bool {
+        self.text == "null"
+    }
+
+    /// The text of a JSON string. `None` if the value is not a string.
+    pub fn string(self) -> Option<Cow<'a, str>> {
+        let text: Option<Name<'a>> = serde_json::from_str(self.text).ok();
+        text.map(|Name(text)| text)
+    }
+
+    /// Checks that the value can be stored: that it has at most `max_depth` levels of arrays and
+    /// objects, and no NUL characters.
+    ///
+    /// # Errors
+    /// [`JsonError`] if it cannot be stored.
+    pub fn check_storable(self, max_depth: usize) -> Result<(), JsonError> {
+        match self.depth > max_depth || self.has_nul {
+            // Reads the value again, to find the position of the error.
+            true => check(self.text, max_depth),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Parses a JSON text strictly, once. Returns the members of an object, in their order, or `None` if
+/// the text is another JSON value. Accepts NUL characters and up to 127 levels, see
+/// [`Json::check_storable`].
 ///
 /// # Errors
-/// [`JsonError`] if it breaks another rule of this module.
-pub fn check_readable(text: &str) -> Result<(), JsonError> {
+/// [`JsonError`] if the text breaks another rule of this module.
+pub fn object(text: &str) -> Result<Option<Vec<(Cow<'_, str>, Json<'_>)>>, JsonError> {
+    let shapes = RefCell::default();
     Strict {
         depth_left: usize::MAX,
         max_depth: usize::MAX,
-        takes_nul: true,
+        shape: Some(&Shape::default()),
+        members: Some(&shapes),
     }
-    .validate(text)
+    .validate(text)?;
+    if !text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    let mut object = Vec::new();
+    for ((name, value), shape) in members(text)?.into_iter().zip(shapes.into_inner()) {
+        let json = Json {
+            text: value.get(),
+            depth: shape.depth.get(),
+            has_nul: shape.has_nul.get(),
+        };
+        object.push((name, json));
+    }
+    Ok(Some(object))
 }
 
 /// Applies a JSON merge patch (RFC 7396) to a text. Members that the patch does not name keep
@@ -224,15 +282,25 @@ impl<'de> Visitor<'de> for Members {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Visits a whole value and rejects what breaks a rule of this module.
-#[derive(Clone, Copy)]
-struct Strict {
-    depth_left: usize,
-    max_depth: usize,
-    takes_nul: bool,
+/// What limits whether a value can be stored.
+#[derive(Debug, Default)]
+struct Shape {
+    depth: Cell<usize>,
+    has_nul: Cell<bool>,
 }
 
-impl Strict {
+/// Visits a whole value and rejects what breaks a rule of this module.
+#[derive(Clone, Copy)]
+struct Strict<'s> {
+    depth_left: usize,
+    max_depth: usize,
+    /// Records NUL characters and the depth, instead of rejecting them.
+    shape: Option<&'s Shape>,
+    /// Records the shapes of the members of an object, if this is the whole text.
+    members: Option<&'s RefCell<Vec<Shape>>>,
+}
+
+impl Strict<'_> {
     fn validate(self, text: &str) -> Result<(), JsonError> {
         let mut reader = reader_of(text)?;
         self.deserialize(&mut reader)?;
@@ -241,7 +309,13 @@ impl Strict {
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            Some(depth_left) => {
+                if let Some(shape) = self.shape {
+                    let depth = self.max_depth - depth_left;
+                    shape.depth.set(shape.depth.get().max(depth));
+                }
+                Ok(Self { depth_left, ..self })
+            }
             None => Err(E::custom(format_args!(
                 "nested deeper than {} levels",
                 self.max_depth
@@ -250,7 +324,7 @@ impl Strict {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
@@ -258,7 +332,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -286,27 +360,48 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        if !self.takes_nul && text.contains('\0') {
-            return Err(E::custom("a NUL character, which cannot be stored"));
+        match self.shape {
+            _ if !text.contains('\0') => Ok(()),
+            Some(shape) => {
+                shape.has_nul.set(true);
+                Ok(())
+            }
+            None => Err(E::custom("a NUL character, which cannot be stored")),
         }
-        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
+        let inner = Self {
+            members: None,
+            ..self.deeper()?
+        };
         while seq.next_element_seed(inner)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
+        let inner = match self.members {
+            // Each member of the whole text has its own shape, and counts from level 1.
+            Some(_) => self,
+            None => self.deeper()?,
+        };
         let mut names = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
             self.visit_str(&name)?;
             if let Some(twice) = names.replace(name) {
                 return Err(A::Error::custom(format_args!("duplicate member {twice:?}")));
             }
-            map.next_value_seed(inner)?;
+            let Some(members) = self.members else {
+                map.next_value_seed(inner)?;
+                continue;
+            };
+            let shape = Shape::default();
+            map.next_value_seed(Strict {
+                shape: Some(&shape),
+                members: None,
+                ..inner
+            })?;
+            members.borrow_mut().push(shape);
         }
         Ok(())
     }
@@ -370,12 +465,30 @@ mod tests {
     }
 
     #[test]
-    fn check_readable_accepts_what_cannot_be_stored() {
+    fn members_of_an_object_know_whether_they_can_be_stored() {
+        let text = r#"{"flat": 1, "deep": {"a": [{"b": 1}]}, "nul": ["\u0000"]}"#;
+        let members = object(text).unwrap().unwrap();
+        let storable = |max_depth| {
+            members
+                .iter()
+                .filter(|(_, json)| json.check_storable(max_depth).is_ok())
+                .map(|(name, _)| &**name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(storable(2), ["flat"]);
+        assert_eq!(storable(3), ["flat", "deep"]);
+        let error = members[2].1.check_storable(3).unwrap_err();
+        assert!(error.to_string().contains("NUL"), "{error}");
+        assert_eq!(object("[1]"), Ok(None));
+    }
+
+    #[test]
+    fn object_accepts_what_cannot_be_stored() {
         for text in [
             r#"{"\u0000":"\u0000"}"#,
             &format!("{}{}", "[".repeat(127), "]".repeat(127)),
         ] {
-            assert_eq!(check_readable(text), Ok(()), "{text}");
+            assert!(object(text).is_ok(), "{text}");
             assert!(check(text, 3).is_err(), "{text}");
         }
         for text in [
@@ -387,7 +500,7 @@ mod tests {
             "[1e400]",
             &"[".repeat(100_000),
         ] {
-            assert!(check_readable(text).is_err(), "{text}");
+            assert!(object(text).is_err(), "{text}");
         }
     }
 

@@ -37,7 +37,7 @@ mod testing;
 mod timestamp;
 
 pub use address::address_id::{AddressId, AddressIdError};
-pub use address::content::{AddressContent, AddressInput, Input, Member, Members};
+pub use address::content::{AddressContent, AddressInput, Input, Member, MemberValue, Members};
 pub use address::custom_data::{CustomData, CustomDataError};
 pub use address::patch::AddressPatch;
 pub use address::text::{City, Description, Region, TextError};

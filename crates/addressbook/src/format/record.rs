@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    AddressId, AddressInput, CustomerId, FieldErrors, ImportContent, ImportEntry, Input, Timestamp,
+    AddressId, AddressInput, CustomerId, FieldErrors, ImportContent, ImportEntry, Input,
+    MemberValue, Timestamp,
 };
 
 use super::field::Field;
@@ -21,25 +22,24 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(crate) fn set(&mut self, field: Field, text: Text<'a>) {
-        *match field {
-            Field::CustomerId => &mut self.customer_id,
-            Field::Id => &mut self.id,
-            Field::Member(member) => &mut self.members[member],
-            Field::CreatedAt => &mut self.created_at,
-            Field::UpdatedAt => &mut self.updated_at,
-        } = text;
+        match field {
+            Field::CustomerId => self.customer_id = text,
+            Field::Id => self.id = text,
+            Field::Member(member) => self.members[member] = text.map(MemberValue::Text),
+            Field::CreatedAt => self.created_at = text,
+            Field::UpdatedAt => self.updated_at = text,
+        }
     }
 
     /// Whether the record has a field, even if it is null.
     pub(crate) fn has(&self, field: Field) -> bool {
-        let text = match field {
-            Field::CustomerId => &self.customer_id,
-            Field::Id => &self.id,
-            Field::Member(member) => &self.members[member],
-            Field::CreatedAt => &self.created_at,
-            Field::UpdatedAt => &self.updated_at,
-        };
-        *text != Input::Absent
+        match field {
+            Field::CustomerId => self.customer_id != Input::Absent,
+            Field::Id => self.id != Input::Absent,
+            Field::Member(member) => self.members[member] != Input::Absent,
+            Field::CreatedAt => self.created_at != Input::Absent,
+            Field::UpdatedAt => self.updated_at != Input::Absent,
+        }
     }
 
     /// Validates every field. `errors` contains those that were found while reading.

@@ -6,17 +6,16 @@ use std::io::{self, IsTerminal};
 use addressbook_adapters::SystemClock;
 use addressbook_domain::Clock;
 use anyhow::Context;
-use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFormat, LogSettings};
+use crate::telemetry::log_line::PlainLines;
 use crate::telemetry::log_writer::LogWriter;
 
 /// The running log. When dropped, it writes the lines that wait.
@@ -54,15 +53,18 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
         .with_timer(UtcTime)
         .with_writer(writer.clone());
     match settings.log_format {
-        LogFormat::Text => {
+        LogFormat::Text if io::stderr().is_terminal() => {
             subscriber
-                .fmt_fields(debug_fn(write_field).delimited(" "))
                 .with_target(false)
-                .with_ansi(io::stderr().is_terminal())
                 .finish()
                 .with(discretion())
                 .init();
         }
+        LogFormat::Text => subscriber
+            .event_format(PlainLines)
+            .finish()
+            .with(discretion())
+            .init(),
         LogFormat::Json => subscriber
             .json()
             .flatten_event(true)
@@ -87,14 +89,5 @@ struct UtcTime;
 impl FormatTime for UtcTime {
     fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
         write!(line, "{}", SystemClock.now())
-    }
-}
-
-/// Writes a field without colours. The library's own formatter checks for colours at each word,
-/// even if they are off.
-fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
-    match field.name() {
-        "message" => write!(line, "{value:?}"),
-        name => write!(line, "{name}={value:?}"),
     }
 }

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
-use crate::address::custom_data::CustomData;
+use crate::address::custom_data::{CustomData, CustomDataError};
 use crate::address::text::{City, Description, Region};
 use crate::country::Country;
 use crate::field_error::FieldErrors;
+use crate::json::Json;
 
 /// What a customer enters: an address without identity and history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +161,15 @@ pub enum Input<T> {
 }
 
 impl<T> Input<T> {
+    /// Converts the value, if there is one.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Input<U> {
+        match self {
+            Self::Absent => Input::Absent,
+            Self::Null => Input::Null,
+            Self::Value(value) => Input::Value(convert(value)),
+        }
+    }
+
     /// The value, if there is one.
     pub fn value(&self) -> Option<&T> {
         match self {
@@ -169,9 +179,39 @@ impl<T> Input<T> {
     }
 }
 
-/// What an input says about each member, before it is validated: custom data as JSON text, the
-/// others as text.
-pub type AddressInput<'a> = Members<Input<Cow<'a, str>>>;
+/// The value of a member, before it is validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberValue<'a> {
+    /// Text; for custom data, JSON that is still to be parsed.
+    Text(Cow<'a, str>),
+    /// Custom data that was already parsed.
+    Json(Json<'a>),
+}
+
+impl MemberValue<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Json(json) => json.text(),
+        }
+    }
+
+    fn custom_data(&self) -> Result<CustomData, CustomDataError> {
+        match self {
+            Self::Text(text) => CustomData::parse(text),
+            Self::Json(json) => CustomData::from_json(*json),
+        }
+    }
+}
+
+impl<'a, T: Into<Cow<'a, str>>> From<T> for MemberValue<'a> {
+    fn from(text: T) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// What an input says about each member, before it is validated.
+pub type AddressInput<'a> = Members<Input<MemberValue<'a>>>;
 
 impl AddressContent {
     /// Validates the content of a new address, in which absent members are null. Returns `None` if
@@ -182,7 +222,7 @@ impl AddressContent {
         let region = fields.required(Member::Region, Region::parse);
         let city = fields.required(Member::City, City::parse);
         let country = fields.required(Member::Country, Country::parse);
-        let custom_data = fields.optional(Member::CustomData, CustomData::parse);
+        let custom_data = fields.optional_value(Member::CustomData, |value| value.custom_data());
         // Only now, so that the errors of all members are found.
         let content = || -> Result<Self, Invalid> {
             Ok(Self {
@@ -261,14 +301,23 @@ pub(super) struct Fields<'i, 'e> {
 }
 
 impl Fields<'_, '_> {
-    /// A member that may be null.
+    /// A text that may be null.
     pub(super) fn optional<T, E: fmt::Display>(
         &mut self,
         member: Member,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Invalid> {
+        self.optional_value(member, |value| parse(value.as_str()))
+    }
+
+    /// A member that may be null.
+    pub(super) fn optional_value<T, E: fmt::Display>(
+        &mut self,
+        member: Member,
+        parse: impl Fn(&MemberValue<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, Invalid> {
         match &self.input[member] {
-            Input::Value(text) => match self.errors.check(member.name(), parse(text)) {
+            Input::Value(value) => match self.errors.check(member.name(), parse(value)) {
                 Some(value) => Ok(Some(value)),
                 None => Err(Invalid),
             },

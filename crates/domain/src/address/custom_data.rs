@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::json::{self, JsonError};
+use crate::json::{self, Json, JsonError};
 
 /// Any data that a caller stores with an address: a JSON object with at most 16 KiB of compact
 /// UTF-8 text and 32 levels, validated by [`json`]. It is stored as compact text: the order of
@@ -38,6 +38,32 @@ impl CustomData {
     /// [`CustomDataError`] if it breaks a rule of the type.
     pub fn parse(text: &str) -> Result<Self, CustomDataError> {
         json::check(text, Self::MAX_DEPTH)?;
+        Self::of_checked(text)
+    }
+
+    /// Takes a value that was already parsed.
+    ///
+    /// # Errors
+    /// [`CustomDataError`] as for [`parse`](Self::parse).
+    pub fn from_json(json: Json<'_>) -> Result<Self, CustomDataError> {
+        json.check_storable(Self::MAX_DEPTH)?;
+        Self::of_checked(json.text())
+    }
+
+    /// The custom data after a merge patch (RFC 7396).
+    ///
+    /// # Errors
+    /// [`CustomDataError`] if the result is too large or too deep.
+    pub(crate) fn patched(current: Option<&Self>, patch: &str) -> Result<Self, CustomDataError> {
+        let merged = json::merge_patch(current.map_or("{}", Self::as_str), patch)?;
+        // Both were checked, so only the depth can be wrong.
+        if json::depth(&merged) > Self::MAX_DEPTH {
+            json::check(&merged, Self::MAX_DEPTH)?;
+        }
+        Self::of_checked(&merged)
+    }
+
+    fn of_checked(text: &str) -> Result<Self, CustomDataError> {
         let text = json::compact(text);
         if !text.starts_with('{') {
             return Err(CustomDataError::NotAnObject);

@@ -1,6 +1,8 @@
 //! Changes of an address by a JSON merge patch (RFC 7396).
 
-use crate::address::content::{AddressContent, AddressInput, Fields, Input, Invalid, Member};
+use crate::address::content::{
+    AddressContent, AddressInput, Fields, Input, Invalid, Member, MemberValue,
+};
 use crate::address::custom_data::{CustomData, CustomDataError};
 use crate::address::text::{City, Description, Region};
 use crate::country::Country;
@@ -22,13 +24,19 @@ impl AddressPatch {
     /// Validates a patch. Returns `None` if a member has an error; all errors are added to `errors`.
     pub fn parse(input: &AddressInput<'_>, errors: &mut FieldErrors) -> Option<Self> {
         let mut fields = Fields { input, errors };
-        let description = fields.patched(Member::Description, Description::parse);
+        let description = fields.patched(Member::Description, |text| {
+            Description::parse(text.as_str())
+        });
         let region = fields.replaced(Member::Region, Region::parse);
         let city = fields.replaced(Member::City, City::parse);
         let country = fields.replaced(Member::Country, Country::parse);
         let custom_data = fields.patched(Member::CustomData, |patch| {
-            json::check(patch, CustomData::MAX_DEPTH)?;
+            match patch {
+                MemberValue::Json(json) => json.check_storable(CustomData::MAX_DEPTH)?,
+                MemberValue::Text(text) => json::check(text, CustomData::MAX_DEPTH)?,
+            }
             // Anything else would replace the object.
+            let patch = patch.as_str();
             match patch.trim_start().starts_with('{') {
                 true => Ok(patch.into()),
                 false => Err(CustomDataError::NotAnObject),
@@ -56,7 +64,7 @@ impl AddressPatch {
         let custom_data = match &self.custom_data {
             Input::Absent => current.cloned(),
             Input::Null => None,
-            Input::Value(patch) => Some(merge(current, patch).map_err(|error| {
+            Input::Value(patch) => Some(CustomData::patched(current, patch).map_err(|error| {
                 let mut errors = FieldErrors::default();
                 errors.add(Member::CustomData.name(), error);
                 errors
@@ -81,12 +89,12 @@ impl Fields<'_, '_> {
     fn patched<T, E: std::fmt::Display>(
         &mut self,
         member: Member,
-        parse: impl Fn(&str) -> Result<T, E>,
+        parse: impl Fn(&MemberValue<'_>) -> Result<T, E>,
     ) -> Result<Input<T>, Invalid> {
         match &self.input[member] {
             Input::Absent => Ok(Input::Absent),
             _ => Ok(self
-                .optional(member, parse)?
+                .optional_value(member, parse)?
                 .map_or(Input::Null, Input::Value)),
         }
     }
@@ -102,13 +110,6 @@ impl Fields<'_, '_> {
             _ => self.required(member, parse).map(Some),
         }
     }
-}
-
-/// Custom data after a merge patch.
-fn merge(current: Option<&CustomData>, patch: &str) -> Result<CustomData, String> {
-    let merged = json::merge_patch(current.map_or("{}", CustomData::as_str), patch);
-    let merged = merged.map_err(|error| error.to_string())?;
-    CustomData::parse(&merged).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ mod tests {
     use crate::repository::{MockAddressRepository, Refusal};
     use crate::testing::{content, customer, entry, imported_address, service};
 
-    type Text = Input<std::borrow::Cow<'static, str>>;
+    type Text = Input<crate::address::content::MemberValue<'static>>;
 
     fn content_with(description: Text, custom_data: Text) -> ImportContent {
         let mut input = AddressInput::from_fn(|member| {

@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage as _, HttpRequest};
-use addressbook_domain::{AddressInput, FieldErrors, Input, Member, json as strict_json};
+use addressbook_domain::json::{self as strict_json, Json};
+use addressbook_domain::{AddressInput, FieldErrors, Input, Member, MemberValue};
 use serde_json::json;
-use serde_json::value::RawValue;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -44,7 +44,7 @@ pub(crate) fn read<'a>(
         return Err(unreadable("it is in UTF-16 or UTF-32; expected UTF-8"));
     }
     let text = str::from_utf8(body).map_err(unreadable)?;
-    strict_json::check_readable(text).map_err(unreadable)?;
+    let members = strict_json::object(text).map_err(unreadable)?;
     let detail = match text.trim_start().as_bytes().first() {
         Some(b'{') => None,
         Some(b'[') => Some(
@@ -61,9 +61,9 @@ pub(crate) fn read<'a>(
         return Err(Problem::of(INVALID_ADDRESS).with_detail(detail));
     }
     let mut input = AddressInput::default();
-    for (name, value) in strict_json::members(text).map_err(unreadable)? {
+    for (name, value) in members.unwrap_or_default() {
         match Member::named(&name) {
-            Some(member) => input[member] = value_of(member, value, errors)?,
+            Some(member) => input[member] = value_of(member, value, errors),
             None if SET_BY_THE_SERVICE.contains(&&*name) => {
                 errors.add(name.into_owned(), "is set by the service");
             }
@@ -91,20 +91,20 @@ fn is_utf_16(body: &[u8]) -> bool {
 /// The value of a member. One of a wrong type adds an error, and is absent.
 fn value_of<'a>(
     member: Member,
-    value: &'a RawValue,
+    value: Json<'a>,
     errors: &mut FieldErrors,
-) -> Result<Input<Cow<'a, str>>, Problem> {
-    if value.get() == "null" {
-        return Ok(Input::Null);
+) -> Input<MemberValue<'a>> {
+    if value.is_null() {
+        return Input::Null;
     }
     if member == Member::CustomData {
-        return Ok(Input::Value(value.get().into()));
+        return Input::Value(MemberValue::Json(value));
     }
-    let text = strict_json::string(value).map_err(unreadable)?;
+    let text = value.string();
     if text.is_none() {
         errors.add(member.name(), "expected a string");
     }
-    Ok(text.map_or(Input::Absent, |text| Input::Value(text.into())))
+    text.map_or(Input::Absent, |text| Input::Value(text.into()))
 }
 
 /// The content of a new address.
