@@ -13,7 +13,7 @@ COPY . .
 # The caches stay between builds and are no part of any image, hence the copy at the end.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --profile dist --locked -p addressbook \
+    cargo build --profile dist --features tls --locked -p addressbook \
     && cp target/dist/addressbook /addressbook
 
 # The same release of Debian as above, so that the C library fits.

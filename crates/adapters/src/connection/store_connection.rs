@@ -46,6 +46,9 @@ pub(crate) struct SessionOptions {
     pub(crate) synchronous: Synchronous,
 }
 
+const NO_TLS: &str = "this build does not include TLS: build with the feature `tls`, or add \
+     sslmode=disable to the URL to connect to another machine without encryption";
+
 impl StoreConnection {
     pub(crate) fn establish(
         url: &DatabaseUrl,
@@ -59,6 +62,9 @@ impl StoreConnection {
                 Ok(Self::Sqlite(connection))
             }
             DatabaseUrl::Postgres(url) => {
+                if !cfg!(feature = "tls") && !url.allows_plain_text() {
+                    return Err(ConnectionError::BadConnection(NO_TLS.to_owned()));
+                }
                 let mut connection =
                     PgConnection::establish(&postgres::session::with_parameters(url))?;
                 connection

@@ -1,3 +1,4 @@
+use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -145,6 +146,17 @@ fn is_host(text: &str) -> bool {
     port.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
+/// Whether a host, with an optional port, is a folder of Unix sockets or this machine.
+fn is_local(host: &str) -> bool {
+    let is_folder = host.is_empty() || host.starts_with('/') || host.starts_with("%2F");
+    let name = match host.starts_with('[') {
+        true => host.split_inclusive(']').next(),
+        false => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default();
+    is_folder || name.starts_with("127.") || ["localhost", "[::1]", "::1"].contains(&name)
+}
+
 impl PostgresUrl {
     /// The URL with its secrets, for libpq.
     pub(crate) fn expose(&self) -> &str {
@@ -185,6 +197,33 @@ impl PostgresUrl {
             shown += &format!("?{}", shown_parameters.join("&"));
         }
         shown
+    }
+
+    /// Whether a connection without TLS is what the URL asks for: by `sslmode=disable`, or because
+    /// it names only this machine. libpq itself falls back to no encryption without an error.
+    pub(crate) fn allows_plain_text(&self) -> bool {
+        let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        let (authority, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let hosts = authority.rsplit('@').next().unwrap_or_default();
+        let (_, parameters) = behind.split_once('?').unwrap_or_default();
+        let value_of = |name: &str| {
+            let mut parameters = parameters
+                .split('&')
+                .filter_map(|text| text.split_once('='));
+            parameters
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value)
+        };
+        if value_of("sslmode") == Some("disable") {
+            return true;
+        }
+        let from_environment = env::var("PGHOST").unwrap_or_default();
+        let hosts = match (hosts, value_of("hostaddr").or_else(|| value_of("host"))) {
+            (_, Some(hosts)) => hosts,
+            ("", None) => &from_environment,
+            (hosts, None) => hosts,
+        };
+        hosts.split(',').all(is_local)
     }
 
     /// The name of the database, and the URL of the server's database `postgres`, from which it
@@ -330,6 +369,28 @@ mod tests {
     fn a_build_without_tls_rejects_urls_that_require_it() {
         let url = parse("postgres://db/x?sslmode=require");
         assert_eq!(url.is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn only_this_machine_is_connected_to_in_plain_text_unasked() {
+        for (rest, allowed) in [
+            ("/x", true),
+            ("me@localhost:5432/x", true),
+            ("me:s3cret@127.0.0.1,[::1]:5432/x", true),
+            ("%2Frun%2Fpostgresql/x", true),
+            ("/x?host=/run/postgresql", true),
+            ("db/x?sslmode=disable", true),
+            ("db/x", false),
+            ("db/x?sslmode=prefer", false),
+            ("localhost,db/x", false),
+            ("localhost/x?hostaddr=10.0.0.1", false),
+            ("/x?host=db", false),
+        ] {
+            let DatabaseUrl::Postgres(url) = parse(&format!("postgres://{rest}")).unwrap() else {
+                panic!("{rest}");
+            };
+            assert_eq!(url.allows_plain_text(), allowed, "{rest}");
+        }
     }
 
     #[test]
