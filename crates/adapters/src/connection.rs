@@ -4,5 +4,6 @@ pub(crate) mod connection_log;
 pub(crate) mod migrations;
 pub(crate) mod pool;
 pub(crate) mod schema_state;
+pub(crate) mod session_options;
 pub(crate) mod store_connection;
 pub(crate) mod url;

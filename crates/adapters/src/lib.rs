@@ -17,10 +17,10 @@ mod system;
 
 pub use connection::pool::StoreOptions;
 
+pub use connection::session_options::Synchronous;
 pub use connection::url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use engine::SqlEngine;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use sqlite::backup::{BackupError, backup, restore};
-pub use sqlite::session::Synchronous;
 pub use store::sql_store::SqlStore;
 pub use system::{OsSecrets, SystemClock, UlidSource};

@@ -1,5 +1,6 @@
 //! What the program logs, measures and traces.
 
+pub(crate) mod labels;
 pub(crate) mod log;
 pub(crate) mod log_line;
 pub(crate) mod log_writer;

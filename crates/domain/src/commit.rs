@@ -1,6 +1,6 @@
 use crate::address::{Address, Revision};
-use crate::create::IdempotentRequest;
 use crate::idempotency::IdempotencyRecord;
+use crate::idempotency::IdempotentRequest;
 use crate::timestamp::Timestamp;
 
 /// Changes that [`AddressRepository::commit`](crate::repository::AddressRepository::commit) makes together.

@@ -6,19 +6,10 @@ use crate::address::{Address, Revision};
 use crate::commit::{Change, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
-use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::idempotency::IdempotentRequest;
 use crate::repository::{CommitError, Refusal, RepositoryError, RevisionRange};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
-
-/// A creation that the client may repeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotentRequest {
-    /// The client's key for the request.
-    pub key: IdempotencyKey,
-    /// The digest of the request's body.
-    pub fingerprint: Fingerprint,
-}
 
 /// The result of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +171,7 @@ mod tests {
     use crate::address::{AddressRevision, ChangeKind};
     use crate::clock::Clock;
     use crate::idempotency::IdempotencyRecord;
+    use crate::idempotency::{Fingerprint, IdempotencyKey};
     use crate::repository::MockAddressRepository;
     use crate::testing::{
         Frozen, content, customer, entry, imported_address, reports_each_failure, service,

@@ -67,3 +67,12 @@ pub struct IdempotencyRecord {
     /// When it was created.
     pub created_at: Timestamp,
 }
+
+/// A creation that the client may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotentRequest {
+    /// The client's key for the request.
+    pub key: IdempotencyKey,
+    /// The digest of the request's body.
+    pub fingerprint: Fingerprint,
+}

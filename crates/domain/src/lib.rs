@@ -24,6 +24,7 @@ mod field_error;
 mod id_source;
 mod idempotency;
 mod import;
+mod inconsistency;
 pub mod json;
 mod keys;
 mod limits;
@@ -46,12 +47,15 @@ pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use commit::{Change, Commit, NewIdempotencyKey};
 pub use country::{Country, CountryError};
-pub use create::{CreateError, Created, IdempotentRequest};
+pub use create::{CreateError, Created};
 pub use customer_id::{CustomerId, CustomerIdError};
 pub use field_error::{FieldError, FieldErrors};
 pub use id_source::IdSource;
-pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord};
+pub use idempotency::{
+    Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord, IdempotentRequest,
+};
 pub use import::{ImportContent, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
+pub use inconsistency::Inconsistency;
 #[cfg(any(test, feature = "mock"))]
 pub use keys::access::MockAuthenticator;
 pub use keys::access::{Access, Authenticator, Scope, ScopeError};
@@ -70,8 +74,8 @@ pub use listing::{Filter, ListPosition, Listing, Order, OrderKey, PageRequest, P
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, CommitError, Erased, Inconsistency, Lookup, Refusal, RepositoryError,
-    RevisionRange, Scan,
+    AddressRepository, Cause, CommitError, Erased, Lookup, Refusal, RepositoryError, RevisionRange,
+    Scan,
 };
 pub use secret_source::SecretSource;
 pub use service::AddressService;

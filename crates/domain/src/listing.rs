@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 use crate::address::Address;
 use crate::address::address_id::AddressId;
 use crate::country::Country;
+use crate::inconsistency::Inconsistency;
 use crate::listing::page::{AddressPage, BookHead};
 use crate::listing::pagination::{Limit, Offset};
 use crate::listing::search_text::SearchText;
-use crate::repository::Inconsistency;
 use crate::timestamp::Timestamp;
 
 /// A request for a page of a book, with filters and order.

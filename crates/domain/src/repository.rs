@@ -7,6 +7,7 @@ use crate::address::{Address, AddressRevision, Revision};
 use crate::commit::Commit;
 use crate::customer_id::CustomerId;
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
+use crate::inconsistency::Inconsistency;
 use crate::listing::page::{AddressPage, BookHead};
 use crate::listing::{Listing, PageRequest};
 use crate::timestamp::Timestamp;
@@ -326,17 +327,4 @@ pub enum Refusal {
     /// The idempotency key was used before: look up what it was used for.
     #[error("the idempotency key was used before")]
     KeyTaken,
-}
-
-/// A stored record contains a value that cannot have been written through the port. Its message,
-/// which may be logged, does not identify the record.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a stored {record} has an invalid {field}")]
-pub struct Inconsistency {
-    /// The kind of record: `address` or `address book`.
-    pub record: &'static str,
-    /// The id of the record. Never a customer id, which is personal data.
-    pub key: String,
-    /// The invalid field.
-    pub field: &'static str,
 }

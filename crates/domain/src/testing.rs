@@ -14,8 +14,9 @@ use crate::country::Country;
 use crate::customer_id::CustomerId;
 use crate::id_source::IdSource;
 use crate::import::ImportEntry;
+use crate::inconsistency::Inconsistency;
 use crate::limits::ServiceLimits;
-use crate::repository::{Inconsistency, MockAddressRepository, RepositoryError};
+use crate::repository::{MockAddressRepository, RepositoryError};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document, generated from the declarations of the operations and the limits of
 //! the domain's types.
 
-mod parameters;
+pub(crate) mod parameters;
 pub(crate) mod responses;
 pub(crate) mod values;
 
@@ -16,10 +16,6 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
 
-pub(crate) use self::parameters::{
-    AddressPath, ChangeConditions, CustomerPath, ErasureCondition, Idempotency, ListQuery, NoQuery,
-    Parameters, ReadCondition, RequestHeaders, RevisionPath, RevisionsQuery,
-};
 use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::revisions::RevisionList;
 use crate::request::address_input::{AddressChange, NewAddress};

@@ -1,8 +1,10 @@
 //! Parsing of requests.
 
 pub(crate) mod address_input;
+pub(crate) mod caller;
 pub(crate) mod client;
 pub(crate) mod cursor;
+pub(crate) mod list_order;
 pub(crate) mod list_request;
 pub(crate) mod parameters;
 pub(crate) mod prefer;

@@ -15,7 +15,8 @@ use diesel::{select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::pool::StoreOptions;
-use crate::connection::store_connection::{SessionOptions, StoreConnection, with_connection};
+use crate::connection::session_options::SessionOptions;
+use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::connection::url::DatabaseUrl;
 use crate::connection::url::PostgresUrl;
 use crate::sqlite::build;

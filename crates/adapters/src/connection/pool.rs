@@ -10,10 +10,12 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::connection::connection_log::log_connection_failure;
-use crate::connection::store_connection::{SessionOptions, StoreConnection};
+use crate::connection::session_options::SessionOptions;
+use crate::connection::session_options::Synchronous;
+use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
 use crate::sqlite::file_identity::DatabaseFile;
-use crate::sqlite::session::{self, Synchronous};
+use crate::sqlite::session;
 use crate::store::error::WorkError;
 
 /// Settings of a store: its pool, timeouts and durability.

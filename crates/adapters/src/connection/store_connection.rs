@@ -12,8 +12,8 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::connection::session_options::SessionOptions;
 use crate::connection::url::DatabaseUrl;
-use crate::sqlite::session::Synchronous;
 use crate::store::error::WorkError;
 use crate::store::statements::{Sql, prepared};
 use crate::{postgres, sqlite};
@@ -35,16 +35,6 @@ macro_rules! with_connection {
     };
 }
 pub(crate) use with_connection;
-
-/// The timeouts and the durability of a session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SessionOptions {
-    pub(crate) lock_timeout: Duration,
-    /// PostgreSQL only. Zero means no timeout.
-    pub(crate) statement_timeout: Duration,
-    /// SQLite only.
-    pub(crate) synchronous: Synchronous,
-}
 
 const NO_TLS: &str = "this build does not include TLS: build with the feature `tls`, or add \
      sslmode=disable to the URL to connect to another machine without encryption";
@@ -206,7 +196,7 @@ mod tests {
         let options = SessionOptions {
             lock_timeout: Duration::from_millis(1_234),
             statement_timeout: Duration::from_secs(7),
-            synchronous: Synchronous::Full,
+            synchronous: crate::connection::session_options::Synchronous::Full,
         };
         let mut store = StoreConnection::establish(&url.parse().unwrap(), &options).unwrap();
         let mut evaluate = |expression: &&str| with_connection!(&mut store, c => select(sql::<Text>(expression)).first(c));

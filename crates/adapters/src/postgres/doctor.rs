@@ -8,7 +8,8 @@ use diesel::{PgConnection, select};
 
 use crate::connection::pool::StoreOptions;
 use crate::connection::schema_state::SchemaState;
-use crate::connection::store_connection::{SessionOptions, StoreConnection};
+use crate::connection::session_options::SessionOptions;
+use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
 use crate::doctor::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
 use crate::store::error::{connection_reason, one_line};

@@ -1,6 +1,6 @@
 //! Sets up connections to PostgreSQL.
 
-use crate::connection::store_connection::SessionOptions;
+use crate::connection::session_options::SessionOptions;
 use crate::connection::url::PostgresUrl;
 
 pub(crate) fn statements(options: &SessionOptions) -> String {

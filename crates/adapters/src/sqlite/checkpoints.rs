@@ -41,9 +41,6 @@ const EMPTY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the writer waits for readers that still use the WAL.
 const RESTART_PATIENCE: Duration = Duration::from_millis(10);
 
-/// Number of pages from which on SQLite itself checkpoints in a commit, as a last resort: 128 MiB.
-pub(crate) const LAST_RESORT_PAGES: i32 = 32_768;
-
 /// Notifies the checkpoint thread of writes, and does what only the writer can do.
 pub(crate) struct Checkpointer {
     written: SyncSender<()>,

@@ -8,20 +8,11 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::connection::store_connection::SessionOptions;
-use crate::sqlite::checkpoints::LAST_RESORT_PAGES;
+use crate::connection::session_options::{SessionOptions, Synchronous};
 use crate::store::error::is_busy;
 
-/// When a write to SQLite counts as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// When it is on the disk: an acknowledged write survives a power failure.
-    #[default]
-    Full,
-    /// When the operating system has it: a power failure may lose the last writes, but does not
-    /// damage the database. A crash of the process loses nothing.
-    Normal,
-}
+/// Number of pages from which on SQLite itself checkpoints in a commit, as a last resort: 128 MiB.
+const LAST_RESORT_PAGES: i32 = 32_768;
 
 /// Makes SQLite map the file into memory, up to 1 TiB, so that the system does not copy each page.
 pub(crate) const MMAP: &str = "PRAGMA mmap_size = 1099511627776;";

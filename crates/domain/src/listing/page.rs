@@ -1,7 +1,7 @@
 use crate::address::Address;
 use crate::address::address_id::AddressId;
 use crate::address::content::{Member, Members};
-use crate::repository::Inconsistency;
+use crate::inconsistency::Inconsistency;
 use crate::timestamp::Timestamp;
 
 /// A summary of an address book that can be read without its addresses. The default is the head

@@ -5,7 +5,6 @@
 //! each resource of the table in `routes` and checks that the credential has the scope that the
 //! table requires.
 
-use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,10 +13,11 @@ use std::sync::Arc;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use addressbook_domain::{Access, Authenticator, Scope};
 use futures_util::future::Either;
 
+use crate::request::caller::Caller;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{
     INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED,
@@ -34,31 +34,6 @@ const INVALID_TOKEN: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="addressbook", error="invalid_token""#);
 const TOO_LITTLE: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="addressbook", error="insufficient_scope""#);
-
-/// The caller of a request, once known. It is in the request's extensions. Clones outlive the
-/// request, so the caller is still known if the request is abandoned.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Caller(Rc<OnceCell<Access>>);
-
-impl Caller {
-    /// What the caller's credential allows.
-    pub(crate) fn access(&self) -> Option<&Access> {
-        self.0.get()
-    }
-
-    /// Whether the caller of a request may read what it writes. A credential that may only write
-    /// must not learn stored data, for example with a patch that changes nothing.
-    pub(crate) fn may_read(request: &HttpRequest) -> bool {
-        let extensions = request.extensions();
-        let access = extensions.get::<Self>().and_then(Self::access);
-        access.is_none_or(|access| access.scopes.contains(&Scope::Read))
-    }
-
-    /// Sets the caller. Later calls have no effect.
-    pub(crate) fn set(&self, access: Access) {
-        let _ = self.0.set(access);
-    }
-}
 
 /// Identifies the [`Caller`], or marks the request as [`Unauthenticated`]. Requires no credential without an
 /// authenticator, or while the authenticator requires none.

@@ -12,7 +12,7 @@ use addressbook_domain::IdSource;
 
 use crate::connection::RequestGuard;
 use crate::drain::Drain;
-use crate::middleware::access::Caller;
+use crate::request::caller::Caller;
 use crate::request::prefer::{PREFERENCE_APPLIED, Preference};
 use crate::request::request_id::RequestId;
 use crate::response::problem::{self, Problem};

@@ -270,7 +270,7 @@ pub(crate) fn search_text() -> Object {
 
 pub(crate) fn order() -> Object {
     string()
-        .enum_values(Some(crate::request::list_request::orders()))
+        .enum_values(Some(crate::request::list_order::orders()))
         .default(Some("id".into()))
         .build()
 }

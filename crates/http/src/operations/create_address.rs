@@ -8,10 +8,10 @@ use addressbook_domain::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::middleware::access::Caller;
+use crate::openapi::parameters::{CustomerPath, Idempotency, NoQuery, RequestHeaders};
 use crate::openapi::responses::{Created, problems};
-use crate::openapi::{CustomerPath, Idempotency, NoQuery, RequestHeaders};
 use crate::request::address_input::{self, NewAddress};
+use crate::request::caller::Caller;
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;

@@ -4,8 +4,9 @@ use addressbook_domain::{AddressService, RepositoryError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::openapi::parameters::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders};
 use crate::openapi::responses::{Erased, problems};
-use crate::openapi::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders, values};
+use crate::openapi::values;
 use crate::request::parameters;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;

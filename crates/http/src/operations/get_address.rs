@@ -2,8 +2,8 @@ use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::AddressService;
 
+use crate::openapi::parameters::{AddressPath, NoQuery, ReadCondition, RequestHeaders};
 use crate::openapi::responses::{Found, problems};
-use crate::openapi::{AddressPath, NoQuery, ReadCondition, RequestHeaders};
 use crate::request::parameters;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;

@@ -2,11 +2,11 @@ use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{AddressPatch, AddressService, FieldErrors};
 
-use crate::middleware::access::Caller;
+use crate::openapi::parameters::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::openapi::responses::{Patched, problems};
-use crate::openapi::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::options::HttpOptions;
 use crate::request::address_input::{self, AddressChange};
+use crate::request::caller::Caller;
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;

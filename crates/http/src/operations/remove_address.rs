@@ -1,8 +1,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::AddressService;
 
+use crate::openapi::parameters::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::openapi::responses::{Removed, problems};
-use crate::openapi::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
 use crate::options::HttpOptions;
 use crate::request::parameters;
 use crate::response::address_etag;

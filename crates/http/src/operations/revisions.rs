@@ -5,8 +5,11 @@ use addressbook_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::openapi::parameters::{
+    AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery,
+};
 use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
-use crate::openapi::{AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery, values};
+use crate::openapi::values;
 use crate::request::cursor;
 use crate::request::parameters::{self, QueryValue};
 use crate::response::address_json::RevisionJson;

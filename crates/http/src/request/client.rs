@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use actix_web::{HttpMessage as _, HttpRequest};
 use addressbook_domain::{Access, CustomerId};
 
-use crate::middleware::access::Caller;
+use crate::request::caller::Caller;
 
 /// The unit to which a limit applies: a credential, or an IP address for requests without one.
 #[derive(Hash)]

@@ -8,28 +8,15 @@ use addressbook_domain::{
 use form_urlencoded::Serializer;
 
 use crate::nearest::nearest;
-use crate::openapi::ListQuery;
+use crate::openapi::parameters::ListQuery;
 use crate::request::cursor;
+use crate::request::list_order::{ORDERS, orders};
 use crate::request::parameters::{self, QueryValue};
 use crate::response::problem::Problem;
 
 /// The purpose of this list's cursors. They contain the order's index in [`ORDERS`], the time of
 /// the position in eight bytes if the order is by time, and the id.
 const PURPOSE: &str = "addresses";
-
-/// The values of `order`. Cursors contain the indexes, so add new values at the end.
-const ORDERS: [(&str, Order); 6] = [
-    ("id", order(OrderKey::Id, false)),
-    ("-id", order(OrderKey::Id, true)),
-    ("created_at", order(OrderKey::CreatedAt, false)),
-    ("-created_at", order(OrderKey::CreatedAt, true)),
-    ("updated_at", order(OrderKey::UpdatedAt, false)),
-    ("-updated_at", order(OrderKey::UpdatedAt, true)),
-];
-
-const fn order(key: OrderKey, descending: bool) -> Order {
-    Order { key, descending }
-}
 
 /// A parsed request for a list of addresses.
 #[derive(Debug)]
@@ -163,11 +150,6 @@ fn open(
         "expected the cursor of a link to the next page, for the same customer and order, \
          or an empty value for the first page",
     )
-}
-
-/// The values of the parameter `order`.
-pub(crate) fn orders() -> impl Iterator<Item = &'static str> {
-    ORDERS.iter().map(|(name, _)| *name)
 }
 
 fn parse_order(text: &str) -> Result<Order, String> {

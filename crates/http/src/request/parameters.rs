@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use addressbook_domain::{AddressId, CustomerId, FieldErrors};
 
 use crate::nearest::nearest;
-use crate::openapi::Parameters;
+use crate::openapi::parameters::Parameters;
 use crate::request::prefer::{self, Handling};
 use crate::response::problem::Problem;
 

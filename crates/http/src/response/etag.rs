@@ -1,33 +1,6 @@
 use std::iter;
 
 use actix_web::http::header::{HeaderMap, IF_NONE_MATCH};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
-
-use crate::request::list_request::ListRequest;
-
-/// The `ETag` of a page: the revision of its book, the limit and the offset, and a digest of the
-/// other effective parameters if there are any. It is weak (RFC 9110, section 8.8.1) because it
-/// identifies the content and not each byte.
-pub(crate) fn of_page(revision: u64, asked: &ListRequest) -> String {
-    let (limit, offset) = (asked.listing.page.limit.get(), asked.offset().get());
-    if asked.is_plain() {
-        return format!("W/\"{revision}-{limit}-{offset}\"");
-    }
-    let after = asked.after.as_deref().unwrap_or("-"); // not a valid cursor
-    let digest = Sha256::new()
-        .chain_update(after)
-        .chain_update(SELECTION)
-        .chain_update(&asked.selection)
-        .finalize();
-    let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest[..8]);
-    format!("W/\"{revision}-{limit}-{offset}-{digest}\"")
-}
-
-/// Change this in each release in which the same selection of the same book may return another
-/// page, so that tags of earlier releases do not match. Last change: searches ignore accents.
-const SELECTION: &str = "&2&";
 
 /// Whether `If-None-Match` (RFC 9110, section 13.1.2) lists this tag, compared weakly and
 /// [without codings](without_coding), or is `*`.

@@ -79,14 +79,14 @@ impl RequestSpan {
         credential: Option<&str>,
     ) {
         let route = (route != Route::UNKNOWN).then(|| route.as_str());
-        let method = if method == MethodName::OTHER {
+        let method_name = if method == MethodName::OTHER {
             "_OTHER"
         } else {
             method.as_str()
         };
         let code = i64::from(status.as_u16());
         let mut attributes = vec![
-            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.request.method", method_name),
             KeyValue::new("http.response.status_code", code),
             KeyValue::new("addressbook.request_id", id.as_str().to_owned()),
         ];

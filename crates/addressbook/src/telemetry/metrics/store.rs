@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::telemetry::observed::{ErrorKind, Operation, Write};
+use crate::telemetry::labels::{ErrorKind, Operation, Write};
 
 /// A label with its value.
 type Label = [(&'static str, &'static str); 1];
