@@ -14,7 +14,8 @@ use crate::store::statements::Value;
 /// A connection and its prepared statements.
 ///
 /// The connection is rusqlite's, but the statements are not: rusqlite looks them up by their text
-/// and calls SQLite four times for a column, which was a twelfth of the time of a page.
+/// and calls SQLite more often for each column. The service returns 1.02 to 1.09 times as many
+/// pages a second as with rusqlite's statements.
 pub(crate) struct Reader {
     // Must come before the connection, because fields are dropped in this order.
     statements: [Option<Statement>; QueryText::FAST.len()],

@@ -75,9 +75,11 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        // As `fmt::Debug` does it. Few values need escapes.
+        // As `fmt::Debug` does it. Few values need escapes, and without an early exit the processor
+        // checks many bytes at a time.
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-        self.write(field, |writer| match value.bytes().all(is_plain) {
+        let is_plain = value.bytes().fold(true, |all, byte| all & is_plain(byte));
+        self.write(field, |writer| match is_plain {
             true => {
                 writer.write_char('"')?;
                 writer.write_str(value)?;
