@@ -122,13 +122,16 @@ impl<'a> Json<'a> {
     }
 }
 
+/// The names and values of an object's members, in their order.
+pub type ObjectMembers<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
 /// Parses a JSON text strictly, once. Returns the members of an object, in their order, or `None` if
 /// the text is another JSON value. Accepts NUL characters and up to 127 levels, see
 /// [`Json::check_storable`].
 ///
 /// # Errors
 /// [`JsonError`] if the text breaks another rule of this module.
-pub fn object(text: &str) -> Result<Option<Vec<(Cow<'_, str>, Json<'_>)>>, JsonError> {
+pub fn object(text: &str) -> Result<Option<ObjectMembers<'_>>, JsonError> {
     let shapes = RefCell::default();
     Strict {
         depth_left: usize::MAX,
