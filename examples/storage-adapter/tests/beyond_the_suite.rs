@@ -50,27 +50,26 @@ async fn a_damaged_address_is_reported() {
     type Row = (
         u32,
         Option<&'static str>,
-        &'static str,
-        &'static str,
-        &'static str,
+        Option<&'static str>,
+        Option<&'static str>,
+        Option<&'static str>,
         Option<&'static str>,
         i64,
         i64,
     );
     let addresses: TableDefinition<(&str, &str), Row> = TableDefinition::new("addresses");
     let id = address_id(1).to_string();
+    let kigali = Some("Kigali");
+    let rw = Some("RW");
     for (field, row) in [
-        ("country", (1, None, "Kigali", "Kigali", "rw", None, 0, 0)),
-        ("region", (1, None, " Kigali", "Kigali", "RW", None, 0, 0)),
+        ("country", (1, None, kigali, kigali, Some("rw"), None, 0, 0)),
+        ("region", (1, None, Some(" Kigali"), kigali, rw, None, 0, 0)),
         (
             "custom_data",
-            (1, None, "Kigali", "Kigali", "RW", Some("[]"), 0, 0),
+            (1, None, kigali, kigali, rw, Some("[]"), 0, 0),
         ),
-        (
-            "time",
-            (1, None, "Kigali", "Kigali", "RW", None, i64::MAX, 0),
-        ),
-        ("revision", (0, None, "Kigali", "Kigali", "RW", None, 0, 0)),
+        ("time", (1, None, kigali, kigali, rw, None, i64::MAX, 0)),
+        ("revision", (0, None, kigali, kigali, rw, None, 0, 0)),
     ] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("addressbook.redb");

@@ -107,14 +107,14 @@ async fn concurrent_reads_share_a_connection_and_get_their_own_results() {
 }
 
 #[rstest]
-#[case::permanently("no such luck", "Internal")]
-#[case::temporarily("could not obtain lock", "Busy")]
+#[case::permanently("P0001", "Internal")]
+#[case::temporarily("55P03", "Busy")]
 #[tokio::test]
-async fn a_failing_statement_affects_no_other(#[case] message: &str, #[case] kind: &str) {
+async fn a_failing_statement_affects_no_other(#[case] sqlstate: &str, #[case] kind: &str) {
     let (repository, database) = nine_books(PATIENT).await;
     before_reading_a_region(
         &database,
-        &format!("IF customer_id = 'cus_5' THEN RAISE EXCEPTION '{message}'; END IF"),
+        &format!("IF customer_id = 'cus_5' THEN RAISE SQLSTATE '{sqlstate}'; END IF"),
     );
     for (number, outcome) in lists(&repository, 90).await {
         match outcome {
