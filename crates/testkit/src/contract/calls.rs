@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use super::Subject;
-use crate::fixtures::{address_id, customer, limit, request};
+use crate::fixtures::{address_id, commit, creating, customer, limit, moved, replacing, request};
 
 /// Returns the value of a call that must succeed.
 #[track_caller]
@@ -254,4 +254,39 @@ impl Writer {
     pub(super) async fn end(self) {
         join(self.0).await;
     }
+}
+
+/// Creates these addresses and moves all of them from city to city, each time in one commit.
+/// Meanwhile, `read` must return all of them, in one city at any moment.
+pub(super) async fn expect_moves_at_once<const N: usize, F: Future<Output = Vec<Address>>>(
+    repository: &Subject,
+    method: &str,
+    mut addresses: [Address; N],
+    read: impl Fn(Subject) -> F,
+) {
+    let created = creating(addresses.clone());
+    commit_ok(repository, created, "create the addresses that move").await;
+    let mut commits = Vec::new();
+    for number in 0..60 {
+        let city = format!("City {number}");
+        commits.push(commit(
+            addresses.each_ref().map(|last| replacing(last, &city)),
+        ));
+        addresses = addresses.map(|last| moved(&last, &city));
+    }
+    let writer = start_writer(repository, commits);
+    loop {
+        let is_done = writer.is_done().await;
+        let found = read(Arc::clone(repository)).await;
+        let cities: Vec<_> = found.iter().map(|found| &found.content.city).collect();
+        assert!(
+            cities.len() == N && cities.iter().all(|city| *city == cities[0]),
+            "{method}: expected {N} addresses, which each commit moves together, in one city at \
+             any moment, got {cities:?}"
+        );
+        if is_done {
+            break;
+        }
+    }
+    writer.end().await;
 }

@@ -1,7 +1,7 @@
 use addressbook_domain::{Address, AddressContent, City, Country, Description, Lookup, Region};
 
 use super::Subject;
-use super::calls::{commit_ok, find, lookup, start_writer};
+use super::calls::{commit_ok, expect_moves_at_once, find, lookup};
 use crate::fixtures::{
     address, address_id, commit, content, creating, custom_data, customer, moved, replacing, text,
 };
@@ -178,30 +178,17 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
 
 /// `find`: all look-ups of one call read one snapshot.
 pub async fn finds_all_at_one_moment(repository: Subject) {
-    let mut addresses = [1, 2].map(|number| address("cus_1", number));
-    let created = creating(addresses.clone());
-    commit_ok(&repository, created, "create two addresses").await;
+    let addresses = [1, 2].map(|number| address("cus_1", number));
     let lookups = addresses.each_ref().map(lookup);
-    let mut commits = Vec::new();
-    for number in 0..60 {
-        let city = format!("City {number}");
-        commits.push(commit(
-            addresses.each_ref().map(|last| replacing(last, &city)),
-        ));
-        addresses = addresses.map(|last| moved(&last, &city));
-    }
-    let writer = start_writer(&repository, commits);
-    loop {
-        let is_done = writer.is_done().await;
-        let found = find(&repository, lookups.to_vec()).await;
-        let cities: Vec<_> = found.iter().flatten().map(|f| &f.content.city).collect();
-        assert!(
-            matches!(cities[..], [one, other] if one == other),
-            "find: expected two addresses that always move together in one city, got {cities:?}"
-        );
-        if is_done {
-            break;
+    let read = |repository| {
+        let lookups = lookups.to_vec();
+        async move {
+            find(&repository, lookups)
+                .await
+                .into_iter()
+                .flatten()
+                .collect()
         }
-    }
-    writer.end().await;
+    };
+    expect_moves_at_once(&repository, "find", addresses, read).await;
 }

@@ -1,9 +1,9 @@
 use addressbook_domain::{Address, Scan};
 
 use super::Subject;
-use super::calls::{ALL, commit_ok, scan, start_writer};
+use super::calls::{ALL, commit_ok, expect_moves_at_once, scan};
 use super::steps::Steps;
-use crate::fixtures::{address, address_id, commit, creating, customer, moved, replacing};
+use crate::fixtures::{address, address_id, creating, customer};
 
 fn keys(addresses: &[Address]) -> Vec<(String, String)> {
     let key = |address: &Address| (address.customer_id.to_string(), address.id.to_string());
@@ -133,34 +133,7 @@ pub async fn scans_one_customer_alone(repository: Subject) {
 
 /// `scan`: all addresses of one call come from one snapshot, across books.
 pub async fn scans_at_one_moment(repository: Subject) {
-    let mut addresses = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1));
-    let created = creating(addresses.clone());
-    commit_ok(
-        &repository,
-        created,
-        "create an address in each of two books",
-    )
-    .await;
-    let mut commits = Vec::new();
-    for number in 0..60 {
-        let city = format!("City {number}");
-        commits.push(commit(
-            addresses.each_ref().map(|last| replacing(last, &city)),
-        ));
-        addresses = addresses.map(|last| moved(&last, &city));
-    }
-    let writer = start_writer(&repository, commits);
-    loop {
-        let is_done = writer.is_done().await;
-        let found = scan(&repository, ALL).await;
-        let cities: Vec<_> = found.iter().map(|found| &found.content.city).collect();
-        assert!(
-            matches!(cities[..], [one, other] if one == other),
-            "scan: expected two addresses that always move together in one city, got {cities:?}"
-        );
-        if is_done {
-            break;
-        }
-    }
-    writer.end().await;
+    let addresses = ["cus_1", "cus_2"].map(|customer_id| address(customer_id, 1));
+    let read = |repository| async move { scan(&repository, ALL).await };
+    expect_moves_at_once(&repository, "scan", addresses, read).await;
 }
