@@ -127,8 +127,8 @@ fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
     Some((
         customer_id?,
         address_id?,
-        limit?.unwrap_or_default(),
-        before?.flatten(),
+        limit.ok()?.unwrap_or_default(),
+        before.ok()?.flatten(),
     ))
 }
 

@@ -60,7 +60,9 @@ impl ListRequest {
         let updated_since = updated_since.parse("updated_since", parse_time, errors);
         let as_of = parameters.as_of.parse("as_of", parse_time, errors);
         let open = |cursor: &str| match &customer_id {
-            Some(customer_id) if !cursor.is_empty() => open(customer_id, order, cursor).map(Some),
+            Some(customer_id) if !cursor.is_empty() => {
+                open(customer_id, order.ok(), cursor).map(Some)
+            }
             _ => Ok(None),
         };
         let position = parameters.after.parse("after", open, errors);
@@ -70,19 +72,19 @@ impl ListRequest {
         }
         let listing = Listing {
             page: PageRequest {
-                limit: limit?.unwrap_or_default(),
-                start: match (position?.flatten(), offset?) {
+                limit: limit.ok()?.unwrap_or_default(),
+                start: match (position.ok()?.flatten(), offset.ok()?) {
                     (Some(position), _) => PageStart::After(position),
                     (None, offset) => PageStart::Offset(offset.unwrap_or_default()),
                 },
             },
-            order: order?,
+            order: order.ok()?,
             filter: Filter {
                 countries: countries?,
-                text: text?,
-                updated_since: updated_since?,
+                text: text.ok()?,
+                updated_since: updated_since.ok()?,
             },
-            as_of: as_of?,
+            as_of: as_of.ok()?,
         };
         Some(Self {
             customer_id: customer_id?,

@@ -89,6 +89,10 @@ pub(crate) enum QueryValue<'a> {
     Repeatedly,
 }
 
+/// A query parameter is invalid; a field error says why.
+#[derive(Clone, Copy)]
+pub(crate) struct Invalid;
+
 impl<'a> QueryValue<'a> {
     /// The parameter with this name in a query.
     pub(crate) fn named(query: &'a str, name: &str) -> Self {
@@ -114,19 +118,22 @@ impl<'a> QueryValue<'a> {
         }
     }
 
-    /// Parses the value if there is one. Returns `None`, and adds a field error, if it is invalid.
+    /// Parses the value if there is one.
+    ///
+    /// # Errors
+    /// [`Invalid`], and a field error is added.
     pub(crate) fn parse<T, E: Display>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
         errors: &mut FieldErrors,
-    ) -> Option<Option<T>> {
+    ) -> Result<Option<T>, Invalid> {
         match self {
-            Self::Nothing => Some(None),
-            Self::Once(text) => errors.check(name, parse(text)).map(Some),
+            Self::Nothing => Ok(None),
+            Self::Once(text) => errors.check(name, parse(text)).map(Some).ok_or(Invalid),
             Self::Repeatedly => {
                 errors.add(name, "expected once");
-                None
+                Err(Invalid)
             }
         }
     }
