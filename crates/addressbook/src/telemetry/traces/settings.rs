@@ -22,7 +22,8 @@ pub(crate) struct TraceSettings {
 fn endpoint(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.scheme() == "https" => Err(
-            "expected http://: there is no TLS to the collector, so use a collector nearby"
+            "expected http://, because TLS to the collector is not supported: use a collector on this \
+             machine or in a trusted network"
                 .to_owned(),
         ),
         Ok(url) if url.scheme() == "http" && url.query().is_none() && url.fragment().is_none() => {
