@@ -3,7 +3,7 @@
 //! Does the same as the formatter of `tracing-subscriber` without colours. That one formats each
 //! value through `fmt::Debug`, and took a fifth of the time of a short request.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use addressbook_adapters::SystemClock;
 use addressbook_domain::Clock;
@@ -27,69 +27,69 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        // Writing piece by piece to a `Writer` is a virtual call each time.
+        let mut line = String::with_capacity(USUAL_LINE_LEN);
         let time = SystemClock.now().to_iso8601();
-        writer.write_str(str::from_utf8(&time).map_err(|_| fmt::Error)?)?;
-        writer.write_str(match *event.metadata().level() {
+        line.push_str(str::from_utf8(&time).map_err(|_| fmt::Error)?);
+        line.push_str(match *event.metadata().level() {
             Level::ERROR => " ERROR",
             Level::WARN => "  WARN",
             Level::INFO => "  INFO",
             Level::DEBUG => " DEBUG",
             Level::TRACE => " TRACE",
-        })?;
+        });
         let mut fields = Fields {
-            writer: &mut writer,
+            line,
             result: Ok(()),
         };
         event.record(&mut fields);
         fields.result?;
-        writer.write_char('\n')
+        fields.line.push('\n');
+        writer.write_str(&fields.line)
     }
 }
 
-/// Writes the fields of an event.
-struct Fields<'w, 'a> {
-    writer: &'w mut Writer<'a>,
+/// The usual length of a line about a request, in bytes.
+const USUAL_LINE_LEN: usize = 256;
+
+/// Appends the fields of an event to a line.
+struct Fields {
+    line: String,
     result: fmt::Result,
 }
 
-impl Fields<'_, '_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let write = |writer: &mut Writer<'_>| {
-            writer.write_char(' ')?;
-            if field.name() != "message" {
-                writer.write_str(field.name())?;
-                writer.write_char('=')?;
-            }
-            value(writer)
-        };
-        if self.result.is_ok() {
-            self.result = write(self.writer);
+impl Fields {
+    /// Begins a field. The message has no name.
+    fn begin(&mut self, field: &Field) {
+        self.line.push(' ');
+        if field.name() != "message" {
+            self.line.push_str(field.name());
+            self.line.push('=');
         }
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for Fields {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        let mut digits = itoa::Buffer::new();
-        self.write(field, |writer| writer.write_str(digits.format(value)));
+        self.begin(field);
+        self.line.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         // As `fmt::Debug` does it. Few values need escapes, and without an early exit the processor
         // checks many bytes at a time.
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-        let is_plain = value.bytes().fold(true, |all, byte| all & is_plain(byte));
-        self.write(field, |writer| match is_plain {
-            true => {
-                writer.write_char('"')?;
-                writer.write_str(value)?;
-                writer.write_char('"')
-            }
-            false => write!(writer, "{value:?}"),
-        });
+        if !value.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+            return self.record_debug(field, &value);
+        }
+        self.begin(field);
+        self.line.push('"');
+        self.line.push_str(value);
+        self.line.push('"');
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, |writer| write!(writer, "{value:?}"));
+        self.begin(field);
+        self.result = self.result.and_then(|()| write!(self.line, "{value:?}"));
     }
 }

@@ -95,8 +95,17 @@ fn locate(
 /// identifies the content and not each byte.
 fn etag_of(revision: u64, asked: &ListRequest) -> String {
     let (limit, offset) = (asked.listing.page.limit.get(), asked.offset().get());
+    let mut digits = itoa::Buffer::new();
+    let mut tag = String::with_capacity(64);
+    tag.push_str("W/\"");
+    tag.push_str(digits.format(revision));
+    tag.push('-');
+    tag.push_str(digits.format(limit));
+    tag.push('-');
+    tag.push_str(digits.format(offset));
     if asked.is_plain() {
-        return format!("W/\"{revision}-{limit}-{offset}\"");
+        tag.push('"');
+        return tag;
     }
     let after = asked.after.as_deref().unwrap_or("-"); // not a valid cursor
     let digest = Sha256::new()
@@ -105,7 +114,10 @@ fn etag_of(revision: u64, asked: &ListRequest) -> String {
         .chain_update(&asked.selection)
         .finalize();
     let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest[..8]);
-    format!("W/\"{revision}-{limit}-{offset}-{digest}\"")
+    tag.push('-');
+    tag.push_str(&digest);
+    tag.push('"');
+    tag
 }
 
 /// Change this in each release in which the same selection of the same book may return another

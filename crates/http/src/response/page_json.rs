@@ -40,7 +40,7 @@ pub(crate) fn of_page(
             match (member, text) {
                 (_, None) => json.raw("null"),
                 (Member::CustomData, Some(object)) => json.raw(object),
-                (Member::Country, Some(code)) => json.raw("\"").raw(code).raw("\""),
+                (Member::Country, Some(code)) => json.quoted(code),
                 (_, Some(text)) => json.escaped(text)?,
             };
         }
@@ -68,12 +68,16 @@ impl Json {
         self
     }
 
+    fn quoted(&mut self, text: &str) -> &mut Self {
+        self.raw("\"").raw(text).raw("\"")
+    }
+
     fn escaped(&mut self, text: &str) -> serde_json::Result<&mut Self> {
         // Few texts need escapes, and without an early exit the processor checks many bytes at a
         // time.
         let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
         if text.bytes().fold(true, |all, byte| all & plain(byte)) {
-            return Ok(self.raw("\"").raw(text).raw("\""));
+            return Ok(self.quoted(text));
         }
         serde_json::to_writer(&mut self.0, text)?;
         Ok(self)
