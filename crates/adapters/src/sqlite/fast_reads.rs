@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row};
 use thread_local::ThreadLocal;
 
 use crate::sqlite::read_lock::ReadLock;
-use crate::sqlite::reader::{Reader, Row};
+use crate::sqlite::reader::Reader;
 use crate::sqlite::session::MMAP;
 use crate::store::read_queries::{ReadQuery, TakeRow};
 
@@ -44,13 +44,13 @@ impl InlineReads {
     /// Reads on this thread's connection. After an error, the next read opens a new one.
     pub(crate) fn read<T: TakeRow>(&self, query: &ReadQuery<'_>, mut rows: T) -> Option<T> {
         let mut reader = self.readers.get_or_default().try_borrow_mut().ok()?;
-        let open = match reader.as_mut() {
+        let open = match reader.as_ref() {
             Some(open) => open,
-            None => reader.insert(Reader::new(connect(&self.path).ok()?)),
+            None => &*reader.insert(Reader::new(connect(&self.path).ok()?)),
         };
         self.read_lock.request();
         let take = |row: &Row<'_>| rows.take(row);
-        let done = open.each_row(query.text, query.text.sql(), &query.values, take);
+        let done = open.each_row(query.text.sql(), &query.values, take);
         if done.is_none() {
             *reader = None;
         }
