@@ -94,6 +94,18 @@ const UNIONS: [&str; 3] = ["EU", "EZ", "UN"];
 /// The maximum number of countries that a hint names.
 const MAX_COUNTRIES: usize = 4;
 
+/// The country that a text probably means, by another code or its name; `None` if it means none or
+/// several.
+pub(crate) fn likely(text: &str) -> Option<Country> {
+    match hint(text) {
+        Hint::Countries(codes) => match codes[..] {
+            [code] => Country::parse(code).ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn hint(text: &str) -> Hint {
     let text = text.trim();
     let code = text.to_ascii_uppercase();

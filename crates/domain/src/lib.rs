@@ -1,6 +1,6 @@
 //! The domain of Addressbook: entities, value objects, ports and use cases.
 //!
-//! This crate depends on no database and no HTTP framework. It has four parts:
+//! This crate depends on no database and no HTTP framework. It has five parts:
 //!
 //! * **Value objects** ([`CustomerId`], [`AddressId`], [`Country`], [`Region`],
 //!   [`City`], [`Description`], [`CustomData`], [`Timestamp`], [`Revision`]) have
@@ -10,6 +10,8 @@
 //!   [`IdSource`], [`SecretSource`]) are traits for what the use cases need from outside. Their
 //!   doc comments are contracts.
 //! * **The store as a whole** ([`Engine`], [`Store`]) is what a program opens, examines and copies.
+//! * **Country rules** ([`CountryRules`], [`findings`], [`label_lines`]) say what addresses look like
+//!   in each country.
 //! * **Use cases** ([`AddressService`], [`ApiKeyService`]) are what the service does, in terms of
 //!   values and ports.
 
@@ -17,6 +19,7 @@ mod address;
 mod change;
 mod clock;
 mod commit;
+mod countries;
 mod country;
 mod create;
 mod customer_id;
@@ -46,6 +49,16 @@ pub use address::{Address, AddressRevision, ChangeKind, Revision, Version};
 pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use commit::{Change, Commit, NewIdempotencyKey};
+pub use countries::findings::{AddressFinding, FindingCode, findings};
+pub use countries::format::{AddressFormat, FormatElement, PostalMember};
+pub use countries::index::{CountryName, RulesSource};
+pub use countries::label::{Script, label_lines};
+pub use countries::named::country_named;
+pub use countries::postal_address::PostalAddress;
+pub use countries::postal_code::PostalCodeRules;
+pub use countries::rules::{CountryRules, MemberKinds};
+pub use countries::subdivision::{PostalCodePrefixes, Subdivision};
+pub use countries::vcard::vcard;
 pub use country::{Country, CountryError};
 pub use create::{CreateError, Created};
 pub use customer_id::{CustomerId, CustomerIdError};
