@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
-use unicode_normalization::UnicodeNormalization;
 
 /// What the postal codes of a country look like.
 #[derive(Debug)]
@@ -119,7 +118,7 @@ fn compact(text: &str) -> Option<String> {
         return None;
     }
     let mut compact = String::new();
-    for char in text.nfkc() {
+    for char in text.chars().map(half_width) {
         match char {
             _ if char.is_ascii_alphanumeric() => compact.push(char.to_ascii_uppercase()),
             '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' => {}
@@ -128,4 +127,12 @@ fn compact(text: &str) -> Option<String> {
         }
     }
     Some(compact)
+}
+
+/// The ASCII character of a full-width one, which Japanese keyboards write. Others as they are.
+fn half_width(char: char) -> char {
+    match char {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xfee0).unwrap_or(char),
+        _ => char,
+    }
 }

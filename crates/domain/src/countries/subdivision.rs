@@ -70,15 +70,10 @@ impl Subdivision {
             let text = subdivision.spellings().find(|spelling| *spelling == text)?;
             Some(Spelling { subdivision, text })
         };
-        let folded = || {
-            let folded = fold(text);
-            all.iter().find_map(|subdivision| {
-                let mut pairs = subdivision.folded.iter().zip(subdivision.spellings());
-                let (_, text) = pairs.find(|(spelling, _)| ***spelling == *folded)?;
-                Some(Spelling { subdivision, text })
-            })
-        };
-        all.iter().find_map(exact).or_else(folded)
+        all.iter().find_map(exact).or_else(|| {
+            let folded = fold_name(text)?;
+            Self::spelled(all, |spelling| spelling == folded).next()
+        })
     }
 
     /// The subdivision that an unknown text probably means: by its ISO code, with or without the
@@ -89,32 +84,47 @@ impl Subdivision {
         kind: &str,
         text: &str,
     ) -> Option<Spelling> {
+        let folded = fold_name(text)?;
         let upper = text.to_ascii_uppercase();
         let iso_code = upper
             .strip_prefix(country)
-            .and_then(|rest| rest.strip_prefix('-'));
-        let iso_code = iso_code.unwrap_or(&upper);
+            .and_then(|rest| rest.strip_prefix('-'))
+            .unwrap_or(&upper);
         if let Some(subdivision) = all.iter().find(|sub| sub.iso_code == Some(iso_code)) {
             let text = subdivision.code;
             return Some(Spelling { subdivision, text });
         }
-        let folded = fold(text);
         let words = folded.split_whitespace();
         let name: Vec<&str> = words
             .filter(|word| *word != kind && *word != "of")
             .collect();
         let name = name.join(" ");
-        if let Some(spelling) = Self::known(all, &name) {
-            return Some(spelling);
-        }
-        let mut found = all.iter().filter_map(|subdivision| {
-            let mut pairs = subdivision.folded.iter().zip(subdivision.spellings());
-            let (_, text) = pairs.find(|(spelling, _)| is_most_of(&name, spelling))?;
-            Some(Spelling { subdivision, text })
-        });
+        let mut same = Self::spelled(all, |spelling| spelling == name);
+        let mut most = Self::spelled(all, |spelling| is_most_of(&name, spelling));
         // Only if no other is meant as likely.
-        found.next().filter(|_| found.next().is_none())
+        let only_one = || most.next().filter(|_| most.next().is_none());
+        same.next().or_else(only_one)
     }
+
+    /// The subdivisions of which a folded spelling is as wanted, each with its first one.
+    fn spelled(
+        all: &'static [Self],
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = Spelling> {
+        all.iter().filter_map(move |subdivision| {
+            let mut pairs = subdivision.folded.iter().zip(subdivision.spellings());
+            let (_, text) = pairs.find(|(spelling, _)| is_wanted(spelling))?;
+            Some(Spelling { subdivision, text })
+        })
+    }
+}
+
+/// Longer than any name with a word beside it.
+const MAX_BYTES: usize = 120;
+
+/// A folded name; `None` if the text is too long for one.
+fn fold_name(text: &str) -> Option<String> {
+    (text.len() <= MAX_BYTES).then(|| fold(text))
 }
 
 /// Whether a text is at least the half of a name, at its beginning or its end, and whole words of
