@@ -59,7 +59,8 @@ pub fn label_lines(
     lines
 }
 
-/// What libaddressinput's `GetFormattedNationalAddress` returns.
+/// What libaddressinput's `GetFormattedNationalAddress` returns, except that what follows the street
+/// on a line follows its second line too.
 fn lines(format: &AddressFormat, address: &PostalAddress<'_>) -> Vec<String> {
     let elements = format.elements();
     let mut lines = Vec::new();
