@@ -84,8 +84,8 @@ fn lines(format: &AddressFormat, address: &PostalAddress<'_>) -> Vec<String> {
                 }
                 after_absent = !address.has(*member);
             }
-            // Separates two members. Of those that follow an absent one, the text stays if a
-            // member is in front of that: the blank in `%C, %S %Z`, without a region.
+            // A literal separates two members. After an absent one, it is printed only if it
+            // follows a printed one: the blank in `%C, %S %Z`, without a region.
             FormatElement::Literal(text) => {
                 let next = elements.get(index + 1);
                 if !is_absent(next, address) && (!after_absent || after_member) {

@@ -101,7 +101,7 @@ impl Subdivision {
         let name = name.join(" ");
         let mut same = Self::spelled(all, |spelling| spelling == name);
         let mut most = Self::spelled(all, |spelling| is_most_of(&name, spelling));
-        // Only if no other is meant as likely.
+        // Several are equally likely: none is suggested.
         let only_one = || most.next().filter(|_| most.next().is_none());
         same.next().or_else(only_one)
     }

@@ -244,7 +244,7 @@ fn postal_codes_get_their_usual_form() {
 
 /// Sweden writes 114 55; no example does.
 #[test]
-fn a_blank_that_the_country_allows_is_no_unusual_form() {
+fn a_blank_that_the_country_allows_is_not_unusual() {
     assert_eq!(found_in("SE", "", "114 55"), none());
     assert_eq!(found_in("SE", "", "11455"), none());
 }
@@ -444,7 +444,7 @@ proptest! {
         }
     }
 
-    /// Whoever takes a suggestion does not get another one for the same member.
+    /// A client that takes a suggestion does not get another one for the same member.
     #[test]
     fn a_suggested_postal_code_is_final(
         index in any::<prop::sample::Index>(),
