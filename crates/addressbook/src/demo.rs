@@ -2,8 +2,8 @@
 //! always the same, so that loading it again changes nothing.
 
 use addressbook_domain::{
-    AddressContent, AddressId, AddressService, City, Country, CustomData, CustomerId, Description,
-    ImportEntry, OnConflict, OnError, Region, Timestamp,
+    AddressContent, AddressId, AddressInput, AddressService, CustomerId, FieldErrors, ImportEntry,
+    Input, Member, OnConflict, OnError, Timestamp,
 };
 use anyhow::Context;
 use ulid::Ulid;
@@ -16,9 +16,21 @@ pub(crate) const EXAMPLE_CUSTOMER: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
 /// The contract's example.
 const EXAMPLE: &str = include_str!("demo/example.ndjson");
 
-/// Real places: country, region, city and a landmark, in the scripts that people there
-/// use.
+/// Real places, in the scripts that people there use. Their streets and postal codes are real or
+/// could be, their people are not.
 const PLACES: &str = include_str!("demo/places.tsv");
+
+/// The columns of [`PLACES`]: a landmark, then members. Those at the end may be absent.
+const PLACE: [Option<Member>; 8] = [
+    None,
+    Some(Member::Country),
+    Some(Member::Region),
+    Some(Member::City),
+    Some(Member::Recipient),
+    Some(Member::FirstLine),
+    Some(Member::District),
+    Some(Member::PostalCode),
+];
 
 /// Customers are `cus_demo_001` and so on.
 const CUSTOMERS: u64 = 300;
@@ -92,9 +104,14 @@ fn somewhere(
     place: &str,
     dice: &mut Dice,
 ) -> anyhow::Result<ImportEntry> {
-    let mut columns = place.split('\t');
-    let mut column = || columns.next().context("expected four columns");
-    let (country, region, city, landmark) = (column()?, column()?, column()?, column()?);
+    let mut columns = PLACE.into_iter().zip(place.split('\t'));
+    let mut input = AddressInput::default();
+    let (_, landmark) = columns.next().context("expected a landmark")?;
+    for (member, text) in columns.filter_map(|(member, text)| Some((member?, text))) {
+        if !text.is_empty() {
+            input[member] = Input::Value(text.into());
+        }
+    }
     let created_ms = SINCE_MS + dice.roll(SPAN_MS);
     let updated_ms = created_ms + dice.roll(2) * dice.roll(SPAN_MS / 3);
     let custom_data = match dice.roll(4) {
@@ -103,21 +120,20 @@ fn somewhere(
         2 => Some(serde_json::json!({ "landmark": landmark, "floor": dice.roll(30) })),
         _ => Some(serde_json::json!({ "delivery": { "leave_at": landmark, "call_first": true } })),
     };
-    let description = dice.choose(&DESCRIPTIONS).copied().flatten();
+    if let Some(description) = dice.choose(&DESCRIPTIONS).copied().flatten() {
+        input[Member::Description] = Input::Value(description.into());
+    }
+    if let Some(json) = custom_data {
+        input[Member::CustomData] = Input::Value(json.to_string().into());
+    }
+    let mut errors = FieldErrors::default();
+    let content = AddressContent::parse(&input, &mut errors);
+    let content = content.with_context(|| format!("{place}: {errors}"))?;
     let random = u128::from(dice.roll(u64::MAX)) << 16;
     Ok(ImportEntry {
         customer_id: customer_id.clone(),
         id: Some(AddressId::from_ulid(Ulid::from_parts(created_ms, random))),
-        content: AddressContent {
-            description: description.map(Description::parse).transpose()?,
-            region: Region::parse(region)?,
-            city: City::parse(city)?,
-            country: Country::parse(country)?,
-            custom_data: custom_data
-                .map(|json| CustomData::parse(&json.to_string()))
-                .transpose()?,
-        }
-        .into(),
+        content: content.into(),
         created_at: Some(Timestamp::from_unix_ms(created_ms.try_into()?)?),
         updated_at: Some(Timestamp::from_unix_ms(updated_ms.try_into()?)?),
     })
@@ -126,6 +142,8 @@ fn somewhere(
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use addressbook_domain::{FindingCode, PostalMember};
 
     use super::*;
 
@@ -146,6 +164,25 @@ mod tests {
         assert_eq!(customers.len() as u64, CUSTOMERS);
         assert!(countries.len() > 60, "{}", countries.len());
         assert_eq!(ids.len(), entries.len());
+    }
+
+    #[test]
+    fn many_addresses_have_postal_details_in_their_own_scripts() {
+        let entries = world().unwrap();
+        let with_street = entries.iter().filter_map(|entry| {
+            let content = entry.content.new_content();
+            content.texts()[Member::FirstLine].map(|line| (content.country, line))
+        });
+        let (countries, lines): (HashSet<_>, HashSet<_>) = with_street.unzip();
+        assert!(countries.len() >= 20, "{}", countries.len());
+        assert!(lines.iter().filter(|line| !line.is_ascii()).count() >= 20);
+        for entry in &entries {
+            let findings = addressbook_domain::findings(&entry.content.new_content().postal());
+            let wrong_code = findings.iter().find(|finding| {
+                finding.member == PostalMember::PostalCode && finding.code != FindingCode::Missing
+            });
+            assert!(wrong_code.is_none(), "{wrong_code:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ pub(crate) mod address_id;
 pub(crate) mod content;
 pub(crate) mod custom_data;
 pub(crate) mod patch;
+pub(crate) mod postal_details;
 pub(crate) mod text;
 
 use crate::address::address_id::AddressId;

@@ -41,9 +41,12 @@ mod testing;
 mod timestamp;
 
 pub use address::address_id::{AddressId, AddressIdError};
-pub use address::content::{AddressContent, AddressInput, Input, Member, MemberValue, Members};
+pub use address::content::{
+    AddressContent, AddressInput, Column, Columns, Input, Member, MemberValue, Members,
+};
 pub use address::custom_data::{CustomData, CustomDataError};
 pub use address::patch::AddressPatch;
+pub use address::postal_details::{DetailError, PostalDetails};
 pub use address::text::{City, Description, Region, TextError};
 pub use address::{Address, AddressRevision, ChangeKind, Revision, Version};
 pub use change::{ChangeError, Precondition};

@@ -131,7 +131,8 @@ impl ContentLimits {
                 );
                 at_most(self.max_custom_data_depth, "levels", json::depth(text));
             }
-            Member::Country => {}
+            // Its own limits are smaller than any that a setting could have.
+            _ => {}
         }
     }
 }

@@ -190,6 +190,7 @@ mod tests {
     use super::*;
     use crate::address::Revision;
     use crate::address::content::AddressContent;
+    use crate::address::postal_details::PostalDetails;
     use crate::address::text::{City, Description, Region};
     use crate::customer_id::CustomerId;
 
@@ -210,6 +211,7 @@ mod tests {
                 region: Region::parse("Kigali").unwrap(),
                 city: City::parse("Nyarugenge").unwrap(),
                 country: Country::parse("RW").unwrap(),
+                details: PostalDetails::default(),
                 custom_data: None,
             },
             created_at: at(created_at),

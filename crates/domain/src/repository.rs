@@ -30,6 +30,7 @@ use crate::timestamp::Timestamp;
 ///   (`a_dropped_commit_takes_effect_as_a_whole_or_not_at_all`).
 /// * Text MUST be returned byte for byte as it was stored, in every script and at every length
 ///   that the domain allows (`stores_every_script_byte_for_byte`, `stores_nulls`,
+///   `stores_postal_details`, `stores_an_empty_region_and_city`,
 ///   `stores_custom_data_as_it_was_spelled`, `stores_the_longest_values`), and times MUST be
 ///   returned to the millisecond (`stores_times_to_the_millisecond`).
 /// * Text that an earlier release accepted MUST be returned as well, although `parse` rejects it

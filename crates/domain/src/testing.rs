@@ -7,6 +7,7 @@ use ulid::Ulid;
 
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
+use crate::address::postal_details::PostalDetails;
 use crate::address::text::{City, Region};
 use crate::address::{Address, Revision};
 use crate::clock::Clock;
@@ -55,6 +56,7 @@ pub(crate) fn content(city: &str) -> AddressContent {
         region: Region::parse("Kigali").unwrap(),
         city: City::parse(city).unwrap(),
         country: Country::parse("RW").unwrap(),
+        details: PostalDetails::default(),
         custom_data: None,
     }
 }

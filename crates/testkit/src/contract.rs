@@ -204,6 +204,8 @@ macro_rules! address_repository_contract {
             stores_every_script_byte_for_byte,
             stores_text_that_earlier_releases_accepted,
             stores_nulls,
+            stores_postal_details,
+            stores_an_empty_region_and_city,
             stores_custom_data_as_it_was_spelled,
             stores_the_longest_values,
             stores_times_to_the_millisecond,

@@ -5,7 +5,8 @@ use std::fmt::{Debug, Display};
 use addressbook_domain::{
     Address, AddressContent, AddressId, ApiKey, ApiKeyId, ApiToken, Change, City, Commit, Country,
     CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord,
-    IdempotentRequest, KeyName, Limit, NewIdempotencyKey, Region, Revision, Scope, Timestamp,
+    IdempotentRequest, KeyName, Limit, NewIdempotencyKey, PostalDetails, Region, Revision, Scope,
+    Timestamp,
 };
 use ulid::Ulid;
 
@@ -72,6 +73,11 @@ pub fn custom_data(json: &str) -> CustomData {
     CustomData::parse(json).unwrap()
 }
 
+/// Postal details, from the JSON object of them.
+pub fn postal_details(json: &str) -> PostalDetails {
+    PostalDetails::from_json(json).unwrap()
+}
+
 /// The content of the fixtures below. All fields have values.
 pub fn content() -> AddressContent {
     AddressContent {
@@ -79,6 +85,9 @@ pub fn content() -> AddressContent {
         region: Region::parse("Kigali").unwrap(),
         city: City::parse("Kigali").unwrap(),
         country: Country::parse("RW").unwrap(),
+        details: postal_details(
+            r#"{"recipient":"Aline Uwase","first_line":"KG 7 Avenue 12","phone":"+250 788 123 456"}"#,
+        ),
         custom_data: Some(CustomData::parse(r#"{"floor":"15th"}"#).unwrap()),
     }
 }

@@ -2,8 +2,8 @@
 //! than by chance: quotes, separators, wildcards, four-byte characters.
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, City, Country, CustomData, CustomerId, Description, Region,
-    Revision, Timestamp,
+    Address, AddressContent, AddressId, AddressInput, City, Country, CustomData, CustomerId,
+    Description, FieldErrors, Input, Member, PostalDetails, Region, Revision, Timestamp,
 };
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
@@ -50,6 +50,24 @@ fn custom_data() -> impl Strategy<Value = CustomData> {
     })
 }
 
+fn postal_details() -> impl Strategy<Value = PostalDetails> {
+    let texts = [option::of(text()), option::of(text()), option::of(text())];
+    (texts, option::of("[0-9]{1,20}")).prop_map(|([recipient, line, district], code)| {
+        let mut input = AddressInput::default();
+        input[Member::Country] = Input::Value("SG".into());
+        for (member, text) in [
+            (Member::Recipient, recipient),
+            (Member::FirstLine, line),
+            (Member::District, district),
+            (Member::PostalCode, code),
+        ] {
+            input[member] = text.map_or(Input::Null, |text| Input::Value(text.into()));
+        }
+        let content = AddressContent::parse(&input, &mut FieldErrors::default());
+        content.unwrap().details
+    })
+}
+
 /// Any timestamp.
 pub fn timestamp() -> impl Strategy<Value = Timestamp> {
     (-62_167_219_200_000..=253_402_300_799_999_i64)
@@ -63,6 +81,7 @@ prop_compose! {
         region in text(),
         city in text(),
         country in sample::select(vec!["RW", "US", "JP", "FR", "XK"]),
+        details in postal_details(),
         custom_data in option::of(custom_data()),
     ) -> AddressContent {
         AddressContent {
@@ -70,6 +89,7 @@ prop_compose! {
             region: Region::parse(&region).unwrap(),
             city: City::parse(&city).unwrap(),
             country: Country::parse(country).unwrap(),
+            details,
             custom_data,
         }
     }

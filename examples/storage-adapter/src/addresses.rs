@@ -51,7 +51,7 @@ fn find(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Option<Address
 }
 
 fn has_content(row: AddressRow<'_>, content: &AddressContent) -> bool {
-    rows::members(row) == content.texts()
+    rows::columns(row) == content.columns()
 }
 
 /// All current addresses of a book.

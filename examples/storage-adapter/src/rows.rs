@@ -2,13 +2,15 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressRef, AddressRevision, ApiKey, ApiKeyId, ChangeKind,
-    CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, KeyName, Members,
+    Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, KeyName,
     Revision, Scope, Timestamp, TokenDigest,
 };
 
-/// Revision, description, region, city, country, custom data, created at, updated at.
+/// Revision, description, region, city, country, postal details, custom data, created at, updated
+/// at.
 pub(crate) type AddressRow<'a> = (
     u32,
+    Option<&'a str>,
     Option<&'a str>,
     Option<&'a str>,
     Option<&'a str>,
@@ -37,22 +39,24 @@ pub(crate) type ApiKeyRow<'a> = (
 );
 
 pub(crate) fn address_row(address: &Address, revision: Revision) -> AddressRow<'_> {
-    let [description, region, city, country, custom_data] = address.content.texts().into_values();
+    let [description, region, city, country, details, custom_data] =
+        address.content.columns().into_values();
     (
         revision.get(),
         description,
         region,
         city,
         country,
+        details,
         custom_data,
         address.created_at.unix_ms(),
         address.updated_at.unix_ms(),
     )
 }
 
-pub(crate) fn members(row: AddressRow<'_>) -> Members<Option<&str>> {
-    let (_, description, region, city, country, custom_data, ..) = row;
-    Members::new([description, region, city, country, custom_data])
+pub(crate) fn columns(row: AddressRow<'_>) -> Columns<Option<&str>> {
+    let (_, description, region, city, country, details, custom_data, ..) = row;
+    Columns::new([description, region, city, country, details, custom_data])
 }
 
 /// A row as a page needs it, without a separate string for each field. The page validates it.
@@ -63,7 +67,7 @@ pub(crate) fn address_ref<'a>(
     let (.., created_at, updated_at) = row;
     Ok(AddressRef {
         id,
-        members: members(row),
+        columns: columns(row),
         created_at: time(id, created_at)?,
         updated_at: time(id, updated_at)?,
     })
@@ -76,11 +80,11 @@ pub(crate) fn address(
 ) -> Result<Address, Inconsistency> {
     let damaged = |field| damaged("address", id, field);
     let (revision, .., created_at, updated_at) = row;
-    let content = AddressContent::parse_stored(&members(row));
+    let content = AddressContent::parse_stored(&columns(row));
     Ok(Address {
         customer_id: CustomerId::parse(customer_id).map_err(|_| damaged("customer_id"))?,
         id: AddressId::parse(id).map_err(|_| damaged("id"))?,
-        content: content.map_err(|member| damaged(member.name()))?,
+        content: content.map_err(|column| damaged(column.name()))?,
         created_at: time(id, created_at)?,
         updated_at: time(id, updated_at)?,
         revision: Revision::new(revision).ok_or_else(|| damaged("revision"))?,

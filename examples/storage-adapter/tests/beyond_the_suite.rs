@@ -54,6 +54,7 @@ async fn a_damaged_address_is_reported() {
         Option<&'static str>,
         Option<&'static str>,
         Option<&'static str>,
+        Option<&'static str>,
         i64,
         i64,
     );
@@ -62,14 +63,14 @@ async fn a_damaged_address_is_reported() {
     let kigali = Some("Kigali");
     let rw = Some("RW");
     for (field, row) in [
-        ("country", (1, None, kigali, kigali, Some("rw"), None, 0, 0)),
-        ("region", (1, None, Some(" Kigali"), kigali, rw, None, 0, 0)),
+        ("country", (1, None, kigali, kigali, Some("rw"), None, None, 0, 0)),
+        ("region", (1, None, Some(" Kigali"), kigali, rw, None, None, 0, 0)),
         (
             "custom_data",
-            (1, None, kigali, kigali, rw, Some("[]"), 0, 0),
+            (1, None, kigali, kigali, rw, None, Some("[]"), 0, 0),
         ),
-        ("time", (1, None, kigali, kigali, rw, None, i64::MAX, 0)),
-        ("revision", (0, None, kigali, kigali, rw, None, 0, 0)),
+        ("time", (1, None, kigali, kigali, rw, None, None, i64::MAX, 0)),
+        ("revision", (0, None, kigali, kigali, rw, None, None, 0, 0)),
     ] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("addressbook.redb");

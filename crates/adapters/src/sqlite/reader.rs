@@ -47,6 +47,13 @@ impl ToSql for Value<'_> {
 impl ReadRow for Row<'_> {
     fn text(&self, column: usize) -> Option<&[u8]> {
         match self.get_ref(column) {
+            Ok(ValueRef::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn text_or_null(&self, column: usize) -> Option<&[u8]> {
+        match self.get_ref(column) {
             Ok(ValueRef::Text(text)) => Some(text).filter(|text| !text.is_empty()),
             Ok(ValueRef::Null) => Some(b""),
             _ => None,
@@ -76,7 +83,7 @@ mod tests {
     fn query(reader: &Reader, sql: &str, values: &[Value<'_>]) -> Option<Vec<(i64, String)>> {
         let mut rows = Vec::new();
         let done = reader.each_row(sql, values, |row| {
-            let text = str::from_utf8(row.text(1)?).ok()?;
+            let text = str::from_utf8(row.text_or_null(1)?).ok()?;
             rows.push((row.integer(0)?, text.to_owned()));
             Some(())
         });
@@ -94,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_ends_only_its_run_with_none() {
+    fn an_empty_text_instead_of_null_ends_only_its_run_with_none() {
         let reader = reader();
         assert_eq!(query(&reader, BY_NUMBER, &[5.into()]), None);
         assert_eq!(query(&reader, BY_NUMBER, &[2.into()]).unwrap().len(), 2);

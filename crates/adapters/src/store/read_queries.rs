@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, BookHead, CustomerId, Limit, Member, Members, PageRequest,
+    Address, AddressContent, AddressId, BookHead, Column, Columns, CustomerId, Limit, PageRequest,
     PageStart, Timestamp, UncheckedPage,
 };
 
@@ -155,7 +155,7 @@ impl<'a> ReadQuery<'a> {
         customer_id: &'a CustomerId,
         content: &'a AddressContent,
     ) -> Self {
-        let content = content.texts().into_values().map(Value::from);
+        let content = content.columns().into_values().map(Value::from);
         Self {
             text: QueryText::AddressWithContent,
             values: [customer_id.as_str().into()]
@@ -174,8 +174,11 @@ impl<'a> ReadQuery<'a> {
 /// A row of a query, as the database's client library holds it. `None` is a value that cannot have
 /// been stored, which the pool reads again to report it.
 pub(crate) trait ReadRow {
-    /// The bytes of a text; empty if it is null.
+    /// The bytes of a text that is not null.
     fn text(&self, column: usize) -> Option<&[u8]>;
+
+    /// The bytes of a text that is not empty, or nothing if it is null.
+    fn text_or_null(&self, column: usize) -> Option<&[u8]>;
 
     fn integer(&self, column: usize) -> Option<i64>;
 }
@@ -193,7 +196,7 @@ pub(crate) struct PageRows {
 
 impl TakeRow for PageRows {
     fn take(&mut self, row: &impl ReadRow) -> Option<()> {
-        const CREATED_AT: usize = 1 + Member::COUNT;
+        const CREATED_AT: usize = 1 + Column::COUNT;
         if self.page.is_empty() {
             let (addresses, revision) =
                 (row.integer(CREATED_AT + 2)?, row.integer(CREATED_AT + 3)?);
@@ -201,14 +204,17 @@ impl TakeRow for PageRows {
             let most = head.addresses.min(self.limit.get().into());
             self.page = UncheckedPage::with_capacity(head, most as usize);
         }
-        let mut members: [&[u8]; Member::COUNT] = [b""; Member::COUNT];
-        for (member, column) in members.iter_mut().zip(1..) {
-            *member = row.text(column)?;
+        let mut columns: [&[u8]; Column::COUNT] = [b""; Column::COUNT];
+        for ((value, column), position) in columns.iter_mut().zip(Column::ALL).zip(1..) {
+            *value = match column.is_nullable() {
+                true => row.text_or_null(position)?,
+                false => row.text(position)?,
+            };
         }
         let time = |column| Timestamp::from_unix_ms(row.integer(column)?).ok();
         let (created_at, updated_at) = (time(CREATED_AT)?, time(CREATED_AT + 1)?);
         self.page
-            .push(row.text(0)?, members, created_at, updated_at);
+            .push(row.text(0)?, columns, created_at, updated_at);
         Some(())
     }
 }
@@ -230,16 +236,20 @@ pub(crate) struct FoundAddress(pub(crate) Option<Address>);
 
 impl TakeRow for FoundAddress {
     fn take(&mut self, row: &impl ReadRow) -> Option<()> {
-        const CREATED_AT: usize = 2 + Member::COUNT;
+        const CREATED_AT: usize = 2 + Column::COUNT;
         let text = |column| str::from_utf8(row.text(column)?).ok();
-        let mut members = Members::default();
-        for (member, column) in Member::ALL.into_iter().zip(2..) {
-            members[member] = Some(text(column)?).filter(|text| !text.is_empty());
+        let mut columns = Columns::default();
+        for (column, position) in Column::ALL.into_iter().zip(2..) {
+            columns[column] = match column.is_nullable() {
+                true => Some(str::from_utf8(row.text_or_null(position)?).ok()?)
+                    .filter(|text| !text.is_empty()),
+                false => Some(text(position)?),
+            };
         }
         let parts = AddressParts {
             customer_id: text(0)?,
             id: text(1)?,
-            members,
+            columns,
             created_at: row.integer(CREATED_AT)?,
             updated_at: row.integer(CREATED_AT + 1)?,
             revision: row.integer(CREATED_AT + 2)?,

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, CustomerId,
-    Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup, Member, Members,
+    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, Column,
+    Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup,
     PageRequest, PageStart, RevisionRange, Scan, Timestamp,
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
@@ -90,7 +90,7 @@ where
             row.get_value::<BigInt, i64, _>(column)
                 .map_err(diesel::result::Error::DeserializationError)
         };
-        const CREATED_AT: usize = 1 + Member::COUNT;
+        const CREATED_AT: usize = 1 + Column::COUNT;
         if page.is_empty() {
             page = AddressPage::new(book_head(number(CREATED_AT + 2)?, number(CREATED_AT + 3)?)?);
         }
@@ -107,16 +107,16 @@ where
             key: id.to_owned(),
             field,
         };
-        let mut members = Members::default();
-        for (member, text) in Member::ALL.into_iter().zip(texts) {
-            members[member] = text.map_err(|_| damaged(member.name()))?;
+        let mut columns = Columns::default();
+        for (column, text) in Column::ALL.into_iter().zip(texts) {
+            columns[column] = text.map_err(|_| damaged(column.name()))?;
         }
         let time = |field, column| {
             Timestamp::from_unix_ms(number(column)?).map_err(|_| WorkError::from(damaged(field)))
         };
         page.push(AddressRef {
             id,
-            members,
+            columns,
             created_at: time("created_at", CREATED_AT)?,
             updated_at: time("updated_at", CREATED_AT + 1)?,
         })?;

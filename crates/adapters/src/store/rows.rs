@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressRevision, ChangeKind, CustomerId, Inconsistency,
-    Member, Members, Revision, Timestamp,
+    Address, AddressContent, AddressId, AddressRevision, ChangeKind, Column, Columns, CustomerId,
+    Inconsistency, Revision, Timestamp,
 };
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use crate::store::schema::{address_revisions, addresses};
 use crate::store::statements::Value;
 
-/// The content of an address, a column for each member.
+/// The content of an address, by column.
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = addresses)]
 pub(crate) struct ContentRow<'a> {
@@ -20,16 +20,18 @@ pub(crate) struct ContentRow<'a> {
     region: Cow<'a, str>,
     city: Cow<'a, str>,
     country: Cow<'a, str>,
+    postal_details: Option<Cow<'a, str>>,
     custom_data: Option<Cow<'a, str>>,
 }
 
 impl ContentRow<'_> {
-    fn members(&self) -> Members<Option<&str>> {
-        Members::new([
+    fn columns(&self) -> Columns<Option<&str>> {
+        Columns::new([
             self.description.as_deref(),
             Some(&*self.region),
             Some(&*self.city),
             Some(&*self.country),
+            self.postal_details.as_deref(),
             self.custom_data.as_deref(),
         ])
     }
@@ -46,6 +48,7 @@ pub(crate) fn past_address_columns() -> _ {
             address_revisions::region,
             address_revisions::city,
             address_revisions::country,
+            address_revisions::postal_details,
             address_revisions::custom_data,
         ),
         address_revisions::created_at,
@@ -71,7 +74,7 @@ pub(crate) struct AddressRow<'a> {
 pub(crate) struct AddressParts<'a> {
     pub(crate) customer_id: &'a str,
     pub(crate) id: &'a str,
-    pub(crate) members: Members<Option<&'a str>>,
+    pub(crate) columns: Columns<Option<&'a str>>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
@@ -91,8 +94,8 @@ impl TryFrom<AddressParts<'_>> for Address {
         let customer_id = customer_id.filter(|id| id.as_str() == parts.customer_id);
         let id = AddressId::parse(parts.id).ok();
         let id = id.filter(|id| id.as_str() == parts.id);
-        let content = AddressContent::parse_stored(&parts.members);
-        let content = content.map_err(|member| damaged(member.name()))?;
+        let content = AddressContent::parse_stored(&parts.columns);
+        let content = content.map_err(|column| damaged(column.name()))?;
         let time = |field, unix_ms| Timestamp::from_unix_ms(unix_ms).map_err(|_| damaged(field));
         let revision = u32::try_from(parts.revision).ok().and_then(Revision::new);
         Ok(Self {
@@ -113,7 +116,7 @@ impl TryFrom<AddressRow<'_>> for Address {
         let parts = AddressParts {
             customer_id: &row.customer_id,
             id: &row.id,
-            members: row.content.members(),
+            columns: row.content.columns(),
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -132,6 +135,7 @@ pub(crate) struct NewAddressRow<'a> {
     region: &'a str,
     city: &'a str,
     country: &'a str,
+    postal_details: Option<&'a str>,
     custom_data: Option<&'a str>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
@@ -144,8 +148,14 @@ pub(crate) struct NewAddressRow<'a> {
 impl<'a> NewAddressRow<'a> {
     /// The state of an address from a time on, with a revision that the store has counted.
     pub(crate) fn of(address: &'a Address, revision: Revision, at: Timestamp) -> Self {
-        let [description, region, city, country, custom_data] =
-            address.content.texts().into_values();
+        let [
+            description,
+            region,
+            city,
+            country,
+            postal_details,
+            custom_data,
+        ] = address.content.columns().into_values();
         Self {
             customer_id: address.customer_id.as_str(),
             id: address.id.as_str(),
@@ -153,6 +163,7 @@ impl<'a> NewAddressRow<'a> {
             region: region.unwrap_or_default(),
             city: city.unwrap_or_default(),
             country: country.unwrap_or_default(),
+            postal_details,
             custom_data,
             created_at: address.created_at.unix_ms(),
             updated_at: address.updated_at.unix_ms(),
@@ -167,12 +178,13 @@ impl<'a> NewAddressRow<'a> {
     }
 
     /// The values of the content's columns, then `created_at` and `updated_at`.
-    pub(crate) fn state(&self) -> [Value<'a>; Member::COUNT + 2] {
+    pub(crate) fn state(&self) -> [Value<'a>; Column::COUNT + 2] {
         [
             self.description.into(),
             self.region.into(),
             self.city.into(),
             self.country.into(),
+            self.postal_details.into(),
             self.custom_data.into(),
             self.created_at.into(),
             self.updated_at.into(),

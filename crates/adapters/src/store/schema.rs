@@ -25,6 +25,7 @@ diesel::table! {
         region -> Text,
         city -> Text,
         country -> Text,
+        postal_details -> Nullable<Text>,
         custom_data -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
@@ -44,6 +45,7 @@ diesel::table! {
         region -> Text,
         city -> Text,
         country -> Text,
+        postal_details -> Nullable<Text>,
         custom_data -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
@@ -77,7 +79,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);
 
 /// The columns of an address's content in SQL, in the order of
-/// [`Member::ALL`](addressbook_domain::Member::ALL), each after a prefix.
+/// [`Column::ALL`](addressbook_domain::Column::ALL), each after a prefix.
 macro_rules! content_columns {
     ($prefix:literal) => {
         concat!(
@@ -90,6 +92,8 @@ macro_rules! content_columns {
             $prefix,
             "country, ",
             $prefix,
+            "postal_details, ",
+            $prefix,
             "custom_data"
         )
     };
@@ -99,7 +103,7 @@ pub(crate) use content_columns;
 /// A `?` for each of [`content_columns`].
 macro_rules! content_values {
     () => {
-        "?, ?, ?, ?, ?"
+        "?, ?, ?, ?, ?, ?"
     };
 }
 pub(crate) use content_values;

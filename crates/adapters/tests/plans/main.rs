@@ -219,12 +219,13 @@ const FILL: &str = "
     INSERT INTO addresses
     SELECT 'cus_' || CASE WHEN n < 20000 THEN n % 2000 ELSE 2000 END,
            'add_' || (1000000000 + n) || '0000000000000000',
-           NULL, 'Region', 'City', 'RW', NULL, n, n, 1, NULL
+           NULL, 'Region', 'City', 'RW', NULL, n, n, 1, NULL, NULL
     FROM numbers;
     INSERT INTO address_book_parts SELECT customer_id, id, 1 FROM addresses;
     INSERT INTO address_revisions
     SELECT customer_id, id, n, 'updated', n,
-           description, region, city, country, custom_data, created_at, updated_at
+           description, region, city, country, custom_data, created_at, updated_at,
+           postal_details
     FROM addresses, (SELECT 1 AS n UNION SELECT 2) AS two;
     INSERT INTO idempotency_records
     SELECT customer_id, id, CAST('12345678901234567890123456789012' AS FINGERPRINT), id, created_at

@@ -26,9 +26,9 @@ fn drop_checks(connection: &mut RawConnection) {
 const DAMAGES: [(&str, &str); 10] = [
     ("id = 'add_1'", "id"),
     ("description = ''", "description"),
-    ("region = ''", "region"),
-    ("city = ''", "city"),
     ("country = 'rw'", "country"),
+    ("postal_details = '[]'", "postal_details"),
+    ("postal_details = ''", "postal_details"),
     ("custom_data = '[]'", "custom_data"),
     ("custom_data = ''", "custom_data"),
     ("created_at = -62167219200001", "created_at"),

@@ -75,7 +75,8 @@ fn before_reading_a_region(database: &Database, statement: &str) {
          ALTER TABLE addresses RENAME TO kept;
          CREATE VIEW addresses AS SELECT customer_id, id, description,
              read(customer_id, region) AS region,
-             city, country, custom_data, created_at, updated_at, revision FROM kept"
+             city, country, postal_details, custom_data, created_at, updated_at, revision
+             FROM kept"
     ));
 }
 

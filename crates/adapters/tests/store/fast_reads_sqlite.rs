@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressId, AddressRepository, Lookup, Member, PageRequest};
+use addressbook_domain::{AddressId, AddressRepository, Column, Lookup, PageRequest};
 use addressbook_testkit::fixtures::{address, creating, customer};
 
 use crate::support::Database;
@@ -19,13 +19,13 @@ async fn a_read_sees_the_writes_of_another_process_at_once() {
     for city in ["Huye", "Musanze", "Rubavu"] {
         let found = repository.list(&customer, &page).await.unwrap();
         assert_ne!(
-            found.iter().next().unwrap().members[Member::City],
+            found.iter().next().unwrap().columns[Column::City],
             Some(city)
         );
         other.execute(&format!("UPDATE addresses SET city = '{city}'"));
         let found = repository.list(&customer, &page).await.unwrap();
         assert_eq!(
-            found.iter().next().unwrap().members[Member::City],
+            found.iter().next().unwrap().columns[Column::City],
             Some(city)
         );
         let lookup = Lookup::Id(customer.clone(), mine.id.clone());

@@ -1,7 +1,7 @@
 //! Several instances on one database, like several processes.
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressRepository, ApiKeyRepository, Listing, Member};
+use addressbook_domain::{AddressRepository, ApiKeyRepository, Column, Listing};
 use addressbook_testkit::fixtures::{
     address, api_key, commit_replacing, creating, customer, moved, timestamp,
 };
@@ -31,7 +31,7 @@ async fn the_next_call_of_one_instance_sees_the_writes_of_another(#[case] databa
         let listed = page
             .iter()
             .next()
-            .and_then(|address| Some(address.members[Member::City]?.to_owned()));
+            .and_then(|address| Some(address.columns[Column::City]?.to_owned()));
         assert_eq!(listed, Some(city.clone()), "a page of the other instance");
         let head = reader.head(&whose).await.unwrap();
         assert_eq!(head, page.head(), "the head in the other instance");

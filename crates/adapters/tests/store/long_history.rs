@@ -18,7 +18,8 @@ fn grow_histories(customer_id: &str, revisions: u32) -> String {
          INSERT INTO address_revisions
          SELECT customer_id, 'add_0000000000000000000000' || CAST(1000 + n % 1000 AS text),
                 1 + n / 1000, 'updated', created_at,
-                description, region, city, country, custom_data, created_at, updated_at
+                description, region, city, country, custom_data, created_at, updated_at,
+                postal_details
          FROM addresses, numbers WHERE customer_id = '{customer_id}'"
     )
 }

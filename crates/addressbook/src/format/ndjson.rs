@@ -190,6 +190,7 @@ impl Serialize for Exported<'_> {
                     let json: &RawValue = serde_json::from_str(json).map_err(S::Error::custom)?;
                     map.serialize_entry(member.name(), json)?;
                 }
+                None if member.is_detail() => {}
                 text => map.serialize_entry(member.name(), text)?,
             }
         }

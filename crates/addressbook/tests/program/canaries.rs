@@ -112,7 +112,7 @@ fn on_postgres_no_canary_is_logged(#[case] format: &str) {
     // Errors whose details contain whole rows and keys.
     query("ALTER TABLE addresses ADD CHECK (city <> 'canary patch') NOT VALID");
     recorded.send_during_failure();
-    query("ALTER TABLE addresses DROP CONSTRAINT addresses_city_check1");
+    query("ALTER TABLE addresses DROP CONSTRAINT addresses_city_check");
     query("CREATE TABLE places (city text PRIMARY KEY)");
     query("ALTER TABLE addresses ADD FOREIGN KEY (city) REFERENCES places NOT VALID");
     recorded.send_during_failure();

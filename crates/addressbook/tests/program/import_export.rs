@@ -358,7 +358,10 @@ fn formulas_are_escaped_only_on_request() {
     let exact = dir.run(&export).succeeds().stdout;
     assert_eq!(
         row(&exact),
-        ["-1", "\"@SUM(A1),B\",+R,=1+1,RW,\"{\"\"a\"\":\"\"=1\"\""]
+        [
+            "-1",
+            "\"@SUM(A1),B\",+R,=1+1,RW,,,,,,,,,\"{\"\"a\"\":\"\"=1\"\""
+        ]
     );
     let escaped = dir
         .run(&[&export[..], &["--escape-formulas"]].concat())
@@ -368,7 +371,7 @@ fn formulas_are_escaped_only_on_request() {
         row(&escaped),
         [
             "'-1",
-            "\"'@SUM(A1),B\",'+R,'=1+1,RW,\"{\"\"a\"\":\"\"=1\"\""
+            "\"'@SUM(A1),B\",'+R,'=1+1,RW,,,,,,,,,\"{\"\"a\"\":\"\"=1\"\""
         ]
     );
 

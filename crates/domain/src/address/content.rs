@@ -5,7 +5,11 @@ use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use crate::address::custom_data::{CustomData, CustomDataError};
+use crate::address::postal_details::PostalDetails;
 use crate::address::text::{City, Description, Region};
+use crate::countries::format::PostalMember;
+use crate::countries::postal_address::PostalAddress;
+use crate::countries::rules::CountryRules;
 use crate::country::Country;
 use crate::field_error::FieldErrors;
 use crate::json::Json;
@@ -15,20 +19,21 @@ use crate::json::Json;
 pub struct AddressContent {
     /// What the customer calls the address ("Home").
     pub description: Option<Description>,
-    /// State, county, province or region.
+    /// State, county, province or region. Empty only in a country that does not require one.
     pub region: Region,
-    /// City, town or village.
+    /// City, town or village. Empty only in a country that does not require one.
     pub city: City,
     /// The country, by its ISO 3166-1 alpha-2 code.
     pub country: Country,
+    /// The person, the street, the postal code and the like.
+    pub details: PostalDetails,
     /// What else the client stores with the address.
     pub custom_data: Option<CustomData>,
 }
 
 macro_rules! members {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $meaning:literal,)*) => {
-        /// A member of [`AddressContent`], by the name that it has in JSON, in CSV and in the
-        /// database.
+    ($($variant:ident $name:literal, $max_chars:expr, $meaning:literal;)*) => {
+        /// A member of [`AddressContent`], by the name that it has in JSON and in CSV.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Member {
             $(#[doc = concat!("`", $name, "`: ", $meaning, ".")] $variant,)*
@@ -45,108 +50,178 @@ macro_rules! members {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The name as it stands in a JSON object behind another member: `,"city":`.
-            pub const fn json_key(self) -> &'static str {
-                match self { $(Self::$variant => concat!(",\"", $name, "\":"),)* }
-            }
-
             /// What the member holds, in a few words.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// The longest text, in characters; `None` if the member is not free text.
+            pub const fn max_chars(self) -> Option<usize> {
+                match self { $(Self::$variant => $max_chars,)* }
             }
         }
     };
 }
 
+// Those between the country and the custom data are the postal details.
 members! {
-    Description "description" "What the customer calls the address",
-    Region "region" "State, county, province or region",
-    City "city" "City, town or village",
-    Country "country" "Country, by its ISO 3166-1 alpha-2 code",
-    CustomData "custom_data" "What else the client stores with the address",
+    Description "description", Some(Description::MAX_CHARS), "What the customer calls the address";
+    Region "region", Some(Region::MAX_CHARS), "State, county, province or region";
+    City "city", Some(City::MAX_CHARS), "City, town or village";
+    Country "country", None, "Country, by its ISO 3166-1 alpha-2 code";
+    Recipient "recipient", Some(200), "Person on the label";
+    Organization "organization", Some(200), "Company on the label";
+    FirstLine "first_line", Some(200), "Street and house";
+    SecondLine "second_line", Some(200), "Building, floor or unit";
+    District "district", Some(200), "Suburb, neighbourhood or district";
+    PostalCode "postal_code", Some(20), "Postal code, as the customer writes it";
+    SortingCode "sorting_code", Some(20), "CEDEX and the like";
+    Phone "phone", Some(40), "Telephone number, for the carrier";
+    CustomData "custom_data", None, "What else the client stores with the address";
 }
 
 impl Member {
+    /// The members of [`PostalDetails`], in their order.
+    pub const DETAILS: &[Self] = {
+        let (_, rest) = Self::ALL.split_at(Self::Country as usize + 1);
+        rest.split_at(rest.len() - 1).0
+    };
+
     /// The member of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|member| member.name() == name)
     }
 
-    /// Whether a new address must have it.
-    pub const fn is_required(self) -> bool {
-        matches!(self, Self::Region | Self::City | Self::Country)
-    }
-
-    /// The longest text, in characters; `None` if the member is not free text.
-    pub const fn max_chars(self) -> Option<usize> {
-        match self {
-            Self::Description => Some(Description::MAX_CHARS),
-            Self::Region => Some(Region::MAX_CHARS),
-            Self::City => Some(City::MAX_CHARS),
-            Self::Country | Self::CustomData => None,
-        }
+    /// Whether the member belongs to [`PostalDetails`]. Documents leave it out where it is null.
+    pub fn is_detail(self) -> bool {
+        Self::DETAILS.contains(&self)
     }
 
     /// Whether a text search looks at it.
-    pub const fn is_searched(self) -> bool {
-        matches!(self, Self::Description | Self::Region | Self::City)
+    pub fn is_searched(self) -> bool {
+        !matches!(self, Self::Country | Self::Phone | Self::CustomData)
+    }
+}
+
+macro_rules! columns {
+    ($($variant:ident $name:literal,)*) => {
+        /// A value of [`AddressContent`] as stores keep it, by the name of its column in the
+        /// database.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Column {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl Column {
+            /// All columns, in the order in which a page has them.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$variant),*];
+            /// How many columns there are.
+            pub const COUNT: usize = [$($name),*].len();
+
+            /// The name, in snake case.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The name as it stands in a JSON object behind another member: `,"city":`.
+            pub const fn json_key(self) -> &'static str {
+                match self { $(Self::$variant => concat!(",\"", $name, "\":"),)* }
+            }
+        }
+    };
+}
+
+columns! {
+    Description "description",
+    Region "region",
+    City "city",
+    Country "country",
+    PostalDetails "postal_details",
+    CustomData "custom_data",
+}
+
+impl Column {
+    /// Whether the value may be null. Those of the others may be empty text, but for the country.
+    pub const fn is_nullable(self) -> bool {
+        matches!(
+            self,
+            Self::Description | Self::PostalDetails | Self::CustomData
+        )
     }
 
     /// Whether a store can have been given this value. The check is for damage from outside and
     /// cheap: it does not parse JSON again.
     pub(crate) fn can_be(self, value: Option<&str>) -> bool {
         let Some(value) = value else {
-            return !self.is_required();
+            return self.is_nullable();
         };
         match self {
+            Self::Description => !value.is_empty(),
+            Self::Region | Self::City => true,
             Self::Country => {
                 value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase())
             }
-            Self::CustomData => value.starts_with('{') && value.ends_with('}'),
-            _ => !value.is_empty(),
+            Self::PostalDetails | Self::CustomData => {
+                value.starts_with('{') && value.ends_with('}')
+            }
         }
     }
 }
 
-/// A value for each [`Member`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Members<T>([T; Member::COUNT]);
+macro_rules! values_by {
+    ($(#[$doc:meta])* $name:ident, $key:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name<T>([T; $key::COUNT]);
 
-impl<T> Members<T> {
-    /// The values, in the order of [`Member::ALL`].
-    pub const fn new(values: [T; Member::COUNT]) -> Self {
-        Self(values)
-    }
+        impl<T> $name<T> {
+            #[doc = concat!("The values, in the order of [`", stringify!($key), "::ALL`].")]
+            pub const fn new(values: [T; $key::COUNT]) -> Self {
+                Self(values)
+            }
 
-    /// The value that a function has for each member.
-    pub fn from_fn(value: impl FnMut(Member) -> T) -> Self {
-        Self(Member::ALL.map(value))
-    }
+            #[doc = concat!("The value that a function has for each [`", stringify!($key), "`].")]
+            pub fn from_fn(value: impl FnMut($key) -> T) -> Self {
+                Self($key::ALL.map(value))
+            }
 
-    /// The values, in the order of [`Member::ALL`].
-    pub fn into_values(self) -> [T; Member::COUNT] {
-        self.0
-    }
+            #[doc = concat!("The values, in the order of [`", stringify!($key), "::ALL`].")]
+            pub fn into_values(self) -> [T; $key::COUNT] {
+                self.0
+            }
 
-    /// Each member with its value, in the order of [`Member::ALL`].
-    pub fn iter(&self) -> impl Iterator<Item = (Member, &T)> {
-        Member::ALL.into_iter().zip(&self.0)
-    }
+            #[doc = concat!("Each value with its [`", stringify!($key), "`], in their order.")]
+            pub fn iter(&self) -> impl Iterator<Item = ($key, &T)> {
+                $key::ALL.into_iter().zip(&self.0)
+            }
+        }
+
+        impl<T> Index<$key> for $name<T> {
+            type Output = T;
+
+            fn index(&self, key: $key) -> &T {
+                &self.0[key as usize]
+            }
+        }
+
+        impl<T> IndexMut<$key> for $name<T> {
+            fn index_mut(&mut self, key: $key) -> &mut T {
+                &mut self.0[key as usize]
+            }
+        }
+    };
 }
 
-impl<T> Index<Member> for Members<T> {
-    type Output = T;
-
-    fn index(&self, member: Member) -> &T {
-        &self.0[member as usize]
-    }
-}
-
-impl<T> IndexMut<Member> for Members<T> {
-    fn index_mut(&mut self, member: Member) -> &mut T {
-        &mut self.0[member as usize]
-    }
-}
+values_by!(
+    /// A value for each [`Member`].
+    Members,
+    Member
+);
+values_by!(
+    /// A value for each [`Column`].
+    Columns,
+    Column
+);
 
 /// What an input says about a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -218,10 +293,17 @@ impl AddressContent {
     /// a member has an error; all errors are added to `errors`.
     pub fn parse(input: &AddressInput<'_>, errors: &mut FieldErrors) -> Option<Self> {
         let mut fields = Fields { input, errors };
+        let known_country = match &input[Member::Country] {
+            Input::Value(value) => Country::parse(value.as_str()).ok(),
+            Input::Absent | Input::Null => None,
+        };
         let description = fields.optional(Member::Description, Description::parse);
-        let region = fields.required(Member::Region, Region::parse);
-        let city = fields.required(Member::City, City::parse);
+        let region = fields.unless_needless(Member::Region, known_country, Region::parse);
+        let city = fields.unless_needless(Member::City, known_country, City::parse);
         let country = fields.required(Member::Country, Country::parse);
+        let details = fields.details(|fields, member| {
+            fields.optional(member, |text| PostalDetails::parse_text(member, text))
+        });
         let custom_data = fields.optional_value(Member::CustomData, |value| value.custom_data());
         // Only now, so that the errors of all members are found.
         let content = || -> Result<Self, Invalid> {
@@ -230,53 +312,96 @@ impl AddressContent {
                 region: region?,
                 city: city?,
                 country: country?,
+                details: PostalDetails::new(details?),
                 custom_data: custom_data?,
             })
         };
         content().ok()
     }
 
-    /// The content whose members a store returned. Text that only an earlier release accepted is
+    /// The content whose columns a store returned. Text that only an earlier release accepted is
     /// accepted here, but no text that would be stored in another form: nothing is trimmed,
     /// normalised or compacted.
     ///
     /// # Errors
-    /// The first member that cannot have been stored.
-    pub fn parse_stored(stored: &Members<Option<&str>>) -> Result<Self, Member> {
+    /// The first column that cannot have been stored.
+    pub fn parse_stored(stored: &Columns<Option<&str>>) -> Result<Self, Column> {
         fn value<T, E>(
-            stored: &Members<Option<&str>>,
-            member: Member,
+            stored: &Columns<Option<&str>>,
+            column: Column,
             parse: impl Fn(&str) -> Result<T, E>,
-        ) -> Result<Option<T>, Member> {
-            stored[member].map(parse).transpose().map_err(|_| member)
+        ) -> Result<Option<T>, Column> {
+            stored[column].map(parse).transpose().map_err(|_| column)
         }
-        let region = value(stored, Member::Region, Region::parse_stored)?;
-        let city = value(stored, Member::City, City::parse_stored)?;
-        let country = value(stored, Member::Country, Country::parse)?;
+        let region = value(stored, Column::Region, |text| {
+            or_empty(text, Region::parse_stored)
+        })?;
+        let city = value(stored, Column::City, |text| {
+            or_empty(text, City::parse_stored)
+        })?;
+        let country = value(stored, Column::Country, Country::parse)?;
+        let details = value(stored, Column::PostalDetails, |json| {
+            PostalDetails::from_json(json).ok_or(())
+        })?;
         let content = Self {
-            description: value(stored, Member::Description, Description::parse_stored)?,
-            region: region.ok_or(Member::Region)?,
-            city: city.ok_or(Member::City)?,
-            country: country.ok_or(Member::Country)?,
-            custom_data: value(stored, Member::CustomData, CustomData::parse)?,
+            description: value(stored, Column::Description, Description::parse_stored)?,
+            region: region.ok_or(Column::Region)?,
+            city: city.ok_or(Column::City)?,
+            country: country.ok_or(Column::Country)?,
+            details: details.unwrap_or_default(),
+            custom_data: value(stored, Column::CustomData, CustomData::parse)?,
         };
-        let texts = content.texts();
-        let mut members = Member::ALL.into_iter();
-        match members.find(|member| texts[*member] != stored[*member]) {
-            Some(member) => Err(member),
+        let columns = content.columns();
+        let mut all = Column::ALL.into_iter();
+        match all.find(|column| columns[*column] != stored[*column]) {
+            Some(column) => Err(column),
             None => Ok(content),
         }
     }
 
     /// The members as text, custom data as JSON. `None` is null.
     pub fn texts(&self) -> Members<Option<&str>> {
-        Members([
+        let mut texts = Members::default();
+        texts[Member::Description] = self.description.as_ref().map(Description::as_str);
+        texts[Member::Region] = Some(self.region.as_str());
+        texts[Member::City] = Some(self.city.as_str());
+        texts[Member::Country] = Some(self.country.as_str());
+        for (member, text) in Member::DETAILS.iter().zip(self.details.texts()) {
+            texts[*member] = text;
+        }
+        texts[Member::CustomData] = self.custom_data.as_ref().map(CustomData::as_str);
+        texts
+    }
+
+    /// What a store keeps: text, or JSON for postal details and custom data. `None` is null.
+    pub fn columns(&self) -> Columns<Option<&str>> {
+        Columns([
             self.description.as_ref().map(Description::as_str),
             Some(self.region.as_str()),
             Some(self.city.as_str()),
             Some(self.country.as_str()),
+            self.details.as_json(),
             self.custom_data.as_ref().map(CustomData::as_str),
         ])
+    }
+
+    /// The address as the rules of countries see it.
+    pub fn postal(&self) -> PostalAddress<'_> {
+        let texts = self.texts();
+        let text = |member| texts[member].unwrap_or_default();
+        PostalAddress {
+            recipient: text(Member::Recipient),
+            organization: text(Member::Organization),
+            first_line: text(Member::FirstLine),
+            second_line: text(Member::SecondLine),
+            district: text(Member::District),
+            city: text(Member::City),
+            region: text(Member::Region),
+            postal_code: text(Member::PostalCode),
+            sorting_code: text(Member::SortingCode),
+            country: self.country,
+            phone: text(Member::Phone),
+        }
     }
 
     /// Takes over a member of another content.
@@ -287,7 +412,29 @@ impl AddressContent {
             Member::City => self.city.clone_from(&from.city),
             Member::Country => self.country = from.country,
             Member::CustomData => self.custom_data.clone_from(&from.custom_data),
+            detail => self.details = self.details.with(detail, from.texts()[detail]),
         }
+    }
+}
+
+/// Whether every address of a country has a region, or a city.
+pub(super) fn requires(country: Country, member: Member) -> bool {
+    let member = match member {
+        Member::Region => PostalMember::Region,
+        Member::City => PostalMember::City,
+        _ => return false,
+    };
+    CountryRules::of(country).is_none_or(|rules| rules.requires(member))
+}
+
+/// Parses a text, or returns the default for one without visible characters.
+pub(super) fn or_empty<T: Default, E>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, E> {
+    match text.trim().is_empty() {
+        true => Ok(T::default()),
+        false => parse(text),
     }
 }
 
@@ -325,6 +472,39 @@ impl Fields<'_, '_> {
         }
     }
 
+    /// A member that may be empty in a country that does not require it.
+    fn unless_needless<T: Default, E: fmt::Display>(
+        &mut self,
+        member: Member,
+        country: Option<Country>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T, Invalid> {
+        let is_empty = match &self.input[member] {
+            Input::Value(value) => value.as_str().trim().is_empty(),
+            Input::Absent | Input::Null => true,
+        };
+        match country {
+            Some(country) if is_empty && !requires(country, member) => Ok(T::default()),
+            _ => self.required(member, parse),
+        }
+    }
+
+    /// A value for each of the postal details.
+    pub(super) fn details<T: Default>(
+        &mut self,
+        parse: impl Fn(&mut Self, Member) -> Result<T, Invalid>,
+    ) -> Result<[T; Member::DETAILS.len()], Invalid> {
+        let mut values = std::array::from_fn(|_| T::default());
+        let mut result = Ok(());
+        for (member, value) in Member::DETAILS.iter().zip(&mut values) {
+            match parse(self, *member) {
+                Ok(parsed) => *value = parsed,
+                Err(invalid) => result = Err(invalid),
+            }
+        }
+        result.map(|()| values)
+    }
+
     /// A member that may not be null.
     pub(super) fn required<T, E: fmt::Display>(
         &mut self,
@@ -356,6 +536,7 @@ mod tests {
             (Member::Description, ""),
             (Member::Region, "\0"),
             (Member::Country, "ZZ"),
+            (Member::Phone, "none"),
             (Member::CustomData, "[]"),
         ]);
         let mut errors = FieldErrors::default();
@@ -365,7 +546,15 @@ mod tests {
             .into_iter()
             .map(|error| error.field)
             .collect();
-        assert_eq!(fields, Member::ALL.map(Member::name));
+        let wrong = [
+            "description",
+            "region",
+            "city",
+            "country",
+            "phone",
+            "custom_data",
+        ];
+        assert_eq!(fields, wrong);
     }
 
     #[test]
@@ -378,38 +567,78 @@ mod tests {
         let mut errors = FieldErrors::default();
         let content = AddressContent::parse(&input, &mut errors).unwrap();
         assert!(errors.is_empty());
-        let expected = [None, Some("Kigali"), Some("Kigali"), Some("RW"), None];
-        assert_eq!(content.texts(), Members::new(expected));
-        assert_eq!(AddressContent::parse_stored(&content.texts()), Ok(content));
+        let expected = [None, Some("Kigali"), Some("Kigali"), Some("RW"), None, None];
+        assert_eq!(content.columns(), Columns::new(expected));
+        assert_eq!(
+            AddressContent::parse_stored(&content.columns()),
+            Ok(content)
+        );
     }
 
     #[test]
     fn text_in_another_form_cannot_have_been_stored() {
-        let stored = Members::new([None, Some("K"), Some(" K"), Some("RW"), None]);
-        assert_eq!(AddressContent::parse_stored(&stored), Err(Member::City));
+        let stored = Columns::new([None, Some("K"), Some(" K"), Some("RW"), None, None]);
+        assert_eq!(AddressContent::parse_stored(&stored), Err(Column::City));
     }
 
     #[test]
     fn the_first_member_that_cannot_have_been_stored_is_named() {
-        for (stored, member) in [
-            ([None, None, Some("K"), Some("RW"), None], Member::Region),
-            (
-                [Some(""), Some("K"), Some("K"), Some("RW"), None],
-                Member::Description,
-            ),
-            (
-                [None, Some("K"), Some("K"), Some("ZZ"), None],
-                Member::Country,
-            ),
-            (
-                [None, Some("K"), Some("K"), Some("RW"), Some("[")],
-                Member::CustomData,
-            ),
+        let valid = [None, Some("K"), Some("K"), Some("RW"), None, None];
+        assert!(AddressContent::parse_stored(&Columns::new(valid)).is_ok());
+        for (column, value) in [
+            (Column::Description, Some("")),
+            (Column::Region, None),
+            (Column::City, None),
+            (Column::Country, Some("ZZ")),
+            (Column::PostalDetails, Some("{}")),
+            (Column::CustomData, Some("[")),
         ] {
-            assert_eq!(
-                AddressContent::parse_stored(&Members::new(stored)),
-                Err(member)
-            );
+            let mut stored = Columns::new(valid);
+            stored[column] = value;
+            assert_eq!(AddressContent::parse_stored(&stored), Err(column));
         }
+    }
+
+    fn parse(members: &[(Member, &'static str)]) -> Result<AddressContent, String> {
+        let mut errors = FieldErrors::default();
+        AddressContent::parse(&input(members), &mut errors).ok_or_else(|| errors.to_string())
+    }
+
+    #[test]
+    fn a_country_that_requires_no_region_and_no_city_needs_none() {
+        let singapore = parse(&[(Member::Country, "SG"), (Member::City, " ")]).unwrap();
+        assert_eq!(singapore.texts()[Member::Region], Some(""));
+        assert_eq!(singapore.texts()[Member::City], Some(""));
+        assert_eq!(
+            AddressContent::parse_stored(&singapore.columns()),
+            Ok(singapore)
+        );
+        // What is not needed is stored nevertheless.
+        let region = parse(&[(Member::Country, "SG"), (Member::Region, "East")]).unwrap();
+        assert_eq!(region.texts()[Member::Region], Some("East"));
+        for country in ["US", "ZZ"] {
+            let error = parse(&[(Member::Country, country)]).unwrap_err();
+            assert!(error.contains("region: is required"), "{error}");
+        }
+    }
+
+    #[test]
+    fn details_are_validated_and_stored_in_order() {
+        let content = parse(&[
+            (Member::Country, "SG"),
+            (Member::Phone, "+65 6123 4567"),
+            (Member::FirstLine, " 1 Rue\u{301} "),
+            (Member::PostalCode, "018956"),
+        ])
+        .unwrap();
+        let json = r#"{"first_line":"1 Rué","postal_code":"018956","phone":"+65 6123 4567"}"#;
+        assert_eq!(content.columns()[Column::PostalDetails], Some(json));
+        assert_eq!(
+            AddressContent::parse_stored(&content.columns()),
+            Ok(content)
+        );
+        let long = "1".repeat(21).leak();
+        let error = parse(&[(Member::Country, "SG"), (Member::PostalCode, long)]).unwrap_err();
+        assert_eq!(error, "postal_code: expected 1 to 20 characters, got 21");
     }
 }

@@ -1,9 +1,10 @@
 //! Changes of an address by a JSON merge patch (RFC 7396).
 
 use crate::address::content::{
-    AddressContent, AddressInput, Fields, Input, Invalid, Member, MemberValue,
+    AddressContent, AddressInput, Fields, Input, Invalid, Member, MemberValue, or_empty, requires,
 };
 use crate::address::custom_data::{CustomData, CustomDataError};
+use crate::address::postal_details::PostalDetails;
 use crate::address::text::{City, Description, Region};
 use crate::country::Country;
 use crate::field_error::FieldErrors;
@@ -14,9 +15,10 @@ use crate::json;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPatch {
     description: Input<Description>,
-    region: Option<Region>,
-    city: Option<City>,
+    region: Input<Region>,
+    city: Input<City>,
     country: Option<Country>,
+    details: [Input<Box<str>>; Member::DETAILS.len()],
     custom_data: Input<Box<str>>,
 }
 
@@ -27,9 +29,16 @@ impl AddressPatch {
         let description = fields.patched(Member::Description, |text| {
             Description::parse(text.as_str())
         });
-        let region = fields.replaced(Member::Region, Region::parse);
-        let city = fields.replaced(Member::City, City::parse);
+        let region = fields.patched(Member::Region, |text| {
+            or_empty(text.as_str(), Region::parse)
+        });
+        let city = fields.patched(Member::City, |text| or_empty(text.as_str(), City::parse));
         let country = fields.replaced(Member::Country, Country::parse);
+        let details = fields.details(|fields, member| {
+            fields.patched(member, |text| {
+                PostalDetails::parse_text(member, text.as_str())
+            })
+        });
         let custom_data = fields.patched(Member::CustomData, |patch| {
             match patch {
                 MemberValue::Json(json) => json.check_storable(CustomData::MAX_DEPTH)?,
@@ -49,6 +58,7 @@ impl AddressPatch {
                 region: region?,
                 city: city?,
                 country: country?,
+                details: details?,
                 custom_data: custom_data?,
             })
         };
@@ -58,29 +68,62 @@ impl AddressPatch {
     /// The content that the patch makes of another one.
     ///
     /// # Errors
-    /// Custom data would be too large or too deep after the merge.
+    /// Custom data would be too large or too deep after the merge, or the country requires a region
+    /// or a city that the address would not have.
     pub fn apply(&self, content: &AddressContent) -> Result<AddressContent, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let country = self.country.unwrap_or(content.country);
+        let region = self.region.over(Some(&content.region)).unwrap_or_default();
+        let city = self.city.over(Some(&content.city)).unwrap_or_default();
+        let names_place =
+            self.country.is_some() || self.region != Input::Absent || self.city != Input::Absent;
+        for (member, text) in [
+            (Member::Region, region.as_str()),
+            (Member::City, city.as_str()),
+        ] {
+            if names_place && text.is_empty() && requires(country, member) {
+                errors.missing(member.name());
+            }
+        }
         let current = content.custom_data.as_ref();
         let custom_data = match &self.custom_data {
             Input::Absent => current.cloned(),
             Input::Null => None,
-            Input::Value(patch) => Some(CustomData::patched(current, patch).map_err(|error| {
-                let mut errors = FieldErrors::default();
-                errors.add(Member::CustomData.name(), error);
-                errors
-            })?),
+            Input::Value(patch) => errors.check(
+                Member::CustomData.name(),
+                CustomData::patched(current, patch),
+            ),
         };
-        Ok(AddressContent {
-            description: match &self.description {
-                Input::Absent => content.description.clone(),
-                Input::Null => None,
-                Input::Value(description) => Some(description.clone()),
-            },
-            region: self.region.as_ref().unwrap_or(&content.region).clone(),
-            city: self.city.as_ref().unwrap_or(&content.city).clone(),
-            country: self.country.unwrap_or(content.country),
-            custom_data,
-        })
+        let mut details = content.details.clone();
+        for (member, patch) in Member::DETAILS.iter().zip(&self.details) {
+            match patch {
+                Input::Absent => {}
+                Input::Null => details = details.with(*member, None),
+                Input::Value(text) => details = details.with(*member, Some(text)),
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(AddressContent {
+                description: self.description.over(content.description.as_ref()),
+                region,
+                city,
+                country,
+                details,
+                custom_data,
+            }),
+            false => Err(errors),
+        }
+    }
+}
+
+impl<T: Clone> Input<T> {
+    /// The value that a member has after a patch, from the current one. `None` is null.
+    fn over(&self, current: Option<&T>) -> Option<T> {
+        match self {
+            Self::Absent => current.cloned(),
+            Self::Null => None,
+            Self::Value(value) => Some(value.clone()),
+        }
     }
 }
 
@@ -131,6 +174,7 @@ mod tests {
             region: Region::parse_stored("\u{200b}").unwrap(),
             city: City::parse_stored("\u{feff}").unwrap(),
             country: Country::parse("RW").unwrap(),
+            details: PostalDetails::default(),
             custom_data: None,
         };
         let expected = AddressContent {

@@ -79,7 +79,7 @@ macro_rules! text {
             "1 to ", $max_chars, " characters (Unicode scalar values), at least one of them ",
             "visible, trimmed, in normalisation form C, without control characters."
         )]
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -118,15 +118,17 @@ macro_rules! text {
 }
 
 text!(
-    /// The state, county, province or region of an address:
+    /// The state, county, province or region of an address. The default is empty: none, in a country
+    /// that does not require it. Otherwise:
     Region, 200
 );
 text!(
-    /// The city, town or village of an address:
+    /// The city, town or village of an address. The default is empty: none, in a country that does
+    /// not require it. Otherwise:
     City, 200
 );
 text!(
-    /// What a customer calls an address ("Home"):
+    /// What a customer calls an address ("Home"). The default is empty, and in no address:
     Description, 1024
 );
 

@@ -1,6 +1,6 @@
 use crate::address::Address;
 use crate::address::address_id::AddressId;
-use crate::address::content::{Member, Members};
+use crate::address::content::{Column, Columns};
 use crate::inconsistency::Inconsistency;
 use crate::timestamp::Timestamp;
 
@@ -29,12 +29,12 @@ pub struct AddressPage {
 /// The usual length of the text of an address, in bytes.
 const USUAL_TEXT_LEN: usize = 192;
 
-/// The ends of the id and the members of one address in the page's text, and its times. A null is an
-/// empty member: neither text nor JSON is empty otherwise.
+/// The ends of the id and the columns of one address in the page's text, and its times. A null is
+/// empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     id_end: usize,
-    ends: [usize; Member::COUNT],
+    ends: [usize; Column::COUNT],
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -44,8 +44,8 @@ struct Row {
 pub struct AddressRef<'a> {
     /// See [`AddressId`].
     pub id: &'a str,
-    /// The members of its content as text, custom data as JSON. `None` is null.
-    pub members: Members<Option<&'a str>>,
+    /// Its content, as a store keeps it. `None` is null.
+    pub columns: Columns<Option<&'a str>>,
     /// See [`Address`](crate::address::Address).
     pub created_at: Timestamp,
     /// See [`Address`](crate::address::Address).
@@ -76,8 +76,8 @@ impl AddressPage {
         address.check()?;
         self.text.push_str(address.id);
         let id_end = self.text.len();
-        let mut ends = [0; Member::COUNT];
-        for (end, (_, text)) in ends.iter_mut().zip(address.members.iter()) {
+        let mut ends = [0; Column::COUNT];
+        for (end, (_, text)) in ends.iter_mut().zip(address.columns.iter()) {
             self.text.push_str(text.unwrap_or_default());
             *end = self.text.len();
         }
@@ -122,14 +122,15 @@ impl AddressPage {
             let id = &self.text[start..row.id_end];
             start = row.id_end;
             // The compiler optimises this loop better than a map over the array.
-            let mut members = [None; Member::COUNT];
-            for (member, end) in members.iter_mut().zip(row.ends) {
-                *member = Some(&self.text[start..end]).filter(|text| !text.is_empty());
+            let mut columns = [None; Column::COUNT];
+            for ((value, end), column) in columns.iter_mut().zip(row.ends).zip(Column::ALL) {
+                let text = &self.text[start..end];
+                *value = Some(text).filter(|text| !text.is_empty() || !column.is_nullable());
                 start = end;
             }
             AddressRef {
                 id,
-                members: Members::new(members),
+                columns: Columns::new(columns),
                 created_at: row.created_at,
                 updated_at: row.updated_at,
             }
@@ -161,19 +162,19 @@ impl UncheckedPage {
         self.page.is_empty()
     }
 
-    /// Appends an address to the page. A member that is null is an empty slice.
+    /// Appends an address to the page. A column that is null is an empty slice.
     pub fn push(
         &mut self,
         id: &[u8],
-        members: [&[u8]; Member::COUNT],
+        columns: [&[u8]; Column::COUNT],
         created_at: Timestamp,
         updated_at: Timestamp,
     ) {
         self.text.extend_from_slice(id);
         let id_end = self.text.len();
-        let mut ends = [0; Member::COUNT];
-        for (end, member) in ends.iter_mut().zip(members) {
-            self.text.extend_from_slice(member);
+        let mut ends = [0; Column::COUNT];
+        for (end, column) in ends.iter_mut().zip(columns) {
+            self.text.extend_from_slice(column);
             *end = self.text.len();
         }
         self.page.rows.push(Row {
@@ -215,7 +216,7 @@ impl<'a> From<&'a Address> for AddressRef<'a> {
     fn from(address: &'a Address) -> Self {
         Self {
             id: address.id.as_str(),
-            members: address.content.texts(),
+            columns: address.content.columns(),
             created_at: address.created_at,
             updated_at: address.updated_at,
         }
@@ -232,9 +233,9 @@ impl AddressRef<'_> {
         if !AddressId::is_valid(self.id) {
             return Err(damaged("id"));
         }
-        let mut members = self.members.iter();
-        match members.find(|(member, value)| !member.can_be(**value)) {
-            Some((member, _)) => Err(damaged(member.name())),
+        let mut columns = self.columns.iter();
+        match columns.find(|(column, value)| !column.can_be(**value)) {
+            Some((column, _)) => Err(damaged(column.name())),
             None => Ok(()),
         }
     }
@@ -246,11 +247,12 @@ mod tests {
 
     const ADDRESS: AddressRef<'static> = AddressRef {
         id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
-        members: Members::new([
+        columns: Columns::new([
             None,
             Some("Île-de-France"),
             Some("Paris"),
             Some("FR"),
+            Some(r#"{"postal_code":"75001"}"#),
             Some(r#"{"a":1}"#),
         ]),
         created_at: at(1),
@@ -266,8 +268,8 @@ mod tests {
 
     #[test]
     fn a_page_returns_its_addresses_unchanged() {
-        let mut other = with(Member::Description, Some("家"));
-        other.members[Member::CustomData] = None;
+        let mut other = with(Column::Description, Some("家"));
+        other.columns[Column::CustomData] = None;
         let mut page = AddressPage::new(BookHead {
             addresses: 9,
             revision: 7,
@@ -279,19 +281,19 @@ mod tests {
         assert_eq!((page.len(), page.head().addresses), (3, 9));
     }
 
-    fn with(member: Member, value: Option<&'static str>) -> AddressRef<'static> {
+    fn with(column: Column, value: Option<&'static str>) -> AddressRef<'static> {
         let mut address = ADDRESS;
-        address.members[member] = value;
+        address.columns[column] = value;
         address
     }
 
     fn unchecked(addresses: &[AddressRef<'_>]) -> UncheckedPage {
         let mut page = UncheckedPage::default();
         for address in addresses {
-            let bytes = |member| address.members[member].unwrap_or_default().as_bytes();
+            let bytes = |column| address.columns[column].unwrap_or_default().as_bytes();
             page.push(
                 address.id.as_bytes(),
-                Member::ALL.map(bytes),
+                Column::ALL.map(bytes),
                 address.created_at,
                 address.updated_at,
             );
@@ -309,7 +311,7 @@ mod tests {
 
     #[test]
     fn checking_fails_if_a_field_is_damaged() {
-        let damaged = with(Member::Country, Some("fr"));
+        let damaged = with(Column::Country, Some("fr"));
         assert!(unchecked(&[ADDRESS, damaged]).check().is_err());
         for (region, city) in [
             (&b"Kigali\xff"[..], &b"Kigali"[..]),
@@ -318,7 +320,7 @@ mod tests {
         ] {
             let mut page = UncheckedPage::default();
             let id = ADDRESS.id.as_bytes();
-            page.push(id, [b"", region, city, b"RW", b""], at(1), at(2));
+            page.push(id, [b"", region, city, b"RW", b"", b""], at(1), at(2));
             assert_eq!(page.check().map_err(|damage| damage.field), Err("text"));
         }
     }
@@ -331,12 +333,12 @@ mod tests {
         };
         for (address, field) in [
             (no_id, "id"),
-            (with(Member::Description, Some("")), "description"),
-            (with(Member::Region, Some("")), "region"),
-            (with(Member::City, None), "city"),
-            (with(Member::Country, Some("fr")), "country"),
-            (with(Member::CustomData, Some("[]")), "custom_data"),
-            (with(Member::CustomData, Some(r#"{"a":"#)), "custom_data"),
+            (with(Column::Description, Some("")), "description"),
+            (with(Column::Region, None), "region"),
+            (with(Column::City, None), "city"),
+            (with(Column::Country, Some("fr")), "country"),
+            (with(Column::CustomData, Some("[]")), "custom_data"),
+            (with(Column::CustomData, Some(r#"{"a":"#)), "custom_data"),
         ] {
             let mut page = AddressPage::default();
             let key = address.id.to_owned();

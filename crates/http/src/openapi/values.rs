@@ -90,38 +90,88 @@ fn text_of_more_than(nothing: &str, max_chars: usize) -> ObjectBuilder {
         )))
 }
 
-/// A member of an address.
-fn member(member: Member) -> Object {
-    let example = content()[member.name()].clone();
-    match (member, member.max_chars()) {
-        (Member::Country, _) => country(),
-        (Member::CustomData, _) => custom_data(),
-        (_, max_chars) => {
-            let text = text(max_chars.unwrap_or_default());
-            let text = match member.is_required() {
-                true => text,
-                false => or_null(text, Type::String),
-            };
-            text.description(Some(member.meaning()))
-                .examples([example])
-                .build()
+/// The documents that have the members of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// A new address.
+    Creation,
+    /// A merge patch.
+    Patch,
+    /// An address in a response.
+    Response,
+}
+
+impl Document {
+    fn always_has(self, member: Member) -> bool {
+        match self {
+            Self::Creation => member == Member::Country,
+            Self::Patch => false,
+            Self::Response => !member.is_detail(),
+        }
+    }
+
+    fn may_be_null(self, member: Member) -> bool {
+        match self {
+            Self::Creation | Self::Patch => member != Member::Country,
+            Self::Response => member == Member::Description,
         }
     }
 }
 
+/// A member of an address.
+fn member(member: Member, document: Document) -> Object {
+    let text = match (member, member.max_chars()) {
+        (Member::Country, _) => return country(),
+        (Member::CustomData, _) => return custom_data(),
+        (Member::Phone, max_chars) => phone(max_chars.unwrap_or_default()),
+        (Member::Region | Member::City, max_chars) => text_or_empty(max_chars.unwrap_or_default()),
+        (_, max_chars) => text(max_chars.unwrap_or_default()),
+    };
+    let text = match document.may_be_null(member) {
+        true => or_null(text, Type::String),
+        false => text,
+    };
+    let meaning = member.meaning();
+    let description = match member {
+        Member::Region | Member::City => {
+            format!("{meaning}; empty only in a country that does not require it")
+        }
+        _ => meaning.into(),
+    };
+    let text = text.description(Some(description));
+    text.examples([example(member)]).build()
+}
+
 /// Adds the members of an address to an object.
-pub(crate) fn with_members(
-    object: ObjectBuilder,
-    is_required: impl Fn(Member) -> bool,
-) -> ObjectBuilder {
+pub(crate) fn with_members(object: ObjectBuilder, document: Document) -> ObjectBuilder {
     Member::ALL.into_iter().fold(object, |object, member| {
         let name = member.name();
-        let object = object.property(name, self::member(member));
-        match is_required(member) {
+        let object = object.property(name, self::member(member, document));
+        match document.always_has(member) {
             true => object.required(name),
             false => object,
         }
     })
+}
+
+/// Text with a visible character, or empty.
+fn text_or_empty(max_chars: usize) -> ObjectBuilder {
+    let text = Object::from(text(max_chars));
+    let pattern = text.pattern.clone().unwrap_or_default();
+    let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
+    ObjectBuilder::from(text)
+        .min_length(Some(0))
+        .pattern(Some(format!("^([{SPACE}{CONTROL_SPACE}]*|{pattern})$")))
+}
+
+/// A telephone number as people write it.
+fn phone(max_chars: usize) -> ObjectBuilder {
+    let number = r"[0-9 +\-.()/]*[0-9][0-9 +\-.()/]*";
+    let extension = r"([Ee][Xx][Tt][Ee][Nn][Ss][Ii][Oo][Nn]|[Ee][Xx][Tt]\.?|[Xx]|#|;[Ee][Xx][Tt]=)";
+    string()
+        .min_length(Some(1))
+        .max_length(Some(max_chars))
+        .pattern(Some(format!("^ *{number}({extension} *[0-9]+)? *$")))
 }
 
 /// Adds a required property to an object.
@@ -331,6 +381,21 @@ pub(crate) fn request_id() -> Object {
         .build()
 }
 
+/// An example of a member's value: that of the documented example, if it has one.
+fn example(member: Member) -> Value {
+    match member {
+        Member::Recipient => "Aline Uwase".into(),
+        Member::Organization => "Kigali Books Ltd".into(),
+        Member::FirstLine => "KG 7 Avenue 12".into(),
+        Member::SecondLine => "4th floor".into(),
+        Member::District => "Kacyiru".into(),
+        Member::PostalCode => "00100".into(),
+        Member::SortingCode => "CEDEX 12".into(),
+        Member::Phone => "+250 788 123 456".into(),
+        _ => content()[member.name()].clone(),
+    }
+}
+
 /// The content of the documented example.
 pub(crate) fn content() -> Value {
     json!({
@@ -345,7 +410,7 @@ pub(crate) fn content() -> Value {
 /// The address of the documented example.
 pub(crate) fn address() -> Value {
     let mut value = json!({"id": ADDRESS_ID, "customer_id": CUSTOMER_ID});
-    for member in Member::ALL {
+    for member in Member::ALL.into_iter().filter(|member| !member.is_detail()) {
         value[member.name()] = content()[member.name()].clone();
     }
     value["created_at"] = CREATED_AT.into();

@@ -129,8 +129,8 @@ mod tests {
     use actix_web::test::TestRequest;
     use addressbook_domain::{
         Address, AddressContent, AddressId, AddressRepository as _, BookHead, City, Country,
-        CustomData, Description, Inconsistency, MockAddressRepository, Region, RepositoryError,
-        Revision,
+        CustomData, Description, Inconsistency, MockAddressRepository, PostalDetails, Region,
+        RepositoryError, Revision,
     };
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;
@@ -151,6 +151,7 @@ mod tests {
                     region: Region::parse(region).unwrap(),
                     city: City::parse(city).unwrap(),
                     country: Country::parse(country).unwrap(),
+                    details: PostalDetails::default(),
                     custom_data: Some(CustomData::parse(custom_data).unwrap()),
                 },
                 created_at: fixtures::timestamp(created_at),
@@ -224,6 +225,7 @@ mod tests {
             let address = fixtures::address("cus_1", number);
             let content = AddressContent {
                 description: None,
+                details: PostalDetails::default(),
                 custom_data: None,
                 ..address.content
             };

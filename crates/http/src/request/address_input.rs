@@ -9,7 +9,7 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values;
+use crate::openapi::values::{self, Document};
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{INVALID_ADDRESS, UNREADABLE};
 
@@ -113,7 +113,7 @@ pub(crate) struct NewAddress;
 impl PartialSchema for NewAddress {
     fn schema() -> RefOr<Schema> {
         let object = ObjectBuilder::new().description(Some("The content of a new address."));
-        values::with_members(object, Member::is_required)
+        values::with_members(object, Document::Creation)
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([values::content()])
             .into()
@@ -131,7 +131,7 @@ impl PartialSchema for AddressChange {
             "A JSON merge patch (RFC 7396): an absent member stays unchanged, null removes a \
              member.\nIn `custom_data` this applies to each member, on every level.",
         ));
-        values::with_members(object, |_| false)
+        values::with_members(object, Document::Patch)
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([json!({
                 "description": "Old Home",

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values;
+use crate::openapi::values::{self, Document};
 
 /// A single address.
 pub(crate) struct AddressJson<'a>(pub(crate) &'a Address);
@@ -46,6 +46,7 @@ fn write<M: SerializeMap>(address: &Address, map: &mut M) -> Result<(), M::Error
                 let json: &RawValue = serde_json::from_str(json).map_err(Error::custom)?;
                 map.serialize_entry(member.name(), json)?;
             }
+            (member, None) if member.is_detail() => {}
             (_, text) => map.serialize_entry(member.name(), text)?,
         }
     }
@@ -56,7 +57,7 @@ fn write<M: SerializeMap>(address: &Address, map: &mut M) -> Result<(), M::Error
 fn schema_of_address() -> ObjectBuilder {
     let object = values::with(ObjectBuilder::new(), "id", values::address_id());
     let object = values::with(object, "customer_id", values::customer_id());
-    let object = values::with_members(object, |_| true);
+    let object = values::with_members(object, Document::Response);
     let object = values::with(object, "created_at", values::created_at());
     values::with(object, "updated_at", values::updated_at())
 }

@@ -1,14 +1,14 @@
-use addressbook_domain::{AddressPage, CustomerId, Limit, Member, Offset, Timestamp};
+use addressbook_domain::{AddressPage, Column, CustomerId, Limit, Offset, Timestamp};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values;
+use crate::openapi::values::{self, Document};
 
 /// Upper bound for the length of a list without its addresses, in bytes.
 const ENVELOPE_LEN: usize = 192;
 /// The length of an address without its text.
 const FRAME_LEN: usize = r#",{"id":"","created_at":"","updated_at":""}"#.len()
-    + Member::COUNT * r#","custom_data":null"#.len()
+    + Column::COUNT * r#","custom_data":null"#.len()
     + 2 * Timestamp::LEN;
 
 /// Writes a page as JSON into one buffer, as specified in the OpenAPI document. The offset of a
@@ -35,12 +35,18 @@ pub(crate) fn of_page(
             .raw(r#"{"id":""#)
             .raw(address.id)
             .raw("\"");
-        for (member, text) in address.members.iter() {
-            json.raw(member.json_key());
-            match (member, text) {
+        for (column, text) in address.columns.iter() {
+            if column == Column::PostalDetails {
+                if let Some(members) = text.and_then(members_of) {
+                    json.raw(",").raw(members);
+                }
+                continue;
+            }
+            json.raw(column.json_key());
+            match (column, text) {
                 (_, None) => json.raw("null"),
-                (Member::CustomData, Some(object)) => json.raw(object),
-                (Member::Country, Some(code)) => json.quoted(code),
+                (Column::CustomData, Some(object)) => json.raw(object),
+                (Column::Country, Some(code)) => json.quoted(code),
                 (_, Some(text)) => json.escaped(text)?,
             };
         }
@@ -57,6 +63,11 @@ pub(crate) fn of_page(
         .raw(digits.format(offset.get()))
         .raw("}");
     Ok(json.0)
+}
+
+/// The members of a JSON object, without its braces.
+fn members_of(object: &str) -> Option<&str> {
+    object.strip_prefix('{')?.strip_suffix('}')
 }
 
 /// A JSON text being written.
@@ -110,7 +121,7 @@ pub(crate) struct ListedAddress;
 impl PartialSchema for ListedAddress {
     fn schema() -> RefOr<Schema> {
         let object = values::with(ObjectBuilder::new(), "id", values::address_id());
-        let object = values::with_members(object, |_| true);
+        let object = values::with_members(object, Document::Response);
         let object = values::with(object, "created_at", values::created_at());
         values::with(object, "updated_at", values::updated_at())
             .description(Some("An address in a list."))
@@ -122,7 +133,7 @@ impl ToSchema for ListedAddress {}
 
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::{AddressRef, BookHead, Members};
+    use addressbook_domain::{AddressRef, BookHead, Columns};
     use proptest::prelude::*;
     use proptest::{collection, option};
     use serde_json::{Value, json};
@@ -152,11 +163,12 @@ mod tests {
             region in text(),
             city in text(),
             country in "[A-Z]{2}",
+            recipient in option::of(text()),
             custom_data in option::of(collection::btree_map(text(), text(), 0..3)),
             created_at in time(),
             updated_at in time(),
         ) -> (Value, Timestamp, Timestamp) {
-            let value = json!({
+            let mut value = json!({
                 "id": id,
                 "description": description,
                 "region": region,
@@ -166,6 +178,9 @@ mod tests {
                 "created_at": created_at.to_string(),
                 "updated_at": updated_at.to_string(),
             });
+            if let Some(recipient) = recipient {
+                value["recipient"] = recipient.into();
+            }
             (value, created_at, updated_at)
         }
     }
@@ -179,13 +194,16 @@ mod tests {
             for (value, created_at, updated_at) in &addresses {
                 let text = |field: &str| value[field].as_str();
                 let custom_data = Some(value["custom_data"].to_string());
-                let members = Members::from_fn(|member| match member {
-                    Member::CustomData => custom_data.as_deref().filter(|json| *json != "null"),
-                    _ => text(member.name()),
+                let recipient = value.get("recipient");
+                let details = recipient.map(|recipient| json!({"recipient": recipient}).to_string());
+                let columns = Columns::from_fn(|column| match column {
+                    Column::CustomData => custom_data.as_deref().filter(|json| *json != "null"),
+                    Column::PostalDetails => details.as_deref(),
+                    _ => text(column.name()),
                 });
                 page.push(AddressRef {
                     id: text("id").unwrap(),
-                    members,
+                    columns,
                     created_at: *created_at,
                     updated_at: *updated_at,
                 }).unwrap();

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Address, Change, Commit, Listing, Member, Refusal};
+use addressbook_domain::{Address, Change, Column, Commit, Listing, Refusal};
 
 use super::Subject;
 use super::calls::{
@@ -136,7 +136,7 @@ async fn expect_to_see(repository: &Subject, expected: Address) {
         assert_eq!(
             page.iter()
                 .next()
-                .and_then(|address| address.members[Member::City]),
+                .and_then(|address| address.columns[Column::City]),
             Some(city),
             "{how}: expected what was committed before the call"
         );

@@ -1,11 +1,13 @@
 use addressbook_domain::{
-    Address, AddressContent, City, CustomData, CustomerId, Description, Listing, Member,
-    PageRequest, Region,
+    Address, AddressContent, City, Column, Country, CustomData, CustomerId, Description, Listing,
+    PageRequest, PostalDetails, Region,
 };
 
 use super::Subject;
 use super::calls::{commit_ok, find_one, head, list, page_of, revisions, scan};
-use crate::fixtures::{address, content, creating, custom_data, customer, text, timestamp};
+use crate::fixtures::{
+    address, content, creating, custom_data, customer, postal_details, text, timestamp,
+};
 
 /// Commits an address and expects each method that reads it to return it unchanged.
 async fn stores(repository: &Subject, stored: Address, what: &str) {
@@ -114,11 +116,40 @@ pub async fn stores_text_that_earlier_releases_accepted(repository: Subject) {
 pub async fn stores_nulls(repository: Subject) {
     let content = AddressContent {
         description: None,
+        details: PostalDetails::default(),
         custom_data: None,
         ..content()
     };
-    let what = "no description and no custom data";
+    let what = "no description, no postal details and no custom data";
     stores_content(&repository, 1, content, what).await;
+}
+
+/// Postal details are returned as they were stored, whichever of them an address has.
+pub async fn stores_postal_details(repository: Subject) {
+    let objects = [
+        r#"{"recipient":"山田 太郎","organization":"O\"Neill \\ Söhne","first_line":"銀座1-2-3","second_line":"4階","district":"中央","postal_code":"100-0001","sorting_code":"CEDEX 12","phone":"+81 3 1234 5678"}"#,
+        r#"{"postal_code":"00100"}"#,
+        r#"{"second_line":"{}","phone":"112"}"#,
+    ];
+    for (number, object) in (1..).zip(objects) {
+        let content = AddressContent {
+            details: postal_details(object),
+            ..content()
+        };
+        let what = format!("the postal details {object}");
+        stores_content(&repository, number, content, &what).await;
+    }
+}
+
+/// The region and the city may be empty texts, which are not nulls.
+pub async fn stores_an_empty_region_and_city(repository: Subject) {
+    let content = AddressContent {
+        region: Region::default(),
+        city: City::default(),
+        country: text("SG", Country::parse),
+        ..content()
+    };
+    stores_content(&repository, 1, content, "an empty region and city").await;
 }
 
 /// Custom data keeps its spelling: the order of members, the digits of numbers, escapes,
@@ -192,7 +223,7 @@ pub async fn stores_the_longest_values(repository: Subject) {
     );
     assert!(
         page.iter()
-            .all(|found| found.members[Member::CustomData] == Some(&*data)),
+            .all(|found| found.columns[Column::CustomData] == Some(&*data)),
         "list: expected the custom data of all 200 addresses unchanged"
     );
 }

@@ -1,9 +1,12 @@
-use addressbook_domain::{Address, AddressContent, City, Country, Description, Lookup, Region};
+use addressbook_domain::{
+    Address, AddressContent, City, Country, Description, Lookup, PostalDetails, Region,
+};
 
 use super::Subject;
 use super::calls::{commit_ok, expect_moves_at_once, find, lookup};
 use crate::fixtures::{
-    address, address_id, commit, content, creating, custom_data, customer, moved, replacing, text,
+    address, address_id, commit, content, creating, custom_data, customer, moved, postal_details,
+    replacing, text,
 };
 
 /// `find`: returns one result for each look-up, in their order: `None` if there is no such address.
@@ -77,6 +80,7 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
     let full = content();
     let bare = AddressContent {
         description: None,
+        details: PostalDetails::default(),
         custom_data: None,
         ..content()
     };
@@ -130,6 +134,20 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
                 ..content()
             },
             "the country",
+        ),
+        (
+            AddressContent {
+                details: postal_details(r#"{"first_line":"KG 7 Avenue 12"}"#),
+                ..content()
+            },
+            "some of the postal details",
+        ),
+        (
+            AddressContent {
+                details: PostalDetails::default(),
+                ..content()
+            },
+            "postal details that are null",
         ),
         (
             AddressContent {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use addressbook_domain::{AddressRepository, OpenError, OpenMode};
-use addressbook_testkit::fixtures::{address, creating};
+use addressbook_domain::{
+    AddressRepository, City, Lookup, OpenError, OpenMode, PostalDetails, Region,
+};
+use addressbook_testkit::fixtures::{address, address_id, creating, customer};
 use addressbook_testkit::postgres::PostgresServer;
 use rstest::rstest;
 use tempfile::TempDir;
@@ -62,7 +64,7 @@ async fn the_next_release_migrates_while_this_one_writes(
     #[case] (url, _folder): (DatabaseUrl, Option<TempDir>),
 ) {
     let options = StoreOptions::default();
-    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 1);
+    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 2);
     assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 0);
     let store = Arc::new(SqlStore::open(&url, &options, OpenMode::Existing).unwrap());
     store.commit(creating([address("cus_0", 1)])).await.unwrap();
@@ -103,7 +105,50 @@ async fn the_next_release_migrates_while_this_one_writes(
 
     assert_eq!(NEXT.migrate(&url, &options).unwrap(), 0);
     match MIGRATIONS.migrate(&url, &options) {
-        Err(OpenError::NewerSchema { version }) => assert_eq!(version, "0002"),
+        Err(OpenError::NewerSchema { version }) => assert_eq!(version, "0003"),
         other => panic!("expected NewerSchema, got {other:?}"),
     }
+}
+
+#[rstest]
+#[case::sqlite(sqlite())]
+#[case::postgres(postgres())]
+#[tokio::test]
+async fn addresses_of_before_get_postal_details(
+    #[case] (url, _folder): (DatabaseUrl, Option<TempDir>),
+) {
+    let options = StoreOptions::default();
+    let mut connection = open_or_create(&url, &options.session()).unwrap();
+    match &mut connection {
+        StoreConnection::Sqlite(c) => drop(c.run_next_migration(MIGRATIONS.sqlite).unwrap()),
+        StoreConnection::Postgres(c) => drop(c.run_next_migration(MIGRATIONS.postgres).unwrap()),
+    }
+    for statement in [
+        "INSERT INTO address_books (customer_id, addresses, revision) VALUES ('cus_1', 1, 1)",
+        "INSERT INTO addresses (customer_id, id, region, city, country, created_at, updated_at, revision)
+         VALUES ('cus_1', 'add_00000000000000000000000001', 'Kigali', 'Kigali', 'RW', 1, 2, 1)",
+    ] {
+        with_connection!(&mut connection, c => sql_query(statement).execute(c)).unwrap();
+    }
+    drop(connection);
+
+    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 1);
+    let store = SqlStore::open(&url, &options, OpenMode::Existing).unwrap();
+    let find = async |id| {
+        let found = store.find(vec![Lookup::Id(customer("cus_1"), id)]).await;
+        found.unwrap().remove(0).unwrap()
+    };
+    let old = find(address_id(1)).await;
+    assert_eq!(old.content.details, PostalDetails::default());
+    // Only a country without regions has this address.
+    let mut new = address("cus_1", 2);
+    new.content.region = Region::default();
+    new.content.city = City::default();
+    new.content.details = PostalDetails::from_json(r#"{"postal_code":"018956"}"#).unwrap();
+    store.commit(creating([new.clone()])).await.unwrap();
+    assert_eq!(find(new.id.clone()).await, new);
+    let no_object = "UPDATE addresses SET postal_details = '[]'";
+    let mut connection = open_or_create(&url, &options.session()).unwrap();
+    let refused = with_connection!(&mut connection, c => sql_query(no_object).execute(c));
+    assert!(refused.is_err(), "{refused:?}");
 }

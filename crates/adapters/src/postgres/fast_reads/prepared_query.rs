@@ -51,6 +51,10 @@ pub(super) struct ResultRow<'a> {
 
 impl ReadRow for ResultRow<'_> {
     fn text(&self, column: usize) -> Option<&[u8]> {
+        self.result.value(self.row, column)
+    }
+
+    fn text_or_null(&self, column: usize) -> Option<&[u8]> {
         match self.result.value(self.row, column) {
             Some(b"") => None,
             value => Some(value.unwrap_or_default()),

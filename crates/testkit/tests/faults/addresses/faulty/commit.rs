@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressRepository, Change, City, Commit, CommitError, CustomData, CustomerId,
-    Description, Lookup, Refusal, RepositoryError, Timestamp,
+    Description, Lookup, PostalDetails, Refusal, Region, RepositoryError, Timestamp,
 };
 
 use super::Faulty;
@@ -73,6 +73,16 @@ impl Faulty {
             StoresNullAsText => {
                 let null = Description::parse("null").unwrap();
                 address.content.description.get_or_insert(null);
+            }
+            DropsPhones => {
+                let json = address.content.details.as_json().unwrap_or_default();
+                if let Some((rest, _)) = json.split_once(",\"phone\"") {
+                    let rest = PostalDetails::from_json(&format!("{rest}}}"));
+                    address.content.details = rest.unwrap();
+                }
+            }
+            FillsTheRegion if address.content.region.as_str().is_empty() => {
+                address.content.region = Region::parse("-").unwrap();
             }
             RespellsNumbers => {
                 if let Some(data) = &mut address.content.custom_data {

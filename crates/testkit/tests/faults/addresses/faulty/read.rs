@@ -184,6 +184,7 @@ impl Faulty {
                     || other.custom_data.is_none()
                     || one.custom_data == other.custom_data;
                 same(&one.description, &other.description)
+                    && one.details == other.details
                     && same_data
                     && (&one.region, &one.city, &one.country)
                         == (&other.region, &other.city, &other.country)
