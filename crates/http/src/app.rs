@@ -16,6 +16,7 @@ use crate::middleware::in_flight::InFlight;
 use crate::middleware::rate_limit;
 use crate::middleware::rate_limit::RateLimit;
 use crate::openapi;
+use crate::operations::countries;
 use crate::operations::health;
 use crate::operations::not_found;
 use crate::operations::reference;
@@ -108,6 +109,7 @@ pub fn app(
         .app_data(web::Data::new(drain.clone()))
         .app_data(web::PayloadConfig::new(options.max_body_bytes))
         .configure(|config| routes::configure(config, authenticator.as_ref()))
+        .configure(countries::configure)
         .configure(health::configure)
         .configure(openapi::configure)
         .configure(move |config| {

@@ -20,6 +20,7 @@ use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::revisions::RevisionList;
 use crate::request::address_input::{AddressChange, NewAddress};
 use crate::response::address_json::{AddressJson, RevisionJson};
+use crate::response::country_json::{CountryJson, CountryListJson};
 use crate::response::page_json::{AddressList, ListedAddress};
 use crate::response::problem::{FieldErrorJson, Problem, ProblemJson};
 use crate::response::problem_kind;
@@ -37,6 +38,7 @@ use crate::routes;
     tags(
         (name = "Addresses", description = "The addresses of a customer"),
         (name = "Revisions", description = "Earlier states of addresses. They never change and remain after removal"),
+        (name = "Countries", description = "What addresses look like in each country. Requires no credential"),
         (name = "Erasure", description = "Permanent deletion of all data about a customer"),
     ),
     paths(
@@ -48,11 +50,15 @@ use crate::routes;
         crate::operations::remove_address::remove,
         crate::operations::revisions::list,
         crate::operations::revisions::get,
+        crate::operations::countries::list,
+        crate::operations::countries::get,
     ),
     components(schemas(
         AddressJson<'_>,
         AddressList,
         AddressChange,
+        CountryJson,
+        CountryListJson,
         RevisionJson<'_>,
         RevisionList<'_>,
         ErasureReceipt,

@@ -1,5 +1,6 @@
 //! The handlers, one file per operation.
 
+pub(crate) mod countries;
 pub(crate) mod create_address;
 pub(crate) mod erase_customer;
 pub(crate) mod get_address;

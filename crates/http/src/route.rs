@@ -24,6 +24,16 @@ macro_rules! revision {
         concat!(revisions!(), "/{revision}")
     };
 }
+macro_rules! countries {
+    () => {
+        "/v1/countries"
+    };
+}
+macro_rules! country {
+    () => {
+        concat!(countries!(), "/{code}")
+    };
+}
 /// Every path also works below this.
 macro_rules! api {
     ($($path:expr)?) => {
@@ -35,6 +45,8 @@ pub(crate) const ADDRESSES: &str = addresses!();
 pub(crate) const ADDRESS: &str = address!();
 pub(crate) const REVISIONS: &str = revisions!();
 pub(crate) const REVISION: &str = revision!();
+pub(crate) const COUNTRIES: &str = countries!();
+pub(crate) const COUNTRY: &str = country!();
 /// The prefixes of all paths.
 pub(crate) const PREFIXES: [&str; 2] = ["", api!()];
 
@@ -50,7 +62,7 @@ impl Route {
     pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All routes, by number.
-    pub(crate) const ALL: [&str; 14] = [
+    pub(crate) const ALL: [&str; 18] = [
         "unknown",
         ADDRESSES,
         ADDRESS,
@@ -60,6 +72,10 @@ impl Route {
         api!(address!()),
         api!(revisions!()),
         api!(revision!()),
+        COUNTRIES,
+        COUNTRY,
+        api!(countries!()),
+        api!(country!()),
         "/livez",
         "/readyz",
         "/openapi.json",

@@ -17,16 +17,19 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use addressbook_domain::{Access, Authenticator, Scope};
 use futures_util::future::Either;
 
+use crate::operations::countries;
 use crate::request::caller::Caller;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{
     INSUFFICIENT_SCOPE, INVALID_CREDENTIAL, OTHER_BOOK, UNAUTHENTICATED,
 };
 
-/// Whether a path requires no credential because it reveals nothing about customers: the probes and
-/// the documentation.
+/// Whether a path requires no credential because it reveals nothing about customers: the probes,
+/// the documentation and the rules of countries.
 fn is_public(path: &str) -> bool {
-    ["/livez", "/readyz", "/openapi.json", "/docs"].contains(&path) || path.starts_with("/docs/")
+    ["/livez", "/readyz", "/openapi.json", "/docs"].contains(&path)
+        || path.starts_with("/docs/")
+        || countries::is_below(path)
 }
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Bearer realm="addressbook""#);

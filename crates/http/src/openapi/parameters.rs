@@ -67,6 +67,10 @@ parameters! { RevisionPath in Path:
     "revision" revision "The revision";
 }
 
+parameters! { CountryPath in Path:
+    "code" country "The country";
+}
+
 parameters! { ListQuery in Query:
     "limit" limit "Maximum number of addresses on a page";
     "offset" offset "Number of addresses to skip; cannot be combined with `after`";

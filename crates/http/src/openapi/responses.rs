@@ -22,6 +22,9 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 /// `responses`.
 macro_rules! problems {
     ($name:ident: $($kind:ident),* $(,)?) => {
+        $crate::openapi::responses::problems!($name, of_problems: $($kind),*);
+    };
+    ($name:ident, $of:ident: $($kind:ident),*) => {
         pub(crate) struct $name;
 
         impl utoipa::IntoResponses for $name {
@@ -29,14 +32,25 @@ macro_rules! problems {
                 String,
                 utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
             > {
-                $crate::openapi::responses::of_problems(&[$($crate::response::problem_kind::$kind),*])
+                $crate::openapi::responses::$of(&[$($crate::response::problem_kind::$kind),*])
             }
         }
     };
 }
 pub(crate) use problems;
 
-/// The problems of all operations.
+/// Like [`problems`], for an operation that requires no credential and reads nothing from the store.
+macro_rules! public_problems {
+    ($name:ident: $($kind:ident),*) => {
+        $crate::openapi::responses::problems!($name, of_public_problems: $($kind),*);
+    };
+}
+pub(crate) use public_problems;
+
+/// The problems of all operations that require no credential.
+const OF_PUBLIC: [ProblemKind; 4] = [INVALID_PARAMETER, RATE_LIMITED, INTERNAL, BUSY];
+
+/// The problems of all other operations.
 const OF_ALL: [ProblemKind; 10] = [
     INVALID_PARAMETER,
     UNAUTHENTICATED,
@@ -50,10 +64,18 @@ const OF_ALL: [ProblemKind; 10] = [
     TIMED_OUT,
 ];
 
-/// One response for each status, with an example for each kind.
 pub(crate) fn of_problems(kinds: &[ProblemKind]) -> Responses {
+    by_status(kinds.iter().chain(&OF_ALL))
+}
+
+pub(crate) fn of_public_problems(kinds: &[ProblemKind]) -> Responses {
+    by_status(kinds.iter().chain(&OF_PUBLIC))
+}
+
+/// One response for each status, with an example for each kind.
+fn by_status<'a>(kinds: impl Iterator<Item = &'a ProblemKind>) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
-    for kind in kinds.iter().chain(&OF_ALL) {
+    for kind in kinds {
         by_status
             .entry(kind.status.as_u16())
             .or_default()
@@ -258,6 +280,36 @@ impl IntoResponses for RevisionFound {
     }
 }
 
+/// The list of countries, or 304.
+pub(crate) struct CountriesListed;
+
+impl IntoResponses for CountriesListed {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag"];
+        let response = response("All countries", headers);
+        [
+            ok(response, "CountryList", values::countries_listed()),
+            not_modified(headers),
+        ]
+        .into()
+    }
+}
+
+/// What addresses look like in a country, or 304.
+pub(crate) struct CountryFound;
+
+impl IntoResponses for CountryFound {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag"];
+        let response = response("What addresses look like in the country", headers);
+        [
+            ok(response, "Country", values::country_found()),
+            not_modified(headers),
+        ]
+        .into()
+    }
+}
+
 fn ok(response: ResponseBuilder, schema: &str, example: Value) -> (String, RefOr<Response>) {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
@@ -335,15 +387,16 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
         (
             "Cache-Control",
             one_of(
-                &["private, no-cache", "no-store"],
-                "Whether the client may cache the response; it must revalidate before each use",
+                &["private, no-cache", "no-store", "public, max-age=86400"],
+                "Whether the client may cache the response. It must revalidate it before each use, \
+                 except countries",
             ),
         ),
         (
             "ETag",
             text(
-                "The entity tag of the current state: strong for a single address, weak for a \
-                 list. Opaque",
+                "The entity tag of the current state: strong for a single address or a country, \
+                 weak for a list of addresses. Opaque",
                 values::ETAG,
             ),
         ),

@@ -1,7 +1,8 @@
 //! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
-    Country, CustomData, CustomerId, IdempotencyKey, Limit, Member, Offset, SearchText,
+    Country, CountryRules, CustomData, CustomerId, IdempotencyKey, Limit, Member, Offset,
+    SearchText,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
@@ -10,6 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::request::request_id::RequestId;
+use crate::response::country_json::{self, CountryJson, CountryListJson};
 
 pub(crate) const CUSTOMER_ID: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
 pub(crate) const ADDRESS_ID: &str = "add_01h1x0z5y4c1v2f5k6p3j9n8m7";
@@ -180,7 +182,7 @@ pub(crate) fn with(object: ObjectBuilder, name: &str, schema: Object) -> ObjectB
 }
 
 /// A pattern of all codes, grouped by their first letters.
-pub(crate) fn country() -> Object {
+fn country_pattern() -> ObjectBuilder {
     let of = |first: char| {
         let seconds: String = ('A'..='Z')
             .filter(|second| Country::parse(&format!("{first}{second}")).is_ok())
@@ -192,12 +194,51 @@ pub(crate) fn country() -> Object {
         .min_length(Some(2))
         .max_length(Some(2))
         .pattern(Some(format!("^({})$", codes.join("|"))))
+        .examples(["RW"])
+}
+
+/// The country of a request or an address.
+pub(crate) fn country() -> Object {
+    country_pattern()
         .description(Some(
             "ISO 3166-1 alpha-2 code, officially assigned or `XK`. Lower case is accepted and \
              converted to upper case",
         ))
-        .examples(["RW"])
         .build()
+}
+
+pub(crate) fn country_code() -> Object {
+    country_pattern()
+        .description(Some("ISO 3166-1 alpha-2 code, or `XK`"))
+        .build()
+}
+
+/// The name of a member that labels have a place for.
+pub(crate) fn postal_member() -> Object {
+    string()
+        .enum_values(Some(country_json::member_names()))
+        .description(Some("The name of the member in an address"))
+        .build()
+}
+
+/// The members on each line of a label.
+pub(crate) fn label_lines() -> Array {
+    lines_of(ArrayBuilder::new())
+        .description(Some("The names of the members on each line of a label"))
+        .build()
+}
+
+pub(crate) fn latin_label_lines() -> Array {
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    lines_of(ArrayBuilder::new().schema_type(types))
+        .description(Some(
+            "The same for an address in Latin letters; null if it is the same",
+        ))
+        .build()
+}
+
+fn lines_of(lines: ArrayBuilder) -> ArrayBuilder {
+    lines.items(ArrayBuilder::new().items(postal_member()))
 }
 
 pub(crate) fn countries() -> Array {
@@ -425,6 +466,18 @@ pub(crate) fn address_revision() -> Value {
     value["change"] = "updated".into();
     value["changed_at"] = UPDATED_AT.into();
     value
+}
+
+/// The beginning of the list of countries.
+pub(crate) fn countries_listed() -> Value {
+    let listed = |source| CountryListJson::new(source, CountryRules::countries().take(3));
+    json!(CountryRules::source().map(listed))
+}
+
+/// What addresses look like in Australia.
+pub(crate) fn country_found() -> Value {
+    let rules = Country::parse("AU").ok().and_then(CountryRules::of);
+    json!(rules.map(CountryJson::new))
 }
 
 #[cfg(test)]

@@ -225,7 +225,8 @@ mod tests {
             let path = path
                 .replace("{customer_id}", "cus_1")
                 .replace("{address_id}", fixtures::address_id(1).as_str())
-                .replace("{revision}", "1");
+                .replace("{revision}", "1")
+                .replace("{code}", "RW");
             for (method, operation) in methods.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let parameters = operation["parameters"].as_array().unwrap();
@@ -236,7 +237,7 @@ mod tests {
                 operations.push((method, path.clone(), names.collect()));
             }
         }
-        assert_eq!(operations.len(), 8);
+        assert_eq!(operations.len(), 10);
         let reads = operations.clone().into_iter();
         let heads = reads.filter(|(method, ..)| method == Method::GET);
         let heads: Vec<_> = heads

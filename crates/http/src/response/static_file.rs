@@ -11,15 +11,17 @@ use flate2::Compression;
 use sha2::{Digest as _, Sha256};
 
 use crate::middleware::compression;
+use crate::response::cache_control::NO_CACHE;
 use crate::response::etag;
 use crate::response::unsent::Shared;
 
-/// A file that is part of the program. All responses share its bytes in memory, plain or
+/// A file that is part of the program, or a document computed from it. All responses share its bytes in memory, plain or
 /// compressed.
 pub(crate) struct StaticFile {
     media_type: &'static str,
     plain: Bytes,
     gzip: Bytes,
+    cache_control: HeaderValue,
     /// The text between the quotation marks of the `ETag`.
     digest: String,
 }
@@ -32,12 +34,21 @@ impl StaticFile {
             media_type,
             plain,
             gzip,
+            cache_control: NO_CACHE,
             digest,
         })
     }
 
+    /// The same file with another `Cache-Control`.
+    pub(crate) fn with_cache_control(self, cache_control: HeaderValue) -> Self {
+        Self {
+            cache_control,
+            ..self
+        }
+    }
+
     /// Responds with the file, compressed if the client accepts that, or with 304 if the client has
-    /// it. Browsers must revalidate it each time.
+    /// it. Unless it has another `Cache-Control`, browsers must revalidate it each time.
     pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let is_gzip = compression::accepts_gzip(request);
         let (body, suffix) = match is_gzip {
@@ -52,7 +63,7 @@ impl StaticFile {
         };
         response
             .insert_header((ETAG, tag))
-            .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+            .insert_header((CACHE_CONTROL, self.cache_control.clone()))
             .insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
         if is_known {
             return response.finish();
