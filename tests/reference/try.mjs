@@ -4,24 +4,12 @@
 //   node try.mjs URL-OF-THE-SERVICE KEY PATH-OF-THE-BROWSER PICTURE.png
 
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { open } from "./browser.mjs";
 
 const [service, key, executablePath, picture] = process.argv.slice(2);
 const customer = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
 
-const browser = await chromium.launch({
-  executablePath,
-  headless: true,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await open(executablePath);
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
   const complaints = [];
@@ -38,7 +26,7 @@ try {
 
   await page.goto(`${service}/docs`);
   await page.locator(".opblock").first().waitFor();
-  assert.equal(await page.locator(".opblock").count(), 8);
+  assert.equal(await page.locator(".opblock").count(), 10);
   assert.match(await page.locator(".info .title").innerText(), /Addressbook/);
 
   // Fills in the parameters, presses the button, and returns the response's status and body.
