@@ -12,7 +12,7 @@ mod values;
 use std::time::Duration;
 
 use addressbook_adapters::{StoreOptions, Synchronous};
-use addressbook_domain::{ContentLimits, ServiceLimits};
+use addressbook_domain::{AddressRules, ContentLimits, ServiceLimits};
 use clap::{Args, ValueEnum};
 
 pub(crate) use self::access::AccessSettings;
@@ -152,6 +152,19 @@ pub(crate) struct LimitSettings {
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_MAX_CUSTOM_DATA_DEPTH")]
     #[arg(default_value_t = 32, value_parser = whole_number::<u16>(1..=32))]
     max_custom_data_depth: u16,
+
+    /// What to do with new and changed addresses that are invalid in their country
+    #[arg(long, value_name = "HOW", env = "ADDRESSBOOK_ADDRESS_RULES")]
+    #[arg(default_value = "lenient", value_enum)]
+    address_rules: RulesChoice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RulesChoice {
+    /// Store them, unless the client asks for strict handling
+    Lenient,
+    /// Reject them
+    Strict,
 }
 
 impl LimitSettings {
@@ -167,6 +180,10 @@ impl LimitSettings {
                 max_region_or_city_chars: self.max_place_chars.into(),
                 max_custom_data_bytes: self.max_custom_data_bytes.into(),
                 max_custom_data_depth: self.max_custom_data_depth.into(),
+                rules: match self.address_rules {
+                    RulesChoice::Lenient => AddressRules::Lenient,
+                    RulesChoice::Strict => AddressRules::Strict,
+                },
             },
         }
     }

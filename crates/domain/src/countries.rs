@@ -5,6 +5,7 @@
 //! and the first level of their subdivisions. `scripts/update-country-rules` writes that file.
 //! `docs/architecture/country-rules.md` says where the rules differ from libaddressinput.
 
+pub(crate) mod address_rules;
 pub(crate) mod findings;
 pub(crate) mod format;
 pub(crate) mod index;

@@ -52,6 +52,7 @@ pub use address::{Address, AddressRevision, ChangeKind, Revision, Version};
 pub use change::{ChangeError, Precondition};
 pub use clock::Clock;
 pub use commit::{Change, Commit, NewIdempotencyKey};
+pub use countries::address_rules::AddressRules;
 pub use countries::findings::{AddressFinding, FindingCode, findings};
 pub use countries::format::{AddressFormat, FormatElement, PostalMember};
 pub use countries::index::{CountryName, RulesSource};

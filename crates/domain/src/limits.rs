@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::address::content::{AddressContent, Member};
 use crate::address::custom_data::CustomData;
 use crate::address::text::{City, Description, Region};
+use crate::countries::address_rules::AddressRules;
 use crate::field_error::FieldErrors;
 use crate::json;
 
@@ -36,6 +37,8 @@ pub struct ContentLimits {
     pub max_custom_data_bytes: usize,
     /// The maximum depth of custom data, in levels of objects and arrays.
     pub max_custom_data_depth: usize,
+    /// Whether the rules of the country must be obeyed. Default: they need not.
+    pub rules: AddressRules,
 }
 
 impl Default for ServiceLimits {
@@ -57,6 +60,7 @@ impl Default for ContentLimits {
             max_region_or_city_chars: Region::MAX_CHARS.max(City::MAX_CHARS),
             max_custom_data_bytes: CustomData::MAX_BYTES,
             max_custom_data_depth: CustomData::MAX_DEPTH,
+            rules: AddressRules::default(),
         }
     }
 }
@@ -70,7 +74,8 @@ impl ContentLimits {
         self.validate(None, content)
     }
 
-    /// Validates a content that replaces another. Unchanged fields are not validated.
+    /// Validates a content that replaces another. Unchanged fields are not validated, unless the
+    /// change makes them wrong in their country.
     ///
     /// # Errors
     /// An error for each changed field that exceeds a limit.
@@ -94,6 +99,7 @@ impl ContentLimits {
                 self.check_member(member, text, &mut errors);
             }
         }
+        self.rules.check(stored, content, &mut errors);
         if errors.is_empty() {
             Ok(())
         } else {
@@ -149,6 +155,7 @@ mod tests {
             max_region_or_city_chars: 6,
             max_custom_data_bytes: 9,
             max_custom_data_depth: 2,
+            ..ContentLimits::default()
         };
         let full = |description, city, custom_data| AddressContent {
             description: Some(Description::parse(description).unwrap()),

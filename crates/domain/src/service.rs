@@ -4,6 +4,7 @@ use crate::address::address_id::AddressId;
 use crate::address::{Address, AddressRevision, Revision};
 use crate::clock::Clock;
 use crate::commit::{Change, Commit, NewIdempotencyKey};
+use crate::countries::address_rules::AddressRules;
 use crate::customer_id::CustomerId;
 use crate::id_source::IdSource;
 use crate::limits::ServiceLimits;
@@ -41,6 +42,14 @@ impl AddressService {
     /// The limits of the service.
     pub fn limits(&self) -> &ServiceLimits {
         &self.limits
+    }
+
+    /// The same use cases with strict [rules](crate::AddressRules) of countries.
+    #[must_use]
+    pub fn with_strict_rules(&self) -> Self {
+        let mut service = self.clone();
+        service.limits.content.rules = AddressRules::Strict;
+        service
     }
 
     /// Creates a commit of changes, with the limits of the service.

@@ -420,3 +420,30 @@ fn a_closed_standard_output_is_not_an_error() {
     let output = dir.program(&create).stdout(writer).output().unwrap();
     assert!(!output.status.success());
 }
+
+#[test]
+fn strict_rules_reject_addresses_that_are_invalid_in_their_country() {
+    let dir = TestDir::sqlite();
+    let line = |members: &str| {
+        format!(r#"{{"customer_id":"cus_1","country":"US","city":"Springfield",{members}}}"#)
+    };
+    let input = [
+        line(r#""region":"IL","first_line":"1 Main Street","postal_code":"62701""#),
+        line(r#""region":"State of Illinois","first_line":"1 Main Street","postal_code":"62701""#),
+    ]
+    .join("\n");
+    let strict = [
+        "import",
+        "-",
+        "--on-error",
+        "skip",
+        "--address-rules",
+        "strict",
+    ];
+    let skipped = dir.run_with_input(&strict, &input);
+    assert_eq!(skipped.code, 2, "{}", skipped.stderr);
+    assert!(skipped.stdout.contains("1 created"), "{}", skipped.stdout);
+    let reason = "line 2: region: expected a state of this country, such as AL; did you mean IL?";
+    assert!(skipped.stderr.contains(reason), "{}", skipped.stderr);
+    dir.run_with_input(&["import", "-"], &input).succeeds();
+}

@@ -95,7 +95,9 @@ parameters! { RequestHeaders in Header:
     "X-Request-Id" any_text "The id of this exchange: 1 to 128 of `A–Z a–z 0–9 . _ -`. If it is \
         absent or invalid, the service generates one";
     "Prefer" any_text "`handling=strict` (RFC 7240): unknown query parameters are rejected with \
-        400. `handling=lenient`, the default: they are ignored. Other preferences are ignored";
+        400, and new or changed addresses that the rules of their country reject with 422. \
+        `handling=lenient`, the default: parameters are ignored, and the service's configuration \
+        says whether such addresses are rejected. Other preferences are ignored";
 }
 
 parameters! { ReadCondition in Header:

@@ -13,6 +13,7 @@ use crate::openapi::responses::{Created, problems};
 use crate::request::address_input::{self, NewAddress};
 use crate::request::caller::Caller;
 use crate::request::parameters;
+use crate::request::prefer;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
@@ -59,7 +60,7 @@ pub(crate) async fn create(
         key,
         fingerprint: Fingerprint(Sha256::digest(&body).into()),
     });
-    let created = service
+    let created = prefer::service(&request, &service)
         .create(&customer_id, &content, idempotent.as_ref())
         .await?;
     let address = &created.address;

@@ -8,6 +8,7 @@ use crate::options::HttpOptions;
 use crate::request::address_input::{self, AddressChange};
 use crate::request::caller::Caller;
 use crate::request::parameters;
+use crate::request::prefer;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
@@ -57,7 +58,7 @@ pub(crate) async fn patch(
     let patch = AddressPatch::parse(&input, &mut errors)
         .filter(|_| errors.is_empty())
         .ok_or(errors);
-    let address = service
+    let address = prefer::service(&request, &service)
         .patch(&customer_id, &address_id, &patch, &precondition)
         .await
         .map_err(|error| address_etag::change_problem(request.headers(), error))?;

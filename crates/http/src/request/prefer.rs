@@ -1,21 +1,24 @@
 //! `Prefer` (RFC 7240): how a client wants its request to be handled. The only supported
 //! preference is `handling`.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest};
+use addressbook_domain::AddressService;
 
 pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How to treat unknown query parameters.
+/// How to treat unknown query parameters, and addresses that are invalid in their country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
     /// Reject the request.
     Strict,
-    /// Ignore them, as without a preference.
+    /// Ignore parameters, and store addresses unless the operator has strict rules, as without a
+    /// preference.
     Lenient,
 }
 
@@ -114,17 +117,33 @@ pub(crate) fn apply(request: &HttpRequest) -> Handling {
     }
 }
 
+/// Returns the use cases for a request that creates or changes an address: with strict rules of
+/// countries if the client prefers strict handling.
+pub(crate) fn service<'s>(
+    request: &HttpRequest,
+    service: &'s AddressService,
+) -> Cow<'s, AddressService> {
+    match apply(request) {
+        Handling::Strict => Cow::Owned(service.with_strict_rules()),
+        Handling::Lenient => Cow::Borrowed(service),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::Method;
     use actix_web::test::TestRequest;
-    use addressbook_domain::{MockAddressRepository, MockAuthenticator, RepositoryError};
+    use addressbook_domain::{
+        AddressRules, ContentLimits, MockAddressRepository, MockAuthenticator, RepositoryError,
+        ServiceLimits,
+    };
     use addressbook_testkit::fixtures;
     use insta::assert_snapshot;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::options::HttpOptions;
     use crate::testing::{
         BOOK, TestApp, answer, body_of, header_of, holding, path_of, refusing, sending,
     };
@@ -250,7 +269,7 @@ mod tests {
         operations
     }
 
-    const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
+    const BODY: &str = r#"{"region":"Kigali","city":"Huye","country":"RW","first_line":"KN 3 Rd"}"#;
 
     #[actix_web::test]
     async fn every_operation_accepts_exactly_its_documented_parameters() {
@@ -343,6 +362,66 @@ mod tests {
             assert!(!other.starts_with("400 "), "{other}");
             assert_eq!(applied(&other), None);
         }
+    }
+
+    #[actix_web::test]
+    async fn strict_handling_rejects_addresses_that_are_invalid_in_their_country() {
+        let wrong = r#"{"region":"Nowhere","city":"Springfield","country":"US","postal_code":"1"}"#;
+        let rules = |rules| ServiceLimits {
+            content: ContentLimits {
+                rules,
+                ..ContentLimits::default()
+            },
+            ..ServiceLimits::default()
+        };
+        for (set, preference, status) in [
+            (AddressRules::Lenient, None, 201),
+            (AddressRules::Lenient, Some("handling=lenient"), 201),
+            (AddressRules::Lenient, Some("handling=strict"), 422),
+            (AddressRules::Strict, None, 422),
+            (AddressRules::Strict, Some("handling=lenient"), 422),
+            (AddressRules::Strict, Some("handling=strict"), 422),
+        ] {
+            let options = HttpOptions::default();
+            let test_app = TestApp::with_options(holding([]).await, rules(set), options);
+            let mut request = sending(Method::POST, BOOK, wrong);
+            if let Some(preference) = preference {
+                request = preferring(request, preference);
+            }
+            let response = test_app.answer(request).await;
+            assert!(
+                response.starts_with(&status.to_string()),
+                "{set:?} {preference:?}: {response}"
+            );
+            assert_eq!(applied(&response).as_deref(), preference);
+            if status == 422 {
+                let errors = &body_of(&response)["errors"];
+                let errors = errors.as_array().unwrap();
+                let fields: Vec<_> = errors.iter().map(|error| &error["field"]).collect();
+                assert_eq!(fields, ["first_line", "region", "postal_code"]);
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn strict_handling_rejects_a_change_only_for_what_it_makes_wrong() {
+        let change = async |body: &'static str| {
+            let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
+            // The address lacks a street, which its country requires.
+            let lenient = sending(Method::PATCH, &path_of(1), r#"{"first_line":null}"#);
+            assert!(test_app.answer(lenient).await.starts_with("200 "));
+            let strict = sending(Method::PATCH, &path_of(1), body);
+            let strict = preferring(strict, "handling=strict");
+            let response = test_app.answer(strict).await;
+            assert_eq!(applied(&response).as_deref(), Some("handling=strict"));
+            response
+        };
+        let kept = change(r#"{"description":"Old"}"#).await;
+        assert!(kept.starts_with("200 "), "{kept}");
+        let moved = change(r#"{"country":"US"}"#).await;
+        assert!(moved.starts_with("422 "), "{moved}");
+        let errors = &body_of(&moved)["errors"];
+        assert_eq!(errors.as_array().unwrap().len(), 3, "{errors}");
     }
 
     #[actix_web::test]

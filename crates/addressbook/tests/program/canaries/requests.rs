@@ -80,6 +80,18 @@ impl RecordedService {
             self.send("GET", &format!("{BOOK}?{query}"), &[], "");
         }
 
+        self.send("GET", "/v1/countries/canary", &[], "");
+        for body in [BODY, r#"{"canary":1,"city":"canary\u0000"}"#, "canary"] {
+            let strictly = &[("Prefer", "handling=strict")];
+            self.send("POST", BOOK, strictly, body);
+            self.send(
+                "PATCH",
+                &address,
+                strictly,
+                r#"{"region":"canary region 2","country":"US"}"#,
+            );
+        }
+
         for path in [
             "/canary",
             "/v1/customers/canary!/addresses",
