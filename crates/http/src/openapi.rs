@@ -17,6 +17,7 @@ use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
 
 use crate::operations::erase_customer::ErasureReceipt;
+use crate::operations::label::LabelJson;
 use crate::operations::revisions::RevisionList;
 use crate::request::address_input::{AddressChange, NewAddress};
 use crate::response::address_json::{AddressJson, RevisionJson};
@@ -50,6 +51,7 @@ use crate::routes;
         crate::operations::remove_address::remove,
         crate::operations::revisions::list,
         crate::operations::revisions::get,
+        crate::operations::label::get,
         crate::operations::countries::list,
         crate::operations::countries::get,
     ),
@@ -63,6 +65,7 @@ use crate::routes;
         RevisionList<'_>,
         ErasureReceipt,
         FieldErrorJson<'_>,
+        LabelJson,
         ListedAddress,
         NewAddress,
         ProblemJson<'_>,

@@ -5,6 +5,7 @@ pub(crate) mod create_address;
 pub(crate) mod erase_customer;
 pub(crate) mod get_address;
 pub(crate) mod health;
+pub(crate) mod label;
 pub(crate) mod list_addresses;
 pub(crate) mod not_found;
 pub(crate) mod patch_address;

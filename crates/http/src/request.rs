@@ -1,5 +1,6 @@
 //! Parsing of requests.
 
+pub(crate) mod accept;
 pub(crate) mod address_input;
 pub(crate) mod caller;
 pub(crate) mod client;

@@ -24,6 +24,11 @@ macro_rules! revision {
         concat!(revisions!(), "/{revision}")
     };
 }
+macro_rules! label {
+    () => {
+        concat!(address!(), "/label")
+    };
+}
 macro_rules! countries {
     () => {
         "/v1/countries"
@@ -45,6 +50,7 @@ pub(crate) const ADDRESSES: &str = addresses!();
 pub(crate) const ADDRESS: &str = address!();
 pub(crate) const REVISIONS: &str = revisions!();
 pub(crate) const REVISION: &str = revision!();
+pub(crate) const LABEL: &str = label!();
 pub(crate) const COUNTRIES: &str = countries!();
 pub(crate) const COUNTRY: &str = country!();
 /// The prefixes of all paths.
@@ -62,7 +68,7 @@ impl Route {
     pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All routes, by number.
-    pub(crate) const ALL: [&str; 18] = [
+    pub(crate) const ALL: [&str; 20] = [
         "unknown",
         ADDRESSES,
         ADDRESS,
@@ -72,6 +78,8 @@ impl Route {
         api!(address!()),
         api!(revisions!()),
         api!(revision!()),
+        LABEL,
+        api!(label!()),
         COUNTRIES,
         COUNTRY,
         api!(countries!()),

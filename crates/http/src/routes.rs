@@ -9,17 +9,18 @@ use crate::middleware::access;
 use crate::operations::create_address;
 use crate::operations::erase_customer;
 use crate::operations::get_address;
+use crate::operations::label;
 use crate::operations::list_addresses;
 use crate::operations::patch_address;
 use crate::operations::remove_address;
 use crate::operations::revisions;
-use crate::route::{self, ADDRESS, ADDRESSES, PREFIXES, REVISION, REVISIONS};
+use crate::route::{self, ADDRESS, ADDRESSES, LABEL, PREFIXES, REVISION, REVISIONS};
 
 /// The methods of a route, each with the scope that it requires.
 type Methods = Vec<(Method, Scope, Route)>;
 
 /// The routes of address books, with their methods.
-fn resources() -> [(&'static str, Methods); 4] {
+fn resources() -> [(&'static str, Methods); 5] {
     [
         (
             ADDRESSES,
@@ -51,6 +52,13 @@ fn resources() -> [(&'static str, Methods); 4] {
             vec![
                 (Method::GET, Read, web::to(revisions::get)),
                 (Method::HEAD, Read, web::to(revisions::get)),
+            ],
+        ),
+        (
+            LABEL,
+            vec![
+                (Method::GET, Read, web::to(label::get)),
+                (Method::HEAD, Read, web::to(label::get)),
             ],
         ),
     ]
@@ -110,7 +118,7 @@ mod tests {
     async fn no_customer_reaches_the_addresses_of_another() {
         let below = resources()
             .into_iter()
-            .filter(|(path, _)| *path != ADDRESSES);
+            .filter(|(path, _)| path.starts_with(ADDRESS));
         for (below, routes) in below {
             for (method, _, _) in routes {
                 for prefix in PREFIXES {
@@ -171,6 +179,7 @@ mod tests {
             (ADDRESS, "GET, HEAD, PATCH, DELETE"),
             (REVISIONS, "GET, HEAD"),
             (REVISION, "GET, HEAD"),
+            (LABEL, "GET, HEAD"),
         ] {
             for prefix in PREFIXES {
                 for method in [Method::PUT, Method::OPTIONS, Method::TRACE] {

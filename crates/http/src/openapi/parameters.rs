@@ -89,6 +89,13 @@ parameters! { RevisionsQuery in Query:
     "after" after_revision "`next` from the previous page";
 }
 
+parameters! { LabelQuery in Query:
+    "script" script "The script in which the address is written, which determines the order of the \
+        lines";
+    "origin" country "The country from which the letter is sent: the name of the address's country \
+        is left out if it is the same";
+}
+
 parameters! { NoQuery in Query: }
 
 parameters! { RequestHeaders in Header:

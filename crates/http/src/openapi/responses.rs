@@ -227,6 +227,36 @@ fn response_204() -> (String, RefOr<Response>) {
     ("204".to_owned(), response.into())
 }
 
+/// A label, in one of its media types.
+pub(crate) struct Labelled;
+
+impl IntoResponses for Labelled {
+    fn responses() -> Responses {
+        let response = response("The label", &["Cache-Control"]);
+        let response = [
+            (
+                "text/plain",
+                "Ada Lovelace\n1 Main Street\nSpringfield, IL 62701\n",
+            ),
+            (
+                "text/vcard",
+                "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada Lovelace\r\nADR:;;1 Main \
+                 Street;Springfield;IL;62701;United States\r\nEND:VCARD\r\n",
+            ),
+        ]
+        .into_iter()
+        .fold(response, |response, (media_type, example)| {
+            let content = ContentBuilder::new()
+                .schema(Some(values::any_text()))
+                .example(Some(example.into()))
+                .build();
+            response.content(media_type, content)
+        });
+        let example = json!({"lines": ["Ada Lovelace", "1 Main Street", "Springfield, IL 62701"]});
+        [ok(response, "Label", example)].into()
+    }
+}
+
 /// The response to a removal, without a body.
 pub(crate) struct Removed;
 

@@ -10,6 +10,7 @@ use utoipa::openapi::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
 };
 
+use crate::operations::label;
 use crate::request::request_id::RequestId;
 use crate::response::country_json::{self, CountryJson, CountryListJson};
 
@@ -377,6 +378,13 @@ pub(crate) fn idempotency_key() -> Object {
         .max_length(Some(max))
         .pattern(Some(format!("^[!-~]{{1,{max}}}$")))
         .examples(["5f0c1d1e-6a3b-4c53-9a43-0f4f7c9e2b11"])
+        .build()
+}
+
+pub(crate) fn script() -> Object {
+    string()
+        .enum_values(Some(label::SCRIPTS.map(|(name, _)| name)))
+        .default(Some("local".into()))
         .build()
 }
 

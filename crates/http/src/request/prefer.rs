@@ -256,7 +256,7 @@ mod tests {
                 operations.push((method, path.clone(), names.collect()));
             }
         }
-        assert_eq!(operations.len(), 10);
+        assert_eq!(operations.len(), 11);
         let reads = operations.clone().into_iter();
         let heads = reads.filter(|(method, ..)| method == Method::GET);
         let heads: Vec<_> = heads

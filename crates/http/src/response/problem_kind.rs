@@ -44,6 +44,8 @@ kinds! {
         "Not found", "There is no resource at this path.";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed",
         "Method not allowed", "See the Allow header for the methods of this path.";
+    NOT_ACCEPTABLE: NOT_ACCEPTABLE, "not-acceptable",
+        "Not acceptable", "None of the media types in Accept is available.";
     REQUEST_TIMEOUT: REQUEST_TIMEOUT, "request-timeout",
         "Request timeout", "The body did not arrive in time.";
     CONFLICT: CONFLICT, "conflict",
@@ -89,6 +91,7 @@ impl ProblemKind {
             StatusCode::BAD_REQUEST => UNREADABLE,
             StatusCode::NOT_FOUND => NOT_FOUND,
             StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED,
+            StatusCode::NOT_ACCEPTABLE => NOT_ACCEPTABLE,
             StatusCode::REQUEST_TIMEOUT => REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED,

@@ -80,6 +80,15 @@ impl RecordedService {
             self.send("GET", &format!("{BOOK}?{query}"), &[], "");
         }
 
+        let label = format!("{address}/label");
+        self.send("GET", &label, &[], "");
+        self.send("GET", &label, &[("Accept", "text/canary")], "");
+        self.send(
+            "GET",
+            &format!("{label}?script=canary&origin=canary"),
+            &[],
+            "",
+        );
         self.send("GET", "/v1/countries/canary", &[], "");
         for body in [BODY, r#"{"canary":1,"city":"canary\u0000"}"#, "canary"] {
             let strictly = &[("Prefer", "handling=strict")];
