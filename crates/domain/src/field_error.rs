@@ -23,6 +23,9 @@ impl fmt::Display for FieldError {
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
+    /// The message about a required field that is missing.
+    pub const REQUIRED: &str = "is required";
+
     /// Adds an error.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl fmt::Display) {
         self.0.push(FieldError {
@@ -43,7 +46,7 @@ impl FieldErrors {
     /// Adds that a required field is missing, unless the field has an error already.
     pub fn missing(&mut self, field: &'static str) {
         if !self.0.iter().any(|error| error.field == field) {
-            self.add(field, "is required");
+            self.add(field, Self::REQUIRED);
         }
     }
 

@@ -39,6 +39,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod timestamp;
+mod validate;
 
 pub use address::address_id::{AddressId, AddressIdError};
 pub use address::content::{
@@ -101,3 +102,4 @@ pub use store::{
     OpenError, OpenMode, PoolState, Store, Verdict,
 };
 pub use timestamp::{Timestamp, TimestampError};
+pub use validate::InputFinding;

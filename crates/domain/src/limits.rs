@@ -74,6 +74,14 @@ impl ContentLimits {
         self.validate(None, content)
     }
 
+    /// The same limits without the rules of countries.
+    pub(crate) const fn with_lenient_rules(self) -> Self {
+        Self {
+            rules: AddressRules::Lenient,
+            ..self
+        }
+    }
+
     /// Validates a content that replaces another. Unchanged fields are not validated, unless the
     /// change makes them wrong in their country.
     ///

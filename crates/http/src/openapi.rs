@@ -19,7 +19,8 @@ use utoipa::{Modify, OpenApi};
 use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::label::LabelJson;
 use crate::operations::revisions::RevisionList;
-use crate::request::address_input::{AddressChange, NewAddress};
+use crate::operations::validate_address::ValidationJson;
+use crate::request::address_input::{AddressChange, AddressDraft, NewAddress};
 use crate::response::address_json::{AddressJson, RevisionJson};
 use crate::response::country_json::{CountryJson, CountryListJson};
 use crate::response::page_json::{AddressList, ListedAddress};
@@ -52,6 +53,7 @@ use crate::routes;
         crate::operations::revisions::list,
         crate::operations::revisions::get,
         crate::operations::label::get,
+        crate::operations::validate_address::validate,
         crate::operations::countries::list,
         crate::operations::countries::get,
     ),
@@ -59,6 +61,7 @@ use crate::routes;
         AddressJson<'_>,
         AddressList,
         AddressChange,
+        AddressDraft,
         CountryJson,
         CountryListJson,
         RevisionJson<'_>,
@@ -69,6 +72,7 @@ use crate::routes;
         ListedAddress,
         NewAddress,
         ProblemJson<'_>,
+        ValidationJson,
     )),
     modifiers(&ComputedParts)
 )]

@@ -12,3 +12,4 @@ pub(crate) mod patch_address;
 pub(crate) mod reference;
 pub(crate) mod remove_address;
 pub(crate) mod revisions;
+pub(crate) mod validate_address;

@@ -29,6 +29,11 @@ macro_rules! label {
         concat!(address!(), "/label")
     };
 }
+macro_rules! validation {
+    () => {
+        "/v1/addresses/validate"
+    };
+}
 macro_rules! countries {
     () => {
         "/v1/countries"
@@ -51,6 +56,7 @@ pub(crate) const ADDRESS: &str = address!();
 pub(crate) const REVISIONS: &str = revisions!();
 pub(crate) const REVISION: &str = revision!();
 pub(crate) const LABEL: &str = label!();
+pub(crate) const VALIDATION: &str = validation!();
 pub(crate) const COUNTRIES: &str = countries!();
 pub(crate) const COUNTRY: &str = country!();
 /// The prefixes of all paths.
@@ -68,7 +74,7 @@ impl Route {
     pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All routes, by number.
-    pub(crate) const ALL: [&str; 20] = [
+    pub(crate) const ALL: [&str; 22] = [
         "unknown",
         ADDRESSES,
         ADDRESS,
@@ -79,7 +85,9 @@ impl Route {
         api!(revisions!()),
         api!(revision!()),
         LABEL,
+        VALIDATION,
         api!(label!()),
+        api!(validation!()),
         COUNTRIES,
         COUNTRY,
         api!(countries!()),

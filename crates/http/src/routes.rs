@@ -14,13 +14,14 @@ use crate::operations::list_addresses;
 use crate::operations::patch_address;
 use crate::operations::remove_address;
 use crate::operations::revisions;
-use crate::route::{self, ADDRESS, ADDRESSES, LABEL, PREFIXES, REVISION, REVISIONS};
+use crate::operations::validate_address;
+use crate::route::{self, ADDRESS, ADDRESSES, LABEL, PREFIXES, REVISION, REVISIONS, VALIDATION};
 
 /// The methods of a route, each with the scope that it requires.
 type Methods = Vec<(Method, Scope, Route)>;
 
-/// The routes of address books, with their methods.
-fn resources() -> [(&'static str, Methods); 5] {
+/// The routes of address books and of the validation, with their methods.
+fn resources() -> [(&'static str, Methods); 6] {
     [
         (
             ADDRESSES,
@@ -60,6 +61,10 @@ fn resources() -> [(&'static str, Methods); 5] {
                 (Method::GET, Read, web::to(label::get)),
                 (Method::HEAD, Read, web::to(label::get)),
             ],
+        ),
+        (
+            VALIDATION,
+            vec![(Method::POST, Write, web::to(validate_address::validate))],
         ),
     ]
 }
@@ -180,6 +185,7 @@ mod tests {
             (REVISIONS, "GET, HEAD"),
             (REVISION, "GET, HEAD"),
             (LABEL, "GET, HEAD"),
+            (VALIDATION, "POST"),
         ] {
             for prefix in PREFIXES {
                 for method in [Method::PUT, Method::OPTIONS, Method::TRACE] {

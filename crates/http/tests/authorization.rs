@@ -36,6 +36,9 @@ const DECIDED: [(&str, &str, Scope); 9] = [
 
 const BOOK: &str = "/v1/customers/{customer_id}/addresses";
 
+/// The operation that requires a credential with the scope to write, also one for any book.
+const OUTSIDE_OF_BOOKS: &str = "/v1/addresses/validate";
+
 /// Operations of the document that require no credential.
 const OPEN: [&str; 2] = ["/v1/countries", "/v1/countries/{code}"];
 
@@ -258,7 +261,9 @@ fn every_operation_requires_the_documented_scope() {
         (operation, Value::from(vec![scope.as_str()]))
     });
     let open = OPEN.map(|path| ((path.to_owned(), "get".to_owned()), Value::Null));
-    let decided = decided.into_iter().chain(open);
+    let outside = (OUTSIDE_OF_BOOKS.to_owned(), "post".to_owned());
+    let outside = (outside, Value::from(vec![Scope::Write.as_str()]));
+    let decided = decided.into_iter().chain(open).chain([outside]);
     assert_eq!(operations(), decided.collect());
 }
 
@@ -308,6 +313,25 @@ async fn each_credential_allows_only_what_its_scopes_permit() {
     }
     println!("{tried} combinations of path, method and credential");
     assert_eq!(tried, 5 * 2 * METHODS.len() * credentials().len());
+}
+
+#[actix_web::test]
+async fn outside_of_books_every_credential_with_the_scope_is_allowed() {
+    for path in [
+        OUTSIDE_OF_BOOKS.to_owned(),
+        format!("/api{OUTSIDE_OF_BOOKS}"),
+    ] {
+        for (who, authorization, verdict) in credentials() {
+            let (status, challenge) = answer(&Method::POST, &path, authorization.as_deref()).await;
+            let is_right = match (who, verdict) {
+                ("another customer's key", _) => status == 200,
+                (_, Verdict::Unknown(error)) => status == 401 && is_challenge(&challenge, error),
+                (_, Verdict::May(scopes)) if scopes.contains(&Scope::Write) => status == 200,
+                _ => status == 403 && is_challenge(&challenge, "insufficient_scope"),
+            };
+            assert!(is_right, "{path} by {who}: {status} {challenge}");
+        }
+    }
 }
 
 fn is_challenge(header: &str, error: &str) -> bool {

@@ -62,15 +62,17 @@ pub struct Access {
 }
 
 impl Access {
-    /// Whether it has a scope for a customer's book.
-    pub fn allows(&self, scope: Scope, customer_id: &str) -> bool {
+    /// Whether it has a scope for a customer's book, or outside of books (`None`).
+    pub fn allows(&self, scope: Scope, customer_id: Option<&str>) -> bool {
         self.scopes.contains(&scope) && self.covers_customer(customer_id)
     }
 
-    /// Whether it applies to a customer's book at all, regardless of scopes.
-    pub fn covers_customer(&self, customer_id: &str) -> bool {
+    /// Whether it applies to a customer's book at all, regardless of scopes. Outside of books
+    /// (`None`), every credential applies.
+    pub fn covers_customer(&self, customer_id: Option<&str>) -> bool {
         let bound_to = self.customer_id.as_ref();
-        bound_to.is_none_or(|own| own.as_str() == customer_id)
+        let pair = bound_to.zip(customer_id);
+        pair.is_none_or(|(own, customer_id)| own.as_str() == customer_id)
     }
 }
 
@@ -113,11 +115,11 @@ mod tests {
             scopes: vec![Scope::Read],
             customer_id: None,
         };
-        assert!(access.allows(Scope::Read, "cus_1"));
-        assert!(!access.allows(Scope::Write, "cus_1"));
+        assert!(access.allows(Scope::Read, Some("cus_1")));
+        assert!(!access.allows(Scope::Write, Some("cus_1")));
         access.customer_id = Some(CustomerId::parse("cus_1").unwrap());
-        assert!(access.allows(Scope::Read, "cus_1"));
-        assert!(!access.allows(Scope::Read, "cus_2"));
-        assert!(!access.allows(Scope::Read, "CUS_1"));
+        assert!(access.allows(Scope::Read, Some("cus_1")));
+        assert!(!access.allows(Scope::Read, Some("cus_2")));
+        assert!(!access.allows(Scope::Read, Some("CUS_1")));
     }
 }

@@ -181,7 +181,10 @@ mod tests {
         assert_eq!(key.state(last_ms), KeyState::Active);
         assert_eq!(key.state(key.expires_at.unwrap()), KeyState::Expired);
         let access = key.access();
-        assert!(access.allows(Scope::Write, "cus_1") && !access.allows(Scope::Write, "cus_2"));
+        assert!(
+            access.allows(Scope::Write, Some("cus_1"))
+                && !access.allows(Scope::Write, Some("cus_2"))
+        );
     }
 
     #[tokio::test]

@@ -156,7 +156,7 @@ where
 }
 
 fn is_allowed(request: &ServiceRequest, scope: Scope) -> Result<(), Problem> {
-    let customer_id = request.match_info().query("customer_id");
+    let customer_id = request.match_info().get("customer_id");
     let extensions = request.extensions();
     // It is known, unless authentication became required after this request had passed it.
     let caller = extensions.get::<Caller>();

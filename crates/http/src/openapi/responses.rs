@@ -227,6 +227,36 @@ fn response_204() -> (String, RefOr<Response>) {
     ("204".to_owned(), response.into())
 }
 
+/// What a validation found.
+pub(crate) struct Validated;
+
+impl IntoResponses for Validated {
+    fn responses() -> Responses {
+        let example = json!({
+            "valid": false,
+            "findings": [
+                {
+                    "pointer": "/region",
+                    "code": "unusual-form",
+                    "message": "is usually written in another form",
+                    "suggestion": "IL",
+                },
+                {
+                    "pointer": "/postal_code",
+                    "code": "invalid-postal-code",
+                    "message": "expected a postal code such as 95014 or 22162-1010",
+                    "suggestion": null,
+                },
+            ],
+        });
+        let response = response(
+            "What is wrong with the address, or unusual",
+            &["Cache-Control"],
+        );
+        [ok(response, "Validation", example)].into()
+    }
+}
+
 /// A label, in one of its media types.
 pub(crate) struct Labelled;
 

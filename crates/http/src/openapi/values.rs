@@ -1,8 +1,8 @@
 //! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
-    Country, CountryRules, CustomData, CustomerId, IdempotencyKey, Limit, Member, Offset,
-    SearchText,
+    Country, CountryRules, CustomData, CustomerId, IdempotencyKey, InputFinding, Limit, Member,
+    Offset, SearchText,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
@@ -388,6 +388,15 @@ pub(crate) fn script() -> Object {
         .build()
 }
 
+pub(crate) fn finding_code() -> Object {
+    string()
+        .enum_values(Some(InputFinding::codes()))
+        .description(Some(
+            "What is noticed. `unused` and `unusual-form` are hints, the others are errors",
+        ))
+        .build()
+}
+
 /// `*`, or entity tags (RFC 9110, section 8.8.3).
 pub(crate) fn condition() -> Object {
     let tag = r#"(W/)?"[!#-~]*""#;
@@ -453,6 +462,17 @@ pub(crate) fn content() -> Value {
         "city": "Kigali",
         "country": "RW",
         "custom_data": {"landmark": "Office at Kigali Heights"},
+    })
+}
+
+/// An address with a wrong postal code.
+pub(crate) fn draft() -> Value {
+    json!({
+        "first_line": "1 Main Street",
+        "city": "Springfield",
+        "region": "illinois",
+        "country": "US",
+        "postal_code": "627O1",
     })
 }
 

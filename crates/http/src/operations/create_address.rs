@@ -48,7 +48,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, key) =
         parameters::read::<NoQuery, _>(&request, |errors| read(&request, errors))?;
-    if !address_input::has_media_type(&request, is_json) {
+    if !address_input::has_media_type(&request, address_input::is_json) {
         return Err(Problem::of(UNSUPPORTED));
     }
     let mut errors = FieldErrors::default();
@@ -80,12 +80,6 @@ pub(crate) async fn create(
         true => response.json(AddressJson(address)),
         false => response.finish(),
     })
-}
-
-/// Whether a media type is JSON or has the suffix `+json` (RFC 6839, section 3.1).
-fn is_json(media_type: &str) -> bool {
-    media_type == "application/json"
-        || media_type.starts_with("application/") && media_type.ends_with("+json")
 }
 
 /// Parses the customer and the idempotency key.

@@ -27,6 +27,12 @@ pub(crate) fn has_media_type(request: &HttpRequest, accepts: impl Fn(&str) -> bo
     accepts(media_type.essence_str()) && charset.is_none_or(|charset| charset == "utf-8")
 }
 
+/// Whether a media type is JSON or has the suffix `+json` (RFC 6839, section 3.1).
+pub(crate) fn is_json(media_type: &str) -> bool {
+    media_type == "application/json"
+        || media_type.starts_with("application/") && media_type.ends_with("+json")
+}
+
 /// Reads the members of an address in the body of a creation or a change. Adds an error for each
 /// unknown member and for each value of a wrong type.
 ///
@@ -121,6 +127,24 @@ impl PartialSchema for NewAddress {
 }
 
 impl ToSchema for NewAddress {}
+
+/// The content of an address that may be invalid.
+pub(crate) struct AddressDraft;
+
+impl PartialSchema for AddressDraft {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some(
+                "The content of an address that may be invalid. Its members are those of \
+                 `NewAddress`.",
+            ))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .examples([values::draft()])
+            .into()
+    }
+}
+
+impl ToSchema for AddressDraft {}
 
 /// A merge patch of an address.
 pub(crate) struct AddressChange;

@@ -256,7 +256,7 @@ mod tests {
                 operations.push((method, path.clone(), names.collect()));
             }
         }
-        assert_eq!(operations.len(), 11);
+        assert_eq!(operations.len(), 12);
         let reads = operations.clone().into_iter();
         let heads = reads.filter(|(method, ..)| method == Method::GET);
         let heads: Vec<_> = heads

@@ -91,6 +91,7 @@ impl RecordedService {
         );
         self.send("GET", "/v1/countries/canary", &[], "");
         for body in [BODY, r#"{"canary":1,"city":"canary\u0000"}"#, "canary"] {
+            self.send("POST", "/v1/addresses/validate", &[], body);
             let strictly = &[("Prefer", "handling=strict")];
             self.send("POST", BOOK, strictly, body);
             self.send(
