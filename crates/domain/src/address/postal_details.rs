@@ -10,11 +10,16 @@ use crate::json;
 /// A store keeps them as one JSON object, so that a page copies them unread and a new member needs
 /// no migration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PostalDetails {
-    texts: [Option<Box<str>>; Member::DETAILS.len()],
-    /// Those that are not null, in their order. Empty if there are none.
+pub struct PostalDetails(Option<Box<Details>>);
+
+/// At least one of them is not null.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Details {
+    texts: Texts,
     json: Box<str>,
 }
+
+type Texts = [Option<Box<str>>; Member::DETAILS.len()];
 
 /// Why a text is not a member of [`PostalDetails`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -31,7 +36,7 @@ pub enum DetailError {
 }
 
 impl PostalDetails {
-    pub(super) fn new(texts: [Option<Box<str>>; Member::DETAILS.len()]) -> Self {
+    pub(super) fn new(texts: Texts) -> Self {
         let mut json = String::new();
         for (member, text) in Member::DETAILS.iter().zip(&texts) {
             if let Some(text) = text {
@@ -44,11 +49,12 @@ impl PostalDetails {
                 json.push_str(&serde_json::Value::from(&**text).to_string());
             }
         }
-        if !json.is_empty() {
-            json.push('}');
+        if json.is_empty() {
+            return Self(None);
         }
+        json.push('}');
         let json = json.into();
-        Self { texts, json }
+        Self(Some(Box::new(Details { texts, json })))
     }
 
     /// Trims and normalises the text of a member, in the way of all texts.
@@ -63,30 +69,37 @@ impl PostalDetails {
     /// The details with this JSON object. `None` if it is not what [`as_json`](Self::as_json) can
     /// return.
     pub fn from_json(stored: &str) -> Option<Self> {
-        let mut texts = Self::default().texts;
+        let mut texts = Texts::default();
         for (name, value) in json::members(stored).ok()? {
             let position = Member::DETAILS.iter().position(|m| m.name() == name)?;
             let text = json::string(value).ok()??;
             texts[position] = Some(Self::parse_text(Member::DETAILS[position], &text).ok()?);
         }
         // Differs in the order of members, or in a text that is not in its stored form.
-        Some(Self::new(texts)).filter(|details| *details.json == *stored)
+        Some(Self::new(texts)).filter(|details| details.as_json() == Some(stored))
     }
 
     /// The compact JSON object of all members that are not null. `None` if there are none.
     pub fn as_json(&self) -> Option<&str> {
-        Some(&*self.json).filter(|json| !json.is_empty())
+        self.0.as_ref().map(|details| &*details.json)
     }
 
     /// The texts, in the order of [`Member::DETAILS`].
     pub(super) fn texts(&self) -> impl Iterator<Item = Option<&str>> {
-        self.texts.iter().map(Option::as_deref)
+        let texts = self
+            .0
+            .as_ref()
+            .map(|details| details.texts.each_ref().map(Option::as_deref));
+        texts.unwrap_or_default().into_iter()
     }
 
     /// Replaces a member.
     #[must_use]
     pub(super) fn with(&self, member: Member, text: Option<&str>) -> Self {
-        let mut texts = self.texts.clone();
+        let mut texts = self
+            .0
+            .as_ref()
+            .map_or_else(Texts::default, |details| details.texts.clone());
         for (detail, own) in Member::DETAILS.iter().zip(&mut texts) {
             if *detail == member {
                 *own = text.map(Into::into);

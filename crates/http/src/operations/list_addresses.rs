@@ -121,8 +121,9 @@ fn etag_of(revision: u64, asked: &ListRequest) -> String {
 }
 
 /// Change this in each release in which the same selection of the same book may return another
-/// page, so that tags of earlier releases do not match. Last change: searches ignore accents.
-const SELECTION: &str = "&2&";
+/// page, so that tags of earlier releases do not match. Last change: searches include postal
+/// details.
+const SELECTION: &str = "&3&";
 
 #[cfg(test)]
 mod tests {
