@@ -63,13 +63,22 @@ async fn a_damaged_address_is_reported() {
     let kigali = Some("Kigali");
     let rw = Some("RW");
     for (field, row) in [
-        ("country", (1, None, kigali, kigali, Some("rw"), None, None, 0, 0)),
-        ("region", (1, None, Some(" Kigali"), kigali, rw, None, None, 0, 0)),
+        (
+            "country",
+            (1, None, kigali, kigali, Some("rw"), None, None, 0, 0),
+        ),
+        (
+            "region",
+            (1, None, Some(" Kigali"), kigali, rw, None, None, 0, 0),
+        ),
         (
             "custom_data",
             (1, None, kigali, kigali, rw, None, Some("[]"), 0, 0),
         ),
-        ("time", (1, None, kigali, kigali, rw, None, None, i64::MAX, 0)),
+        (
+            "time",
+            (1, None, kigali, kigali, rw, None, None, i64::MAX, 0),
+        ),
         ("revision", (0, None, kigali, kigali, rw, None, None, 0, 0)),
     ] {
         let folder = TempDir::new().unwrap();

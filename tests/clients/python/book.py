@@ -25,6 +25,8 @@ content = NewAddress(
     region="Kigali",
     city="Kigali",
     country="RW",
+    recipient="Aline Uwase",
+    first_line="KG 7 Avenue 12",
     custom_data=custom_data,
 )
 created = create_address.sync_detailed(
@@ -38,11 +40,14 @@ listed = list_addresses.sync(customer, client=client, limit=2, country=["RW", "U
 assert isinstance(listed, AddressList), listed
 assert [one.id for one in listed.addresses] == [address.id], listed
 
+assert listed.addresses[0].first_line == "KG 7 Avenue 12", listed
+
 etag = created.headers["ETag"]
-patch = AddressPatch.from_dict({"description": None, "custom_data": {"floor": "15th"}})
+patch = AddressPatch.from_dict({"description": None, "recipient": None, "custom_data": {"floor": "15th"}})
 patched = patch_address.sync(customer, address.id, client=client, body=patch, if_match=etag)
 assert isinstance(patched, Address), patched
 assert patched.description is None
+assert not patched.recipient and patched.first_line == "KG 7 Avenue 12", patched
 assert patched.custom_data.to_dict() == {"landmark": "Office at Kigali Heights", "floor": "15th"}
 
 stale = patch_address.sync(

@@ -20,6 +20,8 @@ const content: components["schemas"]["NewAddress"] = {
   region: "Kigali",
   city: "Kigali",
   country: "RW",
+  recipient: "Aline Uwase",
+  first_line: "KG 7 Avenue 12",
   custom_data: { landmark: "Office at Kigali Heights" },
 };
 const created = await client.POST(book, {
@@ -33,14 +35,17 @@ const listed = await client.GET(book, {
   params: { path: { customer_id }, query: { limit: 2, country: ["RW", "US"] } },
 });
 check(listed.data?.addresses[0]?.id === address_id, "the new address in the list");
+check(listed.data?.addresses[0]?.first_line === "KG 7 Avenue 12", "the street in the list");
 check(listed.response.headers.get("X-Total-Count") === "1", "one address in all");
 
 const path = { customer_id, address_id };
 const patched = await client.PATCH(one, {
   params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },
-  body: { description: null, custom_data: { floor: "15th" } },
+  body: { description: null, recipient: null, custom_data: { floor: "15th" } },
 });
 check(patched.data?.description === null, "no description");
+check(patched.data.recipient === undefined, "no recipient");
+check(patched.data.first_line === "KG 7 Avenue 12", "the street to remain");
 check(patched.data.custom_data?.["landmark"] !== undefined, "members not in the patch to remain");
 
 const stale = await client.PATCH(one, {

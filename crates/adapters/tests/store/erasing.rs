@@ -24,6 +24,8 @@ async fn write(repository: &dyn AddressRepository) {
         let text = format!("{{\"a\":\"{}\"}}", canary(customer).repeat(repeats));
         let mut address = address;
         address.content.custom_data = Some(CustomData::parse(&text).unwrap());
+        let details = format!("{{\"first_line\":\"{}\"}}", canary(customer));
+        address.content.details = fixtures::postal_details(&details);
         address
     };
     for number in 1..=12 {

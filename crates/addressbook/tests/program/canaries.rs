@@ -17,12 +17,17 @@ pub(crate) use self::recorded_service::RecordedService;
 use crate::support::{TestDir, wait_until};
 
 /// A text that all planted data contains, and nothing else: as text, as the bytes that `Debug`
-/// prints, and in hexadecimal.
-const CANARIES: [&str; 3] = ["canary", "99, 97, 110, 97, 114, 121", "63616e617279"];
+/// prints, and in hexadecimal. Last, the planted telephone number.
+const CANARIES: [&str; 4] = [
+    "canary",
+    "99, 97, 110, 97, 114, 121",
+    "63616e617279",
+    "7357 0199 7357",
+];
 
 const BOOK: &str = "/v1/customers/cus_canary_customer/addresses";
 const ID: &str = "add_canary0address0id000000000";
-const BODY: &str = r#"{"description":"canary description","region":"canary region","city":"canary city","country":"RW","custom_data":{"canary key":"canary value"}}"#;
+const BODY: &str = r#"{"description":"canary description","region":"canary region","city":"canary city","country":"RW","recipient":"canary recipient","organization":"canary organization","first_line":"canary street","second_line":"canary floor","district":"canary district","postal_code":"canary code","sorting_code":"canary sorting","phone":"7357 0199 7357","custom_data":{"canary key":"canary value"}}"#;
 
 /// The headers of every request.
 const HEADERS: [(&str, &str); 9] = [
