@@ -61,7 +61,8 @@ fn message_of(found: &AddressFinding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::content::{AddressInput, Input, Member};
+    use crate::address::content::{AddressInput, Input};
+    use crate::address::member::Member;
 
     fn content(members: &[(Member, &'static str)]) -> AddressContent {
         let mut input = AddressInput::default();
@@ -100,7 +101,7 @@ mod tests {
             "region: expected a state of this country, such as AL; did you mean IL?; postal_code: \
              expected a postal code such as 95014 or 22162-1010"
         );
-        // The usual form would be IL, which is no error.
+        // The usual form would be IL, which is a hint only.
         let unusual = in_us("illinois", "62701");
         assert_eq!(errors(AddressRules::Strict, None, &unusual), "");
         let rwanda = content(&[

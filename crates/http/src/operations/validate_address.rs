@@ -63,7 +63,7 @@ problems!(ValidateProblems: UNREADABLE, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED,
     operation_id = "validateAddress",
     tag = "Addresses",
     summary = "Validate an address without storing it",
-    description = "Takes the body of a creation. An invalid address is no error of this operation: the response is 200 with `valid` false.",
+    description = "Takes the body of a creation. If the address is invalid, the response is still 200, with `valid` false.",
     params(NoQuery, RequestHeaders),
     request_body(content = AddressDraft, content_type = "application/json", description = "At most 64 KiB, unless configured otherwise"),
     responses(Validated, ValidateProblems)
