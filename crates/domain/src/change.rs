@@ -184,7 +184,8 @@ fn too_many_attempts() -> RepositoryError {
 mod tests {
     use super::*;
     use crate::address::Revision;
-    use crate::address::content::{AddressInput, Input, Member};
+    use crate::address::content::{AddressInput, Input};
+    use crate::address::member::Member;
     use crate::repository::MockAddressRepository;
     use crate::testing::{customer, entry, imported_address, reports_each_failure, service};
 

@@ -42,10 +42,9 @@ mod timestamp;
 mod validate;
 
 pub use address::address_id::{AddressId, AddressIdError};
-pub use address::content::{
-    AddressContent, AddressInput, Column, Columns, Input, Member, MemberValue, Members,
-};
+pub use address::content::{AddressContent, AddressInput, Input, MemberValue};
 pub use address::custom_data::{CustomData, CustomDataError};
+pub use address::member::{Column, Columns, Member, Members};
 pub use address::patch::AddressPatch;
 pub use address::postal_details::{DetailError, PostalDetails};
 pub use address::text::{City, Description, Region, TextError};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use crate::address::content::{AddressContent, Member};
+use crate::address::content::AddressContent;
 use crate::address::custom_data::CustomData;
+use crate::address::member::Member;
 use crate::address::text::{City, Description, Region};
 use crate::countries::address_rules::AddressRules;
 use crate::field_error::FieldErrors;

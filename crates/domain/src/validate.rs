@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::address::content::{AddressContent, AddressInput, Member, MemberValue};
+use crate::address::content::{AddressContent, AddressInput, MemberValue};
+use crate::address::member::Member;
 use crate::countries::findings::{AddressFinding, FindingCode, findings};
 use crate::countries::named::country_named;
 use crate::countries::postal_address::PostalAddress;
@@ -126,19 +127,8 @@ fn text_of<'i>(input: &'i AddressInput<'_>, member: Member) -> Option<&'i str> {
 /// The postal members of an input that is invalid; `None` if its country is not known.
 fn entered<'i>(input: &'i AddressInput<'_>) -> Option<PostalAddress<'i>> {
     let text = |member| text_of(input, member).unwrap_or_default();
-    Some(PostalAddress {
-        recipient: text(Member::Recipient),
-        organization: text(Member::Organization),
-        first_line: text(Member::FirstLine),
-        second_line: text(Member::SecondLine),
-        district: text(Member::District),
-        city: text(Member::City),
-        region: text(Member::Region),
-        postal_code: text(Member::PostalCode),
-        sorting_code: text(Member::SortingCode),
-        country: Country::parse(text(Member::Country)).ok()?,
-        phone: text(Member::Phone),
-    })
+    let country = Country::parse(text(Member::Country)).ok()?;
+    Some(PostalAddress::of(country, text))
 }
 
 #[cfg(test)]

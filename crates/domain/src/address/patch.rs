@@ -1,9 +1,10 @@
 //! Changes of an address by a JSON merge patch (RFC 7396).
 
 use crate::address::content::{
-    AddressContent, AddressInput, Fields, Input, Invalid, Member, MemberValue, or_empty, requires,
+    AddressContent, AddressInput, Fields, Input, Invalid, MemberValue, or_empty, requires,
 };
 use crate::address::custom_data::{CustomData, CustomDataError};
+use crate::address::member::Member;
 use crate::address::postal_details::PostalDetails;
 use crate::address::text::{City, Description, Region};
 use crate::country::Country;

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::address::content::Member;
+use crate::address::member::Member;
 use crate::address::text::{self, TextError};
 use crate::json;
 

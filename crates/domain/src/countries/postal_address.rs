@@ -1,5 +1,6 @@
 //! The postal members of an address, as the rules of countries see them.
 
+use crate::address::member::Member;
 use crate::countries::format::PostalMember;
 use crate::country::Country;
 
@@ -45,6 +46,23 @@ impl<'a> PostalAddress<'a> {
             sorting_code: "",
             country,
             phone: "",
+        }
+    }
+
+    /// An address in a country, with the text that a function has for each member.
+    pub fn of(country: Country, text: impl Fn(Member) -> &'a str) -> Self {
+        Self {
+            recipient: text(Member::Recipient),
+            organization: text(Member::Organization),
+            first_line: text(Member::FirstLine),
+            second_line: text(Member::SecondLine),
+            district: text(Member::District),
+            city: text(Member::City),
+            region: text(Member::Region),
+            postal_code: text(Member::PostalCode),
+            sorting_code: text(Member::SortingCode),
+            country,
+            phone: text(Member::Phone),
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
-use crate::address::content::{AddressInput, Input, Members};
+use crate::address::content::{AddressInput, Input};
+use crate::address::member::Members;
 use crate::address::{Address, Revision};
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
@@ -114,8 +115,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::address::content::Member;
     use crate::address::custom_data::CustomData;
+    use crate::address::member::Member;
     use crate::address::text::Description;
     use crate::import::{ImportOutcome, OnConflict, OnError};
     use crate::repository::{MockAddressRepository, Refusal};

@@ -1,6 +1,6 @@
 use crate::address::Address;
 use crate::address::address_id::AddressId;
-use crate::address::content::{Column, Columns};
+use crate::address::member::{Column, Columns};
 use crate::inconsistency::Inconsistency;
 use crate::timestamp::Timestamp;
 
