@@ -256,6 +256,12 @@ impl Writer {
     }
 }
 
+/// The addresses that exist of those that are looked up.
+pub(super) async fn find_present(repository: Subject, lookups: Vec<Lookup>) -> Vec<Address> {
+    let found = find(&repository, lookups).await;
+    found.into_iter().flatten().collect()
+}
+
 /// Creates these addresses and moves all of them from city to city, each time in one commit.
 /// Meanwhile, `read` must return all of them, in one city at any moment.
 pub(super) async fn expect_moves_at_once<const N: usize, F: Future<Output = Vec<Address>>>(

@@ -5,8 +5,8 @@ use tokio::task::yield_now;
 
 use super::Subject;
 use super::calls::{
-    ALL, commit_concurrently, commit_ok, expect_moves_at_once, expect_ok, expect_refusal, find,
-    find_one, list, lookup, scan,
+    ALL, commit_concurrently, commit_ok, expect_moves_at_once, expect_ok, expect_refusal, find_one,
+    find_present, list, lookup, scan,
 };
 use crate::fixtures::{address, commit_replacing, creating, keyed, moved};
 
@@ -138,16 +138,7 @@ pub async fn concurrent_commits_across_books_all_succeed(repository: Subject) {
 pub async fn a_commit_takes_effect_in_all_books_at_once(repository: Subject) {
     let addresses = ["cus_1", "cus_2", "cus_3"].map(|customer_id| address(customer_id, 1));
     let lookups = addresses.each_ref().map(lookup);
-    let read = |repository| {
-        let lookups = lookups.to_vec();
-        async move {
-            find(&repository, lookups)
-                .await
-                .into_iter()
-                .flatten()
-                .collect()
-        }
-    };
+    let read = |repository| find_present(repository, lookups.to_vec());
     expect_moves_at_once(&repository, "commit", addresses, read).await;
 }
 

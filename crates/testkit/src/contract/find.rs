@@ -3,7 +3,7 @@ use addressbook_domain::{
 };
 
 use super::Subject;
-use super::calls::{commit_ok, expect_moves_at_once, find, lookup};
+use super::calls::{commit_ok, expect_moves_at_once, find, find_present, lookup};
 use crate::fixtures::{
     address, address_id, commit, content, creating, custom_data, customer, moved, postal_details,
     replacing, text,
@@ -198,15 +198,6 @@ pub async fn finds_by_content_what_is_equal_and_nothing_else(repository: Subject
 pub async fn finds_all_at_one_moment(repository: Subject) {
     let addresses = [1, 2].map(|number| address("cus_1", number));
     let lookups = addresses.each_ref().map(lookup);
-    let read = |repository| {
-        let lookups = lookups.to_vec();
-        async move {
-            find(&repository, lookups)
-                .await
-                .into_iter()
-                .flatten()
-                .collect()
-        }
-    };
+    let read = |repository| find_present(repository, lookups.to_vec());
     expect_moves_at_once(&repository, "find", addresses, read).await;
 }
