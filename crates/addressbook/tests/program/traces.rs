@@ -318,7 +318,7 @@ fn invalid_settings_are_refused_by_name() {
     for (setting, words) in [
         (
             "--otlp-endpoint=https://collector:4318",
-            ["--otlp-endpoint", "no TLS"],
+            ["--otlp-endpoint", "TLS"],
         ),
         (
             "--otlp-endpoint=collector:4318",

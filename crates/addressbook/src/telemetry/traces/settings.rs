@@ -50,7 +50,7 @@ mod tests {
             assert_eq!(endpoint(text), Ok(text.to_owned()));
         }
         for (text, hint) in [
-            ("https://collector:4318", "no TLS"),
+            ("https://collector:4318", "TLS"),
             ("127.0.0.1:4318", "such as"),
             ("collector", "such as"),
             ("http://collector/?key=1", "such as"),
