@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use crate::address::{Address, Revision};
+use crate::customer_id::CustomerId;
 use crate::idempotency::IdempotencyRecord;
 use crate::idempotency::IdempotentRequest;
 use crate::timestamp::Timestamp;
@@ -18,6 +21,10 @@ pub struct Commit {
     /// The maximum number of past revisions in a book: all revisions that are not the current state
     /// of an address. Limits creations and replacements, but not removals.
     pub max_past_revisions: u32,
+    /// Book revisions that the decision was based on, for books that the commit changes; 0 for a
+    /// book that did not exist. Needed only if the decision depends on more than the changed
+    /// addresses, such as that no other address is the same.
+    pub expected_revisions: BTreeMap<CustomerId, u64>,
     /// The idempotency key to store, if the request had one.
     pub idempotency: Option<NewIdempotencyKey>,
 }
@@ -91,7 +98,6 @@ impl Change {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::customer_id::CustomerId;
     use crate::idempotency::{Fingerprint, IdempotencyKey};
     use crate::testing::{Frozen, customer, entry, imported_address};
 
@@ -105,6 +111,7 @@ mod tests {
             changes,
             max_addresses: 1_000,
             max_past_revisions: 20_000,
+            expected_revisions: BTreeMap::new(),
             idempotency: Some(NewIdempotencyKey {
                 request,
                 expired_before: Timestamp::MAX,

@@ -107,7 +107,7 @@ impl AddressService {
                     });
                 }
                 // A concurrent request with this key came first: replay it.
-                Err(CommitError::Refused(Refusal::KeyTaken)) => {}
+                Err(CommitError::Refused(Refusal::BookChanged | Refusal::KeyTaken)) => {}
                 Err(CommitError::Refused(Refusal::Conflict { .. })) => {
                     return Err(CreateError::IdTaken);
                 }

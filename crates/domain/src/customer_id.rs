@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 
 use thiserror::Error;
@@ -42,6 +43,12 @@ impl CustomerId {
 
     /// The identifier, unchanged.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for CustomerId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

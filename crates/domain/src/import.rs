@@ -168,7 +168,7 @@ impl AddressService {
                         max_past_revisions: self.limits.max_past_revisions,
                     });
                 }
-                Err(CommitError::Refused(refusal @ Refusal::KeyTaken)) => {
+                Err(CommitError::Refused(refusal @ (Refusal::BookChanged | Refusal::KeyTaken))) => {
                     return Err(RepositoryError::Internal(refusal.into()).into());
                 }
                 Err(CommitError::Repository(error)) => return Err(error.into()),

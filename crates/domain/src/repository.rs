@@ -126,6 +126,9 @@ pub trait AddressRepository: Send + Sync {
     ///   (`a_commit_without_changes_does_nothing`).
     /// * Changes MUST be made in their order: each sees the effect of the changes before it
     ///   (`changes_see_the_effect_of_those_before_them`).
+    /// * MUST reject with [`Refusal::BookChanged`] if a book that the commit changes is not at its
+    ///   revision in [`Commit::expected_revisions`], if it has one there
+    ///   (`refuses_to_change_a_book_that_is_not_at_the_expected_revision`).
     /// * MUST reject with [`Refusal::Conflict`] if an address to create already exists
     ///   (`refuses_to_create_what_exists`), or if an address to replace or remove does not exist at
     ///   the expected revision (`refuses_to_replace_what_is_not_at_the_expected_revision`,
@@ -140,8 +143,9 @@ pub trait AddressRepository: Send + Sync {
     /// * MUST reject with [`Refusal::KeyTaken`] if a record with the same customer and key
     ///   exists (`refuses_a_key_that_is_taken`). If that record has expired, the new record MUST
     ///   replace it instead (`replaces_the_record_of_a_key_that_has_expired`).
-    /// * If there are several reasons to reject, the first MUST be reported: the index is that of
-    ///   the first change that does not fit (`the_first_change_that_does_not_fit_decides`). For one
+    /// * If there are several reasons to reject, the first MUST be reported. `BookChanged` takes
+    ///   precedence over all others (`a_changed_book_is_refused_first`). Then the first change that
+    ///   does not fit decides: the index is its own (`the_first_change_that_does_not_fit_decides`). For one
     ///   change, `Conflict` takes precedence over `BookFull`
     ///   (`a_conflict_goes_before_a_full_book`), and `BookFull` over `HistoryFull`
     ///   (`a_full_book_goes_before_a_full_history`). `KeyTaken` is reported only if all changes fit
@@ -156,9 +160,10 @@ pub trait AddressRepository: Send + Sync {
     ///   created again after its removal MUST continue its revisions
     ///   (`an_address_that_is_created_again_continues_its_revisions`).
     /// * Of several concurrent commits that create the same address, replace the same revision of
-    ///   it, or have the same key, exactly one MUST succeed; the others are rejected
-    ///   (`of_concurrent_creations_exactly_one_succeeds`,
+    ///   it, expect the same revision of a book, or have the same key, exactly one MUST succeed; the
+    ///   others are rejected (`of_concurrent_creations_exactly_one_succeeds`,
     ///   `of_concurrent_replacements_exactly_one_succeeds`,
+    ///   `of_concurrent_commits_that_expect_one_revision_exactly_one_succeeds`,
     ///   `of_concurrent_commits_with_one_key_exactly_one_succeeds`). They MUST NOT take a book
     ///   beyond its limits (`of_concurrent_creations_no_more_succeed_than_the_book_may_hold`,
     ///   `of_concurrent_replacements_no_more_succeed_than_the_history_may_hold`).
@@ -325,6 +330,9 @@ pub enum Refusal {
         /// The index of the change.
         index: usize,
     },
+    /// A book is not at the revision that the caller expected: read again and decide again.
+    #[error("a book is not at the expected revision")]
+    BookChanged,
     /// The idempotency key was used before: look up what it was used for.
     #[error("the idempotency key was used before")]
     KeyTaken,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::address_id::AddressId;
@@ -64,6 +65,7 @@ impl AddressService {
             changes,
             max_addresses: self.limits.max_addresses,
             max_past_revisions: self.limits.max_past_revisions,
+            expected_revisions: BTreeMap::new(),
             idempotency,
         }
     }

@@ -1,5 +1,6 @@
 //! Addresses and API keys for tests.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 
 use addressbook_domain::{
@@ -42,6 +43,14 @@ pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commi
             request: request(key),
             expired_before: timestamp(expired_before),
         }),
+        ..commit
+    }
+}
+
+/// The commit, if the book of `cus_1` is at this revision.
+pub fn expecting(revision: u64, commit: Commit) -> Commit {
+    Commit {
+        expected_revisions: BTreeMap::from([(customer("cus_1"), revision)]),
         ..commit
     }
 }
@@ -125,6 +134,7 @@ pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
         changes: changes.into_iter().collect(),
         max_addresses: u32::MAX,
         max_past_revisions: u32::MAX,
+        expected_revisions: BTreeMap::new(),
         idempotency: None,
     }
 }

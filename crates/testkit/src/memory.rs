@@ -203,6 +203,13 @@ impl AddressRepository for InMemoryRepository {
         let mut books = self.books();
         let mut touched = BTreeMap::new();
         let begin = |id: &CustomerId| books.by_customer.get(id).cloned().unwrap_or_default();
+        for change in &commit.changes {
+            let customer_id = &change.address().customer_id;
+            let expected = commit.expected_revisions.get(customer_id);
+            if expected.is_some_and(|expected| *expected != begin(customer_id).revision) {
+                return Err(Refusal::BookChanged.into());
+            }
+        }
         for (index, change) in commit.changes.iter().enumerate() {
             let customer_id = change.address().customer_id.clone();
             touched

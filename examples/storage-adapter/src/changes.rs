@@ -32,6 +32,7 @@ impl<'t> Tables<'t> {
     pub(crate) fn commit(&mut self, commit: &Commit) -> Result<(), Failed> {
         let last = self.last_commit.get(())?.map_or(0, |last| last.value());
         let number = last + 1;
+        self.check_expected(commit)?;
         for index in 0..commit.changes.len() {
             self.make(commit, index, number)?; // the next change sees its effect
         }
@@ -39,6 +40,20 @@ impl<'t> Tables<'t> {
             self.store(&record, expired_before)?;
         }
         self.last_commit.insert((), number)?;
+        Ok(())
+    }
+
+    /// Refuses a commit to a book that is not at the expected revision.
+    fn check_expected(&self, commit: &Commit) -> Result<(), Failed> {
+        for change in &commit.changes {
+            let customer_id = &change.address().customer_id;
+            if let Some(expected) = commit.expected_revisions.get(customer_id) {
+                let book = self.books.get(customer_id.as_str())?;
+                if book.map_or(0, |book| book.value().1) != *expected {
+                    return Err(Refusal::BookChanged.into());
+                }
+            }
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::store::book_parts;
 use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
 use crate::store::schema::addresses;
-use crate::store::writes::{BookSize, insert, open_book};
+use crate::store::writes::{BookSize, OpenedBook, insert, open_book};
 
 /// Minimum number of creations for this path. With that many, the fixed costs of a commit no longer
 /// matter.
@@ -51,8 +51,14 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     };
     let most = i64::from(commit.max_addresses);
     let most_past = i64::from(commit.max_past_revisions);
-    let has_room = |book: &Book| book.addresses <= most && book.past_revisions < most_past;
-    let fits = books.iter().all(has_room)
+    let accepts = |(customer_id, book): (&str, &OpenedBook)| {
+        let size = book.size_before;
+        let created = of_customers[customer_id].len() as i64;
+        size.addresses + created <= most
+            && size.past_revisions < most_past
+            && book.is_as_expected(customer_id, commit)
+    };
+    let fits = books.iter().map(|(id, book)| (&**id, book)).all(accepts)
         && match store {
             StoreConnection::Postgres(connection) => copy(connection, &rows)?,
             StoreConnection::Sqlite(_) => write_one_by_one(store, &rows)?,
@@ -60,49 +66,69 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     if !fits {
         return Err(WorkError::NotInBulk);
     }
-    for book in books {
-        let created = of_customers[&*book.customer_id];
-        let (held, holds) = (book.addresses - created.len() as i64, book.addresses);
+    for (customer_id, book) in books {
+        let created = of_customers[&*customer_id];
+        let held = book.size_before.addresses;
         let ids = created.iter().map(|row| (row.id, 1));
-        book_parts::update_counts(store, &book.customer_id, held, holds, ids)?;
+        let holds = held + created.len() as i64;
+        book_parts::update_counts(store, &customer_id, held, holds, ids)?;
     }
     Ok(())
 }
 
-/// A book, with its number of addresses after the creations.
-#[derive(QueryableByName)]
-struct Book {
-    #[diesel(sql_type = Text)]
-    customer_id: String,
-    #[diesel(sql_type = BigInt)]
-    addresses: i64,
-    #[diesel(sql_type = BigInt)]
-    past_revisions: i64,
-}
+/// The books of a commit, by customer.
+type OpenedBooks = Vec<(String, OpenedBook)>;
 
 /// Does the same as [`open_book`] for several books, in the order of the customers' ids.
 fn open_books(
     connection: &mut PgConnection,
     of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
     at: Timestamp,
-) -> QueryResult<Vec<Book>> {
+) -> QueryResult<OpenedBooks> {
+    #[derive(QueryableByName)]
+    struct Book {
+        #[diesel(sql_type = Text)]
+        customer_id: String,
+        #[diesel(sql_type = BigInt)]
+        addresses: i64,
+        #[diesel(sql_type = BigInt)]
+        past_revisions: i64,
+        #[diesel(sql_type = BigInt)]
+        revision: i64,
+    }
     let (customers, created): (Vec<&str>, Vec<i64>) = of_customers
         .iter()
         .map(|(customer_id, rows)| (*customer_id, rows.len() as i64))
         .unzip();
-    sql_query(
+    let books: Vec<Book> = sql_query(
         "INSERT INTO address_books (customer_id, addresses, revision)
          SELECT customer_id, created, $3
          FROM unnest($1::text[], $2::bigint[]) AS new (customer_id, created)
          ON CONFLICT (customer_id) DO UPDATE SET
              addresses = address_books.addresses + excluded.addresses,
              revision = address_books.revision + 1
-         RETURNING customer_id, addresses, past_revisions",
+         RETURNING customer_id, addresses, past_revisions, revision",
     )
     .bind::<Array<Text>, _>(customers)
     .bind::<Array<BigInt>, _>(created)
     .bind::<BigInt, _>(at.unix_ms().max(1))
-    .load(connection)
+    .load(connection)?;
+    let opened = books.into_iter().map(|book| {
+        let created = of_customers[&*book.customer_id].len() as i64;
+        let size_before = BookSize {
+            addresses: book.addresses - created,
+            past_revisions: book.past_revisions,
+        };
+        let revision = book.revision;
+        (
+            book.customer_id,
+            OpenedBook {
+                size_before,
+                revision,
+            },
+        )
+    });
+    Ok(opened.collect())
 }
 
 /// [`open_books`] for SQLite, which has no statement for several books.
@@ -110,7 +136,7 @@ fn open_one_by_one(
     store: &mut StoreConnection,
     of_customers: &BTreeMap<&str, &[NewAddressRow<'_>]>,
     at: Timestamp,
-) -> Result<Vec<Book>, WorkError> {
+) -> Result<OpenedBooks, WorkError> {
     of_customers
         .iter()
         .map(|(customer_id, rows)| {
@@ -118,12 +144,8 @@ fn open_one_by_one(
                 addresses: rows.len() as i64,
                 past_revisions: 0,
             };
-            let grown = open_book(store, customer_id, growth, at)?;
-            Ok(Book {
-                customer_id: (*customer_id).to_owned(),
-                addresses: grown.addresses,
-                past_revisions: grown.past_revisions,
-            })
+            let book = open_book(store, customer_id, growth, at)?;
+            Ok(((*customer_id).to_owned(), book))
         })
         .collect()
 }

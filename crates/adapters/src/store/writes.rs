@@ -32,13 +32,14 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     // A commit first locks the books that it changes, in the order of the customers' ids. That
     // serializes the commits to one book, and prevents deadlocks.
     let mut sizes = BTreeMap::new();
+    let mut is_as_expected = true;
     for (customer_id, growth) in growth {
-        let grown = open_book(store, customer_id, growth, commit.at)?;
-        let size = BookSize {
-            addresses: grown.addresses - growth.addresses,
-            past_revisions: grown.past_revisions - growth.past_revisions,
-        };
-        sizes.insert(customer_id, size);
+        let book = open_book(store, customer_id, growth, commit.at)?;
+        is_as_expected &= book.is_as_expected(customer_id, commit);
+        sizes.insert(customer_id, book.size_before);
+    }
+    if !is_as_expected {
+        return Err(Refusal::BookChanged.into());
     }
     let sizes_before = sizes.clone();
     for (index, change) in commit.changes.iter().enumerate() {
@@ -89,8 +90,30 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     }
 }
 
+/// A book that a transaction has locked.
+pub(crate) struct OpenedBook {
+    pub(crate) size_before: BookSize,
+    /// The revision that the transaction gives it.
+    pub(crate) revision: i64,
+}
+
+impl OpenedBook {
+    /// Whether the book was at the revision that a commit expects, if it expects one.
+    pub(crate) fn is_as_expected(&self, customer_id: &str, commit: &Commit) -> bool {
+        match commit.expected_revisions.get(customer_id) {
+            None => true,
+            // A removed address leaves past revisions, so a book that exists is never empty.
+            Some(0) => self.size_before == BookSize::default(),
+            Some(expected) => {
+                self.size_before != BookSize::default()
+                    && self.revision.checked_sub_unsigned(*expected) == Some(1)
+            }
+        }
+    }
+}
+
 /// The size of a book, or how much it grows.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BookSize {
     pub(crate) addresses: i64,
     /// Rows of `address_revisions`.
@@ -106,15 +129,14 @@ fn past_revisions_of(change: &Change) -> i64 {
     }
 }
 
-/// Adds to the counts of a book, increments its revision, and returns the new counts. Creates the
-/// book if it does not exist. Its first revision is the time in milliseconds, so that a book that
+/// Adds to the counts of a book and increments its revision. Creates the book if it does not exist. Its first revision is the time in milliseconds, so that a book that
 /// is created again after an erasure does not repeat revisions.
 pub(crate) fn open_book(
     store: &mut StoreConnection,
     customer_id: &str,
     growth: BookSize,
     at: Timestamp,
-) -> Result<BookSize, WorkError> {
+) -> Result<OpenedBook, WorkError> {
     let opening = insert_into(address_books::table)
         .values((
             address_books::customer_id.eq(customer_id),
@@ -129,12 +151,19 @@ pub(crate) fn open_book(
             address_books::past_revisions.eq(address_books::past_revisions + growth.past_revisions),
             address_books::revision.eq(address_books::revision + 1),
         ))
-        .returning((address_books::addresses, address_books::past_revisions));
-    let (addresses, past_revisions) =
+        .returning((
+            address_books::addresses,
+            address_books::past_revisions,
+            address_books::revision,
+        ));
+    let (addresses, past_revisions, revision): (i64, i64, i64) =
         with_connection!(store, c => prepared!(opening).get_result(c))?;
-    Ok(BookSize {
-        addresses,
-        past_revisions,
+    Ok(OpenedBook {
+        size_before: BookSize {
+            addresses: addresses - growth.addresses,
+            past_revisions: past_revisions - growth.past_revisions,
+        },
+        revision,
     })
 }
 

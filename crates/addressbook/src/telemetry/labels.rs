@@ -49,6 +49,7 @@ labels! {
         Conflict: "conflict",
         BookFull: "book_full",
         HistoryFull: "history_full",
+        BookChanged: "book_changed",
         KeyTaken: "key_taken",
         Busy: "busy",
         Unavailable: "unavailable",
@@ -84,6 +85,7 @@ impl From<&CommitError> for ErrorKind {
             CommitError::Refused(Refusal::Conflict { .. }) => Self::Conflict,
             CommitError::Refused(Refusal::BookFull { .. }) => Self::BookFull,
             CommitError::Refused(Refusal::HistoryFull { .. }) => Self::HistoryFull,
+            CommitError::Refused(Refusal::BookChanged) => Self::BookChanged,
             CommitError::Refused(Refusal::KeyTaken) => Self::KeyTaken,
             CommitError::Repository(error) => error.into(),
         }

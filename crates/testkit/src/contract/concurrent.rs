@@ -6,9 +6,9 @@ use tokio::task::yield_now;
 use super::Subject;
 use super::calls::{
     ALL, commit_concurrently, commit_ok, expect_moves_at_once, expect_ok, expect_refusal, find_one,
-    find_present, list, lookup, scan,
+    find_present, head, list, lookup, scan,
 };
-use crate::fixtures::{address, commit_replacing, creating, keyed, moved};
+use crate::fixtures::{address, commit_replacing, creating, expecting, keyed, moved};
 
 /// The number of commits that the tests below make concurrently.
 const AT_ONCE: u32 = 16;
@@ -93,6 +93,23 @@ pub async fn of_concurrent_replacements_no_more_succeed_than_the_history_may_hol
     let results = commit_concurrently(&repository, addresses.iter().map(replace).collect()).await;
     let what = "replace another address where 5 past revisions are allowed";
     expect_successes(results, 5, Refusal::HistoryFull { index: 0 }, what);
+}
+
+/// `commit`: of several concurrent commits that expect one revision of a book, exactly one succeeds,
+/// whether or not the book exists.
+pub async fn of_concurrent_commits_that_expect_one_revision_exactly_one_succeeds(
+    repository: Subject,
+) {
+    for round in 1..=3 {
+        let expected = head(&repository, "cus_1").await.revision;
+        let create = |number| expecting(expected, creating([address("cus_1", number)]));
+        let first = round * AT_ONCE;
+        let commits = (first..first + AT_ONCE).map(create).collect();
+        let results = commit_concurrently(&repository, commits).await;
+        let what = format!("create another address in the book at revision {expected}");
+        expect_successes(results, 1, Refusal::BookChanged, &what);
+        expect_held(&repository, "cus_1", round).await;
+    }
 }
 
 /// `commit`: of several concurrent commits with one key, exactly one succeeds.

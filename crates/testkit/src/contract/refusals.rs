@@ -1,9 +1,10 @@
 use addressbook_domain::{Address, Change, Commit, Refusal};
 
 use super::Subject;
-use super::calls::{commit_ok, commit_refused, find_one, head, read_customer};
+use super::calls::{commit_ok, commit_refused, expect_ok, find_one, head, read_customer};
 use crate::fixtures::{
-    address, commit, commit_replacing, creating, keyed, moved, removal, replacing,
+    address, commit, commit_replacing, creating, customer, expecting, keyed, moved, removal,
+    replacing,
 };
 
 fn removing(address: &Address) -> Commit {
@@ -20,6 +21,82 @@ fn limited(max_addresses: u32, changes: Vec<Change>) -> Commit {
 
 fn create(number: u32) -> Change {
     Change::Create(address("cus_1", number))
+}
+
+/// `commit`: rejects a commit that expects its book at another revision. An address was changed or
+/// removed since, another was added, or the book was erased.
+pub async fn refuses_to_change_a_book_that_is_not_at_the_expected_revision(repository: Subject) {
+    let first = address("cus_1", 1);
+    let many = || (100..200).map(|number| address("cus_1", number));
+    let mut expected = 0;
+    for (between, what) in [
+        (creating([first.clone()]), "the first creation"),
+        (creating([address("cus_1", 2)]), "a creation"),
+        (commit_replacing(&first, "Huye"), "a replacement"),
+        (removing(&moved(&first, "Huye")), "a removal"),
+        (
+            removing(&address("cus_1", 2)),
+            "the removal of the last one",
+        ),
+    ] {
+        let at_revision = head(&repository, "cus_1").await.revision;
+        assert_eq!(
+            at_revision, expected,
+            "head: expected no other change before {what}"
+        );
+        commit_ok(&repository, expecting(expected, between), what).await;
+        for commit in [creating([address("cus_1", 9)]), creating(many())] {
+            let late = expecting(expected, commit);
+            let what = format!("create, but expect the revision before {what}");
+            commit_refused(&repository, late, Refusal::BookChanged, &what).await;
+        }
+        let future = expecting(expected + 9, creating([address("cus_1", 9)]));
+        let what = "create, but expect a later revision";
+        commit_refused(&repository, future, Refusal::BookChanged, what).await;
+        expected = head(&repository, "cus_1").await.revision;
+    }
+    let elsewhere = expecting(expected + 1, creating([address("cus_2", 1)]));
+    let what = "create, but expect a revision of a book that the commit does not change";
+    commit_ok(&repository, elsewhere, what).await;
+    commit_ok(
+        &repository,
+        expecting(expected, creating(many())),
+        "create many",
+    )
+    .await;
+    expect_ok(repository.erase(&customer("cus_1")).await, "erase");
+    let gone = expecting(expected + 1, creating([first.clone()]));
+    let what = "create, but expect the revision before the erasure";
+    commit_refused(&repository, gone, Refusal::BookChanged, what).await;
+    commit_ok(
+        &repository,
+        expecting(0, creating([first])),
+        "create the first one again",
+    )
+    .await;
+}
+
+/// `commit`: a commit to a book at another revision is rejected for that, whatever else does not fit.
+pub async fn a_changed_book_is_refused_first(repository: Subject) {
+    let time = TIME;
+    let first = keyed(creating([address("cus_1", 1)]), "key", time, time);
+    commit_ok(&repository, first, "create one with a key").await;
+    for (commit, what) in [
+        (limited(9, vec![create(1)]), "create what exists"),
+        (limited(1, vec![create(2)]), "create one too many"),
+        (
+            with_history(0, vec![create(2)]),
+            "create one in a full history",
+        ),
+        (
+            limited(9, vec![create(2)]),
+            "create one with a key that is taken",
+        ),
+    ] {
+        let commit = keyed(expecting(0, commit), "key", time, time);
+        let what = format!("{what}, in a book at another revision");
+        commit_refused(&repository, commit, Refusal::BookChanged, &what).await;
+    }
 }
 
 /// `commit`: rejects the creation of an address that exists.

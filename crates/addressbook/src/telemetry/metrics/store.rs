@@ -116,6 +116,7 @@ mod tests {
             || Refusal::Conflict { index: 0 }.into(),
             || Refusal::BookFull { index: 0 }.into(),
             || Refusal::HistoryFull { index: 0 }.into(),
+            || Refusal::BookChanged.into(),
             || Refusal::KeyTaken.into(),
             || RepositoryError::Busy("busy".into()).into(),
             || RepositoryError::Unavailable("away".into()).into(),

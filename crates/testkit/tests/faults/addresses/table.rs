@@ -61,6 +61,9 @@ pub(super) enum Fault {
     FailsWithoutChanges,
     ComparesChangesWithTheStart,
     RequiresIdsUniqueAcrossBooks,
+    IgnoresExpectedRevisions,
+    ExpectsNothingOfMissingBooks,
+    ChecksExpectedRevisionsLast,
     OverwritesExistingAddresses,
     ReplacesAnyRevision,
     RemovesAnyRevision,
@@ -83,6 +86,7 @@ pub(super) enum Fault {
     ChecksTheIdBeforeItCreates,
     ChecksTheRevisionBeforeItReplaces,
     ChecksRoomBeforeItCreates,
+    ChecksTheBookBeforeItCommits,
     ChecksTheKeyBeforeItCommits,
     WritesTheWholeStoreBack,
     GivesUpWhenOthersCommit,
@@ -287,6 +291,18 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         RequiresIdsUniqueAcrossBooks,
         "accepts_the_same_address_id_in_two_books",
     ),
+    (
+        IgnoresExpectedRevisions,
+        "refuses_to_change_a_book_that_is_not_at_the_expected_revision",
+    ),
+    (
+        ExpectsNothingOfMissingBooks,
+        "refuses_to_change_a_book_that_is_not_at_the_expected_revision",
+    ),
+    (
+        ChecksExpectedRevisionsLast,
+        "a_changed_book_is_refused_first",
+    ),
     (OverwritesExistingAddresses, "refuses_to_create_what_exists"),
     (
         ReplacesAnyRevision,
@@ -369,6 +385,10 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
     (
         ChecksRoomBeforeItCreates,
         "of_concurrent_creations_no_more_succeed_than_the_book_may_hold",
+    ),
+    (
+        ChecksTheBookBeforeItCommits,
+        "of_concurrent_commits_that_expect_one_revision_exactly_one_succeeds",
     ),
     (
         ChecksTheKeyBeforeItCommits,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,6 +132,13 @@ impl Faulty {
             ..commit.clone()
         };
         match self.fault {
+            ChecksExpectedRevisionsLast => {
+                let unexpected = Commit {
+                    expected_revisions: BTreeMap::new(),
+                    ..commit.clone()
+                };
+                InMemoryCopy::clone(&store).commit(unexpected).await?;
+            }
             CommitsAtMost500Changes if commit.changes.len() > 500 => {
                 return Err(internal("too many changes").into());
             }
@@ -243,6 +251,24 @@ impl Faulty {
             .first()
             .map(|change| change.address().customer_id.clone());
         match self.fault {
+            IgnoresExpectedRevisions => commit.expected_revisions.clear(),
+            ExpectsNothingOfMissingBooks => {
+                if let Some(book) = book
+                    && self.store().head(&book).await?.revision == 0
+                {
+                    commit.expected_revisions.clear();
+                }
+            }
+            ChecksTheBookBeforeItCommits => {
+                if let Some(book) = book
+                    && let Some(expected) = commit.expected_revisions.remove(&book)
+                {
+                    if self.store().head(&book).await?.revision != expected {
+                        return Err(Refusal::BookChanged.into());
+                    }
+                    self.pause().await;
+                }
+            }
             CommitsTheFirst10000Changes => commit.changes.truncate(10_000),
             IgnoresTheAddressLimit => commit.max_addresses = u32::MAX,
             IgnoresTheHistoryLimit => commit.max_past_revisions = u32::MAX,
