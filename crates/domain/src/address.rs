@@ -1,6 +1,7 @@
 pub(crate) mod address_id;
 pub(crate) mod content;
 pub(crate) mod custom_data;
+pub(crate) mod match_key;
 pub(crate) mod member;
 pub(crate) mod patch;
 pub(crate) mod postal_details;

@@ -44,6 +44,7 @@ mod validate;
 pub use address::address_id::{AddressId, AddressIdError};
 pub use address::content::{AddressContent, AddressInput, Input, MemberValue};
 pub use address::custom_data::{CustomData, CustomDataError};
+pub use address::match_key::MatchKey;
 pub use address::member::{Column, Columns, Member, Members};
 pub use address::patch::AddressPatch;
 pub use address::postal_details::{DetailError, PostalDetails};

@@ -52,7 +52,7 @@ fn normalise_stored(text: &str, max_chars: usize) -> Result<Box<str>, TextError>
 
 /// Whether a character is invisible: white space, characters that fonts may ignore
 /// (Default_Ignorable_Code_Point), and characters with a blank glyph.
-fn is_invisible(char: char) -> bool {
+pub(crate) fn is_invisible(char: char) -> bool {
     !char.is_ascii_graphic()
         && (char.is_whitespace()
             || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
