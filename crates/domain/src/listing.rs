@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::address::Address;
 use crate::address::address_id::AddressId;
+use crate::address::match_key::MatchKey;
 use crate::country::Country;
 use crate::inconsistency::Inconsistency;
 use crate::listing::page::{AddressPage, BookHead};
@@ -97,6 +98,8 @@ pub struct Filter {
     pub text: Option<SearchText>,
     /// The address last changed at this time or later.
     pub updated_since: Option<Timestamp>,
+    /// The address has this key.
+    pub match_key: Option<MatchKey>,
 }
 
 impl Filter {
@@ -114,6 +117,10 @@ impl Filter {
                     .filter_map(|(_, text)| *text)
                     .any(|text| wanted.is_in(text))
             })
+            && self
+                .match_key
+                .as_ref()
+                .is_none_or(|key| *key == MatchKey::of(content))
     }
 }
 
@@ -374,6 +381,10 @@ mod tests {
                 updated_since: Some(at(0)),
                 ..Filter::default()
             }),
+            filtered(Filter {
+                match_key: Some(MatchKey::of(&address(1, 0, 0).content)),
+                ..Filter::default()
+            }),
         ] {
             assert_eq!(listing.plain(), None, "{listing:?}");
         }
@@ -396,7 +407,13 @@ mod tests {
             text: Some(SearchText::parse(text).unwrap()),
             ..Filter::default()
         };
+        let same_as = |content: &AddressContent| Filter {
+            match_key: Some(MatchKey::of(content)),
+            ..Filter::default()
+        };
         let mut address = address(1, 10, 20);
+        let mut elsewhere = address.content.clone();
+        elsewhere.city = City::parse("Kicukiro").unwrap();
         address.content.description = Some(Description::parse("Home").unwrap());
         for (filter, matches) in [
             (Filter::default(), true),
@@ -413,6 +430,8 @@ mod tests {
             // A match does not span two fields. Other fields are not searched.
             (text("kigali nya"), false),
             (text("rw"), false),
+            (same_as(&address.content), true),
+            (same_as(&elsewhere), false),
             (
                 Filter {
                     updated_since: Some(at(20)),
@@ -432,6 +451,13 @@ mod tests {
                 Filter {
                     countries: vec![Country::parse("US").unwrap()],
                     ..text("home")
+                },
+                false,
+            ),
+            (
+                Filter {
+                    updated_since: Some(at(21)),
+                    ..same_as(&address.content)
                 },
                 false,
             ),

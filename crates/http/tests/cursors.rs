@@ -150,6 +150,7 @@ proptest! {
                 countries: countries.iter().map(|code| Country::parse(code).unwrap()).collect(),
                 text: text.map(|text| SearchText::parse(text).unwrap()),
                 updated_since: since.map(time),
+                match_key: None,
             },
             as_of: as_of.map(fixtures::timestamp),
         };

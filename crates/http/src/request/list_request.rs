@@ -83,6 +83,7 @@ impl ListRequest {
                 countries: countries?,
                 text: text.ok()?,
                 updated_since: updated_since.ok()?,
+                match_key: None,
             },
             as_of: as_of.ok()?,
         };

@@ -1,12 +1,13 @@
 use addressbook_domain::{
-    Address, AddressPage, Change, City, Country, Filter, Limit, Listing, Order, OrderKey,
+    Address, AddressPage, Change, City, Country, Filter, Limit, Listing, MatchKey, Order, OrderKey,
     PageRequest, PageStart, SearchText, Timestamp,
 };
 
 use super::Subject;
 use super::calls::{commit_ok, head, page_of, start_writer};
 use crate::fixtures::{
-    address, address_id, commit, commit_at, creating, limit, moved, removal, replacing, timestamp,
+    address, address_id, commit, commit_at, content, creating, limit, moved, removal, replacing,
+    timestamp,
 };
 
 /// A listing in descending order, with the maximum limit.
@@ -72,6 +73,10 @@ pub async fn a_page_of_a_listing_is_made_of_all_addresses(repository: Subject) {
         }),
         filtered(Filter {
             text: SearchText::parse("HUYE").ok(),
+            ..Filter::default()
+        }),
+        filtered(Filter {
+            match_key: Some(MatchKey::of(&content())),
             ..Filter::default()
         }),
     ];

@@ -2,7 +2,7 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
-    Description, Fingerprint, IdempotencyKey, IdempotentRequest, Listing, Lookup,
+    Description, Filter, Fingerprint, IdempotencyKey, IdempotentRequest, Listing, Lookup, MatchKey,
     NewIdempotencyKey, Offset, Order, PageRequest, PageStart, Revision, RevisionRange, Scan,
     Timestamp,
 };
@@ -83,15 +83,22 @@ fn page() -> impl Strategy<Value = PageRequest> {
     })
 }
 
-fn listing(any_time: impl Strategy<Value = Timestamp>) -> impl Strategy<Value = Listing> {
-    (any::<bool>(), option::of(any_time)).prop_map(|(descending, as_of)| Listing {
-        order: Order {
-            descending,
-            ..Order::default()
-        },
-        as_of,
-        ..Listing::default()
-    })
+prop_compose! {
+    fn listing(any_time: impl Strategy<Value = Timestamp>)(
+        descending in any::<bool>(),
+        same_as in option::of(content()),
+        as_of in option::of(any_time),
+    ) -> Listing {
+        Listing {
+            order: Order { descending, ..Order::default() },
+            filter: Filter {
+                match_key: same_as.as_ref().map(MatchKey::of),
+                ..Filter::default()
+            },
+            as_of,
+            ..Listing::default()
+        }
+    }
 }
 
 /// One of the current addresses, or sometimes none.
