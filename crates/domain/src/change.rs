@@ -7,7 +7,7 @@ use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
 use crate::repository::{CommitError, Refusal, RepositoryError};
-use crate::service::AddressService;
+use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
 /// The state in which an address must be for a change.
@@ -65,10 +65,6 @@ pub enum ChangeError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
-
-/// How many times a change is decided when concurrent requests change the same address. One of them
-/// succeeds in each round, so this many clients can change one address at once without an error.
-const MAX_DECISIONS: usize = 50;
 
 impl AddressService {
     /// Changes an address by a merge patch. A patch that changes nothing stores no revision.

@@ -1,23 +1,61 @@
+mod duplicate;
+
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
+use self::duplicate::Search;
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
+use crate::address::match_key::MatchKey;
 use crate::address::{Address, Revision};
-use crate::commit::{Change, NewIdempotencyKey};
+use crate::commit::{Change, Commit, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
 use crate::idempotency::IdempotentRequest;
 use crate::repository::{CommitError, Refusal, RepositoryError, RevisionRange};
-use crate::service::AddressService;
+use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
-/// The result of a creation.
+/// An address to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewAddress<'a> {
+    /// What the customer entered.
+    pub content: &'a AddressContent,
+    /// What to do if the customer has the same address already.
+    pub on_duplicate: OnDuplicate,
+}
+
+/// What to do with a new address if the customer has one with the same [`MatchKey`] already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// Create it. The customer's addresses are not read.
+    #[default]
+    Allow,
+    /// Create nothing and return the address that the customer has.
+    Return,
+    /// Reject the creation.
+    Reject,
+}
+
+/// The result of a creation: an address that the customer has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// The address as it was created.
+    /// The address as it was created. A duplicate is in its current state.
     pub address: Address,
-    /// Whether an earlier request with the same key created it.
-    pub replayed: bool,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where the address comes from that a creation returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This request created it.
+    New,
+    /// An earlier request with the same idempotency key created it.
+    Replayed,
+    /// The customer had it already ([`OnDuplicate::Return`]). Nothing was changed.
+    Duplicate,
 }
 
 /// Why an address was not created. Nothing was changed.
@@ -29,6 +67,12 @@ pub enum CreateError {
     /// The content exceeds a limit.
     #[error(transparent)]
     Invalid(#[from] FieldErrors),
+    /// The customer has the same address already ([`OnDuplicate::Reject`]).
+    #[error("the customer has the same address already")]
+    Duplicate {
+        /// The id of that address, the first one if there are several.
+        id: AddressId,
+    },
     /// The book has reached its limit of addresses.
     #[error("the book has reached the limit of {max_addresses} addresses")]
     BookFull {
@@ -49,107 +93,35 @@ pub enum CreateError {
     Repository(#[from] RepositoryError),
 }
 
-/// How many times a creation is tried while concurrent requests use the same key.
-const ATTEMPTS: usize = 5;
-
 impl AddressService {
     /// Creates an address with a new id. A request that is repeated with its key creates nothing
-    /// and returns the same result as the first time.
+    /// and returns the same result as the first time. Only a creation uses a key.
     ///
     /// # Errors
     /// [`CreateError`]. Nothing was changed.
     pub async fn create(
         &self,
         customer_id: &CustomerId,
-        content: &AddressContent,
+        new: &NewAddress<'_>,
         request: Option<&IdempotentRequest>,
     ) -> Result<Created, CreateError> {
-        self.limits.content.check(content)?;
+        self.limits.content.check(new.content)?;
         let at = self.clock.now();
-        let expired_before = at.minus(self.limits.idempotency_retention);
-        for _ in 0..ATTEMPTS {
-            if let Some(created) = self.replay(customer_id, request, expired_before).await? {
+        let creation = Creation {
+            service: self,
+            customer_id,
+            new,
+            match_key: (new.on_duplicate != OnDuplicate::Allow).then(|| MatchKey::of(new.content)),
+            request,
+            at,
+            expired_before: at.minus(self.limits.idempotency_retention),
+        };
+        for _ in 0..MAX_DECISIONS {
+            if let Some(created) = creation.attempt().await? {
                 return Ok(created);
             }
-            let address = Address {
-                customer_id: customer_id.clone(),
-                id: AddressId::from_ulid(self.ids.next()),
-                content: content.clone(),
-                created_at: at,
-                updated_at: at,
-                revision: Revision::FIRST,
-            };
-            let idempotency = request.cloned().map(|request| NewIdempotencyKey {
-                request,
-                expired_before,
-            });
-            let changes = vec![Change::Create(address.clone())];
-            let commit = self.commit_of(at, changes, idempotency);
-            match self.repository.commit(commit).await {
-                Ok(()) => {
-                    return Ok(Created {
-                        address,
-                        replayed: false,
-                    });
-                }
-                // A concurrent request with this key may have created the last address that fits.
-                Err(CommitError::Refused(Refusal::BookFull { .. })) => {
-                    let replayed = self.replay(customer_id, request, expired_before).await?;
-                    return replayed.ok_or(CreateError::BookFull {
-                        max_addresses: self.limits.max_addresses,
-                    });
-                }
-                // A concurrent request with this key may have filled the history.
-                Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
-                    let replayed = self.replay(customer_id, request, expired_before).await?;
-                    return replayed.ok_or(CreateError::HistoryFull {
-                        max_past_revisions: self.limits.max_past_revisions,
-                    });
-                }
-                // A concurrent request with this key came first: replay it.
-                Err(CommitError::Refused(Refusal::BookChanged | Refusal::KeyTaken)) => {}
-                Err(CommitError::Refused(Refusal::Conflict { .. })) => {
-                    return Err(CreateError::IdTaken);
-                }
-                Err(CommitError::Repository(error)) => return Err(error.into()),
-            }
         }
-        Err(RepositoryError::Busy("other requests kept using the same key".into()).into())
-    }
-
-    /// Returns what an earlier request with this key created, if its record has not expired.
-    async fn replay(
-        &self,
-        customer_id: &CustomerId,
-        request: Option<&IdempotentRequest>,
-        expired_before: Timestamp,
-    ) -> Result<Option<Created>, CreateError> {
-        let Some(request) = request else {
-            return Ok(None);
-        };
-        let record = self
-            .repository
-            .idempotency_record(customer_id, &request.key)
-            .await?;
-        let Some(record) = record.filter(|record| record.created_at >= expired_before) else {
-            return Ok(None);
-        };
-        if record.fingerprint != request.fingerprint {
-            return Err(CreateError::KeyReused);
-        }
-        let first = RevisionRange {
-            before: Some(Revision::FIRST.next()),
-            limit: 1,
-        };
-        let revisions = self
-            .repository
-            .revisions(customer_id, &record.address_id, first)
-            .await?;
-        // No revision is left if the customer was erased since the record was read.
-        Ok(revisions.into_iter().next().map(|revision| Created {
-            address: revision.address,
-            replayed: true,
-        }))
+        Err(RepositoryError::Busy("other requests kept changing the same book".into()).into())
     }
 
     /// Removes up to `limit` idempotency records that have expired. Returns how many it removed:
@@ -165,6 +137,132 @@ impl AddressService {
     }
 }
 
+/// A creation in progress.
+struct Creation<'a> {
+    service: &'a AddressService,
+    customer_id: &'a CustomerId,
+    new: &'a NewAddress<'a>,
+    /// The key of the new address, unless duplicates are allowed.
+    match_key: Option<MatchKey>,
+    request: Option<&'a IdempotentRequest>,
+    at: Timestamp,
+    expired_before: Timestamp,
+}
+
+impl Creation<'_> {
+    /// Decides and commits. Returns `None` if a concurrent request came first.
+    async fn attempt(&self) -> Result<Option<Created>, CreateError> {
+        if let Some(created) = self.replay().await? {
+            return Ok(Some(created));
+        }
+        let expected_revision = match &self.match_key {
+            None => None,
+            Some(key) => match self.service.search(self.customer_id, key).await? {
+                Search::NoneAt(revision) => Some(revision),
+                Search::Found(address) => return self.duplicate(address).await.map(Some),
+                Search::Changed => return Ok(None),
+            },
+        };
+        self.commit(expected_revision).await
+    }
+
+    /// Commits the new address, if the book is still at this revision.
+    async fn commit(&self, expected_revision: Option<u64>) -> Result<Option<Created>, CreateError> {
+        let limits = &self.service.limits;
+        let address = Address {
+            customer_id: self.customer_id.clone(),
+            id: AddressId::from_ulid(self.service.ids.next()),
+            content: self.new.content.clone(),
+            created_at: self.at,
+            updated_at: self.at,
+            revision: Revision::FIRST,
+        };
+        let idempotency = self.request.cloned().map(|request| NewIdempotencyKey {
+            request,
+            expired_before: self.expired_before,
+        });
+        let expected = expected_revision.map(|revision| (self.customer_id.clone(), revision));
+        let changes = vec![Change::Create(address.clone())];
+        let commit = Commit {
+            expected_revisions: BTreeMap::from_iter(expected),
+            ..self.service.commit_of(self.at, changes, idempotency)
+        };
+        match self.service.repository.commit(commit).await {
+            Ok(()) => Ok(Some(Created {
+                address,
+                origin: Origin::New,
+            })),
+            Err(CommitError::Refused(Refusal::BookFull { .. })) => {
+                let max_addresses = limits.max_addresses;
+                let full = CreateError::BookFull { max_addresses };
+                self.replay_or(Err(full)).await.map(Some)
+            }
+            Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
+                let max_past_revisions = limits.max_past_revisions;
+                let full = CreateError::HistoryFull { max_past_revisions };
+                self.replay_or(Err(full)).await.map(Some)
+            }
+            // A concurrent request changed the book, or used this key.
+            Err(CommitError::Refused(Refusal::BookChanged | Refusal::KeyTaken)) => Ok(None),
+            Err(CommitError::Refused(Refusal::Conflict { .. })) => Err(CreateError::IdTaken),
+            Err(CommitError::Repository(error)) => Err(error.into()),
+        }
+    }
+
+    /// Returns or rejects a duplicate.
+    async fn duplicate(&self, address: Address) -> Result<Created, CreateError> {
+        let otherwise = match self.new.on_duplicate {
+            OnDuplicate::Reject => Err(CreateError::Duplicate { id: address.id }),
+            OnDuplicate::Allow | OnDuplicate::Return => Ok(Created {
+                address,
+                origin: Origin::Duplicate,
+            }),
+        };
+        self.replay_or(otherwise).await
+    }
+
+    /// Returns what a concurrent request with this key created, because it may be the reason for
+    /// another outcome: it may have created the duplicate, or the last address that fits.
+    async fn replay_or(
+        &self,
+        otherwise: Result<Created, CreateError>,
+    ) -> Result<Created, CreateError> {
+        match self.replay().await? {
+            Some(created) => Ok(created),
+            None => otherwise,
+        }
+    }
+
+    /// Returns what an earlier request with this key created, if its record has not expired.
+    async fn replay(&self) -> Result<Option<Created>, CreateError> {
+        let Some(request) = self.request else {
+            return Ok(None);
+        };
+        let repository = &self.service.repository;
+        let record = repository
+            .idempotency_record(self.customer_id, &request.key)
+            .await?;
+        let Some(record) = record.filter(|record| record.created_at >= self.expired_before) else {
+            return Ok(None);
+        };
+        if record.fingerprint != request.fingerprint {
+            return Err(CreateError::KeyReused);
+        }
+        let first = RevisionRange {
+            before: Some(Revision::FIRST.next()),
+            limit: 1,
+        };
+        let revisions = repository
+            .revisions(self.customer_id, &record.address_id, first)
+            .await?;
+        // No revision is left if the customer was erased since the record was read.
+        Ok(revisions.into_iter().next().map(|revision| Created {
+            address: revision.address,
+            origin: Origin::Replayed,
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,10 +270,18 @@ mod tests {
     use crate::clock::Clock;
     use crate::idempotency::IdempotencyRecord;
     use crate::idempotency::{Fingerprint, IdempotencyKey};
+    use crate::listing::page::AddressPage;
     use crate::repository::MockAddressRepository;
     use crate::testing::{
         Frozen, content, customer, entry, imported_address, reports_each_failure, service,
     };
+
+    fn new(content: &AddressContent) -> NewAddress<'_> {
+        NewAddress {
+            content,
+            on_duplicate: OnDuplicate::Allow,
+        }
+    }
 
     fn request() -> IdempotentRequest {
         IdempotentRequest {
@@ -212,7 +318,10 @@ mod tests {
                     .times(1)
                     .returning(move |_| Err(failure().into()));
             },
-            |service| async move { service.create(&customer(), &content("Kigali"), None).await },
+            |service| async move {
+                let content = content("Kigali");
+                service.create(&customer(), &new(&content), None).await
+            },
         )
         .await;
     }
@@ -227,8 +336,9 @@ mod tests {
                     .returning(move |_, _| Err(failure()));
             },
             |service| async move {
+                let content = content("Kigali");
                 service
-                    .create(&customer(), &content("Kigali"), Some(&request()))
+                    .create(&customer(), &new(&content), Some(&request()))
                     .await
             },
         )
@@ -243,7 +353,7 @@ mod tests {
             Err(Refusal::BookFull { index: 0 }.into())
         });
         let error = service(repository)
-            .create(&customer(), &content("Kigali"), None)
+            .create(&customer(), &new(&content("Kigali")), None)
             .await;
         assert!(matches!(
             error,
@@ -261,7 +371,7 @@ mod tests {
             Err(Refusal::HistoryFull { index: 0 }.into())
         });
         let error = service(repository)
-            .create(&customer(), &content("Kigali"), None)
+            .create(&customer(), &new(&content("Kigali")), None)
             .await;
         let is_full = matches!(
             error,
@@ -308,13 +418,46 @@ mod tests {
                 .returning(|_, _, _| Ok(vec![first_revision()]));
             let content = content("Huye");
             let created = service(repository)
-                .create(&customer(), &content, Some(&request()))
+                .create(&customer(), &new(&content), Some(&request()))
                 .await;
             let expected = Created {
                 address: first_revision().address,
-                replayed: true,
+                origin: Origin::Replayed,
             };
             assert_eq!(created.unwrap(), expected);
+        }
+    }
+
+    /// A concurrent request with the same key created what would be a duplicate of itself.
+    #[tokio::test]
+    async fn create_replays_its_key_before_it_returns_or_rejects_a_duplicate() {
+        for on_duplicate in [OnDuplicate::Return, OnDuplicate::Reject] {
+            let mut repository = MockAddressRepository::new();
+            let mut records = vec![Some(record()), None];
+            repository
+                .expect_idempotency_record()
+                .times(2)
+                .returning(move |_, _| Ok(records.pop().unwrap()));
+            let mut page = AddressPage::default();
+            page.push((&first_revision().address).into()).unwrap();
+            repository
+                .expect_page_of()
+                .return_once(move |_, _| Ok(page));
+            repository
+                .expect_find()
+                .returning(|_| Ok(vec![Some(first_revision().address)]));
+            repository
+                .expect_revisions()
+                .times(1)
+                .returning(|_, _, _| Ok(vec![first_revision()]));
+            let new = NewAddress {
+                content: &content("Kigali"),
+                on_duplicate,
+            };
+            let created = service(repository)
+                .create(&customer(), &new, Some(&request()))
+                .await;
+            assert_eq!(created.unwrap().origin, Origin::Replayed);
         }
     }
 
@@ -330,7 +473,7 @@ mod tests {
         };
         let content = content("Kigali");
         let error = service(repository)
-            .create(&customer(), &content, Some(&other))
+            .create(&customer(), &new(&content), Some(&other))
             .await;
         assert!(matches!(error, Err(CreateError::KeyReused)));
     }
@@ -352,9 +495,9 @@ mod tests {
         repository.expect_commit().times(1).returning(|_| Ok(()));
         let content = content("Kigali");
         let created = service(repository)
-            .create(&customer(), &content, Some(&request()))
+            .create(&customer(), &new(&content), Some(&request()))
             .await;
-        assert!(!created.unwrap().replayed);
+        assert_eq!(created.unwrap().origin, Origin::New);
     }
 
     #[tokio::test]

@@ -65,7 +65,7 @@ pub use countries::rules::{CountryRules, MemberKinds};
 pub use countries::subdivision::{PostalCodePrefixes, Subdivision};
 pub use countries::vcard::vcard;
 pub use country::{Country, CountryError};
-pub use create::{CreateError, Created};
+pub use create::{CreateError, Created, NewAddress, OnDuplicate, Origin};
 pub use customer_id::{CustomerId, CustomerIdError};
 pub use field_error::{FieldError, FieldErrors};
 pub use id_source::IdSource;

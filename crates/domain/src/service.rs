@@ -14,6 +14,11 @@ use crate::listing::page::{AddressPage, BookHead};
 use crate::repository::{AddressRepository, Erased, Lookup, RepositoryError, RevisionRange, Scan};
 use crate::timestamp::Timestamp;
 
+/// How many times a use case decides when concurrent requests change what its decision depends on.
+/// One of them succeeds in each round, so this many clients can change one address, or one book, at
+/// once without an error.
+pub(crate) const MAX_DECISIONS: usize = 50;
+
 /// The use cases for customers' addresses. HTTP, import and export all use them. Cheap to clone:
 /// all clones share their state.
 #[derive(Clone)]

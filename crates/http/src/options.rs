@@ -1,11 +1,16 @@
 use std::time::Duration;
 
+use addressbook_domain::OnDuplicate;
+
 /// Settings of the HTTP interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
     /// Whether changing or removing an address requires `If-Match`; requests without it get 428
     /// (RFC 6585). Default: no, the last writer wins.
     pub require_if_match: bool,
+    /// What to do with a new address that the customer has already, if the request does not say.
+    /// Default: create it.
+    pub on_duplicate: OnDuplicate,
     /// The maximum size of a request body, in bytes; larger ones get 413. Default: 64 KiB.
     pub max_body_bytes: usize,
     /// Time for a request body to arrive; a slower one gets 408. Default: 10 s.
@@ -34,6 +39,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             require_if_match: false,
+            on_duplicate: OnDuplicate::default(),
             max_body_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(20),

@@ -163,6 +163,9 @@ pub(crate) fn refusing(failure: Failure) -> MockAddressRepository {
     repository
         .expect_list()
         .returning(move |_, _| Err(failure()));
+    repository
+        .expect_page_of()
+        .returning(move |_, _| Err(failure()));
     repository.expect_head().returning(move |_| Err(failure()));
     repository.expect_find().returning(move |_| Err(failure()));
     repository

@@ -216,9 +216,12 @@ async fn a_write_only_credential_gets_no_body() {
     let book = BOOK.replace("{customer_id}", "cus_1");
     let address = format!("{book}/{}", fixtures::address_id(1));
     let creation = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
-    for (method, path, body, statuses) in [
-        (Method::POST, &book, creation, [201, 201]),
-        (Method::PATCH, &address, "{}", [200, 204]),
+    let duplicate = creation.replace("Huye", "HUYE");
+    let return_duplicate = format!("{book}?on_duplicate=return");
+    for (idempotency_key, method, path, body, statuses) in [
+        ("1", Method::POST, &book, creation, [201, 201]),
+        ("2", Method::POST, &return_duplicate, &duplicate, [200, 200]),
+        ("3", Method::PATCH, &address, "{}", [200, 204]),
     ] {
         for (key, status) in [FULL, WRITE_ONLY].into_iter().zip(statuses) {
             let token = format!("Bearer {}", fixtures::api_token(key).expose());
@@ -226,8 +229,8 @@ async fn a_write_only_credential_gets_no_body() {
                 .method(method.clone())
                 .insert_header((CONTENT_TYPE, "application/json"))
                 .insert_header((AUTHORIZATION, token))
-                .insert_header(("Idempotency-Key", "same"))
-                .set_payload(body);
+                .insert_header(("Idempotency-Key", idempotency_key))
+                .set_payload(body.to_owned());
             let response = call_service(&app, request.to_request()).await;
             assert_eq!(response.status(), status, "{method} {key}");
             assert!(response.headers().contains_key("etag"), "{method} {key}");

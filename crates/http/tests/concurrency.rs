@@ -133,3 +133,30 @@ async fn one_idempotency_key_creates_one_address() {
     assert_eq!((created, addresses.len()), (1, 1));
     assert!(answers.iter().all(|(_, id)| *id == addresses[0]["id"]));
 }
+
+#[actix_web::test]
+async fn of_sixteen_creations_that_reject_duplicates_one_succeeds() {
+    let book = serve().await;
+    let (answers, list) = web::block(move || {
+        let url = format!("{book}?on_duplicate=reject");
+        let answers = at_once(16, move |agent| {
+            let request = sending("POST", &url, ("Accept", "*/*"), BODY);
+            let response = agent.run(request).unwrap();
+            let location = header(&response, "location").unwrap();
+            (response.status().as_u16(), location)
+        });
+        (answers, json(agent().get(&book).call().unwrap()))
+    })
+    .await
+    .unwrap();
+    let addresses = list["addresses"].as_array().unwrap();
+    assert_eq!(addresses.len(), 1);
+    let location = format!("addresses/{}", addresses[0]["id"].as_str().unwrap());
+    let count = |status| {
+        answers
+            .iter()
+            .filter(|answer| **answer == (status, location.clone()))
+            .count()
+    };
+    assert_eq!((count(201), count(409)), (1, 15), "{answers:?}");
+}

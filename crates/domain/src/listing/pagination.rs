@@ -15,6 +15,9 @@ impl Limit {
     /// The largest limit.
     pub const MAX: u8 = 200;
 
+    /// One address.
+    pub const ONE: Self = Self(1);
+
     /// Parses decimal digits, without sign or leading zeros.
     ///
     /// # Errors

@@ -84,6 +84,13 @@ parameters! { ListQuery in Query:
     "as_of" as_of "The state of the book at this time";
 }
 
+parameters! { CreateQuery in Query:
+    "on_duplicate" on_duplicate "What to do if the customer has the same address already, regardless \
+        of case, accents, punctuation and blanks: `allow` creates it nevertheless, `return` returns \
+        that address with 200, and `reject` rejects the request with 409. Description, sorting code, \
+        phone and custom data are not compared. The default is `allow`, unless configured otherwise";
+}
+
 parameters! { RevisionsQuery in Query:
     "limit" limit "Maximum number of revisions on a page";
     "after" after_revision "`next` from the previous page";

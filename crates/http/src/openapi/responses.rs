@@ -12,8 +12,9 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 
 use super::values;
 use crate::response::problem_kind::{
-    BUSY, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL, INVALID_PARAMETER,
-    OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED, UNAVAILABLE,
+    BUSY, DUPLICATE_ADDRESS, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL,
+    INVALID_PARAMETER, OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED,
+    UNAVAILABLE,
 };
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -97,8 +98,10 @@ fn by_status<'a>(kinds: impl Iterator<Item = &'a ProblemKind>) -> Responses {
             .schema(Some(Ref::from_schema_name("Problem")))
             .examples_from_iter(examples)
             .build();
+        let has = |wanted: ProblemKind| kinds.iter().any(|kind| kind.uri == wanted.uri);
         let own_headers: &[_] = match status {
             401 | 403 => &["WWW-Authenticate"],
+            409 if has(DUPLICATE_ADDRESS) => &["Location"],
             412 => &["ETag"],
             415 => &["Accept-Encoding", "Accept-Patch"],
             429 | 503 => &["Retry-After"],
@@ -182,27 +185,50 @@ pub(crate) struct Created;
 impl IntoResponses for Created {
     fn responses() -> Responses {
         let headers = &["Cache-Control", "ETag", "Idempotent-Replayed", "Location"];
-        let mut response = response(
+        let response = response(
             "The address was created, by this request or an earlier one with the same key. The \
              body is empty if the credential lacks the scope `addresses:read`",
             headers,
         );
-        for operation in [
-            "getAddress",
-            "patchAddress",
-            "removeAddress",
-            "listAddressRevisions",
-        ] {
+        let (_, response) = ok(with_links(response), "Address", values::address());
+        [("201".to_owned(), response)].into()
+    }
+}
+
+/// The address that a customer has already.
+pub(crate) struct Duplicate;
+
+impl IntoResponses for Duplicate {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag", "Location"];
+        let response = response(
+            "With `on_duplicate=return`: the current state of the same address, which the customer \
+             has already. Nothing was changed. The body is empty if the credential lacks the scope \
+             `addresses:read`",
+            headers,
+        );
+        [ok(with_links(response), "Address", values::address())].into()
+    }
+}
+
+/// Adds links to the operations of the address in the body.
+fn with_links(response: ResponseBuilder) -> ResponseBuilder {
+    let operations = [
+        "getAddress",
+        "patchAddress",
+        "removeAddress",
+        "listAddressRevisions",
+    ];
+    operations
+        .into_iter()
+        .fold(response, |response, operation| {
             let link = Link::builder()
                 .operation_id(operation)
                 .parameter("customer_id", "$request.path.customer_id")
                 .parameter("address_id", "$response.body#/id")
                 .build();
-            response = response.link(operation, link);
-        }
-        let (_, response) = ok(response, "Address", values::address());
-        [("201".to_owned(), response)].into()
-    }
+            response.link(operation, link)
+        })
 }
 
 /// A changed address.

@@ -10,7 +10,7 @@ use utoipa::openapi::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
 };
 
-use crate::operations::label;
+use crate::operations::{create_address, label};
 use crate::request::request_id::RequestId;
 use crate::response::country_json::{self, CountryJson, CountryListJson};
 
@@ -378,6 +378,12 @@ pub(crate) fn idempotency_key() -> Object {
         .max_length(Some(max))
         .pattern(Some(format!("^[!-~]{{1,{max}}}$")))
         .examples(["5f0c1d1e-6a3b-4c53-9a43-0f4f7c9e2b11"])
+        .build()
+}
+
+pub(crate) fn on_duplicate() -> Object {
+    string()
+        .enum_values(Some(create_address::ON_DUPLICATE.map(|(name, _)| name)))
         .build()
 }
 

@@ -1,34 +1,44 @@
 use std::rc::Rc;
 
-use actix_web::http::header::{ETAG, HeaderName, LOCATION};
+use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressContent, AddressService, CreateError, CustomerId, FieldErrors, Fingerprint,
-    IdempotencyKey, IdempotentRequest,
+    AddressContent, AddressId, AddressService, CreateError, CustomerId, FieldErrors, Fingerprint,
+    IdempotencyKey, IdempotentRequest, OnDuplicate, Origin,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::openapi::parameters::{CustomerPath, Idempotency, NoQuery, RequestHeaders};
-use crate::openapi::responses::{Created, problems};
+use crate::openapi::parameters::{CreateQuery, CustomerPath, Idempotency, RequestHeaders};
+use crate::openapi::responses::{Created, Duplicate, problems};
+use crate::options::HttpOptions;
 use crate::request::address_input::{self, NewAddress};
 use crate::request::caller::Caller;
-use crate::request::parameters;
+use crate::request::parameters::{self, QueryValue};
 use crate::request::prefer;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
-use crate::response::problem_kind::{BOOK_FULL, CONFLICT, KEY_REUSED, UNSUPPORTED};
+use crate::response::problem_kind::{
+    BOOK_FULL, CONFLICT, DUPLICATE_ADDRESS, KEY_REUSED, UNSUPPORTED,
+};
 use crate::route::ADDRESSES;
 use crate::telemetry::metrics::HttpMetrics;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_MANY_REVISIONS, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+/// The values of `on_duplicate`.
+pub(crate) const ON_DUPLICATE: [(&str, OnDuplicate); 3] = [
+    ("allow", OnDuplicate::Allow),
+    ("return", OnDuplicate::Return),
+    ("reject", OnDuplicate::Reject),
+];
 
-/// `POST …/addresses`: creates an address. With an `Idempotency-Key`
+problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, DUPLICATE_ADDRESS, BOOK_FULL, TOO_MANY_REVISIONS, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, KEY_REUSED);
+
+/// `POST …/addresses?on_duplicate=`: creates an address. With an `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header-07), the client can repeat the request.
 #[utoipa::path(
     post,
@@ -36,18 +46,19 @@ problems!(CreateProblems: UNREADABLE, REQUEST_TIMEOUT, CONFLICT, BOOK_FULL, TOO_
     operation_id = "createAddress",
     tag = "Addresses",
     summary = "Create an address",
-    description = "With an Idempotency-Key, the request can be repeated without creating a second address. A failed validation stores nothing.",
-    params(CustomerPath, NoQuery, RequestHeaders, Idempotency),
+    description = "With an Idempotency-Key, the request can be repeated without creating a second address. With `on_duplicate`, an address that the customer has already is not created again. A failed validation stores nothing.",
+    params(CustomerPath, CreateQuery, RequestHeaders, Idempotency),
     request_body(content = NewAddress, content_type = "application/json", description = "At most 64 KiB, unless configured otherwise"),
-    responses(Created, CreateProblems)
+    responses(Created, Duplicate, CreateProblems)
 )]
 pub(crate) async fn create(
     service: web::Data<AddressService>,
+    options: web::Data<HttpOptions>,
     request: HttpRequest,
     RequestBody(body, _place): RequestBody,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, key) =
-        parameters::read::<NoQuery, _>(&request, |errors| read(&request, errors))?;
+    let (customer_id, key, on_duplicate) =
+        parameters::read::<CreateQuery, _>(&request, |errors| read(&request, errors))?;
     if !address_input::has_media_type(&request, address_input::is_json) {
         return Err(Problem::of(UNSUPPORTED));
     }
@@ -56,21 +67,27 @@ pub(crate) async fn create(
     let content = AddressContent::parse(&input, &mut errors)
         .filter(|_| errors.is_empty())
         .ok_or_else(|| Problem::invalid_address(errors))?;
+    let new = addressbook_domain::NewAddress {
+        content: &content,
+        on_duplicate: on_duplicate.unwrap_or(options.on_duplicate),
+    };
     let idempotent = key.map(|key| IdempotentRequest {
         key,
         fingerprint: Fingerprint(Sha256::digest(&body).into()),
     });
     let created = prefer::service(&request, &service)
-        .create(&customer_id, &content, idempotent.as_ref())
+        .create(&customer_id, &new, idempotent.as_ref())
         .await?;
     let address = &created.address;
-    let mut response = HttpResponse::Created();
+    let mut response = match created.origin {
+        Origin::New | Origin::Replayed => HttpResponse::Created(),
+        Origin::Duplicate => HttpResponse::Ok(),
+    };
     response
-        // Relative to the path that the client requested, like the links of a list.
-        .insert_header((LOCATION, format!("addresses/{}", address.id)))
+        .insert_header((LOCATION, location(&address.id)))
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
-    if created.replayed {
+    if created.origin == Origin::Replayed {
         if let Some(Some(metrics)) = request.app_data::<Option<Rc<HttpMetrics>>>() {
             metrics.record_replay();
         }
@@ -82,12 +99,21 @@ pub(crate) async fn create(
     })
 }
 
-/// Parses the customer and the idempotency key.
-fn read(
-    request: &HttpRequest,
-    errors: &mut FieldErrors,
-) -> Option<(CustomerId, Option<IdempotencyKey>)> {
+/// The path of an address, relative to the path that the client requested, like the links of a
+/// list.
+fn location(id: &AddressId) -> HeaderValue {
+    // An id is a valid header value: the fallback is never used.
+    HeaderValue::try_from(format!("addresses/{id}"))
+        .unwrap_or(HeaderValue::from_static("addresses"))
+}
+
+type CreateRequest = (CustomerId, Option<IdempotencyKey>, Option<OnDuplicate>);
+
+/// Parses the customer, the idempotency key and what to do with a duplicate.
+fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<CreateRequest> {
     let customer_id = parameters::customer_id(request, errors);
+    let on_duplicate = QueryValue::named(request.query_string(), "on_duplicate");
+    let on_duplicate = on_duplicate.parse("on_duplicate", parse_on_duplicate, errors);
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let key = keys
         .next()
@@ -95,7 +121,14 @@ fn read(
     if keys.next().is_some() {
         errors.add(IDEMPOTENCY_KEY, "expected once");
     }
-    Some((customer_id?, key))
+    Some((customer_id?, key, on_duplicate.ok()?))
+}
+
+fn parse_on_duplicate(text: &str) -> Result<OnDuplicate, &'static str> {
+    let known = ON_DUPLICATE.iter().find(|(name, _)| *name == text);
+    known
+        .map(|(_, on_duplicate)| *on_duplicate)
+        .ok_or("expected allow, return or reject")
 }
 
 impl From<CreateError> for Problem {
@@ -104,6 +137,9 @@ impl From<CreateError> for Problem {
             CreateError::Invalid(errors) => Self::invalid_address(errors),
             CreateError::IdTaken => Self::of(CONFLICT),
             CreateError::KeyReused => Self::of(KEY_REUSED),
+            CreateError::Duplicate { id } => {
+                Self::of(DUPLICATE_ADDRESS).with_header(LOCATION, location(&id))
+            }
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "The customer has reached the limit of {max_addresses} addresses."
             )),
@@ -242,6 +278,104 @@ mod tests {
         assert!(test_app.answer(elsewhere).await.starts_with("201"));
     }
 
+    /// A request for an address that the customer has as the first fixture.
+    fn post_duplicate(on_duplicate: &str) -> TestRequest {
+        let json = r#"{"region":"KIGALI","city":"kigali.","country":"RW","recipient":"aline uwase",
+            "first_line":"KG 7 Avenue, 12","description":"Office"}"#;
+        let uri = format!("{BOOK}?on_duplicate={on_duplicate}");
+        sending(Method::POST, &uri, json)
+    }
+
+    #[actix_web::test]
+    async fn a_duplicate_is_returned_or_rejected_or_created() {
+        let fixtures = || (1..=2).map(|number| fixtures::address("cus_1", number));
+        // Nothing is added, so there need not be room.
+        let full = ServiceLimits {
+            max_addresses: 2,
+            ..ServiceLimits::default()
+        };
+        let repository = holding(fixtures()).await;
+        let test_app = TestApp::with_options(repository, full, HttpOptions::default());
+        let returned = test_app.answer(post_duplicate("return")).await;
+        assert_snapshot!("duplicate_returned", returned);
+        let read = test_app.answer(TestRequest::get().uri(&path_of(1))).await;
+        assert_eq!(body_of(&read), body_of(&returned));
+        let rejected = test_app.answer(post_duplicate("reject")).await;
+        assert_snapshot!("duplicate_rejected", rejected);
+
+        let test_app = TestApp::new(holding(fixtures()).await);
+        let created = test_app.answer(post_duplicate("allow")).await;
+        assert!(created.starts_with("201 "), "{created}");
+    }
+
+    #[actix_web::test]
+    async fn an_address_without_a_duplicate_is_created() {
+        for on_duplicate in ["return", "reject"] {
+            let repository = holding([fixtures::address("cus_2", 1)]).await;
+            let created = answer(repository, post_duplicate(on_duplicate)).await;
+            assert!(created.starts_with("201 "), "{created}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_operator_sets_what_happens_to_duplicates_by_default() {
+        for (on_duplicate, status) in [
+            (OnDuplicate::Allow, "201 "),
+            (OnDuplicate::Return, "200 "),
+            (OnDuplicate::Reject, "409 "),
+        ] {
+            let options = HttpOptions {
+                on_duplicate,
+                ..HttpOptions::default()
+            };
+            let limits = ServiceLimits::default();
+            let test_app = TestApp::with_options(holding([]).await, limits, options);
+            let first = test_app.answer(post(PLAIN)).await;
+            assert!(first.starts_with("201 "), "{first}");
+            let second = test_app.answer(post(PLAIN)).await;
+            assert!(second.starts_with(status), "{second}");
+            for (asked, status) in [("allow", "201 "), ("return", "200 "), ("reject", "409 ")] {
+                let uri = format!("{BOOK}?on_duplicate={asked}");
+                let asked = test_app.answer(sending(Method::POST, &uri, PLAIN)).await;
+                assert!(asked.starts_with(status), "{asked}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_key_replays_its_creation_and_is_not_used_by_a_duplicate() {
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
+        let with_key =
+            |on_duplicate, key| post_duplicate(on_duplicate).insert_header((IDEMPOTENCY_KEY, key));
+        for (on_duplicate, status) in [("reject", "409 "), ("return", "200 "), ("allow", "201 ")] {
+            let answer = test_app.answer(with_key(on_duplicate, "k")).await;
+            assert!(answer.starts_with(status), "{answer}");
+            assert_eq!(header_of(&answer, "idempotent-replayed"), None);
+        }
+        // Now the key was used, and its address is a duplicate of itself.
+        for on_duplicate in ["reject", "return", "allow"] {
+            let again = test_app.answer(with_key(on_duplicate, "k")).await;
+            assert!(again.starts_with("201 "), "{again}");
+            let replayed = header_of(&again, "idempotent-replayed");
+            assert_eq!(replayed.as_deref(), Some("true"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_to_do_with_a_duplicate_is_one_of_three_words() {
+        for query in ["", "Allow", "return%20", "x", "allow&on_duplicate=allow"] {
+            let refused = answer(MockAddressRepository::new(), post_duplicate(query)).await;
+            assert!(refused.starts_with("400 "), "{query}: {refused}");
+            let error = &body_of(&refused)["errors"][0];
+            let message = match query.contains('&') {
+                true => "expected once",
+                false => "expected allow, return or reject",
+            };
+            assert_eq!(error["field"], "on_duplicate");
+            assert_eq!(error["message"], message, "{query}");
+        }
+    }
+
     #[actix_web::test]
     async fn a_rejected_request_does_not_consume_its_key() {
         let test_app = TestApp::new(InMemoryRepository::default());
@@ -320,7 +454,11 @@ mod tests {
             ("500", || RepositoryError::Internal("secret".into())),
         ];
         for (status, failure) in failures {
-            for request in [post(PLAIN), post_with_key("k", PLAIN)] {
+            for request in [
+                post(PLAIN),
+                post_with_key("k", PLAIN),
+                post_duplicate("reject"),
+            ] {
                 let response = answer(refusing(failure), request).await;
                 assert!(response.starts_with(status), "{response}");
             }

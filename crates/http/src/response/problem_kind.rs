@@ -50,6 +50,8 @@ kinds! {
         "Request timeout", "The body did not arrive in time.";
     CONFLICT: CONFLICT, "conflict",
         "Conflict", "The stored data has changed since it was read. Read it again and retry.";
+    DUPLICATE_ADDRESS: CONFLICT, "duplicate-address",
+        "Duplicate address", "The customer has the same address already. See the Location header.";
     BOOK_FULL: CONFLICT, "book-full",
         "Address book full", "The customer has the maximum number of addresses.";
     TOO_MANY_REVISIONS: CONFLICT, "too-many-revisions",
