@@ -7,9 +7,9 @@ mod run;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use addressbook_domain::Engine;
+use addressbook_domain::{Engine, OnDuplicate};
 use addressbook_http::log_panics;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::ConfigArgument;
 use crate::commands::serve::build::Service;
@@ -49,6 +49,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = true_or_false)]
     require_if_match: bool,
 
+    /// What to do with a new address that the customer has already, if the request does not say
+    #[arg(long, value_name = "HOW", env = "ADDRESSBOOK_ON_DUPLICATE")]
+    #[arg(default_value = "allow", value_enum)]
+    on_duplicate: DuplicateChoice,
+
     /// Maximum size of a request body, in bytes
     #[arg(long, value_name = "BYTES", env = "ADDRESSBOOK_MAX_BODY_BYTES")]
     #[arg(default_value_t = 65_536, value_parser = whole_number::<u32>(1_024..=16_777_216))]
@@ -84,6 +89,26 @@ pub(crate) struct ServeArguments {
     metrics: MetricsSettings,
     #[command(flatten)]
     traces: TraceSettings,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DuplicateChoice {
+    /// Create it
+    Allow,
+    /// Create nothing and return the address that the customer has
+    Return,
+    /// Reject the request
+    Reject,
+}
+
+impl From<DuplicateChoice> for OnDuplicate {
+    fn from(choice: DuplicateChoice) -> Self {
+        match choice {
+            DuplicateChoice::Allow => Self::Allow,
+            DuplicateChoice::Return => Self::Return,
+            DuplicateChoice::Reject => Self::Reject,
+        }
+    }
 }
 
 /// The maximum number of worker threads of actix-server, which panics above it.

@@ -95,6 +95,47 @@ fn sixteen_creations_with_one_key_create_one_address(#[case] dir: TestDir) {
     assert_eq!(book["addresses"].as_array().unwrap().len(), 1);
 }
 
+#[rstest]
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn sixteen_creations_of_the_same_address_create_one_unless_duplicates_are_allowed(
+    #[case] dir: TestDir,
+) {
+    let service = dir.serve(&["--on-duplicate", "reject"]);
+    for (customer, query, otherwise) in [
+        ("cus_1", "", 409),
+        ("cus_2", "?on_duplicate=reject", 409),
+        ("cus_3", "?on_duplicate=return", 200),
+    ] {
+        let book = format!("/v1/customers/{customer}/addresses");
+        let path = format!("{book}{query}");
+        let responses: Vec<Response> = thread::scope(|scope| {
+            let clients: Vec<_> = (0..16)
+                .map(|number| {
+                    let address = ADDRESS.replace(":0}", &format!(":{number}}}"));
+                    let (service, path) = (&service, &path);
+                    scope.spawn(move || service.send("POST", path, &[], &address))
+                })
+                .collect();
+            let responses = clients.into_iter().map(|client| client.join().unwrap());
+            responses.collect()
+        });
+        let list: Value = serde_json::from_str(&service.get(&book).1).unwrap();
+        let addresses = list["addresses"].as_array().unwrap();
+        assert_eq!(addresses.len(), 1, "{customer}: {list}");
+        let location = format!("addresses/{}", addresses[0]["id"].as_str().unwrap());
+        let count = |status| {
+            let is = |response: &&Response| {
+                response.status == status && response.header("Location") == location
+            };
+            responses.iter().filter(is).count()
+        };
+        let busy = responses.iter().filter(|response| response.status == 503);
+        let counts = (count(201), count(otherwise) + busy.count());
+        assert_eq!(counts, (1, 15), "{customer}");
+    }
+}
+
 /// One address as a client sees it: a value and its revision.
 #[derive(Clone, Debug, PartialEq)]
 struct Register {

@@ -79,6 +79,7 @@ impl Service {
             cors_origins: arguments.cors.cors_origin.clone(),
             options: arguments.bounds.apply(HttpOptions {
                 require_if_match: arguments.require_if_match,
+                on_duplicate: arguments.on_duplicate.into(),
                 has_docs: !arguments.no_docs,
                 max_body_bytes: arguments.max_body_bytes as usize,
                 ..HttpOptions::default()
