@@ -3,7 +3,7 @@
 
 use addressbook_domain::{
     AddressContent, AddressId, AddressInput, AddressService, CustomerId, FieldErrors, ImportEntry,
-    Input, Member, OnConflict, OnError, Timestamp,
+    ImportOptions, Input, Member, OnError, Timestamp,
 };
 use anyhow::Context;
 use ulid::Ulid;
@@ -50,8 +50,12 @@ const DESCRIPTIONS: [Option<&str>; 8] = [
 pub(crate) async fn load(service: &AddressService) -> anyhow::Result<()> {
     let mut entries = example()?;
     entries.extend(world().context("the demonstration data is invalid")?);
+    let options = ImportOptions {
+        on_error: OnError::Skip,
+        ..ImportOptions::default()
+    };
     service
-        .import(&entries, OnError::Skip, OnConflict::Reject)
+        .import(&entries, options)
         .await
         .context("cannot load the demonstration data")?;
     Ok(())

@@ -18,19 +18,31 @@ use crate::repository::{CommitError, Refusal, RepositoryError, Scan};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 
+/// What to do with entries that are not simply new. The default imports none of a batch with an entry
+/// that cannot be imported, and changes no address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// What to do with an entry that cannot be imported.
+    pub on_error: OnError,
+    /// What to do with an entry whose id exists with other content.
+    pub on_conflict: OnConflict,
+}
+
 /// What to do with an entry whose id exists with other content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnConflict {
     /// The entry cannot be imported.
+    #[default]
     Reject,
     /// The entry replaces the content of the address.
     Update,
 }
 
 /// What to do with an entry that cannot be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
     /// Import none of the batch.
+    #[default]
     Stop,
     /// Skip the entry and continue.
     Skip,
@@ -105,9 +117,12 @@ impl AddressService {
     pub async fn import(
         &self,
         entries: &[ImportEntry],
-        on_error: OnError,
-        on_conflict: OnConflict,
+        options: ImportOptions,
     ) -> Result<Vec<ImportOutcome>, ImportError> {
+        let ImportOptions {
+            on_error,
+            on_conflict,
+        } = options;
         // Most entries are new addresses. So look up existing ones only after a conflict, or if
         // an entry has no id.
         let mut found = vec![Vec::new(); entries.len()];

@@ -72,7 +72,9 @@ pub use id_source::IdSource;
 pub use idempotency::{
     Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord, IdempotentRequest,
 };
-pub use import::{ImportContent, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError};
+pub use import::{
+    ImportContent, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnError,
+};
 pub use inconsistency::Inconsistency;
 #[cfg(any(test, feature = "mock"))]
 pub use keys::access::MockAuthenticator;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use addressbook_domain::{
-    AddressContent, AddressService, City, ImportEntry, ImportOutcome, OnConflict, OnError, Scan,
-    ServiceLimits,
+    AddressContent, AddressService, City, ImportEntry, ImportOptions, ImportOutcome, OnConflict,
+    OnError, Scan, ServiceLimits,
 };
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use proptest::collection::vec;
@@ -42,7 +42,7 @@ fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
 async fn imported(
     entries: &[ImportEntry],
     batches: &[usize],
-    on_conflict: OnConflict,
+    options: ImportOptions,
 ) -> (Vec<ImportOutcome>, Vec<(String, AddressContent)>) {
     let service = AddressService::new(
         Arc::new(InMemoryRepository::default()),
@@ -57,7 +57,7 @@ async fn imported(
     let mut rest = entries;
     for size in batches.iter().chain(&[entries.len()]) {
         let (batch, remaining) = rest.split_at(*size.min(&rest.len()));
-        let imported = service.import(batch, OnError::Skip, on_conflict).await;
+        let imported = service.import(batch, options).await;
         outcomes.extend(imported.unwrap());
         rest = remaining;
     }
@@ -85,11 +85,15 @@ proptest! {
         batches in vec(1_usize..6, 0..6),
         on_conflict in select(vec![OnConflict::Reject, OnConflict::Update]),
     ) {
+        let options = ImportOptions {
+            on_error: OnError::Skip,
+            on_conflict,
+        };
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
             let one_by_one = vec![1; entries.len()];
-            let expected = imported(&entries, &one_by_one, on_conflict).await;
-            prop_assert_eq!(imported(&entries, &batches, on_conflict).await, expected);
+            let expected = imported(&entries, &one_by_one, options).await;
+            prop_assert_eq!(imported(&entries, &batches, options).await, expected);
             Ok(())
         })?;
     }

@@ -12,7 +12,8 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use addressbook_domain::{
-    AddressService, Commit, ImportEntry, ImportError, ImportOutcome, OnConflict, OnError, OpenMode,
+    AddressService, Commit, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict,
+    OnError, OpenMode,
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -190,17 +191,16 @@ impl ImportArguments {
         self.columns.contradiction()
     }
 
-    fn on_error(&self) -> OnError {
-        match self.on_error {
-            ErrorChoice::Stop => OnError::Stop,
-            ErrorChoice::Skip => OnError::Skip,
-        }
-    }
-
-    fn on_conflict(&self) -> OnConflict {
-        match self.on_conflict {
-            ConflictChoice::Error => OnConflict::Reject,
-            ConflictChoice::Update => OnConflict::Update,
+    fn options(&self) -> ImportOptions {
+        ImportOptions {
+            on_error: match self.on_error {
+                ErrorChoice::Stop => OnError::Stop,
+                ErrorChoice::Skip => OnError::Skip,
+            },
+            on_conflict: match self.on_conflict {
+                ConflictChoice::Error => OnConflict::Reject,
+                ConflictChoice::Update => OnConflict::Update,
+            },
         }
     }
 }
@@ -297,11 +297,7 @@ impl Import<'_> {
     async fn import(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let imported = self
             .service
-            .import(
-                &batch.entries,
-                self.arguments.on_error(),
-                self.arguments.on_conflict(),
-            )
+            .import(&batch.entries, self.arguments.options())
             .await;
         let outcomes = match imported {
             Ok(outcomes) => outcomes,

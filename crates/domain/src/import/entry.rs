@@ -118,7 +118,7 @@ mod tests {
     use crate::address::custom_data::CustomData;
     use crate::address::member::Member;
     use crate::address::text::Description;
-    use crate::import::{ImportOutcome, OnConflict, OnError};
+    use crate::import::{ImportOptions, ImportOutcome, OnConflict, OnError};
     use crate::repository::{MockAddressRepository, Refusal};
     use crate::testing::{content, customer, entry, imported_address, service};
 
@@ -163,10 +163,11 @@ mod tests {
                 *seen.lock().unwrap() = Some(commit.changes[0].address().content.clone());
                 Ok(())
             });
-        let outcomes = service(repository)
-            .import(&[entry], OnError::Skip, on_conflict)
-            .await
-            .unwrap();
+        let options = ImportOptions {
+            on_error: OnError::Skip,
+            on_conflict,
+        };
+        let outcomes = service(repository).import(&[entry], options).await.unwrap();
         let changed = changed.lock().unwrap().clone();
         (outcomes[0], changed)
     }
@@ -234,7 +235,7 @@ mod tests {
             Ok(vec![Some(imported_address(&entry("Kigali")))])
         });
         let outcomes = service(repository)
-            .import(&[said], OnError::Stop, OnConflict::Update)
+            .import(&[said], ImportOptions::default())
             .await;
         assert_eq!(outcomes.unwrap(), [ImportOutcome::Unchanged]);
     }

@@ -5,6 +5,16 @@ use crate::listing::page::BookHead;
 use crate::repository::{Lookup, MockAddressRepository, Refusal};
 use crate::testing::{Frozen, customer, entry, imported_address, reports_each_failure, service};
 
+const UPDATING: ImportOptions = ImportOptions {
+    on_error: OnError::Stop,
+    on_conflict: OnConflict::Update,
+};
+
+const SKIPPING: ImportOptions = ImportOptions {
+    on_error: OnError::Skip,
+    on_conflict: OnConflict::Reject,
+};
+
 /// The head of a book with room for this number of addresses.
 fn all_but(room: u64) -> BookHead {
     BookHead {
@@ -24,7 +34,7 @@ async fn import_reports_each_failure_of_the_commit() {
         },
         |service| async move {
             service
-                .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
+                .import(&[entry("Kigali")], ImportOptions::default())
                 .await
         },
     )
@@ -46,7 +56,7 @@ async fn import_reports_each_failure_of_the_look_up() {
                 ..entry("Kigali")
             };
             service
-                .import(&[without_id], OnError::Stop, OnConflict::Reject)
+                .import(&[without_id], ImportOptions::default())
                 .await
         },
     )
@@ -65,7 +75,7 @@ async fn import_of_new_addresses_reads_nothing() {
         Ok(())
     });
     let outcomes = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
+        .import(&[entry("Kigali")], ImportOptions::default())
         .await;
     assert_eq!(outcomes.unwrap(), [ImportOutcome::Created]);
 }
@@ -110,7 +120,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
             Ok(())
         });
     let outcomes = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Update)
+        .import(&[entry("Kigali")], UPDATING)
         .await;
     assert_eq!(outcomes.unwrap(), [ImportOutcome::Updated]);
 }
@@ -125,7 +135,7 @@ async fn import_fails_as_busy_if_conflicts_persist() {
         .expect_find()
         .returning(|lookups| Ok(vec![None; lookups.len()]));
     let error = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
+        .import(&[entry("Kigali")], ImportOptions::default())
         .await;
     assert!(matches!(
         error,
@@ -155,7 +165,7 @@ async fn import_skips_entries_beyond_the_address_limit() {
             _ => Ok(()),
         });
     let outcomes = service(repository)
-        .import(&entries, OnError::Skip, OnConflict::Reject)
+        .import(&entries, SKIPPING)
         .await
         .unwrap();
     let full = ImportOutcome::BookFull;
@@ -189,7 +199,7 @@ async fn import_skips_entries_beyond_the_past_revision_limit() {
         Ok(())
     });
     let outcomes = service(repository)
-        .import(&entries, OnError::Skip, OnConflict::Reject)
+        .import(&entries, SKIPPING)
         .await
         .unwrap();
     let mut expected = vec![ImportOutcome::Created];
@@ -207,7 +217,7 @@ async fn import_names_the_entry_beyond_the_past_revision_limit() {
         Err(Refusal::HistoryFull { index: 0 }.into())
     });
     let error = service(repository)
-        .import(&[entry("Kigali")], OnError::Stop, OnConflict::Reject)
+        .import(&[entry("Kigali")], ImportOptions::default())
         .await;
     let history_full = matches!(
         error,
@@ -240,7 +250,13 @@ async fn import_does_not_change_an_address_at_its_revision_limit() {
     };
     let import = async |number, on_error| {
         with_revision(number)
-            .import(&[entry("Kigali")], on_error, OnConflict::Update)
+            .import(
+                &[entry("Kigali")],
+                ImportOptions {
+                    on_error,
+                    ..UPDATING
+                },
+            )
             .await
     };
     let outcomes = import(999, OnError::Stop).await.unwrap();
@@ -278,7 +294,7 @@ async fn import_recognises_existing_addresses_in_a_full_book() {
         .times(1)
         .returning(|_| Ok(vec![None, Some(imported_address(&entry("Kigali")))]));
     let outcomes = service(repository)
-        .import(&[new, entry("Kigali")], OnError::Skip, OnConflict::Reject)
+        .import(&[new, entry("Kigali")], SKIPPING)
         .await
         .unwrap();
     assert_eq!(
@@ -301,7 +317,7 @@ async fn import_names_the_entry_beyond_the_address_limit() {
         .expect_commit()
         .return_once(|_| Err(Refusal::BookFull { index: 0 }.into()));
     let error = service(repository)
-        .import(&entries, OnError::Stop, OnConflict::Reject)
+        .import(&entries, ImportOptions::default())
         .await;
     assert!(matches!(
         error,
@@ -323,9 +339,7 @@ async fn import_creates_an_address_with_the_last_of_its_entries() {
         Ok(())
     });
     let entries = [entry("Kigali"), entry("Huye")];
-    let outcomes = service(repository)
-        .import(&entries, OnError::Stop, OnConflict::Update)
-        .await;
+    let outcomes = service(repository).import(&entries, UPDATING).await;
     assert_eq!(
         outcomes.unwrap(),
         [ImportOutcome::Created, ImportOutcome::Updated]
