@@ -19,6 +19,9 @@ use crate::timestamp::Timestamp;
 /// once without an error.
 pub(crate) const MAX_DECISIONS: usize = 50;
 
+/// The number of addresses of a book that are scanned in one step.
+const SCANNED: u32 = 1_000;
+
 /// The use cases for customers' addresses. HTTP, import and export all use them. Cheap to clone:
 /// all clones share their state.
 #[derive(Clone)]
@@ -157,6 +160,29 @@ impl AddressService {
     /// The error of the [repository](AddressRepository::scan).
     pub async fn export(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
         self.repository.scan(scan).await
+    }
+
+    /// Visits all addresses of a customer, in steps, each of which reads one snapshot.
+    pub(crate) async fn scan_book(
+        &self,
+        customer_id: &CustomerId,
+        mut visit: impl FnMut(Address),
+    ) -> Result<(), RepositoryError> {
+        let mut scan = Scan {
+            customer_id: Some(customer_id.clone()),
+            after: None,
+            limit: SCANNED,
+        };
+        loop {
+            let addresses = self.repository.scan(scan.clone()).await?;
+            let is_last = addresses.len() < SCANNED as usize;
+            let last_id = addresses.last().map(|last| last.id.clone());
+            addresses.into_iter().for_each(&mut visit);
+            match last_id {
+                Some(id) if !is_last => scan.after = Some((customer_id.clone(), id)),
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Permanently deletes all data about a customer: the right to erasure.

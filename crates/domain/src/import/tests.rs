@@ -1,6 +1,11 @@
+use std::collections::HashSet;
+
 use super::*;
-use crate::address::Revision;
+use crate::address::address_id::AddressId;
+use crate::address::{Address, Revision};
 use crate::clock::Clock;
+use crate::commit::Change;
+use crate::customer_id::CustomerId;
 use crate::listing::page::BookHead;
 use crate::repository::{Lookup, MockAddressRepository, Refusal};
 use crate::testing::{Frozen, customer, entry, imported_address, reports_each_failure, service};

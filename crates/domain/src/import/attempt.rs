@@ -1,0 +1,251 @@
+//! Decides the outcome of each entry of a batch, and commits the changes.
+
+use std::collections::{HashMap, HashSet};
+
+use super::batch::Batch;
+use super::{ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnError};
+use crate::address::Address;
+use crate::address::address_id::AddressId;
+use crate::address::content::AddressContent;
+use crate::commit::Change;
+use crate::customer_id::CustomerId;
+use crate::repository::{CommitError, Refusal, RepositoryError};
+use crate::service::AddressService;
+use crate::timestamp::Timestamp;
+
+/// A batch to import, and what is known of the store.
+pub(super) struct Import<'a> {
+    service: &'a AddressService,
+    entries: &'a [ImportEntry],
+    options: ImportOptions,
+    /// For each entry the addresses that it may match: by its id, or by its content.
+    found: Vec<Vec<Address>>,
+    /// Whether they must be looked up before the next decision.
+    must_look_up: bool,
+    /// How many more addresses each customer may have. `None`: all creations fit.
+    room: Option<HashMap<CustomerId, u64>>,
+    /// The customers that have reached the limit of past revisions, with the first entry beyond it.
+    full_histories: HashMap<CustomerId, usize>,
+}
+
+/// The outcome of each entry, and the changes to make.
+struct Decision {
+    outcomes: Vec<ImportOutcome>,
+    batch: Batch,
+}
+
+impl<'a> Import<'a> {
+    pub(super) fn new(
+        service: &'a AddressService,
+        entries: &'a [ImportEntry],
+        options: ImportOptions,
+    ) -> Self {
+        Self {
+            service,
+            entries,
+            options,
+            found: vec![Vec::new(); entries.len()],
+            // Most entries are new addresses. So look up existing ones only after a conflict, or
+            // if an entry has no id.
+            must_look_up: entries.iter().any(|entry| entry.id.is_none()),
+            room: None,
+            full_histories: HashMap::new(),
+        }
+    }
+
+    /// Decides and commits. Returns `None` if the stored state was another than expected, and the
+    /// batch must be decided again.
+    pub(super) async fn attempt(&mut self) -> Result<Option<Vec<ImportOutcome>>, ImportError> {
+        if self.must_look_up {
+            self.found = self.look_up().await?;
+            self.must_look_up = false;
+        }
+        loop {
+            let at = self.service.clock.now();
+            let Decision { outcomes, batch } = self.decide(at);
+            if self.options.on_error == OnError::Stop {
+                self.reject_any(&outcomes)?;
+            }
+            if batch.changes.is_empty() {
+                return Ok(Some(outcomes));
+            }
+            let commit = self.service.commit_of(at, batch.changes, None);
+            let entry_of = |index: usize| batch.entry_of_change[index];
+            match self.service.repository.commit(commit).await {
+                Ok(()) => return Ok(Some(outcomes)),
+                // Happens once per customer, so it does not count as an attempt.
+                Err(CommitError::Refused(Refusal::HistoryFull { index }))
+                    if self.options.on_error == OnError::Skip =>
+                {
+                    let entry = entry_of(index);
+                    let customer_id = self.entries[entry].customer_id.clone();
+                    self.full_histories.insert(customer_id, entry);
+                }
+                Err(CommitError::Refused(refusal)) => {
+                    self.learn(refusal, entry_of).await?;
+                    return Ok(None);
+                }
+                Err(CommitError::Repository(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Reads what the next decision needs to know after a refusal. `entry_of` is the entry of a
+    /// change.
+    async fn learn(
+        &mut self,
+        refusal: Refusal,
+        entry_of: impl Fn(usize) -> usize,
+    ) -> Result<(), ImportError> {
+        let limits = &self.service.limits;
+        self.must_look_up = true;
+        self.room = None;
+        match refusal {
+            Refusal::Conflict { .. } => {}
+            // Decide again without the entries that do not fit. The look-up finds those that exist
+            // already, which need no room.
+            Refusal::BookFull { .. } if self.options.on_error == OnError::Skip => {
+                self.room = Some(self.read_room().await?);
+            }
+            Refusal::BookFull { index } => {
+                return Err(ImportError::BookFull {
+                    index: entry_of(index),
+                    max_addresses: limits.max_addresses,
+                });
+            }
+            Refusal::HistoryFull { index } => {
+                return Err(ImportError::HistoryFull {
+                    index: entry_of(index),
+                    max_past_revisions: limits.max_past_revisions,
+                });
+            }
+            Refusal::BookChanged | Refusal::KeyTaken => {
+                return Err(RepositoryError::Internal(refusal.into()).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Rejects a batch with an entry that cannot be imported.
+    fn reject_any(&self, outcomes: &[ImportOutcome]) -> Result<(), ImportError> {
+        for (index, outcome) in outcomes.iter().enumerate() {
+            match outcome {
+                ImportOutcome::Conflict => return Err(ImportError::Conflict { index }),
+                ImportOutcome::TooManyRevisions => {
+                    return Err(ImportError::TooManyRevisions {
+                        index,
+                        max_revisions: self.service.limits.max_revisions,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns for each entry the addresses that it may match.
+    ///
+    /// If several addresses have the same content, the store finds any one of them. If an earlier
+    /// entry names that one by id, all of them are returned.
+    async fn look_up(&self) -> Result<Vec<Vec<Address>>, RepositoryError> {
+        let lookups = self.entries.iter().map(ImportEntry::lookup).collect();
+        let found = self.service.repository.find(lookups).await?;
+        let mut found: Vec<_> = found.into_iter().map(Vec::from_iter).collect();
+        let mut named = HashSet::new();
+        for (entry, found) in self.entries.iter().zip(&mut found) {
+            match (&entry.id, found.first()) {
+                (Some(id), _) => {
+                    named.insert((&entry.customer_id, id));
+                }
+                (None, Some(address)) if named.contains(&(&entry.customer_id, &address.id)) => {
+                    let content = address.content.clone();
+                    *found = self.with_content(&entry.customer_id, &content).await?;
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns all addresses of a customer with this content.
+    async fn with_content(
+        &self,
+        customer_id: &CustomerId,
+        content: &AddressContent,
+    ) -> Result<Vec<Address>, RepositoryError> {
+        let mut found = Vec::new();
+        let scanned = self.service.scan_book(customer_id, |address| {
+            if address.content == *content {
+                found.push(address);
+            }
+        });
+        scanned.await?;
+        Ok(found)
+    }
+
+    /// Returns how many more addresses each customer of these entries may have.
+    async fn read_room(&self) -> Result<HashMap<CustomerId, u64>, RepositoryError> {
+        let mut room = HashMap::new();
+        for entry in self.entries {
+            if !room.contains_key(&entry.customer_id) {
+                let held = self.service.head(&entry.customer_id).await?.addresses;
+                let left = u64::from(self.service.limits.max_addresses).saturating_sub(held);
+                room.insert(entry.customer_id.clone(), left);
+            }
+        }
+        Ok(room)
+    }
+
+    /// Decides the outcome of each entry and collects the changes.
+    fn decide(&self, at: Timestamp) -> Decision {
+        let limits = &self.service.limits;
+        let on_conflict = self.options.on_conflict;
+        let mut batch = Batch::of(self.entries);
+        let mut room = self.room.clone();
+        let mut has_room = |entry: &ImportEntry| {
+            let left = room
+                .as_mut()
+                .and_then(|room| room.get_mut(&entry.customer_id));
+            left.is_none_or(|left| {
+                let has_room = *left > 0;
+                *left = left.saturating_sub(1);
+                has_room
+            })
+        };
+        let is_full = |index: usize, entry: &ImportEntry| {
+            let from = self.full_histories.get(&entry.customer_id);
+            from.is_some_and(|from| index >= *from)
+        };
+        let mut decide =
+            |(index, (entry, found)): (usize, (&ImportEntry, &Vec<Address>))| match batch
+                .current(entry, found)
+            {
+                Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
+                Some(_) if on_conflict == OnConflict::Reject => ImportOutcome::Conflict,
+                _ if is_full(index, entry) => ImportOutcome::HistoryFull,
+                Some(current) if current.revision.get() >= limits.max_revisions => {
+                    ImportOutcome::TooManyRevisions
+                }
+                Some(current) => {
+                    let (address, expected) = (entry.replacing(current, at), current.revision);
+                    batch.replace(index, address, expected);
+                    ImportOutcome::Updated
+                }
+                None if !has_room(entry) => ImportOutcome::BookFull,
+                None => {
+                    let id = entry.id.clone();
+                    let id = id.unwrap_or_else(|| AddressId::from_ulid(self.service.ids.next()));
+                    batch.add(index, Change::Create(entry.creating(id, at)));
+                    ImportOutcome::Created
+                }
+            };
+        let outcomes = self
+            .entries
+            .iter()
+            .zip(&self.found)
+            .enumerate()
+            .map(&mut decide)
+            .collect();
+        Decision { outcomes, batch }
+    }
+}
