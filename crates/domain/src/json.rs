@@ -104,8 +104,8 @@ impl<'a> Json<'a> {
 
     /// The text of a JSON string. `None` if the value is not a string.
     pub fn string(self) -> Option<Cow<'a, str>> {
-        let text: Option<Name<'a>> = serde_json::from_str(self.text).ok();
-        text.map(|Name(text)| text)
+        let text: Option<Text<'a>> = serde_json::from_str(self.text).ok();
+        text.map(|Text(text)| text)
     }
 
     /// Checks that the value can be stored: that it has at most `max_depth` levels of arrays and
@@ -271,7 +271,7 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members: Self::Value = Vec::new();
         let mut names = HashSet::new();
-        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             if let Some(twice) = names.replace(name.clone()) {
                 return Err(A::Error::custom(format_args!("duplicate member {twice:?}")));
             }
@@ -281,9 +281,9 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// The name of a member, borrowed if it contains no escapes.
+/// A JSON string, borrowed if it contains no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// What limits whether a value can be stored.
 #[derive(Debug, Default)]

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::address::member::Member;
 use crate::address::text::{self, TextError};
-use crate::json;
+use crate::json::{self, Text};
 
 /// The members of an address that not every address has ([`Member::DETAILS`]): text each, or null.
 /// The default has none.
@@ -107,6 +109,15 @@ impl PostalDetails {
         }
         Self::new(texts)
     }
+}
+
+/// The texts in a stored object, by the names of their members.
+///
+/// # Errors
+/// The text is not a JSON object of strings. Nothing else is checked, unlike in
+/// [`PostalDetails::from_json`].
+pub(crate) fn stored_texts(stored: &str) -> Result<BTreeMap<&str, Text<'_>>, serde_json::Error> {
+    serde_json::from_str(stored)
 }
 
 /// Whether a text is a telephone number as people write it. Not every such text is one that can be

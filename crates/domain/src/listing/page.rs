@@ -1,7 +1,11 @@
 use crate::address::Address;
 use crate::address::address_id::AddressId;
-use crate::address::member::{Column, Columns};
+use crate::address::member::{Column, Columns, Member};
+use crate::address::postal_details;
+use crate::countries::postal_address::PostalAddress;
+use crate::country::Country;
 use crate::inconsistency::Inconsistency;
+use crate::json::Text;
 use crate::timestamp::Timestamp;
 
 /// A summary of an address book that can be read without its addresses. The default is the head
@@ -224,19 +228,46 @@ impl<'a> From<&'a Address> for AddressRef<'a> {
 }
 
 impl AddressRef<'_> {
-    fn check(&self) -> Result<(), Inconsistency> {
-        let damaged = |field| Inconsistency {
-            record: "address",
-            key: self.id.into(),
-            field,
+    /// What a function returns for the address as the rules of countries see it. Texts are not
+    /// validated again, which would take ten times as long.
+    ///
+    /// # Errors
+    /// [`Inconsistency`] if the country does not exist, or the postal details are not texts.
+    pub fn with_postal<T>(
+        &self,
+        function: impl FnOnce(&PostalAddress<'_>) -> T,
+    ) -> Result<T, Inconsistency> {
+        let country = Country::parse(self.columns[Column::Country].unwrap_or_default());
+        let country = country.map_err(|_| self.damaged(Column::Country.name()))?;
+        let details = self.columns[Column::PostalDetails].map(postal_details::stored_texts);
+        let details = details.transpose();
+        let details = details.map_err(|_| self.damaged(Column::PostalDetails.name()))?;
+        let details = details.unwrap_or_default();
+        let text = |member: Member| match member {
+            Member::Region => self.columns[Column::Region],
+            Member::City => self.columns[Column::City],
+            detail => details.get(detail.name()).map(|Text(text)| &**text),
         };
+        let address = PostalAddress::of(country, |member| text(member).unwrap_or_default());
+        Ok(function(&address))
+    }
+
+    fn check(&self) -> Result<(), Inconsistency> {
         if !AddressId::is_valid(self.id) {
-            return Err(damaged("id"));
+            return Err(self.damaged("id"));
         }
         let mut columns = self.columns.iter();
         match columns.find(|(column, value)| !column.can_be(**value)) {
-            Some((column, _)) => Err(damaged(column.name())),
+            Some((column, _)) => Err(self.damaged(column.name())),
             None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, field: &'static str) -> Inconsistency {
+        Inconsistency {
+            record: "address",
+            key: self.id.into(),
+            field,
         }
     }
 }
@@ -244,6 +275,7 @@ impl AddressRef<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::content::AddressContent;
 
     const ADDRESS: AddressRef<'static> = AddressRef {
         id: "add_01h1x0z5y4c1v2f5k6p3j9n8m7",
@@ -322,6 +354,37 @@ mod tests {
             let id = ADDRESS.id.as_bytes();
             page.push(id, [b"", region, city, b"RW", b"", b""], at(1), at(2));
             assert_eq!(page.check().map_err(|damage| damage.field), Err("text"));
+        }
+    }
+
+    #[test]
+    fn the_rules_of_countries_see_an_address_on_a_page_as_it_is_alone() {
+        let details =
+            r#"{"recipient":"Ada \"Countess\" Lovelace","first_line":"1 Rue","phone":"1"}"#;
+        for address in [
+            ADDRESS,
+            with(Column::PostalDetails, None),
+            with(Column::PostalDetails, Some(details)),
+            with(Column::Region, Some("")),
+        ] {
+            let content = AddressContent::parse_stored(&address.columns).unwrap();
+            let is_same = |postal: &PostalAddress<'_>| *postal == content.postal();
+            assert_eq!(address.with_postal(is_same), Ok(true), "{address:?}");
+        }
+    }
+
+    #[test]
+    fn the_rules_of_countries_do_not_see_a_damaged_address() {
+        for (column, value) in [
+            (Column::Country, "ZZ"),
+            (Column::PostalDetails, r#"{"postal_code":1}"#),
+            (Column::PostalDetails, r#"{"postal_code":null}"#),
+            (Column::PostalDetails, r#"{"postal_code":"1}"#),
+            (Column::PostalDetails, "{}{}"),
+        ] {
+            let address = with(column, Some(value));
+            let damage = address.with_postal(|_| ()).unwrap_err();
+            assert_eq!((&*damage.key, damage.field), (ADDRESS.id, column.name()));
         }
     }
 
