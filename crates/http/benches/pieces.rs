@@ -129,6 +129,11 @@ fn main() {
         request_under_a_limit("request/page of 10 under a rate limit", "limit=10"),
         request("request/page of 200", "limit=200", None),
         request(
+            "request/page of 200 with labels",
+            "limit=200&include=label",
+            None,
+        ),
+        request(
             "request/page of 10 after a cursor",
             &format!("limit=10&after={cursor}"),
             None,

@@ -5,6 +5,7 @@ pub(crate) mod address_input;
 pub(crate) mod caller;
 pub(crate) mod client;
 pub(crate) mod cursor;
+pub(crate) mod include;
 pub(crate) mod list_order;
 pub(crate) mod list_request;
 pub(crate) mod parameters;

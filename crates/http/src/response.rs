@@ -5,6 +5,7 @@ pub(crate) mod address_json;
 pub(crate) mod cache_control;
 pub(crate) mod country_json;
 pub(crate) mod etag;
+pub(crate) mod included;
 pub(crate) mod link;
 pub(crate) mod page_json;
 pub(crate) mod problem;

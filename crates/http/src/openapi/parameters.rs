@@ -82,6 +82,11 @@ parameters! { ListQuery in Query:
     "order" order "The order; the id breaks ties";
     "updated_since" updated_since "Only addresses that changed at this time or later";
     "as_of" as_of "The state of the book at this time";
+    "include" include "Members to add to each address";
+}
+
+parameters! { GetQuery in Query:
+    "include" include "Members to add to the address";
 }
 
 parameters! { CreateQuery in Query:

@@ -482,7 +482,7 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             "ETag",
             text(
                 "The entity tag of the current state: strong for a single address or a country, \
-                 weak for a list of addresses. Opaque",
+                 weak for a list of addresses and with `include`. Opaque",
                 values::ETAG,
             ),
         ),

@@ -11,6 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::operations::{create_address, label};
+use crate::request::include::Included;
 use crate::request::request_id::RequestId;
 use crate::response::country_json::{self, CountryJson, CountryListJson};
 
@@ -244,6 +245,30 @@ fn lines_of(lines: ArrayBuilder) -> ArrayBuilder {
 
 pub(crate) fn countries() -> Array {
     ArrayBuilder::new().items(country()).build()
+}
+
+/// The values of the parameter `include`.
+pub(crate) fn include() -> Array {
+    let names = Included::ALL.map(Included::name);
+    let name = string().enum_values(Some(names));
+    ArrayBuilder::new()
+        .items(name)
+        .description(Some(
+            "Names of members. Repeat the parameter for several, or separate them by commas",
+        ))
+        .build()
+}
+
+/// The lines of an address's label.
+pub(crate) fn label() -> Array {
+    ArrayBuilder::new()
+        .items(string())
+        .description(Some(
+            "The lines of the label, from top to bottom, as `GET …/label` returns them without \
+             parameters. Present only if `include` contains `label`",
+        ))
+        .examples([json!(["Kigali", "RWANDA"])])
+        .build()
 }
 
 pub(crate) fn custom_data() -> Object {

@@ -94,7 +94,10 @@ pub(crate) async fn create(
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     Ok(match Caller::may_read(&request) {
-        true => response.json(AddressJson(address)),
+        true => response.json(AddressJson {
+            address,
+            include: &[],
+        }),
         false => response.finish(),
     })
 }

@@ -1,62 +1,79 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressId, AddressService, CustomerId, FieldErrors};
 
-use crate::openapi::parameters::{AddressPath, NoQuery, ReadCondition, RequestHeaders};
+use crate::openapi::parameters::{AddressPath, GetQuery, ReadCondition, RequestHeaders};
 use crate::openapi::responses::{Found, problems};
+use crate::request::include::{self, Included};
 use crate::request::parameters;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
 use crate::response::cache_control::REVALIDATE;
+use crate::response::etag;
 use crate::response::problem::Problem;
 use crate::route::ADDRESS;
 
 problems!(GetProblems: NOT_FOUND);
 
-/// `GET …/addresses/{address_id}`: one address, or 304 when the client has it already.
+/// `GET …/addresses/{address_id}?include=`: one address, or 304 when the client has it already.
 #[utoipa::path(
     get,
     path = ADDRESS,
     operation_id = "getAddress",
     tag = "Addresses",
     summary = "Read an address",
-    params(AddressPath, NoQuery, RequestHeaders, ReadCondition),
+    params(AddressPath, GetQuery, RequestHeaders, ReadCondition),
     responses(Found, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id) =
-        parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
+    let (customer_id, address_id, include) =
+        parameters::read::<GetQuery, _>(&request, |errors| read(&request, errors))?;
     let address = service.find(&customer_id, &address_id).await?;
     let address = address.ok_or_else(Problem::no_address)?;
-    let version = address.version();
-    let known = address_etag::is_known(request.headers(), version);
+    let tag = address_etag::including(address.version(), &include);
+    let known = etag::is_listed(request.headers(), &tag);
     let mut response = if known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
     response
-        .insert_header((ETAG, address_etag::of(version)))
+        .insert_header((ETAG, tag))
         .insert_header(REVALIDATE);
     Ok(if known {
         response.finish()
     } else {
-        response.json(AddressJson(&address))
+        response.json(AddressJson {
+            address: &address,
+            include: &include,
+        })
     })
+}
+
+type GetRequest = (CustomerId, AddressId, Vec<Included>);
+
+fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<GetRequest> {
+    let address = parameters::address(request, errors);
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    let values = query.filter(|(name, _)| name == "include");
+    let values: Vec<_> = values.map(|(_, value)| value).collect();
+    let include = include::parse(&values, errors);
+    let (customer_id, address_id) = address?;
+    Some((customer_id, address_id, include?))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::IF_NONE_MATCH;
+    use actix_web::http::header::{ACCEPT, IF_NONE_MATCH};
     use actix_web::test::TestRequest;
     use addressbook_domain::{MockAddressRepository, RepositoryError};
     use addressbook_testkit::fixtures;
     use insta::assert_snapshot;
 
-    use crate::testing::{answer, holding, path_of, refusing};
+    use crate::testing::{TestApp, answer, body_of, header_of, holding, path_of, refusing};
 
     fn get() -> TestRequest {
         TestRequest::get().uri(&path_of(1))
@@ -81,6 +98,43 @@ mod tests {
             ("found", "\"2-1724942722123\", 1-1724942722123"),
         ] {
             let request = get().insert_header((IF_NONE_MATCH, tags));
+            assert_snapshot!(name, answer(repository().await, request).await);
+        }
+    }
+
+    fn get_with_label() -> TestRequest {
+        TestRequest::get().uri(&format!("{}?include=label", path_of(1)))
+    }
+
+    #[actix_web::test]
+    async fn a_label_is_included_on_demand() {
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
+        let with_label = test_app.answer(get_with_label()).await;
+        assert_snapshot!("found_with_label", with_label);
+        let label = TestRequest::get()
+            .uri(&format!("{}/label", path_of(1)))
+            .insert_header((ACCEPT, "application/json"));
+        let label = test_app.answer(label).await;
+        assert_eq!(body_of(&with_label)["label"], body_of(&label)["lines"]);
+        let invalid = TestRequest::get().uri(&format!("{}?include=lines", path_of(1)));
+        let invalid = answer(MockAddressRepository::new(), invalid).await;
+        assert_snapshot!("unknown_include", invalid);
+    }
+
+    #[actix_web::test]
+    async fn an_address_with_a_label_has_a_tag_of_its_own() {
+        let repository = || holding([fixtures::address("cus_1", 1)]);
+        let with_label = answer(repository().await, get_with_label()).await;
+        let tag = &header_of(&with_label, "etag").unwrap();
+        let coded = &format!("{}-gzip\"", tag.trim_end_matches('"'));
+        let plain = &"\"1-1724942722123\"".to_owned();
+        for (name, request, tag) in [
+            ("not_modified_with_label", get_with_label(), tag),
+            ("not_modified_with_label", get_with_label(), coded),
+            ("found_with_label", get_with_label(), plain),
+            ("found", get(), tag),
+        ] {
+            let request = request.insert_header((IF_NONE_MATCH, tag.clone()));
             assert_snapshot!(name, answer(repository().await, request).await);
         }
     }

@@ -10,6 +10,7 @@ use crate::openapi::responses::{Listed, problems};
 use crate::request::list_request::ListRequest;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::etag;
+use crate::response::included;
 use crate::response::link;
 use crate::response::page_json;
 use crate::response::problem::Problem;
@@ -21,7 +22,7 @@ problems!(ListProblems:);
 
 /// `GET …/addresses`: a page of a customer's addresses. `limit` with `offset` or `after` selects
 /// the page; `country`, `q`, `updated_since` and `as_of` select the addresses; `order` is their
-/// order.
+/// order; `include` adds members to them.
 #[utoipa::path(
     get,
     path = ADDRESSES,
@@ -56,6 +57,7 @@ pub(crate) async fn list(
         asked.listing.page.limit,
         asked.offset(),
         &page,
+        &asked.include,
     )
     .map_err(Problem::internal)?;
     let mut response = HttpResponse::Ok();
@@ -103,17 +105,19 @@ fn etag_of(revision: u64, asked: &ListRequest) -> String {
     tag.push_str(digits.format(limit));
     tag.push('-');
     tag.push_str(digits.format(offset));
-    if asked.is_plain() {
+    if asked.after.is_none() && asked.selection.is_empty() {
         tag.push('"');
         return tag;
     }
     let after = asked.after.as_deref().unwrap_or("-"); // not a valid cursor
-    let digest = Sha256::new()
+    let mut digest = Sha256::new()
         .chain_update(after)
         .chain_update(SELECTION)
-        .chain_update(&asked.selection)
-        .finalize();
-    let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest[..8]);
+        .chain_update(&asked.selection);
+    for included in &asked.include {
+        digest.update(included::tag(*included));
+    }
+    let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..8]);
     tag.push('-');
     tag.push_str(&digest);
     tag.push('"');
@@ -127,17 +131,18 @@ const SELECTION: &str = "&3&";
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::ACCEPT;
     use actix_web::test::TestRequest;
     use addressbook_domain::{
-        Address, AddressContent, AddressId, AddressRepository as _, BookHead, City, Country,
-        CustomData, Description, Inconsistency, MockAddressRepository, PostalDetails, Region,
-        RepositoryError, Revision,
+        Address, AddressContent, AddressId, AddressPage, AddressRef, AddressRepository as _,
+        BookHead, City, Column, Country, CustomData, Description, Inconsistency,
+        MockAddressRepository, PostalDetails, Region, RepositoryError, Revision,
     };
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::testing::{Failure, answer, body_of, refusing};
+    use crate::testing::{Failure, TestApp, answer, body_of, header_of, refusing};
 
     const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
 
@@ -328,7 +333,8 @@ mod tests {
 
     /// Each parameter in a form that has to be normalized.
     const SELECTION: &str = "country=us&country=RW&country=US&q=%20add%C3%A9%26&order=-created_at\
-                             &updated_since=2024-08-20T13:30:45%2B02:00&as_of=2024-09-01T00:00:00.001Z";
+                             &updated_since=2024-08-20T13:30:45%2B02:00&as_of=2024-09-01T00:00:00.001Z\
+                             &include=label,label";
 
     #[actix_web::test]
     async fn a_selection_is_normalized_and_paged() {
@@ -394,6 +400,65 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn labels_are_included_on_demand() {
+        let test_app = TestApp::new(example().await);
+        let with_labels = test_app
+            .answer(get(&format!("{EXAMPLE}?include=label")))
+            .await;
+        assert_snapshot!("labels", with_labels);
+        let (_, body) = with_labels.split_once("\n\n").unwrap();
+        let mut without_labels = body.to_owned();
+        for address in body_of(&with_labels)["addresses"].as_array().unwrap() {
+            let uri = format!("{EXAMPLE}/{}/label", address["id"].as_str().unwrap());
+            let label = get(&uri).insert_header((ACCEPT, "application/json"));
+            let label = body_of(&test_app.answer(label).await);
+            assert_eq!(address["label"], label["lines"]);
+            let member = format!(r#","label":{}}}"#, label["lines"]);
+            assert_eq!(without_labels.matches(&member).count(), 1);
+            without_labels = without_labels.replace(&member, "}");
+        }
+        let plain = test_app.answer(get(EXAMPLE)).await;
+        let (_, plain) = plain.split_once("\n\n").unwrap();
+        assert_eq!(without_labels, plain);
+    }
+
+    #[actix_web::test]
+    async fn a_list_with_labels_has_a_tag_of_its_own() {
+        let test_app = TestApp::new(example().await);
+        let uri = format!("{EXAMPLE}?limit=1&include=label");
+        let sent = test_app.answer(get(&uri)).await;
+        let tag = header_of(&sent, "etag").unwrap();
+        let unchanged = get(&uri).insert_header((IF_NONE_MATCH, tag.clone()));
+        assert_snapshot!("labels_not_modified", test_app.answer(unchanged).await);
+        for (uri, tag) in [
+            (uri.clone(), "W/\"1-1-0\""),
+            (format!("{EXAMPLE}?limit=1"), &tag),
+        ] {
+            let request = get(&uri).insert_header((IF_NONE_MATCH, tag));
+            assert!(test_app.answer(request).await.starts_with("200"), "{uri}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_damaged_address_has_no_label() {
+        for (query, status) in [("", "200"), ("include=label", "500")] {
+            let mut repository = MockAddressRepository::new();
+            // Only the list by id, not the whole book.
+            repository.expect_list().returning(|_, _| {
+                let address = fixtures::address("cus_1", 1);
+                let mut address = AddressRef::from(&address);
+                address.columns[Column::PostalDetails] = Some(r#"{"first_line":1}"#);
+                let mut page = AddressPage::default();
+                page.push(address)?;
+                Ok(page)
+            });
+            let uri = format!("/v1/customers/cus_1/addresses?{query}");
+            let response = answer(repository, get(&uri)).await;
+            assert!(response.starts_with(status), "{response}");
+        }
+    }
+
+    #[actix_web::test]
     async fn default_values_equal_absent_parameters() {
         let plain = answer(example().await, get(EXAMPLE)).await;
         let given = format!("{EXAMPLE}?limit=50&offset=0&order=id");
@@ -403,7 +468,8 @@ mod tests {
     #[actix_web::test]
     async fn every_invalid_parameter_of_a_selection_is_named() {
         let uri = "/v1/customers/cus_1/addresses?limit=0&offset=x&after=AQ&country=RW&country=ZZ\
-                   &country=&q=a%00&order=name&updated_since=yesterday&as_of=2026&as_of=2027";
+                   &country=&q=a%00&order=name&updated_since=yesterday&as_of=2026&as_of=2027\
+                   &include=label,labels";
         let response = answer(MockAddressRepository::new(), get(uri)).await;
         assert_snapshot!("all_bad_selection", response);
         for bad in [
@@ -416,6 +482,7 @@ mod tests {
             "order=ID",
             "country=rwa",
             "as_of=",
+            "include=",
         ] {
             let uri = format!("{EXAMPLE}?{bad}");
             let response = answer(MockAddressRepository::new(), get(&uri)).await;

@@ -71,7 +71,10 @@ pub(crate) async fn patch(
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
     Ok(match may_read {
-        true => response.json(AddressJson(&address)),
+        true => response.json(AddressJson {
+            address: &address,
+            include: &[],
+        }),
         false => response.finish(),
     })
 }
@@ -219,6 +222,9 @@ mod tests {
             ("weak", IF_MATCH, "W/\"1-1724942722123-gzip\""),
             ("weak", IF_MATCH, "W/\"2-1724942722123\""),
             ("weak", IF_MATCH, "\"other\" , W/\"other\""),
+            ("including", IF_MATCH, "W/\"1-1724942722123+label-a\""),
+            ("including", IF_MATCH, "\"1-1724942722123+label-a\""),
+            ("weak", IF_MATCH, "W/\"other+label-a\""),
             ("patched_city", IF_MATCH, "W/\"other\", \"1-1724942722123\""),
             ("malformed", IF_MATCH, "1-1724942722123"),
             ("malformed", IF_MATCH, ""),

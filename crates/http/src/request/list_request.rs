@@ -10,6 +10,7 @@ use form_urlencoded::Serializer;
 use crate::nearest::nearest;
 use crate::openapi::parameters::ListQuery;
 use crate::request::cursor;
+use crate::request::include::{self, Included};
 use crate::request::list_order::{ORDERS, orders};
 use crate::request::parameters::{self, QueryValue};
 use crate::response::problem::Problem;
@@ -25,6 +26,8 @@ pub(crate) struct ListRequest {
     pub(crate) customer_id: CustomerId,
     /// The filter, the order and the page.
     pub(crate) listing: Listing,
+    /// What each address has in addition.
+    pub(crate) include: Vec<Included>,
     /// The cursor as received, empty for the first page; `None` if the client pages by offset.
     pub(crate) after: Option<String>,
     /// The effective parameters besides `limit`, `offset` and `after`, as a query in a fixed
@@ -66,6 +69,7 @@ impl ListRequest {
             _ => Ok(None),
         };
         let position = parameters.after.parse("after", open, errors);
+        let include = include::parse(&parameters.include, errors);
         if parameters.after != QueryValue::Nothing && parameters.offset != QueryValue::Nothing {
             errors.add("offset", "cannot be combined with after");
             errors.add("after", "cannot be combined with offset");
@@ -87,17 +91,19 @@ impl ListRequest {
             },
             as_of: as_of.ok()?,
         };
+        let include = include?;
         Some(Self {
             customer_id: customer_id?,
-            selection: selection(&listing, parameters.q.text().map(str::trim)),
+            selection: selection(&listing, parameters.q.text().map(str::trim), &include),
             after: parameters.after.text().map(str::to_owned),
             listing,
+            include,
         })
     }
 
     /// Whether this is a page by offset of the current book, without a filter or another order.
     pub(crate) fn is_plain(&self) -> bool {
-        self.after.is_none() && self.selection.is_empty()
+        self.after.is_none() && self.listing.plain().is_some()
     }
 
     /// The effective offset: 0 if the page begins after a cursor.
@@ -230,7 +236,7 @@ fn parse_country(text: &str) -> Result<Country, String> {
 }
 
 /// Builds [`ListRequest::selection`].
-fn selection(listing: &Listing, text: Option<&str>) -> String {
+fn selection(listing: &Listing, text: Option<&str>, include: &[Included]) -> String {
     let Listing {
         order,
         filter,
@@ -253,6 +259,7 @@ fn selection(listing: &Listing, text: Option<&str>) -> String {
             .map(|time| ("updated_since", time.to_string())),
     );
     query.extend_pairs(as_of.map(|time| ("as_of", time.to_string())));
+    query.extend_pairs(include.iter().map(|included| ("include", included.name())));
     query.finish()
 }
 
@@ -267,6 +274,7 @@ struct Parameters<'a> {
     order: QueryValue<'a>,
     updated_since: QueryValue<'a>,
     as_of: QueryValue<'a>,
+    include: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Parameters<'a> {
@@ -285,6 +293,10 @@ impl<'a> Parameters<'a> {
                 "order" => &mut parameters.order,
                 "updated_since" => &mut parameters.updated_since,
                 "as_of" => &mut parameters.as_of,
+                "include" => {
+                    parameters.include.push(value);
+                    continue;
+                }
                 _ => continue,
             };
             parameter.add(value);
@@ -309,7 +321,8 @@ mod tests {
                 ("country", "rw"), ("country", "US"), ("country", "RW"), ("q", " É&=+%#<>\"; a "),
                 ("q", "straße"), ("order", "id"), ("order", "-updated_at"), ("limit", "7"),
                 ("updated_since", "2024-08-01T12:15:30.0009+02:00"), ("unknown", "1"),
-                ("as_of", "2024-08-01T10:15:30Z"), ("offset", "3"),
+                ("as_of", "2024-08-01T10:15:30Z"), ("offset", "3"), ("include", "label"),
+                ("include", "label,label"),
             ]), 0..8),
         ) {
             let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
@@ -325,6 +338,7 @@ mod tests {
             let again = parse(&format!("limit={limit}&offset={offset}&{}", asked.selection));
             let again = again.unwrap();
             prop_assert_eq!(&again.listing, &asked.listing);
+            prop_assert_eq!(&again.include, &asked.include);
             prop_assert_eq!(&again.selection, &asked.selection);
             prop_assert!(asked.selection.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",;".contains(&byte)));
         }

@@ -1,10 +1,13 @@
 //! The `ETag` of one address and the conditions that use it (RFC 9110, sections 8.8.3 and 13.1). It
-//! is strong: the revision distinguishes each state from all others.
+//! is strong: the revision distinguishes each state from all others. Only with included members it
+//! is weak, because the revision does not determine their values.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use addressbook_domain::{ChangeError, FieldErrors, Precondition, Revision, Timestamp, Version};
 
+use crate::request::include::Included;
 use crate::response::etag::{self, Tag, without_coding};
+use crate::response::included;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::PRECONDITION_REQUIRED;
 
@@ -12,9 +15,24 @@ use crate::response::problem_kind::PRECONDITION_REQUIRED;
 pub(crate) fn of(version: Version) -> HeaderValue {
     // Digits and quotes are a valid header value: the fallback, which matches nothing, is never
     // used.
-    let tag = format!("\"{}\"", opaque(version));
+    let tag = including(version, &[]);
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
+
+/// The tag of a state with included members: `W/"<revision>-<updated_at in ms>+<digest>"`, or that
+/// of the state alone if there are none. No condition of a change matches the former.
+pub(crate) fn including(version: Version, include: &[Included]) -> String {
+    let mut tag = opaque(version);
+    for included in include {
+        tag.push(INCLUDED);
+        tag.push_str(included::tag(*included));
+    }
+    let weak = if include.is_empty() { "" } else { "W/" };
+    format!("{weak}\"{tag}\"")
+}
+
+/// Separates the state from the included members.
+const INCLUDED: char = '+';
 
 /// The text between the quotes.
 fn opaque(version: Version) -> String {
@@ -64,15 +82,6 @@ fn tags(
         listed.get_or_insert_with(Vec::new).extend(states);
     }
     listed.map(Tags::Listed)
-}
-
-/// Whether the client already has this state, according to `If-None-Match`.
-pub(crate) fn is_known(headers: &HeaderMap, version: Version) -> bool {
-    match tags(headers, IF_NONE_MATCH, weak) {
-        Some(Tags::Every) => true,
-        Some(Tags::Listed(versions)) => versions.contains(&version),
-        None => false,
-    }
 }
 
 /// The states to which a change applies, from `If-Match` and `If-None-Match` together.
@@ -129,11 +138,14 @@ fn is_condition(value: &HeaderValue) -> bool {
 pub(crate) fn change_problem(headers: &HeaderMap, error: ChangeError) -> Problem {
     let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
     let problem = Problem::from(error);
-    match changed_tag(headers).filter(|_| is_failed) {
+    match unusable_tag(headers).filter(|_| is_failed) {
         Some(detail) => problem.with_detail(detail),
         None => problem,
     }
 }
+
+const INCLUDING_TAG: &str = "If-Match contains the tag of a response with include, which never \
+    matches. Send the tag that the service returns for the address without include.";
 
 const WEAK_TAG: &str = "If-Match contains a weak tag (W/\"…\"), which never matches. The service \
     returns each address with a strong tag; a compressing proxy probably made it weak. Send the tag \
@@ -145,16 +157,24 @@ const CODED_TAG: &str = "If-Match contains a tag that ends in -gzip, -br or -zst
     probably appended it. Send the tag as the service returned it, and configure the proxy to \
     preserve it: see Strong tags in the guide Deploy.";
 
-/// Explains the first tag in `If-Match` that a proxy probably changed.
-fn changed_tag(headers: &HeaderMap) -> Option<&'static str> {
+/// Explains the first tag in `If-Match` that can never match: one with included members, or one that
+/// a proxy probably changed.
+fn unusable_tag(headers: &HeaderMap) -> Option<&'static str> {
     headers.get_all(IF_MATCH).find_map(|value| {
         let value = String::from_utf8_lossy(value.as_bytes());
         etag::tags(&value).flatten().find_map(|tag| match tag {
+            tag if has_included(tag) => Some(INCLUDING_TAG),
             Tag { is_weak: true, .. } => Some(WEAK_TAG),
             tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
             _ => None,
         })
     })
+}
+
+/// Whether a tag is that of a state with included members, of any release.
+fn has_included(tag: Tag<'_>) -> bool {
+    let state = tag.opaque.split_once(INCLUDED);
+    state.is_some_and(|(state, _)| read(state).is_some())
 }
 
 #[cfg(test)]

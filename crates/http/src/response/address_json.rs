@@ -10,17 +10,31 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::openapi::values::{self, Document};
+use crate::request::include::Included;
+use crate::response::included;
 
-/// A single address.
-pub(crate) struct AddressJson<'a>(pub(crate) &'a Address);
+/// A single address, with the members that the client asks for.
+pub(crate) struct AddressJson<'a> {
+    pub(crate) address: &'a Address,
+    pub(crate) include: &'a [Included],
+}
 
 /// A state of an address, and the change that led to it.
 pub(crate) struct RevisionJson<'a>(pub(crate) &'a AddressRevision);
 
 impl Serialize for AddressJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { address, include } = self;
         let mut map = serializer.serialize_map(None)?;
-        write(self.0, &mut map)?;
+        write(address, &mut map)?;
+        for included in *include {
+            match included {
+                Included::Label => {
+                    let label = included::label(&address.content.postal());
+                    map.serialize_entry(included.name(), &label)?;
+                }
+            }
+        }
         map.end()
     }
 }
@@ -65,6 +79,7 @@ fn schema_of_address() -> ObjectBuilder {
 impl PartialSchema for AddressJson<'_> {
     fn schema() -> RefOr<Schema> {
         schema_of_address()
+            .property("label", values::label())
             .description(Some("A single address."))
             .examples([values::address()])
             .into()

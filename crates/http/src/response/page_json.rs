@@ -1,8 +1,12 @@
-use addressbook_domain::{AddressPage, Column, CustomerId, Limit, Offset, Timestamp};
+use addressbook_domain::{
+    AddressPage, AddressRef, Cause, Column, CustomerId, Limit, Offset, Timestamp,
+};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::openapi::values::{self, Document};
+use crate::request::include::Included;
+use crate::response::included;
 
 /// Upper bound for the length of a list without its addresses, in bytes.
 const ENVELOPE_LEN: usize = 192;
@@ -18,13 +22,15 @@ const FRAME_LEN: usize = r#",{"id":"","created_at":"","updated_at":""}"#.len()
 /// JSON: they are copied. All other text is written by `serde_json` if it needs escapes.
 ///
 /// # Errors
-/// None are expected: writing text to memory does not fail.
+/// [`Inconsistency`](addressbook_domain::Inconsistency) if a member is included and an address is
+/// damaged. Writing text to memory does not fail.
 pub(crate) fn of_page(
     customer_id: &CustomerId,
     limit: Limit,
     offset: Offset,
     page: &AddressPage,
-) -> serde_json::Result<Vec<u8>> {
+    include: &[Included],
+) -> Result<Vec<u8>, Cause> {
     let capacity = ENVELOPE_LEN + page.len() * FRAME_LEN + page.text_len();
     let mut json = Json(Vec::with_capacity(capacity));
     json.raw(r#"{"customer_id":""#)
@@ -54,7 +60,11 @@ pub(crate) fn of_page(
             .raw(address.created_at.to_iso8601())
             .raw(r#"","updated_at":""#)
             .raw(address.updated_at.to_iso8601())
-            .raw(r#""}"#);
+            .raw("\"");
+        for included in include {
+            json.included(*included, &address)?;
+        }
+        json.raw("}");
     }
     let mut digits = itoa::Buffer::new();
     json.raw(r#"],"limit":"#)
@@ -93,6 +103,17 @@ impl Json {
         serde_json::to_writer(&mut self.0, text)?;
         Ok(self)
     }
+
+    fn included(&mut self, included: Included, address: &AddressRef<'_>) -> Result<(), Cause> {
+        self.raw(",").quoted(included.name()).raw(":");
+        match included {
+            Included::Label => {
+                let label = address.with_postal(included::label)?;
+                serde_json::to_writer(&mut self.0, &label)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The schema of a page: what [`of_page`] writes.
@@ -124,6 +145,7 @@ impl PartialSchema for ListedAddress {
         let object = values::with_members(object, Document::Response);
         let object = values::with(object, "created_at", values::created_at());
         values::with(object, "updated_at", values::updated_at())
+            .property("label", values::label())
             .description(Some("An address in a list."))
             .into()
     }
@@ -209,7 +231,7 @@ mod tests {
                 }).unwrap();
             }
             let customer_id = CustomerId::parse("cus_1").unwrap();
-            let body = of_page(&customer_id, Limit::default(), Offset::default(), &page).unwrap();
+            let body = of_page(&customer_id, Limit::default(), Offset::default(), &page, &[]).unwrap();
             let expected = json!({
                 "customer_id": "cus_1",
                 "addresses": addresses.into_iter().map(|(value, ..)| value).collect::<Value>(),

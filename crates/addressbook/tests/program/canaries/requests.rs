@@ -72,7 +72,7 @@ impl RecordedService {
             "",
             &format!("after={cursor}"),
             "after=canary",
-            "limit=canary&offset=canary&order=canary&country=canary&as_of=canary&updated_since=canary",
+            "limit=canary&offset=canary&order=canary&country=canary&as_of=canary&updated_since=canary&include=canary",
             "q=canary+city&country=RW&order=-updated_at&canary=canary",
             "q=%FFcanary",
             "as_of=2026-01-01T00:00:00Z&q=canary",
