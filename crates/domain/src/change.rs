@@ -10,21 +10,21 @@ use crate::repository::{CommitError, Refusal, RepositoryError};
 use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
-/// The state in which an address must be for a change.
+/// The state in which something must be for a change: by default, an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Precondition {
+pub enum Precondition<V = Version> {
     /// Any state: the last writer wins.
     Any,
     /// One of these versions.
-    OneOf(Vec<Version>),
+    OneOf(Vec<V>),
     /// None of these versions.
-    NoneOf(Vec<Version>),
-    /// The address must not exist. Always fails for an existing address.
+    NoneOf(Vec<V>),
+    /// It must not exist. Always fails for what exists.
     Absent,
 }
 
-impl Precondition {
-    fn holds_for(&self, version: Version) -> bool {
+impl<V: PartialEq> Precondition<V> {
+    pub(crate) fn holds_for(&self, version: V) -> bool {
         match self {
             Self::Any => true,
             Self::OneOf(versions) => versions.contains(&version),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::address::{Address, Revision};
 use crate::customer_id::CustomerId;
+use crate::default_addresses::DefaultAddressChange;
 use crate::idempotency::IdempotencyRecord;
 use crate::idempotency::IdempotentRequest;
 use crate::timestamp::Timestamp;
@@ -21,6 +22,9 @@ pub struct Commit {
     /// The maximum number of past revisions in a book: all revisions that are not the current state
     /// of an address. Limits creations and replacements, but not removals.
     pub max_past_revisions: u32,
+    /// Default addresses to set or clear after the changes, in their order. Each is of a customer
+    /// whose book has addresses before or after the changes.
+    pub default_addresses: Vec<DefaultAddressChange>,
     /// Book revisions that the decision was based on, for books that the commit changes; 0 for a
     /// book that did not exist. Needed only if the decision depends on more than the changed
     /// addresses, such as that no other address is the same.
@@ -83,6 +87,21 @@ impl Commit {
     }
 }
 
+impl Commit {
+    /// The customers whose books the commit changes. A customer may occur several times.
+    pub fn customers(&self) -> impl Iterator<Item = &CustomerId> {
+        let of_changes = self
+            .changes
+            .iter()
+            .map(|change| &change.address().customer_id);
+        let of_defaults = self
+            .default_addresses
+            .iter()
+            .map(|change| &change.customer_id);
+        of_changes.chain(of_defaults)
+    }
+}
+
 impl Change {
     /// The address in its new state, or in its last state before a removal.
     pub fn address(&self) -> &Address {
@@ -111,6 +130,7 @@ mod tests {
             changes,
             max_addresses: 1_000,
             max_past_revisions: 20_000,
+            default_addresses: Vec::new(),
             expected_revisions: BTreeMap::new(),
             idempotency: Some(NewIdempotencyKey {
                 request,

@@ -203,7 +203,9 @@ impl Creation<'_> {
                 self.replay_or(Err(full)).await.map(Some)
             }
             // A concurrent request changed the book, or used this key.
-            Err(CommitError::Refused(Refusal::BookChanged | Refusal::KeyTaken)) => Ok(None),
+            Err(CommitError::Refused(
+                Refusal::BookChanged | Refusal::NotInBook { .. } | Refusal::KeyTaken,
+            )) => Ok(None),
             Err(CommitError::Refused(Refusal::Conflict { .. })) => Err(CreateError::IdTaken),
             Err(CommitError::Repository(error)) => Err(error.into()),
         }

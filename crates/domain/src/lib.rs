@@ -23,6 +23,7 @@ mod countries;
 mod country;
 mod create;
 mod customer_id;
+mod default_addresses;
 mod field_error;
 mod id_source;
 mod idempotency;
@@ -67,6 +68,12 @@ pub use countries::vcard::vcard;
 pub use country::{Country, CountryError};
 pub use create::{CreateError, Created, NewAddress, OnDuplicate, Origin};
 pub use customer_id::{CustomerId, CustomerIdError};
+pub use default_addresses::patch::DefaultAddressesPatch;
+pub use default_addresses::purpose::{Purpose, PurposeError};
+pub use default_addresses::use_cases::DefaultAddressesError;
+pub use default_addresses::{
+    BookDefaults, DefaultAddressChange, DefaultAddresses, DefaultAddressesVersion,
+};
 pub use field_error::{FieldError, FieldErrors};
 pub use id_source::IdSource;
 pub use idempotency::{

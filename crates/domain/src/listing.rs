@@ -100,6 +100,8 @@ pub struct Filter {
     pub updated_since: Option<Timestamp>,
     /// The address has this key.
     pub match_key: Option<MatchKey>,
+    /// The address has one of these ids. `None`: any id.
+    pub ids: Option<Vec<AddressId>>,
 }
 
 impl Filter {
@@ -110,6 +112,10 @@ impl Filter {
             && self
                 .updated_since
                 .is_none_or(|since| address.updated_at >= since)
+            && self
+                .ids
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&address.id))
             && self.text.as_ref().is_none_or(|wanted| {
                 let texts = content.texts();
                 let searched = texts.iter().filter(|(member, _)| member.is_searched());
@@ -385,6 +391,10 @@ mod tests {
                 match_key: Some(MatchKey::of(&address(1, 0, 0).content)),
                 ..Filter::default()
             }),
+            filtered(Filter {
+                ids: Some(vec![]),
+                ..Filter::default()
+            }),
         ] {
             assert_eq!(listing.plain(), None, "{listing:?}");
         }
@@ -411,6 +421,10 @@ mod tests {
             match_key: Some(MatchKey::of(content)),
             ..Filter::default()
         };
+        let ids = |ids| Filter {
+            ids: Some(ids),
+            ..Filter::default()
+        };
         let mut address = address(1, 10, 20);
         let mut elsewhere = address.content.clone();
         elsewhere.city = City::parse("Kicukiro").unwrap();
@@ -427,6 +441,9 @@ mod tests {
             (text("KIGALI"), true),
             (text("garu"), false),
             (text("rugen"), true),
+            (ids(vec![id(2), id(1)]), true),
+            (ids(vec![id(2)]), false),
+            (ids(vec![]), false),
             // A match does not span two fields. Other fields are not searched.
             (text("kigali nya"), false),
             (text("rw"), false),

@@ -6,6 +6,7 @@ use crate::address::content::AddressContent;
 use crate::address::{Address, AddressRevision, Revision};
 use crate::commit::Commit;
 use crate::customer_id::CustomerId;
+use crate::default_addresses::BookDefaults;
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
 use crate::inconsistency::Inconsistency;
 use crate::listing::page::{AddressPage, BookHead};
@@ -115,11 +116,27 @@ pub trait AddressRepository: Send + Sync {
     ///   (`finds_by_content_what_is_equal_and_nothing_else`).
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError>;
 
+    /// Returns the default addresses of each of these customers, in the order of the customers. An
+    /// import passes as many customers as [`Commit::MAX_CHANGES`].
+    ///
+    /// * MUST be the default [`BookDefaults`] for a customer without a book
+    ///   (`a_customer_without_a_book_has_no_default_addresses`).
+    /// * MUST be those that commits set and did not clear
+    ///   (`a_commit_sets_and_clears_default_addresses`), of that customer alone
+    ///   (`default_addresses_belong_to_one_customer`), for as many customers as are asked for
+    ///   (`gives_the_default_addresses_of_as_many_customers_as_are_asked_for`).
+    /// * The revision MUST be that of the book at the moment of the default addresses
+    ///   (`default_addresses_are_of_the_moment_of_the_revision`).
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError>;
+
     /// Makes all changes of a commit, writes a revision for each, and stores its idempotency
     /// record ([`Commit::record`]); or rejects the commit and changes nothing.
     ///
     /// A commit has up to [`Commit::MAX_CHANGES`] changes, of one or several customers. A commit
-    /// without changes does nothing.
+    /// without changes, of addresses or of default addresses, does nothing.
     ///
     /// * MUST make as many changes as a commit may have, of several customers
     ///   (`commits_as_many_changes_as_an_import_brings`), and MUST do nothing without changes
@@ -140,6 +157,15 @@ pub trait AddressRepository: Send + Sync {
     ///   (`refuses_one_past_revision_too_many_and_names_it`). Past revisions are all revisions that
     ///   are not the current state of an address: a replacement adds one and a removal two. A
     ///   removal MUST NOT be rejected for them (`removes_addresses_whatever_the_history_holds`).
+    /// * After the changes, MUST set and clear the [default addresses](Commit::default_addresses)
+    ///   in their order: one for each customer and purpose
+    ///   (`a_commit_sets_and_clears_default_addresses`). Clearing one that does not exist changes
+    ///   nothing.
+    /// * MUST clear the default addresses that are an address which the commit removes
+    ///   (`a_removal_clears_the_default_addresses_of_the_address`).
+    /// * MUST reject with [`Refusal::NotInBook`] if a default address is not in the customer's book
+    ///   after the changes (`refuses_a_default_address_that_is_not_in_the_book`). Concurrent commits
+    ///   MUST NOT leave such a default address (`concurrent_removals_leave_no_default_address`).
     /// * MUST reject with [`Refusal::KeyTaken`] if a record with the same customer and key
     ///   exists (`refuses_a_key_that_is_taken`). If that record has expired, the new record MUST
     ///   replace it instead (`replaces_the_record_of_a_key_that_has_expired`).
@@ -148,8 +174,8 @@ pub trait AddressRepository: Send + Sync {
     ///   does not fit decides: the index is its own (`the_first_change_that_does_not_fit_decides`). For one
     ///   change, `Conflict` takes precedence over `BookFull`
     ///   (`a_conflict_goes_before_a_full_book`), and `BookFull` over `HistoryFull`
-    ///   (`a_full_book_goes_before_a_full_history`). `KeyTaken` is reported only if all changes fit
-    ///   (`a_taken_key_is_refused_last`).
+    ///   (`a_full_book_goes_before_a_full_history`). `NotInBook` is reported only if all changes fit,
+    ///   and `KeyTaken` only if everything else does (`a_taken_key_is_refused_last`).
     /// * A rejected commit MUST change nothing: no address, no revision, no record, no head
     ///   (`a_refused_commit_changes_nothing`).
     /// * MUST accept the same address id in the books of two customers
@@ -211,7 +237,8 @@ pub trait AddressRepository: Send + Sync {
         limit: u32,
     ) -> Result<u64, RepositoryError>;
 
-    /// Deletes all data about a customer: addresses, revisions, idempotency records and the book.
+    /// Deletes all data about a customer: addresses, revisions, default addresses, idempotency
+    /// records and the book.
     /// Returns what it deleted, as counts.
     ///
     /// * Afterwards everything MUST be as if the customer had never had a book, and other
@@ -265,6 +292,8 @@ pub struct Erased {
     pub revisions: u64,
     /// Idempotency records.
     pub idempotency_records: u64,
+    /// Default addresses.
+    pub default_addresses: u64,
 }
 
 /// Which addresses [`AddressRepository::scan`] returns.
@@ -333,6 +362,12 @@ pub enum Refusal {
     /// A book is not at the revision that the caller expected: read again and decide again.
     #[error("a book is not at the expected revision")]
     BookChanged,
+    /// The address of a default address is not in the customer's book.
+    #[error("the address of default address {index} is not in the book")]
+    NotInBook {
+        /// The index of the change in [`Commit::default_addresses`].
+        index: usize,
+    },
     /// The idempotency key was used before: look up what it was used for.
     #[error("the idempotency key was used before")]
     KeyTaken,

@@ -73,6 +73,7 @@ impl AddressService {
             changes,
             max_addresses: self.limits.max_addresses,
             max_past_revisions: self.limits.max_past_revisions,
+            default_addresses: Vec::new(),
             expected_revisions: BTreeMap::new(),
             idempotency,
         }

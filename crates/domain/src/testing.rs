@@ -13,6 +13,8 @@ use crate::address::{Address, Revision};
 use crate::clock::Clock;
 use crate::country::Country;
 use crate::customer_id::CustomerId;
+use crate::default_addresses::DefaultAddresses;
+use crate::default_addresses::purpose::Purpose;
 use crate::id_source::IdSource;
 use crate::import::ImportEntry;
 use crate::inconsistency::Inconsistency;
@@ -48,6 +50,17 @@ pub(crate) fn service(repository: MockAddressRepository) -> AddressService {
 
 pub(crate) fn customer() -> CustomerId {
     CustomerId::parse("cus_1").unwrap()
+}
+
+pub(crate) fn purpose(name: &str) -> Purpose {
+    Purpose::parse(name).unwrap()
+}
+
+pub(crate) fn defaults(entries: &[(&str, AddressId)]) -> DefaultAddresses {
+    let entries = entries.iter();
+    entries
+        .map(|(name, id)| (purpose(name), id.clone()))
+        .collect()
 }
 
 pub(crate) fn content(city: &str) -> AddressContent {

@@ -31,6 +31,7 @@ mod api_keys;
 mod calls;
 mod commit;
 mod concurrent;
+mod default_addresses;
 mod erase;
 mod fidelity;
 mod find;
@@ -55,6 +56,7 @@ use addressbook_domain::{AddressRepository, ApiKeyRepository};
 pub use api_keys::*;
 pub use commit::*;
 pub use concurrent::*;
+pub use default_addresses::*;
 pub use erase::*;
 pub use fidelity::*;
 pub use find::*;
@@ -201,6 +203,14 @@ macro_rules! address_repository_contract {
             refuses_a_key_that_is_taken,
             replaces_the_record_of_a_key_that_has_expired,
             prunes_old_records_in_steps,
+            a_customer_without_a_book_has_no_default_addresses,
+            a_commit_sets_and_clears_default_addresses,
+            default_addresses_belong_to_one_customer,
+            gives_the_default_addresses_of_as_many_customers_as_are_asked_for,
+            default_addresses_are_of_the_moment_of_the_revision,
+            a_removal_clears_the_default_addresses_of_the_address,
+            refuses_a_default_address_that_is_not_in_the_book,
+            concurrent_removals_leave_no_default_address,
             erases_everything_of_one_customer_and_nothing_of_others,
             a_book_opened_again_begins_at_a_greater_revision,
             an_erasure_among_commits_leaves_no_half,

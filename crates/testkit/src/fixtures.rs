@@ -5,9 +5,9 @@ use std::fmt::{Debug, Display};
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, ApiKey, ApiKeyId, ApiToken, Change, City, Commit, Country,
-    CustomData, CustomerId, Description, Fingerprint, IdempotencyKey, IdempotencyRecord,
-    IdempotentRequest, KeyName, Limit, NewIdempotencyKey, PostalDetails, Region, Revision, Scope,
-    Timestamp,
+    CustomData, CustomerId, DefaultAddressChange, Description, Fingerprint, IdempotencyKey,
+    IdempotencyRecord, IdempotentRequest, KeyName, Limit, NewIdempotencyKey, PostalDetails,
+    Purpose, Region, Revision, Scope, Timestamp,
 };
 use ulid::Ulid;
 
@@ -44,6 +44,20 @@ pub fn keyed(commit: Commit, key: &str, at: &str, expired_before: &str) -> Commi
             expired_before: timestamp(expired_before),
         }),
         ..commit
+    }
+}
+
+/// A purpose of default addresses.
+pub fn purpose(name: &str) -> Purpose {
+    Purpose::parse(name).unwrap()
+}
+
+/// Makes the address with this number the default for a purpose. `None`: clears it.
+pub fn setting_default(customer_id: &str, name: &str, number: Option<u32>) -> DefaultAddressChange {
+    DefaultAddressChange {
+        customer_id: customer(customer_id),
+        purpose: purpose(name),
+        address_id: number.map(address_id),
     }
 }
 
@@ -134,6 +148,7 @@ pub fn commit(changes: impl IntoIterator<Item = Change>) -> Commit {
         changes: changes.into_iter().collect(),
         max_addresses: u32::MAX,
         max_past_revisions: u32::MAX,
+        default_addresses: Vec::new(),
         expected_revisions: BTreeMap::new(),
         idempotency: None,
     }

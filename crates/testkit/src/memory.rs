@@ -3,10 +3,10 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Change,
-    ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
-    Listing, Lookup, PageRequest, PageStart, Refusal, RepositoryError, Revision, RevisionRange,
-    Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
+    Change, ChangeKind, Commit, CommitError, CustomerId, DefaultAddressChange, Erased,
+    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, Purpose, Refusal,
+    RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -40,6 +40,7 @@ struct Book {
     /// How many of `revisions` are not the current state of an address.
     past_revisions: u64,
     records: BTreeMap<String, IdempotencyRecord>,
+    default_addresses: BTreeMap<Purpose, AddressId>,
 }
 
 impl Book {
@@ -93,14 +94,31 @@ impl Book {
             ChangeKind::Removed => 2,
         };
         match kind {
-            ChangeKind::Removed => self.addresses.remove(id),
-            _ => self.addresses.insert(id.clone(), address.clone()),
-        };
+            ChangeKind::Removed => {
+                self.addresses.remove(id);
+                self.default_addresses.retain(|_, default| default != id);
+            }
+            _ => drop(self.addresses.insert(id.clone(), address.clone())),
+        }
         revisions.push(AddressRevision {
             address,
             change: kind,
             changed_at: commit.at,
         });
+        Ok(())
+    }
+
+    fn set_default(&mut self, change: &DefaultAddressChange, index: usize) -> Result<(), Refusal> {
+        match &change.address_id {
+            Some(id) if !self.addresses.contains_key(id) => {
+                return Err(Refusal::NotInBook { index });
+            }
+            Some(id) => drop(
+                self.default_addresses
+                    .insert(change.purpose.clone(), id.clone()),
+            ),
+            None => drop(self.default_addresses.remove(&change.purpose)),
+        }
         Ok(())
     }
 
@@ -199,12 +217,26 @@ impl AddressRepository for InMemoryRepository {
         Ok(lookups.iter().map(find).collect())
     }
 
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError> {
+        let books = self.books();
+        let defaults = |customer_id: &CustomerId| {
+            let book = books.by_customer.get(customer_id);
+            book.map_or_else(BookDefaults::default, |book| BookDefaults {
+                revision: book.revision,
+                addresses: book.default_addresses.clone().into_iter().collect(),
+            })
+        };
+        Ok(customers.iter().map(defaults).collect())
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let mut books = self.books();
         let mut touched = BTreeMap::new();
         let begin = |id: &CustomerId| books.by_customer.get(id).cloned().unwrap_or_default();
-        for change in &commit.changes {
-            let customer_id = &change.address().customer_id;
+        for customer_id in commit.customers() {
             let expected = commit.expected_revisions.get(customer_id);
             if expected.is_some_and(|expected| *expected != begin(customer_id).revision) {
                 return Err(Refusal::BookChanged.into());
@@ -216,6 +248,12 @@ impl AddressRepository for InMemoryRepository {
                 .entry(customer_id)
                 .or_insert_with_key(begin)
                 .apply(&commit, index)?;
+        }
+        for (index, change) in commit.default_addresses.iter().enumerate() {
+            touched
+                .entry(change.customer_id.clone())
+                .or_insert_with_key(begin)
+                .set_default(change, index)?;
         }
         if let Some((record, expired_before)) = commit.record() {
             let customer_id = record.customer_id.clone();
@@ -294,6 +332,7 @@ impl AddressRepository for InMemoryRepository {
                 .map(|revisions| revisions.len() as u64)
                 .sum(),
             idempotency_records: book.records.len() as u64,
+            default_addresses: book.default_addresses.len() as u64,
         })
     }
 

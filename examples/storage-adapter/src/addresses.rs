@@ -1,9 +1,10 @@
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
-    Listing, Lookup, PageRequest, PageStart, RepositoryError, RevisionRange, Scan, Timestamp,
+    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision,
+    BookDefaults, BookHead, ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey,
+    IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, RepositoryError, RevisionRange,
+    Scan, Timestamp,
 };
 use async_trait::async_trait;
 use redb::ReadTransaction;
@@ -12,7 +13,7 @@ use crate::RedbStore;
 use crate::changes::Tables;
 use crate::error::Failed;
 use crate::rows::{self, AddressRow};
-use crate::tables::{ADDRESSES, BOOKS, RECORDS, REVISIONS, end_of};
+use crate::tables::{ADDRESSES, BOOKS, DEFAULT_ADDRESSES, RECORDS, REVISIONS, end_of};
 
 fn head(transaction: &ReadTransaction, customer_id: &str) -> Result<BookHead, Failed> {
     let book = transaction.open_table(BOOKS)?.get(customer_id)?;
@@ -20,6 +21,20 @@ fn head(transaction: &ReadTransaction, customer_id: &str) -> Result<BookHead, Fa
     Ok(BookHead {
         addresses,
         revision,
+    })
+}
+
+fn defaults(transaction: &ReadTransaction, customer_id: &str) -> Result<BookDefaults, Failed> {
+    let defaults = transaction.open_table(DEFAULT_ADDRESSES)?;
+    let end = end_of(customer_id);
+    let mut found = Vec::new();
+    for entry in defaults.range((customer_id, "")..(end.as_str(), ""))? {
+        let (key, id) = entry?;
+        found.push(rows::default_address(key.value().1, id.value())?);
+    }
+    Ok(BookDefaults {
+        revision: head(transaction, customer_id)?.revision,
+        addresses: found.into_iter().collect(),
     })
 }
 
@@ -147,6 +162,18 @@ impl AddressRepository for RedbStore {
     async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
         self.read(move |transaction| {
             let found = lookups.iter().map(|lookup| find(transaction, lookup));
+            found.collect()
+        })
+        .await
+    }
+
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError> {
+        self.read(move |transaction| {
+            let customers = customers.iter().map(CustomerId::as_str);
+            let found = customers.map(|customer_id| defaults(transaction, customer_id));
             found.collect()
         })
         .await

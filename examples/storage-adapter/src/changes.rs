@@ -1,11 +1,14 @@
 use addressbook_domain::{
-    Change, ChangeKind, Commit, Erased, IdempotencyRecord, Refusal, Revision, Timestamp,
+    Change, ChangeKind, Commit, DefaultAddressChange, Erased, IdempotencyRecord, Refusal, Revision,
+    Timestamp,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::error::Failed;
 use crate::rows::{AddressRow, RecordRow, RevisionRow, address_row, damaged};
-use crate::tables::{ADDRESSES, BOOKS, LAST_COMMIT, RECORDS, RECORDS_BY_AGE, REVISIONS, end_of};
+use crate::tables::{
+    ADDRESSES, BOOKS, DEFAULT_ADDRESSES, LAST_COMMIT, RECORDS, RECORDS_BY_AGE, REVISIONS, end_of,
+};
 
 /// The tables that a transaction writes.
 pub(crate) struct Tables<'t> {
@@ -14,6 +17,7 @@ pub(crate) struct Tables<'t> {
     books: Table<'t, &'static str, (u64, u64, u64)>,
     records: Table<'t, (&'static str, &'static str), RecordRow<'static>>,
     records_by_age: Table<'t, (i64, &'static str, &'static str), ()>,
+    default_addresses: Table<'t, (&'static str, &'static str), &'static str>,
     last_commit: Table<'t, (), u64>,
 }
 
@@ -25,6 +29,7 @@ impl<'t> Tables<'t> {
             books: transaction.open_table(BOOKS)?,
             records: transaction.open_table(RECORDS)?,
             records_by_age: transaction.open_table(RECORDS_BY_AGE)?,
+            default_addresses: transaction.open_table(DEFAULT_ADDRESSES)?,
             last_commit: transaction.open_table(LAST_COMMIT)?,
         })
     }
@@ -36,6 +41,9 @@ impl<'t> Tables<'t> {
         for index in 0..commit.changes.len() {
             self.make(commit, index, number)?; // the next change sees its effect
         }
+        for (index, change) in commit.default_addresses.iter().enumerate() {
+            self.set_default(change, index, number)?;
+        }
         if let Some((record, expired_before)) = commit.record() {
             self.store(&record, expired_before)?;
         }
@@ -45,8 +53,7 @@ impl<'t> Tables<'t> {
 
     /// Refuses a commit to a book that is not at the expected revision.
     fn check_expected(&self, commit: &Commit) -> Result<(), Failed> {
-        for change in &commit.changes {
-            let customer_id = &change.address().customer_id;
+        for customer_id in commit.customers() {
             if let Some(expected) = commit.expected_revisions.get(customer_id) {
                 let book = self.books.get(customer_id.as_str())?;
                 if book.map_or(0, |book| book.value().1) != *expected {
@@ -92,12 +99,39 @@ impl<'t> Tables<'t> {
         };
         let held = held.ok_or_else(|| damaged("address book", "", "addresses"))?;
         match kind {
-            ChangeKind::Removed => drop(self.addresses.remove((customer_id, id))?),
+            ChangeKind::Removed => {
+                self.addresses.remove((customer_id, id))?;
+                let theirs = (customer_id, "")..(&*end_of(customer_id), "");
+                self.default_addresses
+                    .retain_in(theirs, |_, default| default != id)?;
+            }
             _ => drop(self.addresses.insert((customer_id, id), row)?),
         }
         let revision_row = (kind.as_str(), commit.at.unix_ms(), row);
         let revision_key = (customer_id, id, revision.get());
         self.revisions.insert(revision_key, revision_row)?;
+        self.books.insert(customer_id, (held, number, past))?;
+        Ok(())
+    }
+
+    /// Sets or clears a default address.
+    fn set_default(
+        &mut self,
+        change: &DefaultAddressChange,
+        index: usize,
+        number: u64,
+    ) -> Result<(), Failed> {
+        let customer_id = change.customer_id.as_str();
+        let key = (customer_id, change.purpose.as_str());
+        match &change.address_id {
+            Some(id) if self.addresses.get((customer_id, id.as_str()))?.is_none() => {
+                return Err(Refusal::NotInBook { index }.into());
+            }
+            Some(id) => drop(self.default_addresses.insert(key, id.as_str())?),
+            None => drop(self.default_addresses.remove(key)?),
+        }
+        let book = self.books.get(customer_id)?.map(|book| book.value());
+        let (held, _, past) = book.unwrap_or_default();
         self.books.insert(customer_id, (held, number, past))?;
         Ok(())
     }
@@ -174,6 +208,11 @@ impl<'t> Tables<'t> {
                 .remove((*created_at, customer_id, key.as_str()))?;
         }
         erased.idempotency_records = ages.len() as u64;
+        self.default_addresses
+            .retain_in((customer_id, "")..(end.as_str(), ""), |_, _| {
+                erased.default_addresses += 1;
+                false
+            })?;
         self.books.remove(customer_id)?;
         Ok(erased)
     }

@@ -3,7 +3,7 @@
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressRef, AddressRevision, ApiKey, ApiKeyId, ChangeKind,
     Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, KeyName,
-    Revision, Scope, Timestamp, TokenDigest,
+    Purpose, Revision, Scope, Timestamp, TokenDigest,
 };
 
 /// Revision, description, region, city, country, postal details, custom data, created at, updated
@@ -118,6 +118,16 @@ pub(crate) fn record(
         address_id: AddressId::parse(address_id).map_err(damaged)?,
         created_at: time(address_id, created_at)?,
     })
+}
+
+pub(crate) fn default_address(
+    purpose: &str,
+    address_id: &str,
+) -> Result<(Purpose, AddressId), Inconsistency> {
+    let damaged = |field| damaged("default address", address_id, field);
+    let purpose = Purpose::parse(purpose).map_err(|_| damaged("purpose"))?;
+    let id = AddressId::parse(address_id).map_err(|_| damaged("address_id"))?;
+    Ok((purpose, id))
 }
 
 pub(crate) fn api_key(id: &str, row: ApiKeyRow<'_>) -> Result<ApiKey, Inconsistency> {

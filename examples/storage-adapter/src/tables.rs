@@ -18,6 +18,10 @@ pub(crate) const BOOKS: TableDefinition<&str, (u64, u64, u64)> = TableDefinition
 pub(crate) const RECORDS: TableDefinition<(&str, &str), RecordRow> =
     TableDefinition::new("records");
 
+/// By customer and purpose: the id of the default address.
+pub(crate) const DEFAULT_ADDRESSES: TableDefinition<(&str, &str), &str> =
+    TableDefinition::new("default_addresses");
+
 /// By time, customer and key: which records to prune first.
 pub(crate) const RECORDS_BY_AGE: TableDefinition<(i64, &str, &str), ()> =
     TableDefinition::new("records_by_age");
@@ -39,6 +43,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), Failed> {
     transaction.open_table(REVISIONS)?;
     transaction.open_table(BOOKS)?;
     transaction.open_table(RECORDS)?;
+    transaction.open_table(DEFAULT_ADDRESSES)?;
     transaction.open_table(RECORDS_BY_AGE)?;
     transaction.open_table(LAST_COMMIT)?;
     transaction.open_table(API_KEYS)?;

@@ -121,7 +121,7 @@ const ADDITIONS: &str = "
           UNION ALL SELECT ev_class, 'rule', rulename FROM pg_rewrite
           UNION ALL SELECT polrelid, 'policy', polname FROM pg_policy) AS addition USING (oid)
     WHERE relname IN ('address_books', 'address_book_parts', 'addresses', 'address_revisions',
-                      'idempotency_records', 'api_keys')
+                      'default_addresses', 'idempotency_records', 'api_keys')
       AND relnamespace = (
           SELECT relnamespace FROM pg_class WHERE oid = 'address_books'::regclass)";
 

@@ -1,6 +1,6 @@
 //! Bulk creation: many creations in one commit, as in an import.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use addressbook_domain::{Change, Commit, Revision, Timestamp};
 use diesel::dsl::copy_from;
@@ -15,18 +15,27 @@ use crate::store::book_parts;
 use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
 use crate::store::schema::addresses;
-use crate::store::writes::{BookSize, OpenedBook, insert, open_book};
+use crate::store::writes::{BookSize, OpenedBook, insert, open_book, set_default_addresses};
 
 /// Minimum number of creations for this path. With that many, the fixed costs of a commit no longer
 /// matter.
 const MANY: usize = 32;
 
-/// Whether a commit contains only creations, and at least [`MANY`].
+/// Whether a commit contains only creations, at least [`MANY`], and default addresses of the same
+/// customers.
 pub(crate) fn is_bulk_creation(commit: &Commit) -> bool {
     let creates = |change: &Change| matches!(change, Change::Create(_));
     commit.idempotency.is_none()
         && commit.changes.len() >= MANY
         && commit.changes.iter().all(creates)
+        && {
+            let changes = commit.changes.iter();
+            let created: BTreeSet<_> = changes
+                .map(|change| &change.address().customer_id)
+                .collect();
+            let mut defaults = commit.default_addresses.iter();
+            defaults.all(|default| created.contains(&default.customer_id))
+        }
 }
 
 /// Does the same as [`commit`](crate::store::writes::commit), but in the order of the keys, so that
@@ -73,7 +82,7 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let holds = held + created.len() as i64;
         book_parts::update_counts(store, &customer_id, held, holds, ids)?;
     }
-    Ok(())
+    set_default_addresses(store, &commit.default_addresses)
 }
 
 /// The books of a commit, by customer.

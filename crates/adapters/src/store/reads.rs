@@ -1,11 +1,11 @@
 //! The queries of the repository.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookHead, ChangeKind, Column,
-    Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord, Inconsistency, Lookup,
-    PageRequest, PageStart, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookDefaults, BookHead,
+    ChangeKind, Column, Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord,
+    Inconsistency, Lookup, PageRequest, PageStart, Purpose, RevisionRange, Scan, Timestamp,
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::FromSql;
@@ -20,7 +20,9 @@ use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
 use crate::store::read_queries::ReadQuery;
 use crate::store::rows::{AddressRow, RevisionRow, past_address_columns, revision};
-use crate::store::schema::{address_revisions, addresses, idempotency_records};
+use crate::store::schema::{
+    address_books, address_revisions, addresses, default_addresses, idempotency_records,
+};
 
 pub(crate) fn list(
     store: &mut StoreConnection,
@@ -308,6 +310,52 @@ pub(crate) fn revisions(
     }
     Ok(rows.into_iter().map(revision).collect::<Result<_, _>>()?)
 }
+
+/// Returns the default addresses of customers. Several steps must run in a transaction that reads.
+pub(crate) fn default_addresses(
+    store: &mut StoreConnection,
+    customers: &[CustomerId],
+) -> Result<Vec<BookDefaults>, WorkError> {
+    type Row = (String, i64, Option<String>, Option<String>);
+    let ids: Vec<_> = customers.iter().map(CustomerId::as_str).collect();
+    let rows: Vec<Row> = with_connection!(store, c => address_books::table
+        .left_join(default_addresses::table
+            .on(default_addresses::customer_id.eq(address_books::customer_id)))
+        .filter(address_books::customer_id.eq_any(ids))
+        .select((
+            address_books::customer_id,
+            address_books::revision,
+            default_addresses::purpose.nullable(),
+            default_addresses::address_id.nullable(),
+        ))
+        .load(c))?;
+    let mut found: HashMap<String, (u64, Vec<(Purpose, AddressId)>)> = HashMap::new();
+    for (customer_id, revision, purpose, address_id) in rows {
+        let revision = revision.try_into().map_err(|_| damaged_book("revision"))?;
+        let (_, entries) = found.entry(customer_id).or_insert((revision, Vec::new()));
+        if let (Some(purpose), Some(address_id)) = (purpose, address_id) {
+            let damaged = |field| Inconsistency {
+                record: "default address",
+                key: address_id.clone(),
+                field,
+            };
+            let purpose = Purpose::parse(&purpose).map_err(|_| damaged("purpose"))?;
+            let id = AddressId::parse(&address_id).map_err(|_| damaged("address_id"))?;
+            entries.push((purpose, id));
+        }
+    }
+    let defaults = |customer_id: &CustomerId| {
+        let found = found.get(customer_id.as_str());
+        found.map_or_else(BookDefaults::default, |(revision, entries)| BookDefaults {
+            revision: *revision,
+            addresses: entries.iter().cloned().collect(),
+        })
+    };
+    Ok(customers.iter().map(defaults).collect())
+}
+
+/// The number of customers whose default addresses one statement reads. SQLite allows 32,766 values.
+pub(crate) const CUSTOMERS_AT_ONCE: usize = 1_000;
 
 pub(crate) fn idempotency_record(
     store: &mut StoreConnection,

@@ -63,6 +63,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    default_addresses (customer_id, purpose) {
+        customer_id -> Text,
+        purpose -> Text,
+        address_id -> Text,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Text,
         digest -> Binary,
@@ -77,6 +85,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(address_books, addresses);
+diesel::allow_tables_to_appear_in_same_query!(address_books, default_addresses);
 
 /// The columns of an address's content in SQL, in the order of
 /// [`Column::ALL`](addressbook_domain::Column::ALL), each after a prefix.

@@ -3,10 +3,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
-    CommitError, ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing,
-    Lookup, OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange, Scan,
-    Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
+    Commit, CommitError, ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
+    Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange,
+    Scan, Timestamp,
 };
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -215,6 +215,28 @@ impl AddressRepository for SqlStore {
                     .map(|lookup| reads::find(store, lookup))
                     .collect()
             }),
+        })
+        .await
+    }
+
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError> {
+        self.run(move |store| {
+            let mut steps = customers.chunks(reads::CUSTOMERS_AT_ONCE);
+            match (steps.next(), steps.len()) {
+                (None, _) => Ok(Vec::new()),
+                // A single statement reads one snapshot without a transaction.
+                (Some(step), 0) => reads::default_addresses(store, step),
+                _ => store.read(|store| {
+                    let mut found = Vec::with_capacity(customers.len());
+                    for step in customers.chunks(reads::CUSTOMERS_AT_ONCE) {
+                        found.extend(reads::default_addresses(store, step)?);
+                    }
+                    Ok(found)
+                }),
+            }
         })
         .await
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use addressbook_domain::{
-    Address, Change, ChangeKind, Commit, CustomerId, Erased, IdempotencyRecord, Refusal, Revision,
-    Timestamp,
+    Address, Change, ChangeKind, Commit, CustomerId, DefaultAddressChange, Erased,
+    IdempotencyRecord, Refusal, Revision, Timestamp,
 };
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
+use diesel::upsert::excluded;
 use diesel::{delete, insert_into, sql_query, update};
 
 use crate::connection::store_connection::{StoreConnection, with_connection};
@@ -16,16 +18,18 @@ use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
 use crate::store::schema::{
     address_book_parts, address_books, address_revisions, addresses, content_columns,
-    content_values, idempotency_records,
+    content_values, default_addresses, idempotency_records,
 };
 use crate::store::statements::{Sql, prepared};
 
 pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
-    let mut growth = BTreeMap::<&str, BookSize>::new();
+    let mut growth: BTreeMap<&str, BookSize> = commit
+        .customers()
+        .map(|customer_id| (customer_id.as_str(), BookSize::default()))
+        .collect();
     for change in &commit.changes {
-        let book = growth
-            .entry(change.address().customer_id.as_str())
-            .or_default();
+        let customer_id = change.address().customer_id.as_str();
+        let book = growth.entry(customer_id).or_default();
         book.addresses += i64::from(matches!(change, Change::Create(_)));
         book.past_revisions += past_revisions_of(change);
     }
@@ -84,6 +88,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             .map(|(address, one)| (address.id.as_str(), one));
         book_parts::update_counts(store, customer_id, held, holds, of_book)?;
     }
+    set_default_addresses(store, &commit.default_addresses)?;
     match commit.record() {
         Some((record, expired_before)) => store_record(store, &record, expired_before),
         None => Ok(()),
@@ -189,6 +194,7 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
         Change::Replace { .. } => replace(store, &row)?,
         Change::Remove { .. } => {
             store_removal(store, &row, at)?;
+            clear_default_addresses(store, address)?;
             with_connection!(store, c => delete(current).execute(c))?
         }
     };
@@ -296,6 +302,49 @@ fn store_removal(
     .execute(c))?)
 }
 
+/// Clears the default addresses that are this address, before it is removed.
+fn clear_default_addresses(
+    store: &mut StoreConnection,
+    address: &Address,
+) -> Result<(), WorkError> {
+    let of_address = default_addresses::table
+        .filter(default_addresses::customer_id.eq(address.customer_id.as_str()))
+        .filter(default_addresses::address_id.eq(address.id.as_str()));
+    with_connection!(store, c => delete(of_address).execute(c))?;
+    Ok(())
+}
+
+/// Sets and clears default addresses. The foreign key refuses an address that is not in the book.
+pub(crate) fn set_default_addresses(
+    store: &mut StoreConnection,
+    changes: &[DefaultAddressChange],
+) -> Result<(), WorkError> {
+    for (index, change) in changes.iter().enumerate() {
+        let key = (change.customer_id.as_str(), change.purpose.as_str());
+        let Some(address_id) = &change.address_id else {
+            let current = default_addresses::table.find(key);
+            with_connection!(store, c => delete(current).execute(c))?;
+            continue;
+        };
+        let setting = insert_into(default_addresses::table)
+            .values((
+                default_addresses::customer_id.eq(key.0),
+                default_addresses::purpose.eq(key.1),
+                default_addresses::address_id.eq(address_id.as_str()),
+            ))
+            .on_conflict((default_addresses::customer_id, default_addresses::purpose))
+            .do_update()
+            .set(default_addresses::address_id.eq(excluded(default_addresses::address_id)));
+        match with_connection!(store, c => prepared!(setting).execute(c)) {
+            Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
+                return Err(Refusal::NotInBook { index }.into());
+            }
+            set => set?,
+        };
+    }
+    Ok(())
+}
+
 /// Stores an idempotency record, unless there is one with the same key that has not expired.
 fn store_record(
     store: &mut StoreConnection,
@@ -362,9 +411,11 @@ pub(crate) fn erase(
                 .execute(c))? as u64
         };
     }
+    let default_addresses = erase_from!(default_addresses);
     let addresses = erase_from!(addresses);
     let erased = Erased {
         addresses,
+        default_addresses,
         // The current state of an address is one of its revisions.
         revisions: addresses + erase_from!(address_revisions),
         idempotency_records: erase_from!(idempotency_records),

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use addressbook_adapters::{SqlStore, StoreOptions, Synchronous};
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    Commit, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
-    RevisionRange, Scan, Timestamp,
+    Commit, CustomerId, DefaultAddresses, Erased, IdempotencyKey, IdempotencyRecord, Listing,
+    Lookup, PageRequest, RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
 use proptest::prelude::*;
@@ -65,6 +65,7 @@ enum Call {
     Record(CustomerId, IdempotencyKey),
     /// Prunes all records in steps of this size, because each store may choose the order.
     Prune(Timestamp, u32),
+    DefaultAddresses(Vec<CustomerId>),
     Erase(CustomerId),
     Scan(Scan),
 }
@@ -77,6 +78,7 @@ enum Response {
     Revisions(Vec<AddressRevision>),
     Record(Option<IdempotencyRecord>),
     Prune(Vec<u64>),
+    DefaultAddresses(Vec<DefaultAddresses>),
     Erase(Erased),
     Scan(Vec<Address>),
 }
@@ -180,6 +182,16 @@ impl<R: AddressRepository> Watched<R> {
                     steps.push(pruned.unwrap());
                 }
                 Response::Prune(steps)
+            }
+            Call::DefaultAddresses(customers) => {
+                let found = repository.default_addresses(customers.clone()).await;
+                let mut addresses = Vec::new();
+                for (customer_id, found) in customers.iter().zip(found.unwrap()) {
+                    let head = repository.head(customer_id).await.unwrap();
+                    assert_eq!(found.revision, head.revision);
+                    addresses.push(found.addresses);
+                }
+                Response::DefaultAddresses(addresses)
             }
             Call::Erase(customer_id) => {
                 Response::Erase(repository.erase(&customer_id).await.unwrap())

@@ -29,6 +29,7 @@ labels! {
         PageOf: "page_of",
         Head: "head",
         Find: "find",
+        DefaultAddresses: "default_addresses",
         Commit: "commit",
         Revisions: "revisions",
         IdempotencyRecord: "idempotency_record",
@@ -50,6 +51,7 @@ labels! {
         BookFull: "book_full",
         HistoryFull: "history_full",
         BookChanged: "book_changed",
+        NotInBook: "not_in_book",
         KeyTaken: "key_taken",
         Busy: "busy",
         Unavailable: "unavailable",
@@ -64,6 +66,7 @@ labels! {
         Create: "create",
         Replace: "replace",
         Remove: "remove",
+        SetDefault: "set_default",
         Erase: "erase",
     }
 }
@@ -86,6 +89,7 @@ impl From<&CommitError> for ErrorKind {
             CommitError::Refused(Refusal::BookFull { .. }) => Self::BookFull,
             CommitError::Refused(Refusal::HistoryFull { .. }) => Self::HistoryFull,
             CommitError::Refused(Refusal::BookChanged) => Self::BookChanged,
+            CommitError::Refused(Refusal::NotInBook { .. }) => Self::NotInBook,
             CommitError::Refused(Refusal::KeyTaken) => Self::KeyTaken,
             CommitError::Repository(error) => error.into(),
         }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
-    ApiKeyRepository, BookHead, Change, Commit, CommitError, CustomerId, Erased, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, RevisionRange, Scan, Store,
-    Timestamp, TokenDigest,
+    ApiKeyRepository, BookDefaults, BookHead, Change, Commit, CommitError, CustomerId, Erased,
+    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError,
+    RevisionRange, Scan, Store, Timestamp, TokenDigest,
 };
 use async_trait::async_trait;
 
@@ -107,8 +107,22 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         self.observe(Operation::Find, call).await
     }
 
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError> {
+        let call = self.repository.default_addresses(customers);
+        self.observe(Operation::DefaultAddresses, call).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let mut writes = [(Write::Create, 0), (Write::Replace, 0), (Write::Remove, 0)];
+        let defaults = commit.default_addresses.len() as u64;
+        let mut writes = [
+            (Write::Create, 0),
+            (Write::Replace, 0),
+            (Write::Remove, 0),
+            (Write::SetDefault, defaults),
+        ];
         for change in &commit.changes {
             let write = match change {
                 Change::Create(_) => Write::Create,

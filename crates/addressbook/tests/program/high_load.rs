@@ -98,7 +98,7 @@ fn very_many_customers_can_be_erased_at_once(#[case] dir: TestDir, #[case] custo
                     let receipt = response.body_mut().read_to_string().unwrap();
                     assert_eq!(
                         receipt,
-                        r#"{"addresses":1,"revisions":1,"idempotency_records":0}"#
+                        r#"{"addresses":1,"revisions":1,"idempotency_records":0,"default_addresses":0}"#
                     );
                     erased.fetch_add(1, Ordering::Relaxed);
                 }

@@ -119,7 +119,7 @@ impl<'a> Import<'a> {
                     max_past_revisions: limits.max_past_revisions,
                 });
             }
-            Refusal::BookChanged | Refusal::KeyTaken => {
+            Refusal::BookChanged | Refusal::NotInBook { .. } | Refusal::KeyTaken => {
                 return Err(RepositoryError::Internal(refusal.into()).into());
             }
         }

@@ -331,7 +331,7 @@ pub(crate) struct Erased;
 
 impl IntoResponses for Erased {
     fn responses() -> Responses {
-        let example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1});
+        let example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1, "default_addresses": 2});
         let response = response("All data about the customer was erased", &["Cache-Control"]);
         [ok(response, "ErasureReceipt", example)].into()
     }

@@ -15,7 +15,7 @@ use crate::route::ADDRESSES;
 
 /// The numbers of erased records. Contains no personal data, so it can be stored as evidence.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1}))]
+#[schema(example = json!({"addresses": 2, "revisions": 5, "idempotency_records": 1, "default_addresses": 2}))]
 pub(crate) struct ErasureReceipt {
     #[schema(schema_with = values::count)]
     addresses: u64,
@@ -23,6 +23,8 @@ pub(crate) struct ErasureReceipt {
     revisions: u64,
     #[schema(schema_with = values::count)]
     idempotency_records: u64,
+    #[schema(schema_with = values::count)]
+    default_addresses: u64,
 }
 
 problems!(EraseProblems: PRECONDITION_FAILED);
@@ -57,6 +59,7 @@ pub(crate) async fn erase(
             addresses: erased.addresses,
             revisions: erased.revisions,
             idempotency_records: erased.idempotency_records,
+            default_addresses: erased.default_addresses,
         }))
 }
 

@@ -88,6 +88,7 @@ impl ListRequest {
                 text: text.ok()?,
                 updated_since: updated_since.ok()?,
                 match_key: None,
+                ids: None,
             },
             as_of: as_of.ok()?,
         };

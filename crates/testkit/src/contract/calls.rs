@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRevision, BookHead, Commit, CommitError, CustomerId,
-    IdempotencyRecord, Listing, Lookup, Offset, PageRequest, PageStart, Refusal, RevisionRange,
-    Scan,
+    Address, AddressId, AddressPage, AddressRevision, BookDefaults, BookHead, Commit, CommitError,
+    CustomerId, DefaultAddresses, IdempotencyRecord, Listing, Lookup, Offset, PageRequest,
+    PageStart, Refusal, RevisionRange, Scan,
 };
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
@@ -109,6 +109,19 @@ pub(super) async fn head(repository: &Subject, customer_id: &str) -> BookHead {
     )
 }
 
+pub(super) async fn default_addresses(repository: &Subject, customer_id: &str) -> BookDefaults {
+    let found = repository
+        .default_addresses(vec![customer(customer_id)])
+        .await;
+    let mut found = expect_ok(found, format_args!("default_addresses of {customer_id}"));
+    assert_eq!(
+        found.len(),
+        1,
+        "default_addresses: expected those of one customer"
+    );
+    found.remove(0)
+}
+
 pub(super) async fn find(repository: &Subject, lookups: Vec<Lookup>) -> Vec<Option<Address>> {
     let expected = lookups.len();
     let found = expect_ok(
@@ -185,10 +198,12 @@ pub(super) struct CustomerState {
     pub(super) head: BookHead,
     addresses: Vec<Address>,
     revisions: Vec<AddressRevision>,
+    default_addresses: DefaultAddresses,
     record: Option<IdempotencyRecord>,
 }
 
-/// Reads the head, all addresses, the revisions of addresses 1 to 9, and the record of a key.
+/// Reads the head, all addresses, the revisions of addresses 1 to 9, the default addresses and the
+/// record of a key.
 pub(super) async fn read_customer(
     repository: &Subject,
     customer_id: &str,
@@ -202,6 +217,7 @@ pub(super) async fn read_customer(
         head: head(repository, customer_id).await,
         addresses: scan(repository, theirs).await,
         revisions: Vec::new(),
+        default_addresses: default_addresses(repository, customer_id).await.addresses,
         record: record(repository, customer_id, key).await,
     };
     for number in 1..=9 {

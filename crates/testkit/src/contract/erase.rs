@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use addressbook_domain::{
-    AddressPage, AddressRepository, BookHead, Change, Erased, Listing, Timestamp,
+    AddressPage, AddressRepository, BookHead, Change, Commit, Erased, Listing, Timestamp,
 };
 
 use super::Subject;
@@ -11,12 +11,12 @@ use super::calls::{
 };
 use crate::fixtures::{
     address, address_id, commit, commit_at, commit_replacing, creating, customer, keyed, moved,
-    removal,
+    removal, setting_default,
 };
 
 const TIME: &str = "2025-01-01T00:00:00.000Z";
 
-/// Stores two addresses with five revisions, one of them removed, and a key.
+/// Stores two addresses with five revisions, one of them removed, a key, and two default addresses.
 async fn fill(repository: &Subject, customer_id: &str) {
     let [one, other] = [1, 2].map(|number| address(customer_id, number));
     let creation = creating([one.clone(), other.clone()]);
@@ -24,7 +24,12 @@ async fn fill(repository: &Subject, customer_id: &str) {
         keyed(creation, "key", TIME, TIME),
         commit_replacing(&one, "Huye"),
         commit_replacing(&moved(&one, "Huye"), "Musanze"),
-        commit([removal(other)]),
+        Commit {
+            default_addresses: ["billing", "shipping"]
+                .map(|name| setting_default(customer_id, name, Some(1)))
+                .into(),
+            ..commit([removal(other)])
+        },
     ] {
         commit_ok(repository, commit, "a change of a small history").await;
     }
@@ -54,7 +59,8 @@ pub async fn erases_everything_of_one_customer_and_nothing_of_others(repository:
         Erased {
             addresses: 1,
             revisions: 5,
-            idempotency_records: 1
+            idempotency_records: 1,
+            default_addresses: 2
         },
         "erase: expected the counts of what was deleted"
     );

@@ -4,7 +4,7 @@ use super::Subject;
 use super::calls::{commit_ok, commit_refused, expect_ok, find_one, head, read_customer};
 use crate::fixtures::{
     address, commit, commit_replacing, creating, customer, expecting, keyed, moved, removal,
-    replacing,
+    replacing, setting_default,
 };
 
 fn removing(address: &Address) -> Commit {
@@ -450,6 +450,14 @@ pub async fn a_taken_key_is_refused_last(repository: Subject) {
             "create one in a full history, with a key that is taken",
         ),
         (
+            Commit {
+                default_addresses: vec![setting_default("cus_1", "billing", Some(9))],
+                ..limited(9, vec![create(2)])
+            },
+            Refusal::NotInBook { index: 0 },
+            "set a default address that is not in the book, with a key that is taken",
+        ),
+        (
             limited(9, vec![create(2)]),
             Refusal::KeyTaken,
             "create one that fits, with a key that is taken",
@@ -494,6 +502,18 @@ pub async fn a_refused_commit_changes_nothing(repository: Subject) {
             "new",
             Refusal::HistoryFull { index: 4 },
             "four changes that fit, and a creation in a full history",
+        ),
+        (
+            Commit {
+                default_addresses: vec![
+                    setting_default("cus_1", "billing", Some(2)),
+                    setting_default("cus_1", "gift", Some(9)),
+                ],
+                ..limited(9, changes(create(4)))
+            },
+            "new",
+            Refusal::NotInBook { index: 1 },
+            "six changes that fit, and a default address that is not in the book",
         ),
         (
             limited(9, changes(create(4))),

@@ -64,7 +64,7 @@ async fn the_next_release_migrates_while_this_one_writes(
     #[case] (url, _folder): (DatabaseUrl, Option<TempDir>),
 ) {
     let options = StoreOptions::default();
-    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 2);
+    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 3);
     assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 0);
     let store = Arc::new(SqlStore::open(&url, &options, OpenMode::Existing).unwrap());
     store.commit(creating([address("cus_0", 1)])).await.unwrap();
@@ -105,7 +105,7 @@ async fn the_next_release_migrates_while_this_one_writes(
 
     assert_eq!(NEXT.migrate(&url, &options).unwrap(), 0);
     match MIGRATIONS.migrate(&url, &options) {
-        Err(OpenError::NewerSchema { version }) => assert_eq!(version, "0003"),
+        Err(OpenError::NewerSchema { version }) => assert_eq!(version, "0004"),
         other => panic!("expected NewerSchema, got {other:?}"),
     }
 }

@@ -2,9 +2,9 @@
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, Change, ChangeKind, City, Commit, CustomData, CustomerId,
-    Description, Filter, Fingerprint, IdempotencyKey, IdempotentRequest, Listing, Lookup, MatchKey,
-    NewIdempotencyKey, Offset, Order, PageRequest, PageStart, Revision, RevisionRange, Scan,
-    Timestamp,
+    DefaultAddressChange, Description, Filter, Fingerprint, IdempotencyKey, IdempotentRequest,
+    Listing, Lookup, MatchKey, NewIdempotencyKey, Offset, Order, PageRequest, PageStart, Revision,
+    RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::{fixtures, strategies};
 use proptest::prelude::*;
@@ -26,6 +26,7 @@ pub(super) fn any_call(now: u32, current: Vec<Address>) -> impl Strategy<Value =
             .prop_map(|(whose, id, range)| Call::Revisions(whose, id, range)),
         1 => (whose(), any_key()).prop_map(|(whose, key)| Call::Record(whose, key)),
         1 => (any_time, 1..4_u32).prop_map(|(before, step)| Call::Prune(before, step)),
+        1 => collection::vec(whose(), 0..4).prop_map(Call::DefaultAddresses),
         1 => whose().prop_map(Call::Erase),
         1 => scan().prop_map(Call::Scan),
     ]
@@ -184,14 +185,29 @@ fn change(current: Vec<Address>) -> impl Strategy<Value = Change> {
     (kind, address(), revision(), one_of(current)).prop_map(change)
 }
 
+/// The change of a default address to one of the current addresses, which the commit may remove, or
+/// its clearing.
+fn default_change(current: Vec<Address>) -> impl Strategy<Value = Option<DefaultAddressChange>> {
+    let purpose = sample::select(vec!["billing", "shipping"]);
+    let change = |(purpose, sets, there): (_, bool, Option<Address>)| {
+        there.map(|there| DefaultAddressChange {
+            customer_id: there.customer_id,
+            purpose: fixtures::purpose(purpose),
+            address_id: sets.then_some(there.id),
+        })
+    };
+    (purpose, prop::bool::weighted(0.8), one_of(current)).prop_map(change)
+}
+
 prop_compose! {
     /// A commit, sometimes with an idempotency key.
     fn commit(now: u32, current: Vec<Address>)(
         at in moment(now - CLOCK_BACK..=now),
         changes in prop_oneof![
             collection::vec(change(current.clone()), 1),
-            collection::vec(change(current), 0..5),
+            collection::vec(change(current.clone()), 0..5),
         ],
+        default_changes in collection::vec(default_change(current), 0..2),
         max_addresses in prop_oneof![Just(1_000), 1..5_u32],
         max_past_revisions in prop_oneof![3 => Just(1_000), 1 => 1..20_u32],
         expects_no_book in prop_oneof![9 => Just(false), 1 => Just(true)],
@@ -210,6 +226,14 @@ prop_compose! {
             .filter(|_| expects_no_book)
             .map(|change| (change.address().customer_id.clone(), 0))
             .collect();
-        Commit { at, changes, max_addresses, max_past_revisions, expected_revisions, idempotency }
+        Commit {
+            at,
+            changes,
+            max_addresses,
+            max_past_revisions,
+            default_addresses: default_changes.into_iter().flatten().collect(),
+            expected_revisions,
+            idempotency,
+        }
     }
 }

@@ -117,6 +117,7 @@ mod tests {
             || Refusal::BookFull { index: 0 }.into(),
             || Refusal::HistoryFull { index: 0 }.into(),
             || Refusal::BookChanged.into(),
+            || Refusal::NotInBook { index: 0 }.into(),
             || Refusal::KeyTaken.into(),
             || RepositoryError::Busy("busy".into()).into(),
             || RepositoryError::Unavailable("away".into()).into(),

@@ -1,4 +1,5 @@
 mod commit;
+mod default_addresses;
 mod read;
 
 use std::collections::HashMap;
@@ -6,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead, Commit,
-    CommitError, CustomerId, Erased, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
-    PageRequest, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
+    Commit, CommitError, CustomerId, DefaultAddressChange, Erased, IdempotencyKey,
+    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, Revision, RevisionRange,
+    Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
 use addressbook_testkit::contract::Subject;
@@ -58,6 +60,8 @@ struct Past {
     left_revisions: Vec<AddressRevision>,
     left_records: Vec<IdempotencyRecord>,
     cache: HashMap<String, Vec<Option<Address>>>,
+    /// Default addresses that the store does not have.
+    left_defaults: Vec<DefaultAddressChange>,
 }
 
 impl Past {
@@ -175,6 +179,13 @@ impl AddressRepository for Faulty {
         self.faulty_find(lookups).await
     }
 
+    async fn default_addresses(
+        &self,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<BookDefaults>, RepositoryError> {
+        self.faulty_default_addresses(customers).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         self.faulty_commit(commit).await
     }
@@ -244,6 +255,7 @@ impl AddressRepository for Faulty {
 
     async fn erase(&self, customer_id: &CustomerId) -> Result<Erased, RepositoryError> {
         let created = self.past().created(customer_id);
+        let defaults = self.default_changes(customer_id).await;
         let revision = self.store().head(customer_id).await?.revision;
         let mut revisions = Vec::new();
         for id in created {
@@ -255,6 +267,8 @@ impl AddressRepository for Faulty {
             let mut past = self.past();
             let is_theirs = |record: &IdempotencyRecord| record.customer_id == *customer_id;
             match self.fault {
+                LeavesDefaultAddresses => past.left_defaults.extend(defaults),
+                CountsNoDefaultAddresses => erased.default_addresses = 0,
                 LeavesRevisions => past.left_revisions = revisions,
                 LeavesRecords => past.left_records = past.committed_records.clone(),
                 ErasesByPrefix => {

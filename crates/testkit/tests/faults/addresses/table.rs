@@ -119,7 +119,20 @@ pub(super) enum Fault {
     PrunesYoungRecords,
     CountsTheLimitAsPruned,
 
+    // default addresses
+    FailsForCustomersWithoutABook,
+    IgnoresClearedDefaultAddresses,
+    LeavesTheFirstDefaultAddress,
+    FindsDefaultAddressesAcrossCustomers,
+    FindsDefaultAddressesOf1000Customers,
+    FindsDefaultAddressesOfAnotherMoment,
+    LeavesDefaultAddressesOfRemovedAddresses,
+    AcceptsDefaultAddressesThatAreMissing,
+    ChecksDefaultAddressesBeforeItCommits,
+
     // erase
+    LeavesDefaultAddresses,
+    CountsNoDefaultAddresses,
     LeavesRevisions,
     LeavesRecords,
     ErasesByPrefix,
@@ -474,6 +487,50 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
     (PrunesTheTimeItself, "prunes_old_records_in_steps"),
     (PrunesYoungRecords, "prunes_old_records_in_steps"),
     (CountsTheLimitAsPruned, "prunes_old_records_in_steps"),
+    (
+        FailsForCustomersWithoutABook,
+        "a_customer_without_a_book_has_no_default_addresses",
+    ),
+    (
+        IgnoresClearedDefaultAddresses,
+        "a_commit_sets_and_clears_default_addresses",
+    ),
+    (
+        LeavesTheFirstDefaultAddress,
+        "a_commit_sets_and_clears_default_addresses",
+    ),
+    (
+        FindsDefaultAddressesAcrossCustomers,
+        "default_addresses_belong_to_one_customer",
+    ),
+    (
+        FindsDefaultAddressesOf1000Customers,
+        "gives_the_default_addresses_of_as_many_customers_as_are_asked_for",
+    ),
+    (
+        FindsDefaultAddressesOfAnotherMoment,
+        "default_addresses_are_of_the_moment_of_the_revision",
+    ),
+    (
+        LeavesDefaultAddressesOfRemovedAddresses,
+        "a_removal_clears_the_default_addresses_of_the_address",
+    ),
+    (
+        AcceptsDefaultAddressesThatAreMissing,
+        "refuses_a_default_address_that_is_not_in_the_book",
+    ),
+    (
+        ChecksDefaultAddressesBeforeItCommits,
+        "concurrent_removals_leave_no_default_address",
+    ),
+    (
+        LeavesDefaultAddresses,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
+    (
+        CountsNoDefaultAddresses,
+        "erases_everything_of_one_customer_and_nothing_of_others",
+    ),
     (
         LeavesRevisions,
         "erases_everything_of_one_customer_and_nothing_of_others",

@@ -29,7 +29,19 @@ impl Faulty {
         self.reject_early(&commit).await?;
         self.alter_key(&mut commit).await?;
         self.alter_changes(&mut commit).await?;
-        let made = self.commit_with_fault(commit.clone()).await;
+        let left_defaults = self.alter_defaults(&mut commit).await?;
+        let mut made = self.commit_with_fault(commit.clone()).await;
+        if self.has(ChecksDefaultAddressesBeforeItCommits)
+            && matches!(&made, Err(CommitError::Refused(Refusal::NotInBook { .. })))
+        {
+            self.past()
+                .left_defaults
+                .extend(commit.default_addresses.clone());
+            made = Ok(());
+        }
+        if made.is_ok() {
+            self.past().left_defaults.extend(left_defaults);
+        }
         match (self.fault, made) {
             (_, Ok(())) => {
                 self.record_commit(&commit);

@@ -1,0 +1,304 @@
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::address::address_id::AddressId;
+use crate::change::Precondition;
+use crate::commit::Commit;
+use crate::customer_id::CustomerId;
+use crate::default_addresses::patch::DefaultAddressesPatch;
+use crate::default_addresses::purpose::Purpose;
+use crate::default_addresses::{BookDefaults, DefaultAddresses, DefaultAddressesVersion};
+use crate::listing::Listing;
+use crate::listing::page::AddressPage;
+use crate::repository::{CommitError, Lookup, Refusal, RepositoryError};
+use crate::service::{AddressService, MAX_DECISIONS};
+
+/// Why default addresses were not changed. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum DefaultAddressesError {
+    /// The default addresses are in another state than the client expected.
+    #[error("the default addresses are in another state")]
+    PreconditionFailed {
+        /// The current version of the default addresses.
+        current: DefaultAddressesVersion,
+    },
+    /// The customer would have default addresses for too many purposes.
+    #[error("expected at most {} purposes", DefaultAddresses::MAX_PURPOSES)]
+    TooManyPurposes,
+    /// The address for a purpose is not in this customer's book.
+    #[error("the address for {purpose} is not in this customer's book")]
+    NoSuchAddress {
+        /// The first such purpose.
+        purpose: Purpose,
+    },
+    /// The repository failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+impl AddressService {
+    /// Returns the default addresses of a customer. A customer without a book has none.
+    ///
+    /// # Errors
+    /// The error of the [repository](crate::AddressRepository::default_addresses).
+    pub async fn default_addresses(
+        &self,
+        customer_id: &CustomerId,
+    ) -> Result<DefaultAddresses, RepositoryError> {
+        Ok(self.book_defaults(customer_id).await?.addresses)
+    }
+
+    /// Changes the default addresses of a customer by a merge patch, and returns them. A patch that
+    /// changes nothing stores nothing.
+    ///
+    /// # Errors
+    /// [`DefaultAddressesError`]. Nothing was changed.
+    pub async fn patch_default_addresses(
+        &self,
+        customer_id: &CustomerId,
+        patch: &DefaultAddressesPatch,
+        precondition: &Precondition<DefaultAddressesVersion>,
+    ) -> Result<DefaultAddresses, DefaultAddressesError> {
+        for _ in 0..MAX_DECISIONS {
+            let current = self.book_defaults(customer_id).await?;
+            let version = current.addresses.version();
+            if !precondition.holds_for(version) {
+                return Err(DefaultAddressesError::PreconditionFailed { current: version });
+            }
+            let patched = patch.apply(&current.addresses);
+            if !patched.fit() {
+                return Err(DefaultAddressesError::TooManyPurposes);
+            }
+            self.expect_addresses(customer_id, patch).await?;
+            let changes = current.addresses.changes_to(&patched, customer_id);
+            if changes.is_empty() {
+                return Ok(patched);
+            }
+            let commit = Commit {
+                expected_revisions: BTreeMap::from([(customer_id.clone(), current.revision)]),
+                default_addresses: changes,
+                ..self.commit_of(self.clock.now(), Vec::new(), None)
+            };
+            match self.repository.commit(commit).await {
+                Ok(()) => return Ok(patched),
+                Err(CommitError::Refused(Refusal::BookChanged)) => {}
+                Err(CommitError::Refused(refusal)) => {
+                    return Err(RepositoryError::Internal(refusal.into()).into());
+                }
+                Err(CommitError::Repository(error)) => return Err(error.into()),
+            }
+        }
+        Err(kept_changing().into())
+    }
+
+    /// Returns a page of addresses together with the default addresses of the same moment. With
+    /// purposes, the page contains only addresses that are the default for one of them.
+    ///
+    /// # Errors
+    /// The error of the [repository](crate::AddressRepository::list).
+    pub async fn list_with_defaults(
+        &self,
+        customer_id: &CustomerId,
+        listing: &Listing,
+        purposes: &[Purpose],
+    ) -> Result<(AddressPage, DefaultAddresses), RepositoryError> {
+        for _ in 0..MAX_DECISIONS {
+            let BookDefaults {
+                revision,
+                addresses,
+            } = self.book_defaults(customer_id).await?;
+            let mut listing = listing.clone();
+            if !purposes.is_empty() {
+                let ids = purposes.iter().filter_map(|purpose| addresses.get(purpose));
+                listing.filter.ids = Some(ids.cloned().collect());
+            }
+            let page = self.list(customer_id, &listing).await?;
+            if page.head().revision == revision {
+                return Ok((page, addresses));
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// Expects each address of a patch in the customer's book.
+    async fn expect_addresses(
+        &self,
+        customer_id: &CustomerId,
+        patch: &DefaultAddressesPatch,
+    ) -> Result<(), DefaultAddressesError> {
+        let named = || {
+            let entries = patch.0.iter();
+            entries.filter_map(|(purpose, id)| Some((purpose, id.as_ref()?)))
+        };
+        let lookup = |(_, id): (&Purpose, &AddressId)| Lookup::Id(customer_id.clone(), id.clone());
+        let lookups: Vec<_> = named().map(lookup).collect();
+        if lookups.is_empty() {
+            return Ok(());
+        }
+        let found = self.repository.find(lookups).await?;
+        let mut missing = named().zip(found).filter(|(_, found)| found.is_none());
+        match missing.next() {
+            Some(((purpose, _), _)) => Err(DefaultAddressesError::NoSuchAddress {
+                purpose: purpose.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the default addresses of a customer, with the revision of the book.
+    pub(crate) async fn book_defaults(
+        &self,
+        customer_id: &CustomerId,
+    ) -> Result<BookDefaults, RepositoryError> {
+        let mut defaults = self
+            .repository
+            .default_addresses(vec![customer_id.clone()])
+            .await?;
+        Ok(defaults.pop().unwrap_or_default())
+    }
+}
+
+fn kept_changing() -> RepositoryError {
+    RepositoryError::Busy("other requests kept changing the same book".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::MockAddressRepository;
+    use crate::testing::{
+        customer, defaults, entry, imported_address, purpose, reports_each_failure, service,
+    };
+
+    fn id() -> AddressId {
+        entry("Kigali").id.unwrap()
+    }
+
+    fn to_ship_to(id: Option<AddressId>) -> DefaultAddressesPatch {
+        DefaultAddressesPatch(BTreeMap::from([(purpose("shipping"), id)]))
+    }
+
+    fn holding(book: BookDefaults) -> MockAddressRepository {
+        let mut repository = MockAddressRepository::new();
+        repository
+            .expect_default_addresses()
+            .returning(move |_| Ok(vec![book.clone()]));
+        repository
+    }
+
+    #[tokio::test]
+    async fn a_change_is_decided_again_when_the_book_has_changed() {
+        let mut repository = holding(BookDefaults {
+            revision: 7,
+            addresses: DefaultAddresses::default(),
+        });
+        repository
+            .expect_find()
+            .times(2)
+            .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+        let mut sequence = mockall::Sequence::new();
+        for outcome in [Err(Refusal::BookChanged.into()), Ok(())] {
+            repository
+                .expect_commit()
+                .times(1)
+                .in_sequence(&mut sequence)
+                .return_once(|commit| {
+                    assert_eq!(commit.expected_revisions, BTreeMap::from([(customer(), 7)]));
+                    assert_eq!(commit.changes, []);
+                    assert_eq!(commit.default_addresses.len(), 1);
+                    outcome
+                });
+        }
+        let patched = service(repository)
+            .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
+            .await;
+        assert_eq!(patched.unwrap(), defaults(&[("shipping", id())]));
+    }
+
+    #[tokio::test]
+    async fn a_change_that_changes_nothing_stores_nothing() {
+        let current = defaults(&[("billing", id())]);
+        let repository = holding(BookDefaults {
+            revision: 7,
+            addresses: current.clone(),
+        });
+        let patched = service(repository)
+            .patch_default_addresses(&customer(), &to_ship_to(None), &Precondition::Any)
+            .await;
+        assert_eq!(patched.unwrap(), current);
+    }
+
+    #[tokio::test]
+    async fn a_customer_has_a_limited_number_of_purposes() {
+        let full = (0..DefaultAddresses::MAX_PURPOSES)
+            .map(|number| (purpose(&format!("p{number}")), id()))
+            .collect();
+        let repository = holding(BookDefaults {
+            revision: 7,
+            addresses: full,
+        });
+        let error = service(repository)
+            .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
+            .await;
+        assert!(matches!(error, Err(DefaultAddressesError::TooManyPurposes)));
+    }
+
+    #[tokio::test]
+    async fn a_default_address_is_in_the_book() {
+        let mut repository = holding(BookDefaults::default());
+        repository.expect_find().returning(|_| Ok(vec![None]));
+        let error = service(repository)
+            .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
+            .await;
+        assert!(matches!(
+            error,
+            Err(DefaultAddressesError::NoSuchAddress { purpose: missing }) if missing == purpose("shipping")
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_page_and_the_defaults_are_of_one_moment() {
+        let mut repository = MockAddressRepository::new();
+        let mut revisions = [6, 7].into_iter();
+        repository
+            .expect_default_addresses()
+            .times(2)
+            .returning(move |_| {
+                Ok(vec![BookDefaults {
+                    revision: revisions.next().unwrap(),
+                    addresses: defaults(&[("shipping", id())]),
+                }])
+            });
+        repository
+            .expect_page_of()
+            .times(2)
+            .returning(|_, listing| {
+                assert_eq!(listing.filter.ids.as_deref(), Some(&[id()][..]));
+                let head = crate::listing::page::BookHead {
+                    addresses: 1,
+                    revision: 7,
+                };
+                Ok(AddressPage::new(head))
+            });
+        let (page, _) = service(repository)
+            .list_with_defaults(&customer(), &Listing::default(), &[purpose("shipping")])
+            .await
+            .unwrap();
+        assert_eq!(page.head().revision, 7);
+    }
+
+    #[tokio::test]
+    async fn default_addresses_report_each_failure() {
+        reports_each_failure(
+            |repository, failure| {
+                repository
+                    .expect_default_addresses()
+                    .times(1)
+                    .returning(move |_| Err(failure()));
+            },
+            |service| async move { service.default_addresses(&customer()).await },
+        )
+        .await;
+    }
+}
