@@ -1,6 +1,6 @@
 mod duplicate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -11,6 +11,9 @@ use crate::address::match_key::MatchKey;
 use crate::address::{Address, Revision};
 use crate::commit::{Change, Commit, NewIdempotencyKey};
 use crate::customer_id::CustomerId;
+use crate::default_addresses::patch::{DefaultAddressesPatch, TooManyPurposes};
+use crate::default_addresses::purpose::Purpose;
+use crate::default_addresses::{BookDefaults, DefaultAddressChange};
 use crate::field_error::FieldErrors;
 use crate::idempotency::IdempotentRequest;
 use crate::repository::{CommitError, Refusal, RepositoryError, RevisionRange};
@@ -18,12 +21,15 @@ use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
 /// An address to create.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAddress<'a> {
     /// What the customer entered.
     pub content: &'a AddressContent,
     /// What to do if the customer has the same address already.
     pub on_duplicate: OnDuplicate,
+    /// The purposes for which it becomes the default address. A duplicate that is returned becomes
+    /// it, too.
+    pub default_for: BTreeSet<Purpose>,
 }
 
 /// What to do with a new address if the customer has one with the same [`MatchKey`] already.
@@ -54,7 +60,8 @@ pub enum Origin {
     New,
     /// An earlier request with the same idempotency key created it.
     Replayed,
-    /// The customer had it already ([`OnDuplicate::Return`]). Nothing was changed.
+    /// The customer had it already ([`OnDuplicate::Return`]). At most, default addresses were
+    /// changed.
     Duplicate,
 }
 
@@ -73,6 +80,9 @@ pub enum CreateError {
         /// The id of that address, the first one if there are several.
         id: AddressId,
     },
+    /// The customer would have default addresses for too many purposes.
+    #[error(transparent)]
+    TooManyPurposes(#[from] TooManyPurposes),
     /// The book has reached its limit of addresses.
     #[error("the book has reached the limit of {max_addresses} addresses")]
     BookFull {
@@ -155,19 +165,30 @@ impl Creation<'_> {
         if let Some(created) = self.replay().await? {
             return Ok(Some(created));
         }
+        let defaults = match self.new.default_for.is_empty() {
+            true => None,
+            false => Some(self.service.book_defaults(self.customer_id).await?),
+        };
+        let defaults_revision = defaults.as_ref().map(|defaults| defaults.revision);
         let expected_revision = match &self.match_key {
-            None => None,
+            None => defaults_revision,
             Some(key) => match self.service.search(self.customer_id, key).await? {
-                Search::NoneAt(revision) => Some(revision),
-                Search::Found(address) => return self.duplicate(address).await.map(Some),
-                Search::Changed => return Ok(None),
+                Search::NoneAt(revision) if defaults_revision.is_none_or(|at| at == revision) => {
+                    Some(revision)
+                }
+                Search::Found(address) => return self.duplicate(address, defaults).await,
+                Search::NoneAt(_) | Search::Changed => return Ok(None),
             },
         };
-        self.commit(expected_revision).await
+        self.commit(defaults, expected_revision).await
     }
 
     /// Commits the new address, if the book is still at this revision.
-    async fn commit(&self, expected_revision: Option<u64>) -> Result<Option<Created>, CreateError> {
+    async fn commit(
+        &self,
+        defaults: Option<BookDefaults>,
+        expected_revision: Option<u64>,
+    ) -> Result<Option<Created>, CreateError> {
         let limits = &self.service.limits;
         let address = Address {
             customer_id: self.customer_id.clone(),
@@ -184,6 +205,7 @@ impl Creation<'_> {
         let expected = expected_revision.map(|revision| (self.customer_id.clone(), revision));
         let changes = vec![Change::Create(address.clone())];
         let commit = Commit {
+            default_addresses: self.default_changes(&address.id, defaults)?,
             expected_revisions: BTreeMap::from_iter(expected),
             ..self.service.commit_of(self.at, changes, idempotency)
         };
@@ -195,12 +217,12 @@ impl Creation<'_> {
             Err(CommitError::Refused(Refusal::BookFull { .. })) => {
                 let max_addresses = limits.max_addresses;
                 let full = CreateError::BookFull { max_addresses };
-                self.replay_or(Err(full)).await.map(Some)
+                self.replay_or(full).await.map(Some)
             }
             Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
                 let max_past_revisions = limits.max_past_revisions;
                 let full = CreateError::HistoryFull { max_past_revisions };
-                self.replay_or(Err(full)).await.map(Some)
+                self.replay_or(full).await.map(Some)
             }
             // A concurrent request changed the book, or used this key.
             Err(CommitError::Refused(
@@ -211,28 +233,59 @@ impl Creation<'_> {
         }
     }
 
-    /// Returns or rejects a duplicate.
-    async fn duplicate(&self, address: Address) -> Result<Created, CreateError> {
-        let otherwise = match self.new.on_duplicate {
-            OnDuplicate::Reject => Err(CreateError::Duplicate { id: address.id }),
-            OnDuplicate::Allow | OnDuplicate::Return => Ok(Created {
-                address,
-                origin: Origin::Duplicate,
-            }),
+    /// The changes that make an address the default.
+    fn default_changes(
+        &self,
+        id: &AddressId,
+        defaults: Option<BookDefaults>,
+    ) -> Result<Vec<DefaultAddressChange>, TooManyPurposes> {
+        let Some(BookDefaults { addresses, .. }) = defaults else {
+            return Ok(Vec::new());
         };
-        self.replay_or(otherwise).await
+        let purposes = self.new.default_for.iter().cloned();
+        let patch = purposes
+            .map(|purpose| (purpose, Some(id.clone())))
+            .collect();
+        let patched = DefaultAddressesPatch(patch).apply(&addresses)?;
+        Ok(addresses.changes_to(&patched, self.customer_id))
     }
 
-    /// Returns what a concurrent request with this key created, because it may be the reason for
-    /// another outcome: it may have created the duplicate, or the last address that fits.
-    async fn replay_or(
+    /// Returns or rejects a duplicate. Returns `None` if a concurrent request changed the book.
+    async fn duplicate(
         &self,
-        otherwise: Result<Created, CreateError>,
-    ) -> Result<Created, CreateError> {
-        match self.replay().await? {
-            Some(created) => Ok(created),
-            None => otherwise,
+        address: Address,
+        defaults: Option<BookDefaults>,
+    ) -> Result<Option<Created>, CreateError> {
+        let duplicate = match self.new.on_duplicate {
+            OnDuplicate::Reject => Err(CreateError::Duplicate { id: address.id }),
+            OnDuplicate::Allow | OnDuplicate::Return => Ok(address),
+        };
+        // A concurrent request with this key may have created the duplicate.
+        if let Some(replayed) = self.replay().await? {
+            return Ok(Some(replayed));
         }
+        let address = duplicate?;
+        let revision = defaults.as_ref().map(|defaults| defaults.revision);
+        let changes = self.default_changes(&address.id, defaults)?;
+        let is_made = match (revision, changes.is_empty()) {
+            (Some(revision), false) => {
+                let service = self.service;
+                service
+                    .try_defaults(self.customer_id, revision, changes, self.at)
+                    .await?
+            }
+            _ => true,
+        };
+        Ok(is_made.then_some(Created {
+            address,
+            origin: Origin::Duplicate,
+        }))
+    }
+
+    /// Returns what a concurrent request with this key created, because it may have created the last
+    /// address that fits.
+    async fn replay_or(&self, full: CreateError) -> Result<Created, CreateError> {
+        self.replay().await?.ok_or(full)
     }
 
     /// Returns what an earlier request with this key created, if its record has not expired.
@@ -270,18 +323,21 @@ mod tests {
     use super::*;
     use crate::address::{AddressRevision, ChangeKind};
     use crate::clock::Clock;
+    use crate::default_addresses::DefaultAddresses;
     use crate::idempotency::IdempotencyRecord;
     use crate::idempotency::{Fingerprint, IdempotencyKey};
     use crate::listing::page::AddressPage;
     use crate::repository::MockAddressRepository;
     use crate::testing::{
-        Frozen, content, customer, entry, imported_address, reports_each_failure, service,
+        Frozen, content, customer, defaults, entry, imported_address, purpose,
+        reports_each_failure, service,
     };
 
     fn new(content: &AddressContent) -> NewAddress<'_> {
         NewAddress {
             content,
             on_duplicate: OnDuplicate::Allow,
+            default_for: BTreeSet::new(),
         }
     }
 
@@ -452,15 +508,107 @@ mod tests {
                 .expect_revisions()
                 .times(1)
                 .returning(|_, _, _| Ok(vec![first_revision()]));
+            let content = content("Kigali");
             let new = NewAddress {
-                content: &content("Kigali"),
                 on_duplicate,
+                ..new(&content)
             };
             let created = service(repository)
                 .create(&customer(), &new, Some(&request()))
                 .await;
             assert_eq!(created.unwrap().origin, Origin::Replayed);
         }
+    }
+
+    /// A repository with a book at this revision.
+    fn with_defaults(revision: u64, addresses: DefaultAddresses) -> MockAddressRepository {
+        let mut repository = MockAddressRepository::new();
+        let book = BookDefaults {
+            revision,
+            addresses,
+        };
+        repository
+            .expect_default_addresses()
+            .returning(move |_| Ok(vec![book.clone()]));
+        repository
+    }
+
+    fn shipping(content: &AddressContent) -> NewAddress<'_> {
+        NewAddress {
+            default_for: BTreeSet::from([purpose("shipping")]),
+            ..new(content)
+        }
+    }
+
+    #[tokio::test]
+    async fn create_makes_the_address_the_default_in_the_same_commit() {
+        let content = content("Kigali");
+        let current = defaults(&[("shipping", entry("Kigali").id.unwrap())]);
+        let mut repository = with_defaults(7, current);
+        let mut outcomes = [Ok(()), Err(Refusal::BookChanged.into())].into_iter();
+        repository
+            .expect_commit()
+            .times(2)
+            .returning(move |commit| {
+                assert_eq!(commit.expected_revisions, BTreeMap::from([(customer(), 7)]));
+                let created = commit.changes[0].address();
+                let expected = DefaultAddressChange {
+                    customer_id: customer(),
+                    purpose: purpose("shipping"),
+                    address_id: Some(created.id.clone()),
+                };
+                assert_eq!(commit.default_addresses, [expected]);
+                outcomes.next_back().unwrap()
+            });
+        let created = service(repository)
+            .create(&customer(), &shipping(&content), None)
+            .await;
+        assert_eq!(created.unwrap().origin, Origin::New);
+    }
+
+    #[tokio::test]
+    async fn create_reports_too_many_purposes() {
+        let content = content("Kigali");
+        let id = || entry("Kigali").id.unwrap();
+        let full = (0..DefaultAddresses::MAX_PURPOSES)
+            .map(|number| (purpose(&format!("p{number}")), id()));
+        let error = service(with_defaults(7, full.collect()))
+            .create(&customer(), &shipping(&content), None)
+            .await;
+        assert!(matches!(error, Err(CreateError::TooManyPurposes(_))));
+    }
+
+    #[tokio::test]
+    async fn a_duplicate_that_is_returned_becomes_the_default() {
+        let content = content("Kigali");
+        let there = first_revision().address;
+        let mut repository = with_defaults(7, DefaultAddresses::default());
+        let mut page = AddressPage::default();
+        page.push((&there).into()).unwrap();
+        repository
+            .expect_page_of()
+            .returning(move |_, _| Ok(page.clone()));
+        repository
+            .expect_find()
+            .returning(|_| Ok(vec![Some(first_revision().address)]));
+        repository
+            .expect_commit()
+            .times(1)
+            .returning(move |commit| {
+                assert_eq!(commit.changes, []);
+                assert_eq!(
+                    commit.default_addresses[0].address_id.as_ref(),
+                    Some(&there.id)
+                );
+                assert_eq!(commit.expected_revisions, BTreeMap::from([(customer(), 7)]));
+                Ok(())
+            });
+        let new = NewAddress {
+            on_duplicate: OnDuplicate::Return,
+            ..shipping(&content)
+        };
+        let created = service(repository).create(&customer(), &new, None).await;
+        assert_eq!(created.unwrap().origin, Origin::Duplicate);
     }
 
     #[tokio::test]

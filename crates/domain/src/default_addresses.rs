@@ -58,11 +58,6 @@ impl DefaultAddresses {
         };
     }
 
-    /// Whether there are no more purposes than allowed.
-    pub(crate) fn fit(&self) -> bool {
-        self.0.len() <= Self::MAX_PURPOSES
-    }
-
     /// The changes that turn these default addresses of a customer into others.
     pub(crate) fn changes_to(
         &self,

@@ -68,7 +68,7 @@ pub use countries::vcard::vcard;
 pub use country::{Country, CountryError};
 pub use create::{CreateError, Created, NewAddress, OnDuplicate, Origin};
 pub use customer_id::{CustomerId, CustomerIdError};
-pub use default_addresses::patch::DefaultAddressesPatch;
+pub use default_addresses::patch::{DefaultAddressesPatch, TooManyPurposes};
 pub use default_addresses::purpose::{Purpose, PurposeError};
 pub use default_addresses::use_cases::DefaultAddressesError;
 pub use default_addresses::{

@@ -54,7 +54,7 @@ impl AddressService {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use mockall::Sequence;
 
@@ -87,6 +87,7 @@ mod tests {
         let new = NewAddress {
             content: &content("KIGALI"),
             on_duplicate,
+            default_for: BTreeSet::new(),
         };
         service.create(&customer(), &new, None).await
     }

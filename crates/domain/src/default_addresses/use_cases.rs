@@ -6,13 +6,16 @@ use crate::address::address_id::AddressId;
 use crate::change::Precondition;
 use crate::commit::Commit;
 use crate::customer_id::CustomerId;
-use crate::default_addresses::patch::DefaultAddressesPatch;
+use crate::default_addresses::patch::{DefaultAddressesPatch, TooManyPurposes};
 use crate::default_addresses::purpose::Purpose;
-use crate::default_addresses::{BookDefaults, DefaultAddresses, DefaultAddressesVersion};
+use crate::default_addresses::{
+    BookDefaults, DefaultAddressChange, DefaultAddresses, DefaultAddressesVersion,
+};
 use crate::listing::Listing;
 use crate::listing::page::AddressPage;
 use crate::repository::{CommitError, Lookup, Refusal, RepositoryError};
 use crate::service::{AddressService, MAX_DECISIONS};
+use crate::timestamp::Timestamp;
 
 /// Why default addresses were not changed. Nothing was changed.
 #[derive(Debug, Error)]
@@ -24,8 +27,8 @@ pub enum DefaultAddressesError {
         current: DefaultAddressesVersion,
     },
     /// The customer would have default addresses for too many purposes.
-    #[error("expected at most {} purposes", DefaultAddresses::MAX_PURPOSES)]
-    TooManyPurposes,
+    #[error(transparent)]
+    TooManyPurposes(#[from] TooManyPurposes),
     /// The address for a purpose is not in this customer's book.
     #[error("the address for {purpose} is not in this customer's book")]
     NoSuchAddress {
@@ -66,30 +69,45 @@ impl AddressService {
             if !precondition.holds_for(version) {
                 return Err(DefaultAddressesError::PreconditionFailed { current: version });
             }
-            let patched = patch.apply(&current.addresses);
-            if !patched.fit() {
-                return Err(DefaultAddressesError::TooManyPurposes);
-            }
+            let patched = patch.apply(&current.addresses)?;
             self.expect_addresses(customer_id, patch).await?;
             let changes = current.addresses.changes_to(&patched, customer_id);
             if changes.is_empty() {
                 return Ok(patched);
             }
-            let commit = Commit {
-                expected_revisions: BTreeMap::from([(customer_id.clone(), current.revision)]),
-                default_addresses: changes,
-                ..self.commit_of(self.clock.now(), Vec::new(), None)
-            };
-            match self.repository.commit(commit).await {
-                Ok(()) => return Ok(patched),
-                Err(CommitError::Refused(Refusal::BookChanged)) => {}
-                Err(CommitError::Refused(refusal)) => {
-                    return Err(RepositoryError::Internal(refusal.into()).into());
-                }
-                Err(CommitError::Repository(error)) => return Err(error.into()),
+            let at = self.clock.now();
+            if self
+                .try_defaults(customer_id, current.revision, changes, at)
+                .await?
+            {
+                return Ok(patched);
             }
         }
         Err(kept_changing().into())
+    }
+
+    /// Commits changes of default addresses, if the book is still at this revision. Returns `false`
+    /// if a concurrent change came first.
+    pub(crate) async fn try_defaults(
+        &self,
+        customer_id: &CustomerId,
+        revision: u64,
+        changes: Vec<DefaultAddressChange>,
+        at: Timestamp,
+    ) -> Result<bool, RepositoryError> {
+        let commit = Commit {
+            default_addresses: changes,
+            expected_revisions: BTreeMap::from([(customer_id.clone(), revision)]),
+            ..self.commit_of(at, Vec::new(), None)
+        };
+        match self.repository.commit(commit).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Refused(Refusal::BookChanged | Refusal::NotInBook { .. })) => {
+                Ok(false)
+            }
+            Err(CommitError::Refused(refusal)) => Err(RepositoryError::Internal(refusal.into())),
+            Err(CommitError::Repository(error)) => Err(error),
+        }
     }
 
     /// Returns a page of addresses together with the default addresses of the same moment. With
@@ -241,7 +259,10 @@ mod tests {
         let error = service(repository)
             .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
             .await;
-        assert!(matches!(error, Err(DefaultAddressesError::TooManyPurposes)));
+        assert!(matches!(
+            error,
+            Err(DefaultAddressesError::TooManyPurposes(_))
+        ));
     }
 
     #[tokio::test]
