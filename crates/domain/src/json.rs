@@ -108,6 +108,17 @@ impl<'a> Json<'a> {
         text.map(|Text(text)| text)
     }
 
+    /// The members of a JSON object, in their order. `None` if the value is not an object.
+    pub fn object(self) -> Option<ObjectMembers<'a>> {
+        object(self.text).ok().flatten()
+    }
+
+    /// The texts of a JSON array of strings. `None` if the value is not one.
+    pub fn strings(self) -> Option<Vec<Cow<'a, str>>> {
+        let texts: Vec<Text<'a>> = serde_json::from_str(self.text).ok()?;
+        Some(texts.into_iter().map(|Text(text)| text).collect())
+    }
+
     /// Checks that the value can be stored: that it has at most `max_depth` levels of arrays and
     /// objects, and no NUL characters.
     ///

@@ -16,6 +16,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
 
+use crate::operations::default_addresses::{DefaultAddressesChange, DefaultAddressesJson};
 use crate::operations::erase_customer::ErasureReceipt;
 use crate::operations::label::LabelJson;
 use crate::operations::revisions::RevisionList;
@@ -39,6 +40,7 @@ use crate::routes;
     servers((url = "/", description = "The service that serves this document")),
     tags(
         (name = "Addresses", description = "The addresses of a customer"),
+        (name = "Default addresses", description = "The addresses that are used unless the customer chooses another"),
         (name = "Revisions", description = "Earlier states of addresses. They never change and remain after removal"),
         (name = "Countries", description = "What addresses look like in each country. Requires no credential"),
         (name = "Erasure", description = "Permanent deletion of all data about a customer"),
@@ -50,6 +52,8 @@ use crate::routes;
         crate::operations::get_address::get,
         crate::operations::patch_address::patch,
         crate::operations::remove_address::remove,
+        crate::operations::default_addresses::get,
+        crate::operations::default_addresses::patch,
         crate::operations::revisions::list,
         crate::operations::revisions::get,
         crate::operations::label::get,
@@ -64,6 +68,8 @@ use crate::routes;
         AddressDraft,
         CountryJson,
         CountryListJson,
+        DefaultAddressesChange,
+        DefaultAddressesJson,
         RevisionJson<'_>,
         RevisionList<'_>,
         ErasureReceipt,

@@ -2,6 +2,7 @@
 
 pub(crate) mod countries;
 pub(crate) mod create_address;
+pub(crate) mod default_addresses;
 pub(crate) mod erase_customer;
 pub(crate) mod get_address;
 pub(crate) mod health;

@@ -9,6 +9,11 @@ macro_rules! addresses {
         "/v1/customers/{customer_id}/addresses"
     };
 }
+macro_rules! default_addresses {
+    () => {
+        "/v1/customers/{customer_id}/default-addresses"
+    };
+}
 macro_rules! address {
     () => {
         concat!(addresses!(), "/{address_id}")
@@ -52,6 +57,7 @@ macro_rules! api {
 }
 
 pub(crate) const ADDRESSES: &str = addresses!();
+pub(crate) const DEFAULT_ADDRESSES: &str = default_addresses!();
 pub(crate) const ADDRESS: &str = address!();
 pub(crate) const REVISIONS: &str = revisions!();
 pub(crate) const REVISION: &str = revision!();
@@ -74,7 +80,7 @@ impl Route {
     pub(crate) const UNKNOWN: Self = Self(0);
 
     /// All routes, by number.
-    pub(crate) const ALL: [&str; 22] = [
+    pub(crate) const ALL: [&str; 24] = [
         "unknown",
         ADDRESSES,
         ADDRESS,
@@ -88,6 +94,8 @@ impl Route {
         VALIDATION,
         api!(label!()),
         api!(validation!()),
+        DEFAULT_ADDRESSES,
+        api!(default_addresses!()),
         COUNTRIES,
         COUNTRY,
         api!(countries!()),

@@ -7,6 +7,7 @@ use addressbook_domain::Scope::{self, Read, Write};
 
 use crate::middleware::access;
 use crate::operations::create_address;
+use crate::operations::default_addresses;
 use crate::operations::erase_customer;
 use crate::operations::get_address;
 use crate::operations::label;
@@ -15,13 +16,15 @@ use crate::operations::patch_address;
 use crate::operations::remove_address;
 use crate::operations::revisions;
 use crate::operations::validate_address;
-use crate::route::{self, ADDRESS, ADDRESSES, LABEL, PREFIXES, REVISION, REVISIONS, VALIDATION};
+use crate::route::{
+    self, ADDRESS, ADDRESSES, DEFAULT_ADDRESSES, LABEL, PREFIXES, REVISION, REVISIONS, VALIDATION,
+};
 
 /// The methods of a route, each with the scope that it requires.
 type Methods = Vec<(Method, Scope, Route)>;
 
 /// The routes of address books and of the validation, with their methods.
-fn resources() -> [(&'static str, Methods); 6] {
+fn resources() -> [(&'static str, Methods); 7] {
     [
         (
             ADDRESSES,
@@ -39,6 +42,14 @@ fn resources() -> [(&'static str, Methods); 6] {
                 (Method::HEAD, Read, web::to(get_address::get)),
                 (Method::PATCH, Write, web::to(patch_address::patch)),
                 (Method::DELETE, Write, web::to(remove_address::remove)),
+            ],
+        ),
+        (
+            DEFAULT_ADDRESSES,
+            vec![
+                (Method::GET, Read, web::to(default_addresses::get)),
+                (Method::HEAD, Read, web::to(default_addresses::get)),
+                (Method::PATCH, Write, web::to(default_addresses::patch)),
             ],
         ),
         (

@@ -169,6 +169,9 @@ pub(crate) fn refusing(failure: Failure) -> MockAddressRepository {
     repository.expect_head().returning(move |_| Err(failure()));
     repository.expect_find().returning(move |_| Err(failure()));
     repository
+        .expect_default_addresses()
+        .returning(move |_| Err(failure()));
+    repository
         .expect_commit()
         .returning(move |_| Err(failure().into()));
     repository

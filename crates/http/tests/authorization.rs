@@ -22,19 +22,25 @@ use addressbook_testkit::{
 use serde_json::Value;
 
 /// The scope that each operation requires. Add new operations here, too.
-const DECIDED: [(&str, &str, Scope); 9] = [
-    ("", "get", Scope::Read),
-    ("", "post", Scope::Write),
-    ("", "delete", Scope::Write),
-    ("/{address_id}", "get", Scope::Read),
-    ("/{address_id}", "patch", Scope::Write),
-    ("/{address_id}", "delete", Scope::Write),
-    ("/{address_id}/revisions", "get", Scope::Read),
-    ("/{address_id}/revisions/{revision}", "get", Scope::Read),
-    ("/{address_id}/label", "get", Scope::Read),
+const DECIDED: [(&str, &str, Scope); 11] = [
+    ("/addresses", "get", Scope::Read),
+    ("/addresses", "post", Scope::Write),
+    ("/addresses", "delete", Scope::Write),
+    ("/addresses/{address_id}", "get", Scope::Read),
+    ("/addresses/{address_id}", "patch", Scope::Write),
+    ("/addresses/{address_id}", "delete", Scope::Write),
+    ("/addresses/{address_id}/revisions", "get", Scope::Read),
+    (
+        "/addresses/{address_id}/revisions/{revision}",
+        "get",
+        Scope::Read,
+    ),
+    ("/addresses/{address_id}/label", "get", Scope::Read),
+    ("/default-addresses", "get", Scope::Read),
+    ("/default-addresses", "patch", Scope::Write),
 ];
 
-const BOOK: &str = "/v1/customers/{customer_id}/addresses";
+const CUSTOMER: &str = "/v1/customers/{customer_id}";
 
 /// The operation that requires a credential with the scope to write, also one for any book.
 const OUTSIDE_OF_BOOKS: &str = "/v1/addresses/validate";
@@ -197,10 +203,14 @@ async fn parts() -> AppParts {
 async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (StatusCode, String) {
     // A new application for each request, because some remove the address.
     let app = init_service(app(parts().await)).await;
+    let body = match path.ends_with("/default-addresses") {
+        true => r#"{"default_addresses":{"billing":null}}"#,
+        false => r#"{"region":"Kigali","city":"Huye","country":"RW"}"#,
+    };
     let mut request = TestRequest::with_uri(path)
         .method(method.clone())
         .insert_header((CONTENT_TYPE, "application/json"))
-        .set_payload(r#"{"region":"Kigali","city":"Huye","country":"RW"}"#);
+        .set_payload(body);
     if let Some(authorization) = authorization {
         request = request.insert_header((AUTHORIZATION, authorization));
     }
@@ -213,7 +223,10 @@ async fn answer(method: &Method, path: &str, authorization: Option<&str>) -> (St
 #[actix_web::test]
 async fn a_write_only_credential_gets_no_body() {
     let app = init_service(app(parts().await)).await;
-    let book = BOOK.replace("{customer_id}", "cus_1");
+    let customer = CUSTOMER.replace("{customer_id}", "cus_1");
+    let book = format!("{customer}/addresses");
+    let defaults = format!("{customer}/default-addresses");
+    let none = r#"{"default_addresses":{}}"#;
     let address = format!("{book}/{}", fixtures::address_id(1));
     let creation = r#"{"region":"Kigali","city":"Huye","country":"RW"}"#;
     let duplicate = creation.replace("Huye", "HUYE");
@@ -222,6 +235,7 @@ async fn a_write_only_credential_gets_no_body() {
         ("1", Method::POST, &book, creation, [201, 201]),
         ("2", Method::POST, &return_duplicate, &duplicate, [200, 200]),
         ("3", Method::PATCH, &address, "{}", [200, 204]),
+        ("4", Method::PATCH, &defaults, none, [200, 204]),
     ] {
         for (key, status) in [FULL, WRITE_ONLY].into_iter().zip(statuses) {
             let token = format!("Bearer {}", fixtures::api_token(key).expose());
@@ -260,7 +274,7 @@ fn operations() -> BTreeMap<(String, String), Value> {
 #[test]
 fn every_operation_requires_the_documented_scope() {
     let decided = DECIDED.map(|(below, method, scope)| {
-        let operation = (format!("{BOOK}{below}"), method.to_owned());
+        let operation = (format!("{CUSTOMER}{below}"), method.to_owned());
         (operation, Value::from(vec![scope.as_str()]))
     });
     let open = OPEN.map(|path| ((path.to_owned(), "get".to_owned()), Value::Null));
@@ -274,7 +288,7 @@ fn every_operation_requires_the_documented_scope() {
 async fn each_credential_allows_only_what_its_scopes_permit() {
     let mut paths: Vec<_> = operations().into_keys().map(|(path, _)| path).collect();
     paths.dedup();
-    paths.retain(|path| path.starts_with(BOOK));
+    paths.retain(|path| path.starts_with(CUSTOMER));
     let mut tried = 0;
     for pattern in &paths {
         let path = pattern
@@ -290,7 +304,7 @@ async fn each_credential_allows_only_what_its_scopes_permit() {
                     } else {
                         &method
                     };
-                    *pattern == format!("{BOOK}{below}")
+                    *pattern == format!("{CUSTOMER}{below}")
                         && asked.as_str().eq_ignore_ascii_case(decided)
                 });
                 for (who, authorization, verdict) in credentials() {
@@ -315,7 +329,7 @@ async fn each_credential_allows_only_what_its_scopes_permit() {
         }
     }
     println!("{tried} combinations of path, method and credential");
-    assert_eq!(tried, 5 * 2 * METHODS.len() * credentials().len());
+    assert_eq!(tried, 6 * 2 * METHODS.len() * credentials().len());
 }
 
 #[actix_web::test]
@@ -350,7 +364,7 @@ async fn existing_and_missing_addresses_of_other_customers_both_get_403() {
     for (below, method, _) in DECIDED {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         for customer_id in ["cus_1", "cus_3", "add_1", "%63us_2x", "cus_2%2F"] {
-            let path = format!("{BOOK}{below}")
+            let path = format!("{CUSTOMER}{below}")
                 .replace("{customer_id}", customer_id)
                 .replace("{revision}", "1");
             for id in [

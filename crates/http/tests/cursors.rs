@@ -151,6 +151,7 @@ proptest! {
                 text: text.map(|text| SearchText::parse(text).unwrap()),
                 updated_since: since.map(time),
                 match_key: None,
+                ids: None,
             },
             as_of: as_of.map(fixtures::timestamp),
         };

@@ -13,8 +13,8 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
 use super::values;
 use crate::response::problem_kind::{
     BUSY, DUPLICATE_ADDRESS, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL,
-    INVALID_PARAMETER, OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT, UNAUTHENTICATED,
-    UNAVAILABLE,
+    INVALID_DEFAULT_ADDRESSES, INVALID_PARAMETER, OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT,
+    UNAUTHENTICATED, UNAVAILABLE,
 };
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -132,6 +132,10 @@ pub(crate) fn example_of(kind: &ProblemKind) -> Value {
         uri if uri == INVALID_PARAMETER.uri => Some((
             "customer_id",
             "expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
+        )),
+        uri if uri == INVALID_DEFAULT_ADDRESSES.uri => Some((
+            "default_addresses.shipping",
+            "is not an address of this customer",
         )),
         uri if uri == INVALID_ADDRESS.uri => Some(("city", "is required")),
         _ => None,
@@ -251,6 +255,44 @@ fn response_204() -> (String, RefOr<Response>) {
         &["Cache-Control", "ETag"],
     );
     ("204".to_owned(), response.into())
+}
+
+/// The default addresses of a customer, or 304.
+pub(crate) struct DefaultAddressesFound;
+
+impl IntoResponses for DefaultAddressesFound {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag"];
+        [
+            ok(
+                response("The default addresses", headers),
+                "DefaultAddresses",
+                values::default_addresses(),
+            ),
+            not_modified(headers),
+        ]
+        .into()
+    }
+}
+
+/// Changed default addresses.
+pub(crate) struct DefaultAddressesPatched;
+
+impl IntoResponses for DefaultAddressesPatched {
+    fn responses() -> Responses {
+        let headers = &["Cache-Control", "ETag"];
+        let current = response("The current default addresses", headers);
+        let unread = response(
+            "The default addresses were changed. Returned if the credential lacks the scope \
+             `addresses:read`",
+            headers,
+        );
+        [
+            ok(current, "DefaultAddresses", values::default_addresses()),
+            ("204".to_owned(), unread.into()),
+        ]
+        .into()
+    }
 }
 
 /// What a validation found.

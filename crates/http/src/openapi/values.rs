@@ -1,13 +1,13 @@
 //! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
-    Country, CountryRules, CustomData, CustomerId, IdempotencyKey, InputFinding, Limit, Member,
-    Offset, SearchText,
+    Country, CountryRules, CustomData, CustomerId, DefaultAddresses, IdempotencyKey, InputFinding,
+    Limit, Member, Offset, Purpose, SearchText,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::{
-    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
+    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 
 use crate::operations::{create_address, label};
@@ -57,6 +57,48 @@ pub(crate) fn address_id() -> Object {
         .description(Some("The address's id"))
         .examples([ADDRESS_ID])
         .build()
+}
+
+pub(crate) fn address_id_or_null() -> Object {
+    or_null(ObjectBuilder::from(address_id()), Type::String).build()
+}
+
+fn purpose() -> ObjectBuilder {
+    let max = Purpose::MAX_LEN - 1;
+    string()
+        .pattern(Some(format!("^[a-z][a-z0-9_]{{0,{max}}}$")))
+        .description(Some("A purpose of default addresses"))
+        .examples(["shipping"])
+}
+
+/// An object with a value for each purpose.
+pub(crate) fn by_purpose(value: Object) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property_names(Some(purpose()))
+        .max_properties(Some(DefaultAddresses::MAX_PURPOSES))
+        .additional_properties(Some(Schema::Object(value)))
+        .description(Some("The default address for each purpose"))
+        .build()
+}
+
+/// The purposes for which a new address becomes the default.
+pub(crate) fn default_for() -> Array {
+    ArrayBuilder::new()
+        .items(purpose())
+        .max_items(Some(DefaultAddresses::MAX_PURPOSES))
+        .description(Some(
+            "The purposes for which the address becomes the default",
+        ))
+        .build()
+}
+
+/// An example of default addresses.
+pub(crate) fn default_addresses() -> Value {
+    json!({
+        "customer_id": CUSTOMER_ID,
+        "default_addresses": {"billing": ADDRESS_ID, "shipping": ADDRESS_ID},
+    })
 }
 
 /// Parts of character classes: Unicode's control characters, white space other than control

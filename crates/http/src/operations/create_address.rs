@@ -63,13 +63,14 @@ pub(crate) async fn create(
         return Err(Problem::of(UNSUPPORTED));
     }
     let mut errors = FieldErrors::default();
-    let input = address_input::read(&body, &mut errors)?;
+    let (input, default_for) = address_input::read_new(&body, &mut errors)?;
     let content = AddressContent::parse(&input, &mut errors)
         .filter(|_| errors.is_empty())
         .ok_or_else(|| Problem::invalid_address(errors))?;
     let new = addressbook_domain::NewAddress {
         content: &content,
         on_duplicate: on_duplicate.unwrap_or(options.on_duplicate),
+        default_for,
     };
     let idempotent = key.map(|key| IdempotentRequest {
         key,
@@ -143,6 +144,11 @@ impl From<CreateError> for Problem {
             CreateError::Duplicate { id } => {
                 Self::of(DUPLICATE_ADDRESS).with_header(LOCATION, location(&id))
             }
+            CreateError::TooManyPurposes(error) => {
+                let mut errors = FieldErrors::default();
+                errors.add("default_for", error);
+                Self::invalid_address(errors)
+            }
             CreateError::BookFull { max_addresses } => Self::of(BOOK_FULL).with_detail(format!(
                 "The customer has reached the limit of {max_addresses} addresses."
             )),
@@ -205,6 +211,85 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// The default addresses of the customer.
+    async fn defaults(test_app: &TestApp) -> serde_json::Value {
+        let uri = BOOK.replace("addresses", "default-addresses");
+        let read = test_app.answer(TestRequest::get().uri(&uri)).await;
+        body_of(&read)["default_addresses"].clone()
+    }
+
+    #[actix_web::test]
+    async fn an_address_becomes_the_default_as_it_is_created() {
+        const JSON: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW",
+            "default_for":["shipping","billing","shipping"]}"#;
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let first = test_app.answer(post_with_key("k", JSON)).await;
+        assert!(first.starts_with("201"), "{first}");
+        let id = |response: &str| body_of(response)["id"].clone();
+        let both = |id: serde_json::Value| serde_json::json!({"billing": id, "shipping": id});
+        assert_eq!(defaults(&test_app).await, both(id(&first)));
+        let other = test_app.answer(post(JSON)).await;
+        assert_eq!(defaults(&test_app).await, both(id(&other)));
+        // A repeated request changes nothing.
+        let again = test_app.answer(post_with_key("k", JSON)).await;
+        assert_eq!(id(&again), id(&first));
+        assert_eq!(defaults(&test_app).await, both(id(&other)));
+        let return_duplicate = format!("{BOOK}?on_duplicate=return");
+        let duplicate = sending(Method::POST, &return_duplicate, JSON);
+        let duplicate = test_app.answer(duplicate).await;
+        assert!(duplicate.starts_with("200"), "{duplicate}");
+        assert_eq!(defaults(&test_app).await, both(id(&first)));
+        let reject_duplicate = return_duplicate.replace("return", "reject");
+        let rejected = sending(
+            Method::POST,
+            &reject_duplicate,
+            JSON.replace("billing", "gift"),
+        );
+        assert!(test_app.answer(rejected).await.starts_with("409"));
+        assert_eq!(defaults(&test_app).await, both(id(&first)));
+    }
+
+    #[actix_web::test]
+    async fn invalid_purposes_are_field_errors() {
+        let test_app = TestApp::new(InMemoryRepository::default());
+        let creating = |default_for: &str| {
+            let json = PLAIN.replace('}', &format!(r#","default_for":{default_for}}}"#));
+            sending(Method::POST, BOOK, json)
+        };
+        for (default_for, message) in [
+            (r#""shipping""#, "expected an array of strings"),
+            (r#"["shipping",1]"#, "expected an array of strings"),
+            (r#"["Shipping"]"#, "expected a purpose such as billing"),
+        ] {
+            let response = test_app.answer(creating(default_for)).await;
+            assert!(response.starts_with("422"), "{response}");
+            let error = &body_of(&response)["errors"][0];
+            assert_eq!(error["field"], "default_for");
+            assert!(
+                error["message"].as_str().unwrap().starts_with(message),
+                "{error}"
+            );
+        }
+        let many: Vec<_> = (0..17).map(|number| format!(r#""p{number}""#)).collect();
+        let many = test_app
+            .answer(creating(&format!("[{}]", many.join(","))))
+            .await;
+        assert_snapshot!("too_many_purposes", many);
+        for none in ["null", "[]"] {
+            assert!(test_app.answer(creating(none)).await.starts_with("201"));
+        }
+        let change = sending(
+            Method::PATCH,
+            &path_of(1),
+            r#"{"default_for":["shipping"]}"#,
+        );
+        let change = answer(holding([fixtures::address("cus_1", 1)]).await, change).await;
+        assert_eq!(
+            body_of(&change)["errors"][0]["message"],
+            "can be set by a creation only; otherwise use PATCH on default-addresses"
+        );
     }
 
     #[actix_web::test]

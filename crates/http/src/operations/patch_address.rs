@@ -1,4 +1,4 @@
-use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
+use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{AddressPatch, AddressService, FieldErrors};
 
@@ -7,6 +7,7 @@ use crate::openapi::responses::{Patched, problems};
 use crate::options::HttpOptions;
 use crate::request::address_input::{self, AddressChange};
 use crate::request::caller::Caller;
+use crate::request::merge_patch;
 use crate::request::parameters;
 use crate::request::prefer;
 use crate::request::request_body::RequestBody;
@@ -14,12 +15,7 @@ use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
-use crate::response::problem_kind::UNSUPPORTED;
 use crate::route::ADDRESS;
-
-/// RFC 5789, section 3.1.
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-const MEDIA_TYPES: &str = "application/merge-patch+json, application/json";
 
 problems!(PatchProblems: UNREADABLE, NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REVISIONS, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_ADDRESS, PRECONDITION_REQUIRED);
 
@@ -47,12 +43,7 @@ pub(crate) async fn patch(
     let (customer_id, address_id) =
         parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
-    let is_patch = |media_type: &str| MEDIA_TYPES.split(", ").any(|known| known == media_type);
-    if !address_input::has_media_type(&request, is_patch) {
-        return Err(Problem::of(UNSUPPORTED)
-            .with_detail("The body must be of a media type listed in the Accept-Patch header.")
-            .with_header(ACCEPT_PATCH, HeaderValue::from_static(MEDIA_TYPES)));
-    }
+    merge_patch::expect_media_type(&request)?;
     let mut errors = FieldErrors::default();
     let input = address_input::read(&body, &mut errors)?;
     let patch = AddressPatch::parse(&input, &mut errors)

@@ -78,7 +78,7 @@ pub(crate) async fn validate(
         return Err(Problem::of(UNSUPPORTED));
     }
     let mut errors = FieldErrors::default();
-    let input = address_input::read(&body, &mut errors)?;
+    let (input, _) = address_input::read_new(&body, &mut errors)?;
     let found = service.validate(&input, errors);
     Ok(HttpResponse::Ok()
         .insert_header(NO_STORE)

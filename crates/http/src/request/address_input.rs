@@ -1,17 +1,19 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage as _, HttpRequest};
-use addressbook_domain::json::{self as strict_json, Json};
-use addressbook_domain::{AddressInput, FieldErrors, Input, Member, MemberValue};
+use addressbook_domain::json::Json;
+use addressbook_domain::{AddressInput, FieldErrors, Input, Member, MemberValue, Purpose};
 use serde_json::json;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::openapi::values::{self, Document};
+use crate::request::json_body::{self, Members};
 use crate::response::problem::Problem;
-use crate::response::problem_kind::{INVALID_ADDRESS, UNREADABLE};
+use crate::response::problem_kind::INVALID_ADDRESS;
 
 /// Whether a request declares an accepted media type for its body. JSON is UTF-8 (RFC 8259, section
 /// 8.1): another charset is rejected; other parameters are ignored. A repeated header is rejected,
@@ -33,8 +35,8 @@ pub(crate) fn is_json(media_type: &str) -> bool {
         || media_type.starts_with("application/") && media_type.ends_with("+json")
 }
 
-/// Reads the members of an address in the body of a creation or a change. Adds an error for each
-/// unknown member and for each value of a wrong type.
+/// Reads the members of an address in the body of a change. Adds an error for each unknown member
+/// and for each value of a wrong type.
 ///
 /// # Errors
 /// 400 if the body is not JSON, or is JSON that two readers could read differently; 422 if it is
@@ -43,56 +45,66 @@ pub(crate) fn read<'a>(
     body: &'a [u8],
     errors: &mut FieldErrors,
 ) -> Result<AddressInput<'a>, Problem> {
-    if body.trim_ascii().is_empty() {
-        return Err(unreadable("it is empty; expected a JSON object"));
+    let members = json_body::members(body, INVALID_ADDRESS)?;
+    Ok(read_members(members, errors))
+}
+
+/// Like [`read`], for the body of a creation, which also says for which purposes the address becomes
+/// the default.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_new<'a>(
+    body: &'a [u8],
+    errors: &mut FieldErrors,
+) -> Result<(AddressInput<'a>, BTreeSet<Purpose>), Problem> {
+    let mut members = json_body::members(body, INVALID_ADDRESS)?;
+    let default_for = members
+        .extract_if(.., |(name, _)| *name == DEFAULT_FOR)
+        .next()
+        .map(|(_, value)| purposes(value, errors));
+    Ok((
+        read_members(members, errors),
+        default_for.unwrap_or_default(),
+    ))
+}
+
+/// The purposes for which a new address becomes the default.
+fn purposes(value: Json<'_>, errors: &mut FieldErrors) -> BTreeSet<Purpose> {
+    if value.is_null() {
+        return BTreeSet::new();
     }
-    if is_utf_16(body) {
-        return Err(unreadable("it is in UTF-16 or UTF-32; expected UTF-8"));
-    }
-    let text = str::from_utf8(body).map_err(unreadable)?;
-    let members = strict_json::object(text).map_err(unreadable)?;
-    let detail = match text.trim_start().as_bytes().first() {
-        Some(b'{') => None,
-        Some(b'[') => Some(
-            "An address is a JSON object, but the body is an array. Send each address in its own \
-             request.",
-        ),
-        Some(b'"') => Some(
-            "An address is a JSON object, but the body is a string. It may have been encoded as \
-             JSON twice.",
-        ),
-        _ => Some("An address is a JSON object."),
+    let Some(names) = value.strings() else {
+        errors.add(DEFAULT_FOR, "expected an array of strings");
+        return BTreeSet::new();
     };
-    if let Some(detail) = detail {
-        return Err(Problem::of(INVALID_ADDRESS).with_detail(detail));
-    }
+    let purposes = names.iter().map(|name| Purpose::parse(name));
+    let purposes = purposes.filter_map(|purpose| errors.check(DEFAULT_FOR, purpose));
+    purposes.collect()
+}
+
+fn read_members<'a>(members: Members<'a>, errors: &mut FieldErrors) -> AddressInput<'a> {
     let mut input = AddressInput::default();
-    for (name, value) in members.unwrap_or_default() {
+    for (name, value) in members {
         match Member::named(&name) {
             Some(member) => input[member] = value_of(member, value, errors),
             None if SET_BY_THE_SERVICE.contains(&&*name) => {
                 errors.add(name.into_owned(), "is set by the service");
             }
+            None if name == DEFAULT_FOR => errors.add(
+                DEFAULT_FOR,
+                "can be set by a creation only; otherwise use PATCH on default-addresses",
+            ),
             None => errors.add(name.into_owned(), "is not a member of an address"),
         }
     }
-    Ok(input)
+    input
 }
+
+/// The purposes for which a new address becomes the default.
+const DEFAULT_FOR: &str = "default_for";
 
 const SET_BY_THE_SERVICE: [&str; 4] = ["id", "customer_id", "created_at", "updated_at"];
-
-fn unreadable(error: impl std::fmt::Display) -> Problem {
-    Problem::of(UNREADABLE).with_detail(format!("The body cannot be read: {error}."))
-}
-
-/// Whether a body begins with a byte order mark of UTF-16 or UTF-32, or with an ASCII character in
-/// one of these encodings.
-fn is_utf_16(body: &[u8]) -> bool {
-    matches!(
-        body,
-        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, ..] | [_, 0, ..]
-    )
-}
 
 /// The value of a member. One of a wrong type adds an error, and is absent.
 fn value_of<'a>(
@@ -120,6 +132,7 @@ impl PartialSchema for NewAddress {
     fn schema() -> RefOr<Schema> {
         let object = ObjectBuilder::new().description(Some("The content of a new address."));
         values::with_members(object, Document::Creation)
+            .property(DEFAULT_FOR, values::default_for())
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([values::content()])
             .into()
@@ -245,10 +258,10 @@ mod tests {
         let json = r#"{"region":"Kigali","city":"Kigali","country":"RW"}"#;
         let utf_16 = "The body cannot be read: it is in UTF-16 or UTF-32; expected UTF-8.";
         let empty = "The body cannot be read: it is empty; expected a JSON object.";
-        let array = "An address is a JSON object, but the body is an array. Send each address in \
-                     its own request.";
-        let string = "An address is a JSON object, but the body is a string. It may have been \
-                      encoded as JSON twice.";
+        let array = "The body must be a JSON object, but it is an array. Send each object in its \
+                     own request.";
+        let string = "The body must be a JSON object, but it is a string. It may have been encoded \
+                      as JSON twice.";
         let bytes_of = |units: &mut dyn Iterator<Item = u16>| -> Vec<u8> {
             units.flat_map(u16::to_le_bytes).collect()
         };
@@ -277,7 +290,7 @@ mod tests {
             ),
             (format!("[{json}]").into_bytes(), array),
             (serde_json::to_vec(json).unwrap(), string),
-            (b"true".to_vec(), "An address is a JSON object."),
+            (b"true".to_vec(), "The body must be a JSON object."),
         ] {
             for response in answers(&body).await {
                 assert_eq!(body_of(&response)["detail"], detail, "{body:?}");

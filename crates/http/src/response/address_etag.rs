@@ -1,28 +1,70 @@
-//! The `ETag` of one address and the conditions that use it (RFC 9110, sections 8.8.3 and 13.1). It
-//! is strong: the revision distinguishes each state from all others. Only with included members it
-//! is weak, because the revision does not determine their values.
+//! The strong `ETag` of a state, and the conditions that use it (RFC 9110, sections 8.8.3 and 13.1).
+//! That of an address with included members is weak, because its revision does not determine their
+//! values.
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use addressbook_domain::{ChangeError, FieldErrors, Precondition, Revision, Timestamp, Version};
+use actix_web::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use addressbook_domain::{
+    ChangeError, DefaultAddressesVersion, FieldErrors, Precondition, Revision, Timestamp, Version,
+};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::request::include::Included;
 use crate::response::etag::{self, Tag, without_coding};
 use crate::response::included;
 use crate::response::problem::Problem;
-use crate::response::problem_kind::PRECONDITION_REQUIRED;
+use crate::response::problem_kind::{PRECONDITION_FAILED, PRECONDITION_REQUIRED};
 
-/// The tag of a state: `"<revision>-<updated_at in ms>"`.
-pub(crate) fn of(version: Version) -> HeaderValue {
-    // Digits and quotes are a valid header value: the fallback, which matches nothing, is never
-    // used.
-    let tag = including(version, &[]);
+/// A state that a strong tag identifies.
+pub(crate) trait State: Sized + PartialEq {
+    /// Returns the text between the quotes.
+    fn opaque(&self) -> String;
+
+    /// Parses the text between the quotes, if it is exactly one of this service.
+    fn parse(opaque: &str) -> Option<Self>;
+}
+
+/// `<revision>-<updated_at in ms>`.
+impl State for Version {
+    fn opaque(&self) -> String {
+        let (revision, updated_at) = (self.revision.get(), self.updated_at.unix_ms());
+        format!("{revision}-{updated_at}")
+    }
+
+    fn parse(opaque: &str) -> Option<Self> {
+        let (revision, updated_at) = opaque.split_once('-')?;
+        let version = Self {
+            revision: Revision::new(revision.parse().ok()?)?,
+            updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
+        };
+        (version.opaque() == opaque).then_some(version)
+    }
+}
+
+/// The SHA-256 digest in base64url.
+impl State for DefaultAddressesVersion {
+    fn opaque(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    fn parse(opaque: &str) -> Option<Self> {
+        let digest = BASE64_URL_SAFE_NO_PAD.decode(opaque).ok()?;
+        Some(Self(digest.try_into().ok()?))
+    }
+}
+
+/// The tag of a state.
+pub(crate) fn of(state: impl State) -> HeaderValue {
+    // Both kinds of text, and quotes, are a valid header value: the fallback, which matches nothing,
+    // is never used.
+    let tag = format!("\"{}\"", state.opaque());
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The tag of a state with included members: `W/"<revision>-<updated_at in ms>+<digest>"`, or that
-/// of the state alone if there are none. No condition of a change matches the former.
+/// The tag of an address with included members: `W/"<state>+<member>…"`, or that of the address alone
+/// if there are none. No condition of a change matches the former.
 pub(crate) fn including(version: Version, include: &[Included]) -> String {
-    let mut tag = opaque(version);
+    let mut tag = version.opaque();
     for included in include {
         tag.push(INCLUDED);
         tag.push_str(included::tag(*included));
@@ -34,44 +76,28 @@ pub(crate) fn including(version: Version, include: &[Included]) -> String {
 /// Separates the state from the included members.
 const INCLUDED: char = '+';
 
-/// The text between the quotes.
-fn opaque(version: Version) -> String {
-    let (revision, updated_at) = (version.revision.get(), version.updated_at.unix_ms());
-    format!("{revision}-{updated_at}")
-}
-
 /// The state that a strong tag identifies, if it is exactly a tag of this service.
-fn strong(tag: Tag<'_>) -> Option<Version> {
-    read(tag.opaque).filter(|_| !tag.is_weak)
+fn strong<S: State>(tag: Tag<'_>) -> Option<S> {
+    S::parse(tag.opaque).filter(|_| !tag.is_weak)
 }
 
 /// Like [`strong`], but also for a tag that a proxy weakened or to which it appended its coding.
-fn weak(tag: Tag<'_>) -> Option<Version> {
-    read(without_coding(tag.opaque))
-}
-
-/// Parses the text between the quotes.
-fn read(tag: &str) -> Option<Version> {
-    let (revision, updated_at) = tag.split_once('-')?;
-    let version = Version {
-        revision: Revision::new(revision.parse().ok()?)?,
-        updated_at: Timestamp::from_unix_ms(updated_at.parse().ok()?).ok()?,
-    };
-    (opaque(version) == tag).then_some(version)
+fn weak<S: State>(tag: Tag<'_>) -> Option<S> {
+    S::parse(without_coding(tag.opaque))
 }
 
 /// The tags in a condition.
-enum Tags {
+enum Tags<S> {
     Every,
-    Listed(Vec<Version>),
+    Listed(Vec<S>),
 }
 
 /// The tags in a header, or `None` if it is absent. Unknown tags are ignored.
-fn tags(
+fn tags<S>(
     headers: &HeaderMap,
     name: HeaderName,
-    read: fn(Tag<'_>) -> Option<Version>,
-) -> Option<Tags> {
+    read: fn(Tag<'_>) -> Option<S>,
+) -> Option<Tags<S>> {
     let mut listed = None;
     for value in headers.get_all(name) {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -84,15 +110,24 @@ fn tags(
     listed.map(Tags::Listed)
 }
 
+/// Whether the client already has this state, according to `If-None-Match`.
+pub(crate) fn is_known<S: State>(headers: &HeaderMap, state: &S) -> bool {
+    match tags(headers, IF_NONE_MATCH, weak) {
+        Some(Tags::Every) => true,
+        Some(Tags::Listed(states)) => states.contains(state),
+        None => false,
+    }
+}
+
 /// The states to which a change applies, from `If-Match` and `If-None-Match` together.
 ///
 /// # Errors
 /// 400 if one of them is malformed, since it would not provide the intended protection; 428 if
 /// `If-Match` is required and absent.
-pub(crate) fn precondition(
+pub(crate) fn precondition<S: State>(
     headers: &HeaderMap,
     require_if_match: bool,
-) -> Result<Precondition, Problem> {
+) -> Result<Precondition<S>, Problem> {
     let mut errors = FieldErrors::default();
     for (name, shown) in [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match")] {
         if headers.get_all(name).any(|value| !is_condition(value)) {
@@ -121,8 +156,7 @@ pub(crate) fn precondition(
     })
 }
 
-const EXPECTED: &str =
-    "expected *, or the ETag of an address as returned, including the quotation marks";
+const EXPECTED: &str = "expected *, or an ETag as returned, including the quotation marks";
 
 /// Whether a header is `*` or a list of tags, as RFC 9110, section 13.1, defines it.
 fn is_condition(value: &HeaderValue) -> bool {
@@ -131,14 +165,22 @@ fn is_condition(value: &HeaderValue) -> bool {
     value.trim() == "*" || tags.peek().is_some() && tags.all(|tag| tag.is_some())
 }
 
-/// The problem for a rejected change.
+/// The problem for a rejected change of an address.
+pub(crate) fn change_problem(headers: &HeaderMap, error: ChangeError) -> Problem {
+    match error {
+        ChangeError::PreconditionFailed { current } => precondition_failed(headers, current),
+        error => error.into(),
+    }
+}
+
+/// The problem of a change whose precondition does not hold for the current state.
 ///
 /// `If-Match` compares strongly (RFC 9110, section 13.1.1), so a tag that a proxy changed never
 /// matches. Reading the address again, as after other failed conditions, would not help.
-pub(crate) fn change_problem(headers: &HeaderMap, error: ChangeError) -> Problem {
-    let is_failed = matches!(error, ChangeError::PreconditionFailed { .. });
-    let problem = Problem::from(error);
-    match unusable_tag(headers).filter(|_| is_failed) {
+pub(crate) fn precondition_failed<S: State>(headers: &HeaderMap, current: S) -> Problem {
+    let detail = unusable_tag::<S>(headers);
+    let problem = Problem::of(PRECONDITION_FAILED).with_header(ETAG, of(current));
+    match detail {
         Some(detail) => problem.with_detail(detail),
         None => problem,
     }
@@ -148,24 +190,24 @@ const INCLUDING_TAG: &str = "If-Match contains the tag of a response with includ
     matches. Send the tag that the service returns for the address without include.";
 
 const WEAK_TAG: &str = "If-Match contains a weak tag (W/\"…\"), which never matches. The service \
-    returns each address with a strong tag; a compressing proxy probably made it weak. Send the tag \
+    returned a strong tag; a compressing proxy probably made it weak. Send the tag \
     as the service returned it, and configure the proxy to preserve it: see Strong tags in the guide \
     Deploy.";
 
 const CODED_TAG: &str = "If-Match contains a tag that ends in -gzip, -br or -zstd, which never \
-    matches. The service returns each address with a tag without this suffix; a compressing proxy \
+    matches. The service returned a tag without this suffix; a compressing proxy \
     probably appended it. Send the tag as the service returned it, and configure the proxy to \
     preserve it: see Strong tags in the guide Deploy.";
 
 /// Explains the first tag in `If-Match` that can never match: one with included members, or one that
 /// a proxy probably changed.
-fn unusable_tag(headers: &HeaderMap) -> Option<&'static str> {
+fn unusable_tag<S: State>(headers: &HeaderMap) -> Option<&'static str> {
     headers.get_all(IF_MATCH).find_map(|value| {
         let value = String::from_utf8_lossy(value.as_bytes());
         etag::tags(&value).flatten().find_map(|tag| match tag {
             tag if has_included(tag) => Some(INCLUDING_TAG),
             Tag { is_weak: true, .. } => Some(WEAK_TAG),
-            tag if strong(tag).is_none() && weak(tag).is_some() => Some(CODED_TAG),
+            tag if strong::<S>(tag).is_none() && weak::<S>(tag).is_some() => Some(CODED_TAG),
             _ => None,
         })
     })
@@ -174,7 +216,7 @@ fn unusable_tag(headers: &HeaderMap) -> Option<&'static str> {
 /// Whether a tag is that of a state with included members, of any release.
 fn has_included(tag: Tag<'_>) -> bool {
     let state = tag.opaque.split_once(INCLUDED);
-    state.is_some_and(|(state, _)| read(state).is_some())
+    state.is_some_and(|(state, _)| Version::parse(state).is_some())
 }
 
 #[cfg(test)]
@@ -190,7 +232,7 @@ mod tests {
         }
     }
 
-    fn with(lines: &[(HeaderName, &'static str)]) -> Precondition {
+    fn with(lines: &[(HeaderName, &'static str)]) -> Precondition<Version> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
@@ -290,9 +332,9 @@ mod tests {
             for name in [IF_MATCH, IF_NONE_MATCH] {
                 let mut headers = HeaderMap::new();
                 headers.append(name.clone(), HeaderValue::from_static("\"1-0\""));
-                assert!(precondition(&headers, false).is_ok());
+                assert!(precondition::<Version>(&headers, false).is_ok());
                 headers.append(name, HeaderValue::from_static(value));
-                assert!(precondition(&headers, false).is_err(), "{value}");
+                assert!(precondition::<Version>(&headers, false).is_err(), "{value}");
             }
         }
     }
@@ -303,7 +345,7 @@ mod tests {
             let version = version(revision, unix_ms);
             let tag = of(version);
             let tag = tag.to_str().unwrap();
-            let read = |text: &str, as_what: fn(Tag<'_>) -> _| {
+            let read = |text: &str, as_what: fn(Tag<'_>) -> Option<Version>| {
                 etag::tags(text).next().flatten().and_then(as_what)
             };
             prop_assert_eq!(read(tag, strong), Some(version));

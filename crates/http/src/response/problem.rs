@@ -68,7 +68,8 @@ impl Problem {
         Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
     }
 
-    fn with_field_errors(kind: ProblemKind, errors: FieldErrors) -> Self {
+    /// Members of the body are invalid.
+    pub(crate) fn with_field_errors(kind: ProblemKind, errors: FieldErrors) -> Self {
         Self {
             errors: errors.into_vec(),
             ..Self::of(kind)

@@ -57,7 +57,7 @@ kinds! {
     TOO_MANY_REVISIONS: CONFLICT, "too-many-revisions",
         "Too many revisions", "The address or the customer has the maximum number of revisions.";
     PRECONDITION_FAILED: PRECONDITION_FAILED, "precondition-failed",
-        "Precondition failed", "The current state of the address does not match If-Match or If-None-Match. \
+        "Precondition failed", "The current state does not match If-Match or If-None-Match. \
          See the ETag header for its current state.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "content-too-large",
         "Content too large", "The body exceeds the size limit.";
@@ -65,10 +65,12 @@ kinds! {
         "Unsupported media type", "The body must be application/json.";
     INVALID_ADDRESS: UNPROCESSABLE_ENTITY, "invalid-address",
         "Invalid address", "See errors for each invalid member.";
+    INVALID_DEFAULT_ADDRESSES: UNPROCESSABLE_ENTITY, "invalid-default-addresses",
+        "Invalid default addresses", "See errors for each invalid member.";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused",
         "Idempotency key reused", "This Idempotency-Key was used with another body.";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required",
-        "Precondition required", "Send If-Match with the ETag of the address.";
+        "Precondition required", "Send If-Match with the ETag of the current state.";
     RATE_LIMITED: TOO_MANY_REQUESTS, "rate-limited",
         "Rate limited", "The client has sent too many requests. Retry after the seconds in Retry-After.";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal-error",
