@@ -19,6 +19,11 @@ use crate::default_addresses::purpose::Purpose;
 pub struct DefaultAddresses(BTreeMap<Purpose, AddressId>);
 
 impl DefaultAddresses {
+    /// No default addresses.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// The maximum number of purposes of a customer.
     pub const MAX_PURPOSES: usize = 16;
 
@@ -33,8 +38,8 @@ impl DefaultAddresses {
     }
 
     /// The purposes for which an address is the default, in their order.
-    pub fn purposes_of(&self, id: &AddressId) -> impl Iterator<Item = &Purpose> {
-        let is_default = move |entry: &(&Purpose, &AddressId)| entry.1 == id;
+    pub fn purposes_of(&self, id: &str) -> impl Iterator<Item = &Purpose> {
+        let is_default = move |entry: &(&Purpose, &AddressId)| entry.1.as_str() == id;
         self.0.iter().filter(is_default).map(|(purpose, _)| purpose)
     }
 
@@ -144,7 +149,7 @@ mod tests {
         let defaults = defaults(&[("billing", id(1)), ("gift", id(2)), ("shipping", id(1))]);
         let purposes = |number| {
             defaults
-                .purposes_of(&id(number))
+                .purposes_of(id(number).as_str())
                 .cloned()
                 .collect::<Vec<_>>()
         };

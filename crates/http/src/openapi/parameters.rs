@@ -82,7 +82,9 @@ parameters! { ListQuery in Query:
     "order" order "The order; the id breaks ties";
     "updated_since" updated_since "Only addresses that changed at this time or later";
     "as_of" as_of "The state of the book at this time";
-    "include" include "Members to add to each address";
+    "default_for" purposes "Only the default address for this purpose; repeat it for several. Cannot \
+        be combined with `as_of`";
+    "include" include "Members to add to each address. `default_for` cannot be combined with `as_of`";
 }
 
 parameters! { GetQuery in Query:

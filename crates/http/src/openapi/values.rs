@@ -71,6 +71,11 @@ fn purpose() -> ObjectBuilder {
         .examples(["shipping"])
 }
 
+/// Purposes of default addresses.
+pub(crate) fn purposes() -> Array {
+    ArrayBuilder::new().items(purpose()).build()
+}
+
 /// An object with a value for each purpose.
 pub(crate) fn by_purpose(value: Object) -> Object {
     ObjectBuilder::new()
@@ -297,6 +302,17 @@ pub(crate) fn include() -> Array {
         .items(name)
         .description(Some(
             "Names of members. Repeat the parameter for several, or separate them by commas",
+        ))
+        .build()
+}
+
+/// The purposes for which an address is the default.
+pub(crate) fn is_default_for() -> Array {
+    ArrayBuilder::new()
+        .items(purpose())
+        .description(Some(
+            "The purposes for which this is the customer's default address. Present only if \
+             `include` contains `default_for`",
         ))
         .build()
 }

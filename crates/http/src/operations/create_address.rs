@@ -95,10 +95,7 @@ pub(crate) async fn create(
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     Ok(match Caller::may_read(&request) {
-        true => response.json(AddressJson {
-            address,
-            include: &[],
-        }),
+        true => response.json(AddressJson::of(address)),
         false => response.finish(),
     })
 }

@@ -1,6 +1,6 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::{AddressId, AddressService, CustomerId, FieldErrors};
+use addressbook_domain::{AddressId, AddressService, CustomerId, DefaultAddresses, FieldErrors};
 
 use crate::openapi::parameters::{AddressPath, GetQuery, ReadCondition, RequestHeaders};
 use crate::openapi::responses::{Found, problems};
@@ -33,7 +33,11 @@ pub(crate) async fn get(
         parameters::read::<GetQuery, _>(&request, |errors| read(&request, errors))?;
     let address = service.find(&customer_id, &address_id).await?;
     let address = address.ok_or_else(Problem::no_address)?;
-    let tag = address_etag::including(address.version(), &include);
+    let defaults = match include.contains(&Included::DefaultFor) {
+        true => service.default_addresses(&customer_id).await?,
+        false => DefaultAddresses::new(),
+    };
+    let tag = address_etag::including(&address, &include, &defaults);
     let known = etag::is_listed(request.headers(), &tag);
     let mut response = if known {
         HttpResponse::NotModified()
@@ -49,6 +53,7 @@ pub(crate) async fn get(
         response.json(AddressJson {
             address: &address,
             include: &include,
+            defaults: &defaults,
         })
     })
 }
@@ -67,13 +72,16 @@ fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<GetRequest> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::Method;
     use actix_web::http::header::{ACCEPT, IF_NONE_MATCH};
     use actix_web::test::TestRequest;
     use addressbook_domain::{MockAddressRepository, RepositoryError};
     use addressbook_testkit::fixtures;
     use insta::assert_snapshot;
 
-    use crate::testing::{TestApp, answer, body_of, header_of, holding, path_of, refusing};
+    use crate::testing::{
+        TestApp, answer, body_of, header_of, holding, path_of, refusing, sending,
+    };
 
     fn get() -> TestRequest {
         TestRequest::get().uri(&path_of(1))
@@ -100,6 +108,31 @@ mod tests {
             let request = get().insert_header((IF_NONE_MATCH, tags));
             assert_snapshot!(name, answer(repository().await, request).await);
         }
+    }
+
+    #[actix_web::test]
+    async fn the_purposes_of_a_default_address_are_included_on_demand() {
+        let test_app = TestApp::new(holding([fixtures::address("cus_1", 1)]).await);
+        let read = || TestRequest::get().uri(&format!("{}?include=default_for", path_of(1)));
+        let none = test_app.answer(read()).await;
+        assert_eq!(body_of(&none)["default_for"], serde_json::json!([]));
+        for purposes in ["b", "a"] {
+            let id = fixtures::address_id(1);
+            let set = format!(r#"{{"default_addresses":{{"{purposes}":"{id}"}}}}"#);
+            let uri = "/v1/customers/cus_1/default-addresses";
+            let set = test_app.answer(sending(Method::PATCH, uri, set)).await;
+            assert!(set.starts_with("200"), "{set}");
+        }
+        let tag = header_of(&none, "etag").unwrap().to_owned();
+        let both = test_app
+            .answer(read().insert_header((IF_NONE_MATCH, tag)))
+            .await;
+        assert_snapshot!("found_with_default_for", both);
+        let tag = header_of(&both, "etag").unwrap().to_owned();
+        let again = test_app
+            .answer(read().insert_header((IF_NONE_MATCH, tag)))
+            .await;
+        assert!(again.starts_with("304"), "{again}");
     }
 
     fn get_with_label() -> TestRequest {

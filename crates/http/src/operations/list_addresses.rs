@@ -1,6 +1,6 @@
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use addressbook_domain::AddressService;
+use addressbook_domain::{AddressService, DefaultAddresses};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -21,7 +21,7 @@ const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 problems!(ListProblems:);
 
 /// `GET …/addresses`: a page of a customer's addresses. `limit` with `offset` or `after` selects
-/// the page; `country`, `q`, `updated_since` and `as_of` select the addresses; `order` is their
+/// the page; `country`, `q`, `updated_since`, `default_for` and `as_of` select the addresses; `order` is their
 /// order; `include` adds members to them.
 #[utoipa::path(
     get,
@@ -51,13 +51,24 @@ pub(crate) async fn list(
             return Ok(response.finish());
         }
     }
-    let page = service.list(&asked.customer_id, &asked.listing).await?;
+    let (page, defaults) = match asked.needs_defaults() {
+        true => {
+            let (customer_id, purposes) = (&asked.customer_id, &asked.default_for);
+            let read = service.list_with_defaults(customer_id, &asked.listing, purposes);
+            read.await?
+        }
+        false => {
+            let page = service.list(&asked.customer_id, &asked.listing).await?;
+            (page, DefaultAddresses::new())
+        }
+    };
     let body = page_json::of_page(
         &asked.customer_id,
         asked.listing.page.limit,
         asked.offset(),
         &page,
         &asked.include,
+        &defaults,
     )
     .map_err(Problem::internal)?;
     let mut response = HttpResponse::Ok();
@@ -115,7 +126,7 @@ fn etag_of(revision: u64, asked: &ListRequest) -> String {
         .chain_update(SELECTION)
         .chain_update(&asked.selection);
     for included in &asked.include {
-        digest.update(included::tag(*included));
+        digest.update(included::tag_of_list(*included));
     }
     let digest = BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..8]);
     tag.push('-');
@@ -131,18 +142,20 @@ const SELECTION: &str = "&3&";
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::Method;
     use actix_web::http::header::ACCEPT;
     use actix_web::test::TestRequest;
     use addressbook_domain::{
         Address, AddressContent, AddressId, AddressPage, AddressRef, AddressRepository as _,
-        BookHead, City, Column, Country, CustomData, Description, Inconsistency,
+        BookHead, City, Column, Commit, Country, CustomData, Description, Inconsistency,
         MockAddressRepository, PostalDetails, Region, RepositoryError, Revision,
     };
     use addressbook_testkit::{InMemoryRepository, fixtures};
     use insta::assert_snapshot;
+    use serde_json::json;
 
     use super::*;
-    use crate::testing::{Failure, TestApp, answer, body_of, header_of, refusing};
+    use crate::testing::{Failure, TestApp, answer, body_of, header_of, refusing, sending};
 
     const EXAMPLE: &str = "/v1/customers/cus_01h1w8r7s2v4l5m6n7p8j9k0q2/addresses";
 
@@ -437,6 +450,69 @@ mod tests {
             let request = get(&uri).insert_header((IF_NONE_MATCH, tag));
             assert!(test_app.answer(request).await.starts_with("200"), "{uri}");
         }
+    }
+
+    /// Three addresses, of which the second is the default for two purposes and the third for one.
+    async fn with_defaults() -> TestApp {
+        let setting = |name, number| fixtures::setting_default("cus_1", name, Some(number));
+        let repository = InMemoryRepository::default();
+        let creation = Commit {
+            default_addresses: vec![setting("b", 2), setting("a", 2), setting("c", 3)],
+            ..fixtures::creating((1..=3).map(|number| fixtures::address("cus_1", number)))
+        };
+        repository.commit(creation).await.unwrap();
+        TestApp::new(repository)
+    }
+
+    #[actix_web::test]
+    async fn default_addresses_are_included_on_demand() {
+        let test_app = with_defaults().await;
+        let uri = "/v1/customers/cus_1/addresses?include=label,default_for&limit=2";
+        let page = test_app.answer(get(uri)).await;
+        assert_snapshot!("default_for", page);
+        let tag = header_of(&page, "etag").unwrap().to_owned();
+        let again = || get(uri).insert_header((IF_NONE_MATCH, tag.clone()));
+        assert!(test_app.answer(again()).await.starts_with("304"));
+        let clear = sending(
+            Method::PATCH,
+            "/v1/customers/cus_1/default-addresses",
+            r#"{"default_addresses":{"a":null}}"#,
+        );
+        assert!(test_app.answer(clear).await.starts_with("200"));
+        let changed = test_app.answer(again()).await;
+        assert_eq!(
+            body_of(&changed)["addresses"][1]["default_for"],
+            json!(["b"])
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_list_may_have_only_default_addresses() {
+        let test_app = with_defaults().await;
+        for (query, numbers) in [
+            ("default_for=a", &[2][..]),
+            ("default_for=a&default_for=b", &[2]),
+            ("default_for=c&default_for=a&order=-id", &[3, 2]),
+            ("default_for=c&country=RW", &[3]),
+            ("default_for=c&country=US", &[]),
+            ("default_for=d", &[]),
+        ] {
+            let uri = format!("/v1/customers/cus_1/addresses?{query}");
+            let response = test_app.answer(get(&uri)).await;
+            let body = body_of(&response);
+            let ids = body["addresses"].as_array().unwrap();
+            let ids: Vec<_> = ids.iter().map(|address| address["id"].clone()).collect();
+            let expected = numbers.iter().map(|number| fixtures::address_id(number));
+            let expected: Vec<_> = expected.map(|id| json!(id.as_str())).collect();
+            assert_eq!(ids, expected, "{query}");
+            let total = header_of(&response, "x-total-count");
+            assert_eq!(total, Some(numbers.len().to_string()), "{query}");
+        }
+        let pages = "/v1/customers/cus_1/addresses?default_for=c&default_for=a&limit=1";
+        assert_snapshot!("default_for_filter", test_app.answer(get(pages)).await);
+        let past = "/v1/customers/cus_1/addresses?default_for=C&include=default_for\
+                    &as_of=2026-01-01T00:00:00Z";
+        assert_snapshot!("default_for_bad", test_app.answer(get(past)).await);
     }
 
     #[actix_web::test]

@@ -62,10 +62,7 @@ pub(crate) async fn patch(
         .insert_header((ETAG, address_etag::of(address.version())))
         .insert_header(NO_STORE);
     Ok(match may_read {
-        true => response.json(AddressJson {
-            address: &address,
-            include: &[],
-        }),
+        true => response.json(AddressJson::of(&address)),
         false => response.finish(),
     })
 }

@@ -7,16 +7,19 @@ use addressbook_domain::FieldErrors;
 /// A member that an address in a response has only on demand. The order is that in the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Included {
+    /// The purposes for which it is the default address.
+    DefaultFor,
     /// The lines of its label.
     Label,
 }
 
 impl Included {
-    pub(crate) const ALL: [Self; 1] = [Self::Label];
+    pub(crate) const ALL: [Self; 2] = [Self::DefaultFor, Self::Label];
 
     /// The name, in the query and in the address.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::DefaultFor => "default_for",
             Self::Label => "label",
         }
     }
@@ -59,6 +62,8 @@ mod tests {
         ] {
             assert_eq!(parsed(values), Ok(vec![Included::Label]), "{values:?}");
         }
+        let both = Ok(vec![Included::DefaultFor, Included::Label]);
+        assert_eq!(parsed(&["label,default_for"]), both);
     }
 
     #[test]
@@ -73,7 +78,10 @@ mod tests {
             &["label;label"],
         ] {
             let error = parsed(values).unwrap_err();
-            assert_eq!(error, "include: expected label", "{values:?}");
+            assert_eq!(
+                error, "include: expected default_for or label",
+                "{values:?}"
+            );
         }
     }
 }

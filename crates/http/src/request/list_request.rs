@@ -1,9 +1,10 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
 use addressbook_domain::{
     AddressId, AddressPage, Country, CustomerId, FieldErrors, Filter, Limit, ListPosition, Listing,
-    Offset, Order, OrderKey, PageRequest, PageStart, SearchText, Timestamp,
+    Offset, Order, OrderKey, PageRequest, PageStart, Purpose, SearchText, Timestamp,
 };
 use form_urlencoded::Serializer;
 
@@ -26,6 +27,8 @@ pub(crate) struct ListRequest {
     pub(crate) customer_id: CustomerId,
     /// The filter, the order and the page.
     pub(crate) listing: Listing,
+    /// Only the default addresses for these purposes. Empty: all addresses.
+    pub(crate) default_for: Vec<Purpose>,
     /// What each address has in addition.
     pub(crate) include: Vec<Included>,
     /// The cursor as received, empty for the first page; `None` if the client pages by offset.
@@ -70,6 +73,17 @@ impl ListRequest {
         };
         let position = parameters.after.parse("after", open, errors);
         let include = include::parse(&parameters.include, errors);
+        let default_for = parse_purposes(&parameters.default_for, errors);
+        // Default addresses have no history.
+        if parameters.as_of != QueryValue::Nothing {
+            if !parameters.default_for.is_empty() {
+                errors.add("default_for", "cannot be combined with as_of");
+            }
+            let includes = |include: &Vec<_>| include.contains(&Included::DefaultFor);
+            if include.as_ref().is_some_and(includes) {
+                errors.add("include", "default_for cannot be combined with as_of");
+            }
+        }
         if parameters.after != QueryValue::Nothing && parameters.offset != QueryValue::Nothing {
             errors.add("offset", "cannot be combined with after");
             errors.add("after", "cannot be combined with offset");
@@ -92,19 +106,30 @@ impl ListRequest {
             },
             as_of: as_of.ok()?,
         };
-        let include = include?;
+        let (include, default_for) = (include?, default_for?);
         Some(Self {
             customer_id: customer_id?,
-            selection: selection(&listing, parameters.q.text().map(str::trim), &include),
+            selection: selection(
+                &listing,
+                parameters.q.text().map(str::trim),
+                &default_for,
+                &include,
+            ),
             after: parameters.after.text().map(str::to_owned),
             listing,
+            default_for,
             include,
         })
     }
 
     /// Whether this is a page by offset of the current book, without a filter or another order.
     pub(crate) fn is_plain(&self) -> bool {
-        self.after.is_none() && self.listing.plain().is_some()
+        self.after.is_none() && self.listing.plain().is_some() && self.default_for.is_empty()
+    }
+
+    /// Whether the response depends on the default addresses of the customer.
+    pub(crate) fn needs_defaults(&self) -> bool {
+        !self.default_for.is_empty() || self.include.contains(&Included::DefaultFor)
     }
 
     /// The effective offset: 0 if the page begins after a cursor.
@@ -236,8 +261,20 @@ fn parse_country(text: &str) -> Result<Country, String> {
     })
 }
 
+/// Parses the purposes, sorts them and removes duplicates.
+fn parse_purposes(texts: &[Cow<'_, str>], errors: &mut FieldErrors) -> Option<Vec<Purpose>> {
+    let purposes: Result<BTreeSet<_>, _> = texts.iter().map(|text| Purpose::parse(text)).collect();
+    let purposes = errors.check("default_for", purposes)?;
+    Some(purposes.into_iter().collect())
+}
+
 /// Builds [`ListRequest::selection`].
-fn selection(listing: &Listing, text: Option<&str>, include: &[Included]) -> String {
+fn selection(
+    listing: &Listing,
+    text: Option<&str>,
+    default_for: &[Purpose],
+    include: &[Included],
+) -> String {
     let Listing {
         order,
         filter,
@@ -260,6 +297,11 @@ fn selection(listing: &Listing, text: Option<&str>, include: &[Included]) -> Str
             .map(|time| ("updated_since", time.to_string())),
     );
     query.extend_pairs(as_of.map(|time| ("as_of", time.to_string())));
+    query.extend_pairs(
+        default_for
+            .iter()
+            .map(|purpose| ("default_for", purpose.as_str())),
+    );
     query.extend_pairs(include.iter().map(|included| ("include", included.name())));
     query.finish()
 }
@@ -275,6 +317,7 @@ struct Parameters<'a> {
     order: QueryValue<'a>,
     updated_since: QueryValue<'a>,
     as_of: QueryValue<'a>,
+    default_for: Vec<Cow<'a, str>>,
     include: Vec<Cow<'a, str>>,
 }
 
@@ -294,6 +337,10 @@ impl<'a> Parameters<'a> {
                 "order" => &mut parameters.order,
                 "updated_since" => &mut parameters.updated_since,
                 "as_of" => &mut parameters.as_of,
+                "default_for" => {
+                    parameters.default_for.push(value);
+                    continue;
+                }
                 "include" => {
                     parameters.include.push(value);
                     continue;
@@ -323,7 +370,8 @@ mod tests {
                 ("q", "straße"), ("order", "id"), ("order", "-updated_at"), ("limit", "7"),
                 ("updated_since", "2024-08-01T12:15:30.0009+02:00"), ("unknown", "1"),
                 ("as_of", "2024-08-01T10:15:30Z"), ("offset", "3"), ("include", "label"),
-                ("include", "label,label"),
+                ("include", "label,label"), ("include", "default_for"), ("default_for", "a_1"),
+                ("default_for", "billing"),
             ]), 0..8),
         ) {
             let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
@@ -339,6 +387,7 @@ mod tests {
             let again = parse(&format!("limit={limit}&offset={offset}&{}", asked.selection));
             let again = again.unwrap();
             prop_assert_eq!(&again.listing, &asked.listing);
+            prop_assert_eq!(&again.default_for, &asked.default_for);
             prop_assert_eq!(&again.include, &asked.include);
             prop_assert_eq!(&again.selection, &asked.selection);
             prop_assert!(asked.selection.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",;".contains(&byte)));

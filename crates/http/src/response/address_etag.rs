@@ -4,7 +4,8 @@
 
 use actix_web::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use addressbook_domain::{
-    ChangeError, DefaultAddressesVersion, FieldErrors, Precondition, Revision, Timestamp, Version,
+    Address, ChangeError, DefaultAddresses, DefaultAddressesVersion, FieldErrors, Precondition,
+    Revision, Timestamp, Version,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -63,11 +64,15 @@ pub(crate) fn of(state: impl State) -> HeaderValue {
 
 /// The tag of an address with included members: `W/"<state>+<member>…"`, or that of the address alone
 /// if there are none. No condition of a change matches the former.
-pub(crate) fn including(version: Version, include: &[Included]) -> String {
-    let mut tag = version.opaque();
+pub(crate) fn including(
+    address: &Address,
+    include: &[Included],
+    defaults: &DefaultAddresses,
+) -> String {
+    let mut tag = address.version().opaque();
     for included in include {
         tag.push(INCLUDED);
-        tag.push_str(included::tag(*included));
+        tag.push_str(&included::tag_of_address(*included, &address.id, defaults));
     }
     let weak = if include.is_empty() { "" } else { "W/" };
     format!("{weak}\"{tag}\"")

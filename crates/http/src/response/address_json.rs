@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use addressbook_domain::{Address, AddressRevision, Member};
+use addressbook_domain::{Address, AddressRevision, DefaultAddresses, Member};
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -17,6 +17,19 @@ use crate::response::included;
 pub(crate) struct AddressJson<'a> {
     pub(crate) address: &'a Address,
     pub(crate) include: &'a [Included],
+    /// The default addresses of the customer, if they are included.
+    pub(crate) defaults: &'a DefaultAddresses,
+}
+
+impl<'a> AddressJson<'a> {
+    /// An address without further members.
+    pub(crate) fn of(address: &'a Address) -> Self {
+        Self {
+            address,
+            include: &[],
+            defaults: const { &DefaultAddresses::new() },
+        }
+    }
 }
 
 /// A state of an address, and the change that led to it.
@@ -24,11 +37,19 @@ pub(crate) struct RevisionJson<'a>(pub(crate) &'a AddressRevision);
 
 impl Serialize for AddressJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { address, include } = self;
+        let Self {
+            address,
+            include,
+            defaults,
+        } = self;
         let mut map = serializer.serialize_map(None)?;
         write(address, &mut map)?;
         for included in *include {
             match included {
+                Included::DefaultFor => {
+                    let purposes = included::default_for(defaults, address.id.as_str());
+                    map.serialize_entry(included.name(), &purposes)?;
+                }
                 Included::Label => {
                     let label = included::label(&address.content.postal());
                     map.serialize_entry(included.name(), &label)?;
@@ -79,6 +100,7 @@ fn schema_of_address() -> ObjectBuilder {
 impl PartialSchema for AddressJson<'_> {
     fn schema() -> RefOr<Schema> {
         schema_of_address()
+            .property("default_for", values::is_default_for())
             .property("label", values::label())
             .description(Some("A single address."))
             .examples([values::address()])

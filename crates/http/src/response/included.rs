@@ -1,6 +1,8 @@
 //! The members that an address in a response has only on demand.
 
-use addressbook_domain::{PostalAddress, Script, label_lines};
+use addressbook_domain::{
+    AddressId, DefaultAddresses, PostalAddress, Purpose, Script, label_lines,
+};
 
 use crate::request::include::Included;
 
@@ -9,11 +11,34 @@ pub(crate) fn label(address: &PostalAddress<'_>) -> Vec<String> {
     label_lines(address, Script::Local, None)
 }
 
-/// What the tag of a response contains for an included member, because the revision does not
+/// The member `default_for`: the purposes for which an address is the default.
+pub(crate) fn default_for<'a>(defaults: &'a DefaultAddresses, id: &str) -> Vec<&'a str> {
+    defaults.purposes_of(id).map(Purpose::as_str).collect()
+}
+
+/// What the tag of a list contains for an included member, because the revision does not
 /// determine its value: a release with other country rules returns other labels.
-pub(crate) const fn tag(included: Included) -> &'static str {
+pub(crate) const fn tag_of_list(included: Included) -> &'static str {
     match included {
+        // The revision of the book determines them.
+        Included::DefaultFor => "default_for",
         Included::Label => LABELS,
+    }
+}
+
+/// What the tag of a single address contains for an included member.
+pub(crate) fn tag_of_address(
+    included: Included,
+    id: &AddressId,
+    defaults: &DefaultAddresses,
+) -> String {
+    let tag = tag_of_list(included);
+    match included {
+        Included::DefaultFor => {
+            let purposes = default_for(defaults, id.as_str());
+            format!("{tag}-{}", purposes.join("."))
+        }
+        Included::Label => tag.to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
 use addressbook_domain::{
-    AddressPage, AddressRef, Cause, Column, CustomerId, Limit, Offset, Timestamp,
+    AddressPage, AddressRef, Cause, Column, CustomerId, DefaultAddresses, Limit, Offset, Timestamp,
 };
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -18,6 +18,8 @@ const FRAME_LEN: usize = r#",{"id":"","created_at":"","updated_at":""}"#.len()
 /// Writes a page as JSON into one buffer, as specified in the OpenAPI document. The offset of a
 /// page that begins after a cursor is 0, because the number of addresses before it is not known.
 ///
+/// `defaults` are the default addresses of the customer, if they are included.
+///
 /// Ids, country codes and timestamps contain nothing to escape, and custom data is already compact
 /// JSON: they are copied. All other text is written by `serde_json` if it needs escapes.
 ///
@@ -30,6 +32,7 @@ pub(crate) fn of_page(
     offset: Offset,
     page: &AddressPage,
     include: &[Included],
+    defaults: &DefaultAddresses,
 ) -> Result<Vec<u8>, Cause> {
     let capacity = ENVELOPE_LEN + page.len() * FRAME_LEN + page.text_len();
     let mut json = Json(Vec::with_capacity(capacity));
@@ -62,7 +65,7 @@ pub(crate) fn of_page(
             .raw(address.updated_at.to_iso8601())
             .raw("\"");
         for included in include {
-            json.included(*included, &address)?;
+            json.included(*included, &address, defaults)?;
         }
         json.raw("}");
     }
@@ -104,9 +107,18 @@ impl Json {
         Ok(self)
     }
 
-    fn included(&mut self, included: Included, address: &AddressRef<'_>) -> Result<(), Cause> {
+    fn included(
+        &mut self,
+        included: Included,
+        address: &AddressRef<'_>,
+        defaults: &DefaultAddresses,
+    ) -> Result<(), Cause> {
         self.raw(",").quoted(included.name()).raw(":");
         match included {
+            Included::DefaultFor => {
+                let purposes = included::default_for(defaults, address.id);
+                serde_json::to_writer(&mut self.0, &purposes)?;
+            }
             Included::Label => {
                 let label = address.with_postal(included::label)?;
                 serde_json::to_writer(&mut self.0, &label)?;
@@ -145,6 +157,7 @@ impl PartialSchema for ListedAddress {
         let object = values::with_members(object, Document::Response);
         let object = values::with(object, "created_at", values::created_at());
         values::with(object, "updated_at", values::updated_at())
+            .property("default_for", values::is_default_for())
             .property("label", values::label())
             .description(Some("An address in a list."))
             .into()
@@ -231,7 +244,7 @@ mod tests {
                 }).unwrap();
             }
             let customer_id = CustomerId::parse("cus_1").unwrap();
-            let body = of_page(&customer_id, Limit::default(), Offset::default(), &page, &[]).unwrap();
+            let body = of_page(&customer_id, Limit::default(), Offset::default(), &page, &[], &DefaultAddresses::new()).unwrap();
             let expected = json!({
                 "customer_id": "cus_1",
                 "addresses": addresses.into_iter().map(|(value, ..)| value).collect::<Value>(),
