@@ -1,5 +1,6 @@
 mod attempt;
 mod batch;
+mod books;
 mod entry;
 #[cfg(test)]
 mod tests;
@@ -11,14 +12,16 @@ pub use self::entry::{ImportContent, ImportEntry};
 use crate::repository::RepositoryError;
 use crate::service::{AddressService, MAX_DECISIONS};
 
-/// What to do with entries that are not simply new. The default imports none of a batch with an entry
-/// that cannot be imported, and changes no address.
+/// What to do with entries that are not simply new. By default, a batch with an entry that cannot be
+/// imported is not imported, no address is changed, and duplicates are created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportOptions {
     /// What to do with an entry that cannot be imported.
     pub on_error: OnError,
     /// What to do with an entry whose id exists with other content.
     pub on_conflict: OnConflict,
+    /// What to do with an entry that would create an address that the customer has already.
+    pub on_duplicate: OnDuplicateEntry,
 }
 
 /// What to do with an entry whose id exists with other content.
@@ -29,6 +32,17 @@ pub enum OnConflict {
     Reject,
     /// The entry replaces the content of the address.
     Update,
+}
+
+/// What to do with an entry that would create an address, if the customer has one with the same
+/// [`MatchKey`](crate::MatchKey) already: in the book, or from an earlier entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicateEntry {
+    /// Create the address.
+    #[default]
+    Create,
+    /// Skip the entry. That is not an error.
+    Skip,
 }
 
 /// What to do with an entry that cannot be imported.
@@ -50,6 +64,8 @@ pub enum ImportOutcome {
     Updated,
     /// The address already exists with this content.
     Unchanged,
+    /// Skipped: the customer has the same address already ([`OnDuplicateEntry::Skip`]).
+    Duplicate,
     /// Skipped: the id exists with other content ([`OnError::Skip`]).
     Conflict,
     /// Skipped: the customer has reached the limit of addresses ([`OnError::Skip`]).

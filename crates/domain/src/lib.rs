@@ -80,7 +80,8 @@ pub use idempotency::{
     Fingerprint, IdempotencyKey, IdempotencyKeyError, IdempotencyRecord, IdempotentRequest,
 };
 pub use import::{
-    ImportContent, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnError,
+    ImportContent, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict,
+    OnDuplicateEntry, OnError,
 };
 pub use inconsistency::Inconsistency;
 #[cfg(any(test, feature = "mock"))]

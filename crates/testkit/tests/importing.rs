@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic reports the failure")]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use addressbook_domain::{
-    AddressContent, AddressService, City, ImportEntry, ImportOptions, ImportOutcome, OnConflict,
-    OnError, Scan, ServiceLimits,
+    AddressContent, AddressService, City, ImportEntry, ImportOptions, ImportOutcome, MatchKey,
+    OnConflict, OnDuplicateEntry, OnError, Scan, ServiceLimits,
 };
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use proptest::collection::vec;
@@ -20,7 +21,7 @@ fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
     let entry = (
         select(vec!["cus_1", "cus_2"]),
         option::of(1_u32..4),
-        select(vec!["X", "Y"]),
+        select(vec!["X", "x", "Y"]),
     );
     let entry = entry.prop_map(|(customer_id, number, city)| {
         let content = AddressContent {
@@ -84,10 +85,12 @@ proptest! {
         entries in entries(),
         batches in vec(1_usize..6, 0..6),
         on_conflict in select(vec![OnConflict::Reject, OnConflict::Update]),
+        on_duplicate in select(vec![OnDuplicateEntry::Create, OnDuplicateEntry::Skip]),
     ) {
         let options = ImportOptions {
             on_error: OnError::Skip,
             on_conflict,
+            on_duplicate,
         };
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
@@ -96,5 +99,21 @@ proptest! {
             prop_assert_eq!(imported(&entries, &batches, options).await, expected);
             Ok(())
         })?;
+    }
+
+    /// Without changes of addresses, which can make them the same.
+    #[test]
+    fn skipping_duplicates_creates_none(entries in entries(), batches in vec(1_usize..6, 0..6)) {
+        let options = ImportOptions {
+            on_error: OnError::Skip,
+            on_duplicate: OnDuplicateEntry::Skip,
+            ..ImportOptions::default()
+        };
+        let (_, contents) = Runtime::new().unwrap().block_on(imported(&entries, &batches, options));
+        let keys: HashSet<_> = contents
+            .iter()
+            .map(|(customer_id, content)| (customer_id, MatchKey::of(content)))
+            .collect();
+        prop_assert_eq!(keys.len(), contents.len());
     }
 }

@@ -13,7 +13,7 @@ use std::thread;
 
 use addressbook_domain::{
     AddressService, Commit, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict,
-    OnError, OpenMode,
+    OnDuplicateEntry, OnError, OpenMode,
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -48,6 +48,10 @@ pub(crate) struct ImportArguments {
     /// What to do with a line whose id exists with different content
     #[arg(long = "on-conflict", value_enum, default_value = "error")]
     on_conflict: ConflictChoice,
+
+    /// What to do with a line that would create an address that the customer has already
+    #[arg(long, value_enum, default_value = "create")]
+    on_duplicate: DuplicateChoice,
 
     /// Number of the first line to import
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -85,6 +89,14 @@ enum ConflictChoice {
     Update,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DuplicateChoice {
+    /// Create the address
+    Create,
+    /// Report the line and continue. That is not an error
+    Skip,
+}
+
 /// The exit code when lines were skipped.
 const EXIT_SKIPPED: u8 = 2;
 
@@ -103,7 +115,7 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
         arguments,
         service,
         progress,
-        report: Report::default(),
+        report: Report::of(arguments),
         imported_through: None,
     };
     let lines = read_ahead(lines, import.progress.read_line());
@@ -201,32 +213,50 @@ impl ImportArguments {
                 ConflictChoice::Error => OnConflict::Reject,
                 ConflictChoice::Update => OnConflict::Update,
             },
+            on_duplicate: match self.on_duplicate {
+                DuplicateChoice::Create => OnDuplicateEntry::Create,
+                DuplicateChoice::Skip => OnDuplicateEntry::Skip,
+            },
         }
     }
 }
 
 /// The number of lines so far, by outcome.
-#[derive(Default)]
 struct Report {
     created: u64,
     updated: u64,
     unchanged: u64,
+    /// `None`: duplicates are created.
+    duplicates: Option<u64>,
     skipped: u64,
 }
 
 impl Report {
+    /// Nothing was imported yet.
+    fn of(arguments: &ImportArguments) -> Self {
+        Self {
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            duplicates: (arguments.on_duplicate == DuplicateChoice::Skip).then_some(0),
+            skipped: 0,
+        }
+    }
+
     fn summary(&self, seconds: f64) -> String {
         let Self {
             created,
             updated,
             unchanged,
+            duplicates,
             skipped,
         } = self;
-        let lines = created + updated + unchanged + skipped;
+        let lines = created + updated + unchanged + duplicates.unwrap_or(0) + skipped;
         let noun = if lines == 1 { "line" } else { "lines" };
+        let duplicates = duplicates.map_or(String::new(), |count| format!("{count} duplicate, "));
         format!(
             "{lines} {noun} in {seconds:.1} s: {created} created, {updated} updated, \
-             {unchanged} unchanged, {skipped} skipped"
+             {unchanged} unchanged, {duplicates}{skipped} skipped"
         )
     }
 }
@@ -243,6 +273,7 @@ struct Import<'a> {
 
 const CONFLICT: &str = "id: exists with different content; use --on-conflict update to change it";
 const BOOK_FULL: &str = "customer_id: the customer has the maximum number of addresses";
+const DUPLICATE: &str = "the customer has the same address already";
 const TOO_MANY_REVISIONS: &str = "id: the address has the maximum number of revisions";
 const HISTORY_FULL: &str = "customer_id: the customer has the maximum number of past revisions";
 
@@ -341,6 +372,7 @@ impl Import<'_> {
                 ImportOutcome::Created => self.report.created += 1,
                 ImportOutcome::Updated => self.report.updated += 1,
                 ImportOutcome::Unchanged => self.report.unchanged += 1,
+                ImportOutcome::Duplicate => self.skip_duplicate(*number),
                 ImportOutcome::Conflict => self.skip(*number, CONFLICT),
                 ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
                 ImportOutcome::TooManyRevisions => self.skip(*number, TOO_MANY_REVISIONS),
@@ -353,6 +385,12 @@ impl Import<'_> {
         }
         *batch = Batch::default();
         Ok(())
+    }
+
+    /// Counts a line apart from those that cannot be imported.
+    fn skip_duplicate(&mut self, lines: LineRange) {
+        *self.report.duplicates.get_or_insert_default() += 1;
+        self.progress.print(&format!("{lines}: {DUPLICATE}"));
     }
 
     fn skip(&mut self, lines: LineRange, reason: &str) {

@@ -19,6 +19,7 @@ mod failures;
 mod foreign_store;
 mod high_load;
 mod import_csv;
+mod import_duplicates;
 mod import_export;
 mod import_files;
 mod jwt;

@@ -1,13 +1,16 @@
 //! Decides the outcome of each entry of a batch, and commits the changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::Batch;
-use super::{ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnError};
+use super::books::{Books, Keys};
+use super::{
+    ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnDuplicateEntry, OnError,
+};
 use crate::address::Address;
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
-use crate::commit::Change;
+use crate::commit::{Change, Commit};
 use crate::customer_id::CustomerId;
 use crate::repository::{CommitError, Refusal, RepositoryError};
 use crate::service::AddressService;
@@ -26,12 +29,17 @@ pub(super) struct Import<'a> {
     room: Option<HashMap<CustomerId, u64>>,
     /// The customers that have reached the limit of past revisions, with the first entry beyond it.
     full_histories: HashMap<CustomerId, usize>,
+    /// The books in which duplicates are found. `None`: they are created.
+    books: Option<Books>,
 }
 
 /// The outcome of each entry, and the changes to make.
 struct Decision {
     outcomes: Vec<ImportOutcome>,
     batch: Batch,
+    /// Customers whose books must be read to find duplicates. If there are any, the rest does not
+    /// count.
+    unread: HashSet<CustomerId>,
 }
 
 impl<'a> Import<'a> {
@@ -40,16 +48,18 @@ impl<'a> Import<'a> {
         entries: &'a [ImportEntry],
         options: ImportOptions,
     ) -> Self {
+        let skips_duplicates = options.on_duplicate == OnDuplicateEntry::Skip;
         Self {
             service,
             entries,
             options,
             found: vec![Vec::new(); entries.len()],
             // Most entries are new addresses. So look up existing ones only after a conflict, or
-            // if an entry has no id.
-            must_look_up: entries.iter().any(|entry| entry.id.is_none()),
+            // if an entry has no id. But an address is not a duplicate of itself.
+            must_look_up: skips_duplicates || entries.iter().any(|entry| entry.id.is_none()),
             room: None,
             full_histories: HashMap::new(),
+            books: skips_duplicates.then(|| Books::of(entries)),
         }
     }
 
@@ -62,14 +72,16 @@ impl<'a> Import<'a> {
         }
         loop {
             let at = self.service.clock.now();
-            let Decision { outcomes, batch } = self.decide(at);
+            let Decision {
+                outcomes, batch, ..
+            } = self.decide_with_books(at).await?;
             if self.options.on_error == OnError::Stop {
                 self.reject_any(&outcomes)?;
             }
             if batch.changes.is_empty() {
                 return Ok(Some(outcomes));
             }
-            let commit = self.service.commit_of(at, batch.changes, None);
+            let commit = self.commit_of(at, batch.changes);
             let entry_of = |index: usize| batch.entry_of_change[index];
             match self.service.repository.commit(commit).await {
                 Ok(()) => return Ok(Some(outcomes)),
@@ -90,6 +102,14 @@ impl<'a> Import<'a> {
         }
     }
 
+    fn commit_of(&self, at: Timestamp, changes: Vec<Change>) -> Commit {
+        let books = self.books.as_ref();
+        Commit {
+            expected_revisions: books.map_or_else(BTreeMap::new, |books| books.revisions(&changes)),
+            ..self.service.commit_of(at, changes, None)
+        }
+    }
+
     /// Reads what the next decision needs to know after a refusal. `entry_of` is the entry of a
     /// change.
     async fn learn(
@@ -102,6 +122,11 @@ impl<'a> Import<'a> {
         self.room = None;
         match refusal {
             Refusal::Conflict { .. } => {}
+            Refusal::BookChanged => {
+                if let Some(books) = &mut self.books {
+                    books.forget_changed(self.service).await?;
+                }
+            }
             // Decide again without the entries that do not fit. The look-up finds those that exist
             // already, which need no room.
             Refusal::BookFull { .. } if self.options.on_error == OnError::Skip => {
@@ -119,7 +144,7 @@ impl<'a> Import<'a> {
                     max_past_revisions: limits.max_past_revisions,
                 });
             }
-            Refusal::BookChanged | Refusal::NotInBook { .. } | Refusal::KeyTaken => {
+            Refusal::NotInBook { .. } | Refusal::KeyTaken => {
                 return Err(RepositoryError::Internal(refusal.into()).into());
             }
         }
@@ -196,11 +221,25 @@ impl<'a> Import<'a> {
         Ok(room)
     }
 
+    /// Decides, and reads the books that are needed for it.
+    async fn decide_with_books(&mut self, at: Timestamp) -> Result<Decision, RepositoryError> {
+        loop {
+            let decision = self.decide(at);
+            match &mut self.books {
+                Some(books) if !decision.unread.is_empty() => {
+                    books.read(self.service, decision.unread).await?;
+                }
+                _ => return Ok(decision),
+            }
+        }
+    }
+
     /// Decides the outcome of each entry and collects the changes.
     fn decide(&self, at: Timestamp) -> Decision {
         let limits = &self.service.limits;
         let on_conflict = self.options.on_conflict;
         let mut batch = Batch::of(self.entries);
+        let mut keys = self.books.as_ref().map(Keys::of);
         let mut room = self.room.clone();
         let mut has_room = |entry: &ImportEntry| {
             let left = room
@@ -222,12 +261,18 @@ impl<'a> Import<'a> {
             {
                 Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
                 Some(_) if on_conflict == OnConflict::Reject => ImportOutcome::Conflict,
+                None if keys.as_mut().is_some_and(|keys| keys.has(index, entry)) => {
+                    ImportOutcome::Duplicate
+                }
                 _ if is_full(index, entry) => ImportOutcome::HistoryFull,
                 Some(current) if current.revision.get() >= limits.max_revisions => {
                     ImportOutcome::TooManyRevisions
                 }
                 Some(current) => {
                     let (address, expected) = (entry.replacing(current, at), current.revision);
+                    if let Some(keys) = &mut keys {
+                        keys.replace(current, &address);
+                    }
                     batch.replace(index, address, expected);
                     ImportOutcome::Updated
                 }
@@ -235,7 +280,11 @@ impl<'a> Import<'a> {
                 None => {
                     let id = entry.id.clone();
                     let id = id.unwrap_or_else(|| AddressId::from_ulid(self.service.ids.next()));
-                    batch.add(index, Change::Create(entry.creating(id, at)));
+                    let address = entry.creating(id, at);
+                    if let Some(keys) = &mut keys {
+                        keys.add(&address);
+                    }
+                    batch.add(index, Change::Create(address));
                     ImportOutcome::Created
                 }
             };
@@ -246,6 +295,10 @@ impl<'a> Import<'a> {
             .enumerate()
             .map(&mut decide)
             .collect();
-        Decision { outcomes, batch }
+        Decision {
+            outcomes,
+            batch,
+            unread: keys.map(|keys| keys.unread).unwrap_or_default(),
+        }
     }
 }

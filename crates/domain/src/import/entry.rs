@@ -166,6 +166,7 @@ mod tests {
         let options = ImportOptions {
             on_error: OnError::Skip,
             on_conflict,
+            ..ImportOptions::default()
         };
         let outcomes = service(repository).import(&[entry], options).await.unwrap();
         let changed = changed.lock().unwrap().clone();

@@ -13,11 +13,13 @@ use crate::testing::{Frozen, customer, entry, imported_address, reports_each_fai
 const UPDATING: ImportOptions = ImportOptions {
     on_error: OnError::Stop,
     on_conflict: OnConflict::Update,
+    on_duplicate: OnDuplicateEntry::Create,
 };
 
 const SKIPPING: ImportOptions = ImportOptions {
     on_error: OnError::Skip,
     on_conflict: OnConflict::Reject,
+    on_duplicate: OnDuplicateEntry::Create,
 };
 
 /// The head of a book with room for this number of addresses.
