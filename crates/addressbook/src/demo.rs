@@ -1,9 +1,12 @@
 //! Demonstration data: the example of the contract, and customers from all over the world. It is
 //! always the same, so that loading it again changes nothing.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use addressbook_domain::{
     AddressContent, AddressId, AddressInput, AddressService, CustomerId, FieldErrors, ImportEntry,
-    ImportOptions, Input, Member, OnError, Timestamp,
+    ImportOptions, Input, Member, OnError, Purpose, Timestamp,
 };
 use anyhow::Context;
 use ulid::Ulid;
@@ -91,13 +94,21 @@ fn world() -> anyhow::Result<Vec<ImportEntry>> {
         let customer_id = CustomerId::parse(&format!("cus_demo_{number:03}"))?;
         // Most people have one or two addresses, a few have a dozen.
         let addresses = [1, 1, 1, 2, 2, 3, 5, 12][dice.roll(8) as usize];
-        for _ in 0..addresses {
+        for index in 0..addresses {
             let place = dice.choose(&places).context("there are no places")?;
-            entries.push(somewhere(&customer_id, place, &mut dice)?);
+            let mut entry = somewhere(&customer_id, place, &mut dice)?;
+            entry.default_for = (index == 0).then(|| DEFAULT_FOR.clone());
+            entries.push(entry);
         }
     }
     Ok(entries)
 }
+
+/// The purposes of the first address of each customer.
+static DEFAULT_FOR: LazyLock<BTreeSet<Purpose>> = LazyLock::new(|| {
+    let purposes = ["billing", "shipping"].map(Purpose::parse);
+    purposes.into_iter().flatten().collect()
+});
 
 /// 2023-01-01T00:00:00Z and three years, in milliseconds.
 const SINCE_MS: u64 = 1_672_531_200_000;
@@ -140,6 +151,7 @@ fn somewhere(
         content: content.into(),
         created_at: Some(Timestamp::from_unix_ms(created_ms.try_into()?)?),
         updated_at: Some(Timestamp::from_unix_ms(updated_ms.try_into()?)?),
+        default_for: None,
     })
 }
 

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, BufRead, Write};
 
-use addressbook_domain::{Address, FieldErrors, ImportEntry};
+use addressbook_domain::{ExportedAddress, FieldErrors, ImportEntry};
 use clap::ValueEnum;
 
 pub(crate) use self::columns::Columns;
@@ -115,19 +115,19 @@ impl Format {
 
 /// Writes addresses in one of the formats.
 pub(crate) trait WriteAddress {
-    fn write(&mut self, address: &Address) -> io::Result<()>;
+    fn write(&mut self, address: &ExportedAddress) -> io::Result<()>;
     fn finish(&mut self) -> io::Result<()>;
 }
 
 #[cfg(test)]
 mod tests {
-    use addressbook_domain::ImportEntry;
+    use addressbook_domain::{ImportEntry, Purpose};
     use addressbook_testkit::strategies;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn written(format: Format, addresses: &[Address]) -> Vec<u8> {
+    fn written(format: Format, addresses: &[ExportedAddress]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut writer = format.write(&mut bytes).unwrap();
         for address in addresses {
@@ -136,6 +136,15 @@ mod tests {
         writer.finish().unwrap();
         drop(writer);
         bytes
+    }
+
+    fn exported() -> impl Strategy<Value = ExportedAddress> {
+        let purpose = "[a-z][a-z0-9_]{0,31}".prop_map(|text| Purpose::parse(&text).unwrap());
+        let purposes = proptest::collection::btree_set(purpose, 0..4);
+        (strategies::address(), purposes).prop_map(|(address, purposes)| ExportedAddress {
+            address,
+            default_for: purposes.into_iter().collect(),
+        })
     }
 
     /// The domain's errors and suggestions appear in both formats.
@@ -158,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn written_addresses_are_read_back_unchanged(
-            addresses in proptest::collection::vec(strategies::address(), 0..5),
+            addresses in proptest::collection::vec(exported(), 0..5),
             format in proptest::sample::select(vec![Format::Ndjson, Format::Csv]),
         ) {
             let bytes = written(format, &addresses);
@@ -170,7 +179,7 @@ mod tests {
             let expected: Vec<_> = addresses
                 .into_iter()
                 .zip(&entries)
-                .map(|(address, entry)| ImportEntry {
+                .map(|(ExportedAddress { address, default_for }, entry)| ImportEntry {
                     customer_id: address.customer_id,
                     id: Some(address.id),
                     // In NDJSON, details that are null are absent.
@@ -180,6 +189,11 @@ mod tests {
                     },
                     created_at: Some(address.created_at),
                     updated_at: Some(address.updated_at),
+                    // In NDJSON, an address without purposes has no such member.
+                    default_for: match (format, default_for.is_empty()) {
+                        (Format::Ndjson, true) => None,
+                        _ => Some(default_for.into_iter().collect()),
+                    },
                 })
                 .collect();
             prop_assert_eq!(entries, expected);

@@ -105,7 +105,8 @@ pub enum CreateError {
 
 impl AddressService {
     /// Creates an address with a new id. A request that is repeated with its key creates nothing
-    /// and returns the same result as the first time. Only a creation uses a key.
+    /// and returns the same result as the first time, whatever it says about duplicates. Only a
+    /// creation uses a key.
     ///
     /// # Errors
     /// [`CreateError`]. Nothing was changed.

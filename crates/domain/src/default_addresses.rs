@@ -5,12 +5,14 @@ pub(crate) mod patch;
 pub(crate) mod purpose;
 pub(crate) mod use_cases;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::address::Address;
 use crate::address::address_id::AddressId;
 use crate::customer_id::CustomerId;
+use crate::default_addresses::patch::{DefaultAddressesPatch, TooManyPurposes};
 use crate::default_addresses::purpose::Purpose;
 
 /// The default addresses of one customer: at most one address for each purpose, in the order of the
@@ -53,6 +55,22 @@ impl DefaultAddresses {
             digest.update(";");
         }
         DefaultAddressesVersion(digest.finalize().into())
+    }
+
+    /// Returns the default addresses in which an address is the default for exactly these purposes.
+    ///
+    /// # Errors
+    /// [`TooManyPurposes`] if that would add more purposes than a customer may have.
+    pub(crate) fn with_purposes(
+        &self,
+        id: &AddressId,
+        purposes: &BTreeSet<Purpose>,
+    ) -> Result<Self, TooManyPurposes> {
+        let cleared = self.purposes_of(id.as_str()).map(|purpose| (purpose, None));
+        let set = purposes.iter().map(|purpose| (purpose, Some(id.clone())));
+        let changes = cleared.chain(set);
+        let changes = changes.map(|(purpose, id)| (purpose.clone(), id));
+        DefaultAddressesPatch(changes.collect()).apply(self)
     }
 
     /// Sets or clears the default address for a purpose.
@@ -106,6 +124,15 @@ pub struct BookDefaults {
     pub revision: u64,
     /// The default addresses.
     pub addresses: DefaultAddresses,
+}
+
+/// An address as it is exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedAddress {
+    /// The address.
+    pub address: Address,
+    /// The purposes for which it is the default address, in their order.
+    pub default_for: Vec<Purpose>,
 }
 
 /// The change of the default address for one purpose.

@@ -1,6 +1,7 @@
 mod attempt;
 mod batch;
 mod books;
+mod defaults;
 mod entry;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 use self::attempt::Import;
 pub use self::entry::{ImportContent, ImportEntry};
+use crate::default_addresses::patch::TooManyPurposes;
 use crate::repository::RepositoryError;
 use crate::service::{AddressService, MAX_DECISIONS};
 
@@ -66,8 +68,11 @@ pub enum ImportOutcome {
     Unchanged,
     /// Skipped: the customer has the same address already ([`OnDuplicateEntry::Skip`]).
     Duplicate,
-    /// Skipped: the id exists with other content ([`OnError::Skip`]).
+    /// Skipped: the address exists with other content or default addresses ([`OnError::Skip`]).
     Conflict,
+    /// Skipped: the customer would have default addresses for too many purposes
+    /// ([`OnError::Skip`]).
+    TooManyPurposes,
     /// Skipped: the customer has reached the limit of addresses ([`OnError::Skip`]).
     BookFull,
     /// Skipped: the address has reached the limit of revisions ([`OnError::Skip`]).
@@ -79,11 +84,20 @@ pub enum ImportOutcome {
 /// Why a batch was not imported. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// An entry's id exists with other content ([`OnError::Stop`]).
-    #[error("entry {index} has the id of an address with other content")]
+    /// An entry's address exists with other content or default addresses ([`OnError::Stop`]).
+    #[error("entry {index} is an address with other content or default addresses")]
     Conflict {
         /// The index of the entry, from 0.
         index: usize,
+    },
+    /// The customer of an entry would have default addresses for too many purposes
+    /// ([`OnError::Stop`]).
+    #[error("entry {index}: {error}")]
+    TooManyPurposes {
+        /// The index of the entry, from 0.
+        index: usize,
+        /// The limit.
+        error: TooManyPurposes,
     },
     /// The customer of an entry has reached the limit of addresses ([`OnError::Stop`]).
     #[error("entry {index} exceeds the limit of {max_addresses} addresses of a customer")]

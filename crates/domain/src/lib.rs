@@ -72,7 +72,7 @@ pub use default_addresses::patch::{DefaultAddressesPatch, TooManyPurposes};
 pub use default_addresses::purpose::{Purpose, PurposeError};
 pub use default_addresses::use_cases::DefaultAddressesError;
 pub use default_addresses::{
-    BookDefaults, DefaultAddressChange, DefaultAddresses, DefaultAddressesVersion,
+    BookDefaults, DefaultAddressChange, DefaultAddresses, DefaultAddressesVersion, ExportedAddress,
 };
 pub use field_error::{FieldError, FieldErrors};
 pub use id_source::IdSource;

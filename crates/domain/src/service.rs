@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::address::address_id::AddressId;
@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::commit::{Change, Commit, NewIdempotencyKey};
 use crate::countries::address_rules::AddressRules;
 use crate::customer_id::CustomerId;
+use crate::default_addresses::ExportedAddress;
 use crate::id_source::IdSource;
 use crate::limits::ServiceLimits;
 use crate::listing::Listing;
@@ -154,13 +155,30 @@ impl AddressService {
         self.repository.head(customer_id).await
     }
 
-    /// Returns the next addresses of an export. Each call reads one snapshot. A change between two
-    /// calls appears in the later one or not at all. No address appears twice.
+    /// Returns the next addresses of an export. Each call reads one snapshot of addresses, and then
+    /// one of default addresses. A change in between appears in a later read or not at all. No
+    /// address appears twice.
     ///
     /// # Errors
     /// The error of the [repository](AddressRepository::scan).
-    pub async fn export(&self, scan: Scan) -> Result<Vec<Address>, RepositoryError> {
-        self.repository.scan(scan).await
+    pub async fn export(&self, scan: Scan) -> Result<Vec<ExportedAddress>, RepositoryError> {
+        let addresses = self.repository.scan(scan).await?;
+        let mut customers: Vec<_> = addresses
+            .iter()
+            .map(|address| address.customer_id.clone())
+            .collect();
+        customers.dedup();
+        let defaults = self.repository.default_addresses(customers.clone()).await?;
+        let defaults: HashMap<_, _> = customers.into_iter().zip(defaults).collect();
+        let exported = |address: Address| {
+            let defaults = defaults.get(&address.customer_id);
+            let purposes = defaults.map(|book| book.addresses.purposes_of(address.id.as_str()));
+            ExportedAddress {
+                default_for: purposes.into_iter().flatten().cloned().collect(),
+                address,
+            }
+        };
+        Ok(addresses.into_iter().map(exported).collect())
     }
 
     /// Visits all addresses of a customer, in steps, each of which reads one snapshot.

@@ -81,6 +81,7 @@ pub(crate) fn entry(city: &str) -> ImportEntry {
         content: content(city).into(),
         created_at: None,
         updated_at: None,
+        default_for: None,
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use addressbook_domain::{
     AddressContent, AddressService, City, ImportEntry, ImportOptions, ImportOutcome, MatchKey,
-    OnConflict, OnDuplicateEntry, OnError, Scan, ServiceLimits,
+    OnConflict, OnDuplicateEntry, OnError, Purpose, Scan, ServiceLimits,
 };
 use addressbook_testkit::{FrozenClock, InMemoryRepository, SequenceIds, fixtures};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{self, select};
 use tokio::runtime::Runtime;
 
 /// Entries for few customers, with few ids and few contents, so that they often match.
@@ -22,8 +22,9 @@ fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
         select(vec!["cus_1", "cus_2"]),
         option::of(1_u32..4),
         select(vec!["X", "x", "Y"]),
+        option::of(sample::subsequence(vec!["billing", "shipping"], 0..=2)),
     );
-    let entry = entry.prop_map(|(customer_id, number, city)| {
+    let entry = entry.prop_map(|(customer_id, number, city, default_for)| {
         let content = AddressContent {
             city: fixtures::text(city, City::parse),
             ..fixtures::content()
@@ -34,17 +35,24 @@ fn entries() -> impl Strategy<Value = Vec<ImportEntry>> {
             content: content.into(),
             created_at: None,
             updated_at: None,
+            // Without an id, an entry may match any address with the same content.
+            default_for: default_for
+                .filter(|_| number.is_some())
+                .map(|names| names.into_iter().map(fixtures::purpose).collect()),
         }
     });
     vec(entry, 1..12)
 }
+
+/// An address of a customer, with the purposes for which it is the default.
+type Imported = (String, AddressContent, Vec<Purpose>);
 
 /// Returns the outcomes of an import in batches, and the addresses of each customer afterwards.
 async fn imported(
     entries: &[ImportEntry],
     batches: &[usize],
     options: ImportOptions,
-) -> (Vec<ImportOutcome>, Vec<(String, AddressContent)>) {
+) -> (Vec<ImportOutcome>, Vec<Imported>) {
     let service = AddressService::new(
         Arc::new(InMemoryRepository::default()),
         Arc::new(FrozenClock::default()),
@@ -69,10 +77,15 @@ async fn imported(
     };
     let addresses = service.export(scan).await.unwrap().into_iter();
     let mut contents: Vec<_> = addresses
-        .map(|address| (address.customer_id.as_str().to_owned(), address.content))
+        .map(|exported| {
+            let address = exported.address;
+            let customer_id = address.customer_id.as_str().to_owned();
+            (customer_id, address.content, exported.default_for)
+        })
         .collect();
-    contents.sort_by_key(|(customer_id, content)| {
-        (customer_id.clone(), content.city.as_str().to_owned())
+    contents.sort_by_key(|(customer_id, content, purposes)| {
+        let city = content.city.as_str().to_owned();
+        (customer_id.clone(), city, purposes.clone())
     });
     (outcomes, contents)
 }
@@ -112,7 +125,7 @@ proptest! {
         let (_, contents) = Runtime::new().unwrap().block_on(imported(&entries, &batches, options));
         let keys: HashSet<_> = contents
             .iter()
-            .map(|(customer_id, content)| (customer_id, MatchKey::of(content)))
+            .map(|(customer_id, content, _)| (customer_id, MatchKey::of(content)))
             .collect();
         prop_assert_eq!(keys.len(), contents.len());
     }

@@ -3,7 +3,9 @@
 use std::io::{self, BufWriter, ErrorKind};
 use std::process::ExitCode;
 
-use addressbook_domain::{CustomerId, OpenMode, RepositoryError, Scan, ServiceLimits};
+use addressbook_domain::{
+    CustomerId, ExportedAddress, OpenMode, RepositoryError, Scan, ServiceLimits,
+};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
@@ -69,7 +71,9 @@ pub(crate) fn run(arguments: &ExportArguments, engine_of: EngineOf) -> anyhow::R
                 output.write(address)?;
             }
             match addresses.into_iter().next_back() {
-                Some(last) => scan.after = Some((last.customer_id, last.id)),
+                Some(ExportedAddress { address: last, .. }) => {
+                    scan.after = Some((last.customer_id, last.id))
+                }
                 None => break anyhow::Ok(output.finish()?),
             }
         }

@@ -13,7 +13,7 @@ use std::thread;
 
 use addressbook_domain::{
     AddressService, Commit, ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict,
-    OnDuplicateEntry, OnError, OpenMode,
+    OnDuplicateEntry, OnError, OpenMode, TooManyPurposes,
 };
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -271,7 +271,8 @@ struct Import<'a> {
     imported_through: Option<u64>,
 }
 
-const CONFLICT: &str = "id: exists with different content; use --on-conflict update to change it";
+const CONFLICT: &str =
+    "id: exists with different content or default addresses; use --on-conflict update to change it";
 const BOOK_FULL: &str = "customer_id: the customer has the maximum number of addresses";
 const DUPLICATE: &str = "the customer has the same address already";
 const TOO_MANY_REVISIONS: &str = "id: the address has the maximum number of revisions";
@@ -363,6 +364,11 @@ impl Import<'_> {
                 batch.numbers[index],
                 self.stopped(batch)
             ),
+            Err(ImportError::TooManyPurposes { index, error }) => bail!(
+                "{}: default_for: {error}; {}",
+                batch.numbers[index],
+                self.stopped(batch)
+            ),
             Err(ImportError::Repository(error)) => {
                 return Err(error).with_context(|| self.stopped(batch));
             }
@@ -374,6 +380,9 @@ impl Import<'_> {
                 ImportOutcome::Unchanged => self.report.unchanged += 1,
                 ImportOutcome::Duplicate => self.skip_duplicate(*number),
                 ImportOutcome::Conflict => self.skip(*number, CONFLICT),
+                ImportOutcome::TooManyPurposes => {
+                    self.skip(*number, &format!("default_for: {TooManyPurposes}"));
+                }
                 ImportOutcome::BookFull => self.skip(*number, BOOK_FULL),
                 ImportOutcome::TooManyRevisions => self.skip(*number, TOO_MANY_REVISIONS),
                 ImportOutcome::HistoryFull => self.skip(*number, HISTORY_FULL),

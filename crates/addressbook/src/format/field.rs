@@ -13,6 +13,7 @@ pub(crate) enum Field {
     Member(Member),
     CreatedAt,
     UpdatedAt,
+    DefaultFor,
 }
 
 impl Field {
@@ -21,7 +22,7 @@ impl Field {
         [Self::CustomerId, Self::Id]
             .into_iter()
             .chain(Member::ALL.map(Self::Member))
-            .chain([Self::CreatedAt, Self::UpdatedAt])
+            .chain([Self::CreatedAt, Self::UpdatedAt, Self::DefaultFor])
     }
 
     /// Whether every new address must have it.
@@ -29,7 +30,7 @@ impl Field {
         match self {
             Self::CustomerId => true,
             Self::Member(member) => member == Member::Country,
-            Self::Id | Self::CreatedAt | Self::UpdatedAt => false,
+            Self::Id | Self::CreatedAt | Self::UpdatedAt | Self::DefaultFor => false,
         }
     }
 
@@ -40,6 +41,7 @@ impl Field {
             Self::Member(member) => member.name(),
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
+            Self::DefaultFor => "default_for",
         }
     }
 

@@ -1,7 +1,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::{mem, str};
 
-use addressbook_domain::{Address, FieldErrors, ImportEntry, Input, json};
+use addressbook_domain::{ExportedAddress, FieldErrors, ImportEntry, Input, Purpose, json};
 use anyhow::{Context, bail};
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -143,6 +143,13 @@ fn parse(text: &str, columns: &Columns) -> Result<ImportEntry, LineError> {
             match (field, value.get()) {
                 (_, "null") => Input::Null,
                 (field, json) if field.is_json() => Input::Value(json.into()),
+                (Field::DefaultFor, json) => match serde_json::from_str::<Vec<String>>(json) {
+                    Ok(purposes) => Input::Value(purposes.join(" ").into()),
+                    Err(_) => {
+                        errors.add(field.name(), "expected an array of strings");
+                        continue;
+                    }
+                },
                 _ => match json::string(value) {
                     Ok(Some(text)) => Input::Value(text.into()),
                     Ok(None) => {
@@ -176,11 +183,14 @@ fn unknown(name: &str) -> String {
 pub(crate) struct Writer<W>(pub(crate) W);
 
 /// An address with its members in the order of [`Field::all`].
-struct Exported<'a>(&'a Address);
+struct Exported<'a>(&'a ExportedAddress);
 
 impl Serialize for Exported<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(address) = self;
+        let Self(ExportedAddress {
+            address,
+            default_for,
+        }) = self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("customer_id", address.customer_id.as_str())?;
         map.serialize_entry("id", address.id.as_str())?;
@@ -196,12 +206,16 @@ impl Serialize for Exported<'_> {
         }
         map.serialize_entry("created_at", &address.created_at.to_string())?;
         map.serialize_entry("updated_at", &address.updated_at.to_string())?;
+        if !default_for.is_empty() {
+            let purposes: Vec<_> = default_for.iter().map(Purpose::as_str).collect();
+            map.serialize_entry(Field::DefaultFor.name(), &purposes)?;
+        }
         map.end()
     }
 }
 
 impl<W: Write> WriteAddress for Writer<W> {
-    fn write(&mut self, address: &Address) -> io::Result<()> {
+    fn write(&mut self, address: &ExportedAddress) -> io::Result<()> {
         serde_json::to_writer(&mut self.0, &Exported(address))?;
         self.0.write_all(b"\n")
     }

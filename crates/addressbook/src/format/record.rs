@@ -1,8 +1,9 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use addressbook_domain::{
     AddressId, AddressInput, CustomerId, FieldErrors, ImportContent, ImportEntry, Input,
-    MemberValue, Timestamp,
+    MemberValue, Purpose, Timestamp,
 };
 
 use super::field::Field;
@@ -18,6 +19,8 @@ pub(crate) struct Record<'a> {
     members: AddressInput<'a>,
     created_at: Text<'a>,
     updated_at: Text<'a>,
+    /// Purposes separated by blanks, which none contains.
+    default_for: Text<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -28,6 +31,7 @@ impl<'a> Record<'a> {
             Field::Member(member) => self.members[member] = text.map(MemberValue::Text),
             Field::CreatedAt => self.created_at = text,
             Field::UpdatedAt => self.updated_at = text,
+            Field::DefaultFor => self.default_for = text,
         }
     }
 
@@ -39,6 +43,7 @@ impl<'a> Record<'a> {
             Field::Member(member) => self.members[member] != Input::Absent,
             Field::CreatedAt => self.created_at != Input::Absent,
             Field::UpdatedAt => self.updated_at != Input::Absent,
+            Field::DefaultFor => self.default_for != Input::Absent,
         }
     }
 
@@ -67,6 +72,16 @@ impl<'a> Record<'a> {
         {
             errors.add("updated_at", "expected a time not before created_at");
         }
+        let mut purposes = |text: &str| {
+            let names = text.split_ascii_whitespace();
+            let purposes: Result<_, _> = names.map(Purpose::parse).collect();
+            errors.check("default_for", purposes)
+        };
+        let default_for = match &self.default_for {
+            Input::Absent => None,
+            Input::Null => Some(BTreeSet::new()),
+            Input::Value(text) => purposes(text),
+        };
         match (customer_id, content) {
             (Some(customer_id), Some(content)) if errors.is_empty() => Ok(ImportEntry {
                 customer_id,
@@ -74,6 +89,7 @@ impl<'a> Record<'a> {
                 content,
                 created_at,
                 updated_at,
+                default_for,
             }),
             _ => Err(errors),
         }

@@ -68,6 +68,71 @@ fn importing_a_file_again_changes_nothing(#[case] dir: TestDir) {
 #[rstest]
 #[case::sqlite(TestDir::sqlite())]
 #[case::postgres(TestDir::postgres())]
+fn an_import_sets_and_clears_default_addresses(#[case] dir: TestDir) {
+    let with = |number, default_for: &str| {
+        let line = line("cus_1", number, "Kigali");
+        format!("{},{default_for}}}\n", line.trim_end_matches('}'))
+    };
+    let import = |text: &str, flags: &[&str], summary: &str| {
+        let arguments = [&["import", "-"], flags].concat();
+        let imported = dir.run_with_input(&arguments, text).succeeds();
+        assert!(imported.stdout.contains(summary), "{}", imported.stdout);
+    };
+    let update = &["--on-conflict", "update"][..];
+    let first = with(1, r#""default_for":["billing","shipping"]"#) + &line("cus_1", 2, "Kigali");
+    import(&first, &[], "2 created, 0 updated, 0 unchanged");
+    import(&first, &[], "0 created, 0 updated, 2 unchanged");
+    assert_eq!(export(&dir).trim_end(), first);
+    // Without the member, the default addresses stay.
+    import(&lines(1, 2), update, "0 updated, 2 unchanged");
+    assert_eq!(export(&dir).trim_end(), first);
+
+    let moved = with(2, r#""default_for":["shipping"]"#);
+    let refused = dir.run_with_input(&["import", "-"], &moved);
+    refused.fails_with(&["line 1: id: exists with different content or default addresses"]);
+    import(&moved, update, "1 updated");
+    let billing = with(1, r#""default_for":["billing"]"#);
+    assert_eq!(export(&dir), format!("{billing}{moved}"));
+
+    let csv = ["export", "--format", "csv"];
+    let csv = dir.run(&csv).succeeds().stdout;
+    assert!(
+        csv.lines()
+            .next()
+            .unwrap()
+            .ends_with(",updated_at,default_for"),
+        "{csv}"
+    );
+    assert!(csv.lines().nth(1).unwrap().ends_with("Z,billing"), "{csv}");
+    // In CSV, an empty field clears them.
+    let cleared = csv.replace(",billing", ",");
+    let as_csv = ["--format", "csv", "--on-conflict", "update"];
+    import(&cleared, &as_csv, "1 updated, 1 unchanged");
+    assert_eq!(export(&dir), format!("{}{moved}", lines(1, 1)));
+
+    let many: Vec<_> = (0..16).map(|number| format!(r#""p{number}""#)).collect();
+    let many = with(1, &format!(r#""default_for":[{}]"#, many.join(",")));
+    let arguments = [&["import", "-"], update].concat();
+    let refused = dir.run_with_input(&arguments, &many);
+    refused.fails_with(&["line 1: default_for: expected at most 16 purposes of a customer"]);
+    for (bad, error) in [
+        (
+            r#""default_for":"shipping""#,
+            "default_for: expected an array of strings",
+        ),
+        (
+            r#""default_for":["Ship"]"#,
+            "default_for: expected a purpose such as billing",
+        ),
+    ] {
+        let refused = dir.run_with_input(&["import", "-"], &with(3, bad));
+        refused.fails_with(&[error]);
+    }
+}
+
+#[rstest]
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
 fn an_invalid_line_stops_the_import_before_its_batch(#[case] dir: TestDir) {
     let faulty = r#"{"customer_id":"cus_1","region":5,"city":"","country":"ZZ"}"#;
     let good = lines(1, 7);

@@ -170,7 +170,7 @@ fn invalid_flags_are_refused_before_the_file_is_read(#[case] flags: &[&str], #[c
     &[],
     "line 1: the CSV header names \"town\": expected some of customer_id, id, description, region, \
      city, country, recipient, organization, first_line, second_line, district, postal_code, \
-     sorting_code, phone, custom_data, created_at, updated_at; read a column under another name with \
+     sorting_code, phone, custom_data, created_at, updated_at, default_for; read a column under another name with \
      --map THEIRS=OURS, or ignore such columns with --ignore-unknown-columns"
 )]
 #[case(
@@ -227,7 +227,7 @@ fn an_invalid_csv_header_is_refused_with_what_to_do(
     r#"{"customer_id":"c","region":"R","town":"C","country":"RW"}"#,
     "line 1: town: expected one of customer_id, id, description, region, city, country, \
      recipient, organization, first_line, second_line, district, postal_code, sorting_code, phone, \
-     custom_data, created_at, updated_at; see --map and --ignore-unknown-columns; city: is required"
+     custom_data, created_at, updated_at, default_for; see --map and --ignore-unknown-columns; city: is required"
 )]
 #[case(
     r#"{"customer_id":"c","region":"R","city":"C","country":"RW","line":"x"}"#,
@@ -237,7 +237,7 @@ fn an_invalid_csv_header_is_refused_with_what_to_do(
     r#"{"customer_id":"c","region":"R","City":"C","country":"RW"}"#,
     "line 1: City: expected one of customer_id, id, description, region, city, country, \
      recipient, organization, first_line, second_line, district, postal_code, sorting_code, phone, \
-     custom_data, created_at, updated_at (did you mean city?)"
+     custom_data, created_at, updated_at, default_for (did you mean city?)"
 )]
 #[case(
     r#"{"customer_id":"c","region":"R","place":"A","city":"B","country":"RW"}"#,

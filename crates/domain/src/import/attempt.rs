@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::Batch;
 use super::books::{Books, Keys};
+use super::defaults::{DecidedDefaults, StoredDefaults};
 use super::{
     ImportEntry, ImportError, ImportOptions, ImportOutcome, OnConflict, OnDuplicateEntry, OnError,
 };
@@ -12,6 +13,8 @@ use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
 use crate::commit::{Change, Commit};
 use crate::customer_id::CustomerId;
+use crate::default_addresses::DefaultAddressChange;
+use crate::default_addresses::patch::TooManyPurposes;
 use crate::repository::{CommitError, Refusal, RepositoryError};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
@@ -31,12 +34,14 @@ pub(super) struct Import<'a> {
     full_histories: HashMap<CustomerId, usize>,
     /// The books in which duplicates are found. `None`: they are created.
     books: Option<Books>,
+    defaults: StoredDefaults,
 }
 
 /// The outcome of each entry, and the changes to make.
 struct Decision {
     outcomes: Vec<ImportOutcome>,
     batch: Batch,
+    default_changes: Vec<DefaultAddressChange>,
     /// Customers whose books must be read to find duplicates. If there are any, the rest does not
     /// count.
     unread: HashSet<CustomerId>,
@@ -60,6 +65,7 @@ impl<'a> Import<'a> {
             room: None,
             full_histories: HashMap::new(),
             books: skips_duplicates.then(|| Books::of(entries)),
+            defaults: StoredDefaults::default(),
         }
     }
 
@@ -70,18 +76,22 @@ impl<'a> Import<'a> {
             self.found = self.look_up().await?;
             self.must_look_up = false;
         }
+        self.defaults = StoredDefaults::read(self.service, self.entries).await?;
         loop {
             let at = self.service.clock.now();
             let Decision {
-                outcomes, batch, ..
+                outcomes,
+                batch,
+                default_changes,
+                ..
             } = self.decide_with_books(at).await?;
             if self.options.on_error == OnError::Stop {
                 self.reject_any(&outcomes)?;
             }
-            if batch.changes.is_empty() {
+            if batch.changes.is_empty() && default_changes.is_empty() {
                 return Ok(Some(outcomes));
             }
-            let commit = self.commit_of(at, batch.changes);
+            let commit = self.commit_of(at, batch.changes, default_changes);
             let entry_of = |index: usize| batch.entry_of_change[index];
             match self.service.repository.commit(commit).await {
                 Ok(()) => return Ok(Some(outcomes)),
@@ -102,10 +112,18 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn commit_of(&self, at: Timestamp, changes: Vec<Change>) -> Commit {
+    fn commit_of(
+        &self,
+        at: Timestamp,
+        changes: Vec<Change>,
+        default_addresses: Vec<DefaultAddressChange>,
+    ) -> Commit {
         let books = self.books.as_ref();
+        let mut expected = books.map_or_else(BTreeMap::new, |books| books.revisions(&changes));
+        self.defaults.expect(&mut expected);
         Commit {
-            expected_revisions: books.map_or_else(BTreeMap::new, |books| books.revisions(&changes)),
+            default_addresses,
+            expected_revisions: expected,
             ..self.service.commit_of(at, changes, None)
         }
     }
@@ -121,7 +139,7 @@ impl<'a> Import<'a> {
         self.must_look_up = true;
         self.room = None;
         match refusal {
-            Refusal::Conflict { .. } => {}
+            Refusal::Conflict { .. } | Refusal::NotInBook { .. } => {}
             Refusal::BookChanged => {
                 if let Some(books) = &mut self.books {
                     books.forget_changed(self.service).await?;
@@ -144,9 +162,7 @@ impl<'a> Import<'a> {
                     max_past_revisions: limits.max_past_revisions,
                 });
             }
-            Refusal::NotInBook { .. } | Refusal::KeyTaken => {
-                return Err(RepositoryError::Internal(refusal.into()).into());
-            }
+            Refusal::KeyTaken => return Err(RepositoryError::Internal(refusal.into()).into()),
         }
         Ok(())
     }
@@ -161,6 +177,10 @@ impl<'a> Import<'a> {
                         index,
                         max_revisions: self.service.limits.max_revisions,
                     });
+                }
+                ImportOutcome::TooManyPurposes => {
+                    let error = TooManyPurposes;
+                    return Err(ImportError::TooManyPurposes { index, error });
                 }
                 _ => {}
             }
@@ -239,6 +259,7 @@ impl<'a> Import<'a> {
         let limits = &self.service.limits;
         let on_conflict = self.options.on_conflict;
         let mut batch = Batch::of(self.entries);
+        let mut defaults = DecidedDefaults::of(&self.defaults);
         let mut keys = self.books.as_ref().map(Keys::of);
         let mut room = self.room.clone();
         let mut has_room = |entry: &ImportEntry| {
@@ -255,12 +276,20 @@ impl<'a> Import<'a> {
             let from = self.full_histories.get(&entry.customer_id);
             from.is_some_and(|from| index >= *from)
         };
-        let mut decide =
-            |(index, (entry, found)): (usize, (&ImportEntry, &Vec<Address>))| match batch
-                .current(entry, found)
-            {
-                Some(current) if entry.repeats(current) => ImportOutcome::Unchanged,
+        let mut decide = |(index, (entry, found)): (usize, (&'a ImportEntry, &Vec<Address>))| {
+            let current = batch.current(entry, found);
+            let id = current.map(|current| &current.id).or(entry.id.as_ref());
+            let id = id.cloned();
+            let id = id.unwrap_or_else(|| AddressId::from_ulid(self.service.ids.next()));
+            let Ok(after) = defaults.after(entry, &id) else {
+                return ImportOutcome::TooManyPurposes;
+            };
+            let outcome = match current {
+                Some(current) if entry.repeats(current) && after.is_none() => {
+                    ImportOutcome::Unchanged
+                }
                 Some(_) if on_conflict == OnConflict::Reject => ImportOutcome::Conflict,
+                Some(current) if entry.repeats(current) => ImportOutcome::Updated,
                 None if keys.as_mut().is_some_and(|keys| keys.has(index, entry)) => {
                     ImportOutcome::Duplicate
                 }
@@ -278,8 +307,6 @@ impl<'a> Import<'a> {
                 }
                 None if !has_room(entry) => ImportOutcome::BookFull,
                 None => {
-                    let id = entry.id.clone();
-                    let id = id.unwrap_or_else(|| AddressId::from_ulid(self.service.ids.next()));
                     let address = entry.creating(id, at);
                     if let Some(keys) = &mut keys {
                         keys.add(&address);
@@ -288,6 +315,11 @@ impl<'a> Import<'a> {
                     ImportOutcome::Created
                 }
             };
+            if let ImportOutcome::Created | ImportOutcome::Updated = outcome {
+                defaults.set(entry, after);
+            }
+            outcome
+        };
         let outcomes = self
             .entries
             .iter()
@@ -298,6 +330,7 @@ impl<'a> Import<'a> {
         Decision {
             outcomes,
             batch,
+            default_changes: defaults.changes(),
             unread: keys.map(|keys| keys.unread).unwrap_or_default(),
         }
     }

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
 use crate::address::content::{AddressInput, Input};
 use crate::address::member::Members;
 use crate::address::{Address, Revision};
 use crate::customer_id::CustomerId;
+use crate::default_addresses::purpose::Purpose;
 use crate::field_error::FieldErrors;
 use crate::repository::Lookup;
 use crate::timestamp::Timestamp;
@@ -23,6 +26,8 @@ pub struct ImportEntry {
     pub created_at: Option<Timestamp>,
     /// When it last changed; not before `created_at`.
     pub updated_at: Option<Timestamp>,
+    /// The purposes for which it is the default address, and no others. `None`: as before.
+    pub default_for: Option<BTreeSet<Purpose>>,
 }
 
 /// The content of an entry.

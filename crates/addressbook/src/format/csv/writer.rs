@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use addressbook_domain::Address;
+use addressbook_domain::{ExportedAddress, Purpose};
 
 use crate::format::WriteAddress;
 use crate::format::field::Field;
@@ -49,13 +49,17 @@ impl<W: Write> Writer<W> {
 }
 
 impl<W: Write> WriteAddress for Writer<W> {
-    fn write(&mut self, address: &Address) -> io::Result<()> {
+    fn write(&mut self, exported: &ExportedAddress) -> io::Result<()> {
+        let address = &exported.address;
+        let purposes: Vec<_> = exported.default_for.iter().map(Purpose::as_str).collect();
+        let purposes = purposes.join(" ");
         let times = [address.created_at, address.updated_at].map(|time| time.to_string());
         let members = address.content.texts();
         let cells = [address.customer_id.as_str(), address.id.as_str()]
             .into_iter()
             .chain(members.iter().map(|(_, text)| text.unwrap_or_default()))
             .chain(times.iter().map(String::as_str))
+            .chain([&*purposes])
             .map(|cell| self.formulas.cell(cell));
         self.output.write_record(cells).map_err(io_error)
     }
