@@ -220,6 +220,9 @@ pub trait AddressRepository: Send + Sync {
     /// * MUST be the [`Commit::record`] of the commit (`stores_the_record_of_the_first_change`).
     /// * MUST NOT be another customer's, or that of a key that differs in any byte
     ///   (`tells_records_apart_by_customer_and_key`).
+    ///
+    /// A repeated creation is acknowledged by its record. So the record must be as durable when it
+    /// is returned as a commit is when it returns `Ok`.
     async fn idempotency_record(
         &self,
         customer_id: &CustomerId,

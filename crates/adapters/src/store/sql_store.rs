@@ -275,8 +275,16 @@ impl AddressRepository for SqlStore {
         key: &IdempotencyKey,
     ) -> Result<Option<IdempotencyRecord>, RepositoryError> {
         let (customer_id, key) = (customer_id.clone(), key.clone());
-        self.run(move |store| reads::idempotency_record(store, customer_id.clone(), key.clone()))
-            .await
+        let asked = (customer_id.clone(), key.clone());
+        let record = self
+            .run(move |store| reads::idempotency_record(store, asked.0.clone(), asked.1.clone()))
+            .await?;
+        // SQLite shows only what is durable.
+        if record.is_some() && self.writer.is_none() {
+            self.run_write(move |store| writes::confirm_record(store, &customer_id, &key))
+                .await?;
+        }
+        Ok(record)
     }
 
     async fn prune_idempotency_records(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use addressbook_domain::{
-    Address, Change, ChangeKind, Commit, CustomerId, DefaultAddressChange, Erased,
+    Address, Change, ChangeKind, Commit, CustomerId, DefaultAddressChange, Erased, IdempotencyKey,
     IdempotencyRecord, Refusal, Revision, Timestamp,
 };
 use diesel::prelude::*;
@@ -371,6 +371,24 @@ fn store_record(
         1 => Ok(()),
         _ => Err(Refusal::KeyTaken.into()),
     }
+}
+
+/// Locks a record on PostgreSQL, so that the commit waits for a synchronous standby.
+///
+/// A server shows what was committed on its own disk, even if no standby has it, after it crashed
+/// or after the session that waited for the standby was terminated. A failover can lose that. A
+/// lock is written to the WAL, and a commit with WAL of its own waits for all WAL before it.
+pub(crate) fn confirm_record(
+    store: &mut StoreConnection,
+    customer_id: &CustomerId,
+    key: &IdempotencyKey,
+) -> Result<(), WorkError> {
+    if let StoreConnection::Postgres(connection) = store {
+        let record = idempotency_records::table.find((customer_id.as_str(), key.as_str()));
+        let locked = record.select(idempotency_records::created_at).for_update();
+        locked.first::<i64>(connection).optional()?;
+    }
+    Ok(())
 }
 
 pub(crate) fn prune(

@@ -117,8 +117,12 @@ impl PostgresServer {
         folder.split('&').next().unwrap_or_default().to_owned()
     }
 
+    /// Runs SQL in the database `postgres`, as [`query`](Self::query) does.
+    ///
+    /// # Panics
+    /// If the server rejects it.
     #[track_caller]
-    fn run_sql(&self, sql: &str) -> String {
+    pub fn run_sql(&self, sql: &str) -> String {
         self.query(&self.maintenance_url, sql).unwrap()
     }
 

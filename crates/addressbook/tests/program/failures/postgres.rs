@@ -73,14 +73,14 @@ fn a_restart_between_requests_affects_no_request() {
 }
 
 /// A server, its standby, and the service with the URL of both.
-fn pair() -> (PostgresServer, PostgresServer, Service, TestDir) {
+fn pair(arguments: &[&str]) -> (PostgresServer, PostgresServer, Service, TestDir) {
     let primary = PostgresServer::own();
     let standby = primary.standby();
     let hosts = format!("{},{}", primary.folder(), standby.folder());
     let url = primary.create_database();
     let url = url.replace(&primary.folder(), &hosts) + "&target_session_attrs=read-write";
     let dir = TestDir::at(url.replace("port=5432", "port=5432,5432"));
-    let service = dir.serve(&["--workers", "1"]);
+    let service = dir.serve(arguments);
     (primary, standby, service, dir)
 }
 
@@ -96,7 +96,7 @@ fn reads_what_it_writes(service: &Service) {
 
 #[test]
 fn the_service_uses_the_standby_after_a_crash_of_the_primary() {
-    let (primary, standby, service, _dir) = pair();
+    let (primary, standby, service, _dir) = pair(&["--workers", "1"]);
     under_load(&service, |load| {
         primary.crash();
         until_readiness_is(&service, 503);
@@ -109,7 +109,7 @@ fn the_service_uses_the_standby_after_a_crash_of_the_primary() {
 
 #[test]
 fn the_service_uses_the_standby_after_the_primary_becomes_read_only() {
-    let (primary, standby, service, _dir) = pair();
+    let (primary, standby, service, _dir) = pair(&["--workers", "1"]);
     under_load(&service, |_| {
         primary.set("default_transaction_read_only", "on");
         standby.promote();
@@ -119,6 +119,46 @@ fn the_service_uses_the_standby_after_the_primary_becomes_read_only() {
         }
     });
     reads_what_it_writes(&service);
+}
+
+fn terminate_waiting_commit(primary: &mut PostgresServer) {
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let sql = format!("SELECT count(pg_terminate_backend(pid)) {waiting}");
+    assert_eq!(primary.run_sql(&sql), "1");
+}
+
+fn crash_and_restart(primary: &mut PostgresServer) {
+    primary.crash();
+    primary.restart();
+}
+
+#[rstest]
+#[case::was_terminated(terminate_waiting_commit)]
+#[case::was_interrupted_by_a_crash(crash_and_restart)]
+fn a_creation_is_acknowledged_only_when_the_standby_has_it_even_if_its_commit(
+    #[case] interrupt: fn(&mut PostgresServer),
+) {
+    let (mut primary, mut standby, service, _dir) = pair(&IMPATIENT);
+    let create = || ask(&service, "POST", &book("cus_1"), "key", ADDRESS);
+    standby.crash();
+    // No timeout acknowledges the commit, or cancels it.
+    is_refused(&create(), "unavailable");
+    interrupt(&mut primary);
+    // The primary shows the address now. If it is lost before the standby returns, nobody has it.
+    until_readiness_is(&service, 200);
+    assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "1");
+    is_refused(&create(), "unavailable");
+    standby.restart();
+    let deadline = Instant::now() + LIMIT;
+    let created = loop {
+        let response = create();
+        if response.status == 201 {
+            break response;
+        }
+        assert!(Instant::now() < deadline, "{}", response.body);
+    };
+    assert_eq!(created.header("Idempotent-Replayed"), "true");
+    assert_eq!(list(&service, "cus_1").header("X-Total-Count"), "1");
 }
 
 #[cfg(target_os = "linux")]
