@@ -44,7 +44,7 @@ fn operation_ids_are_unique_and_references_resolve() {
     }
     operations.sort();
     operations.dedup();
-    assert_eq!(operations.len(), 12, "{operations:?}");
+    assert_eq!(operations.len(), 14, "{operations:?}");
 
     for reference in printed.split("\"$ref\": \"#").skip(1) {
         let pointer = reference.split('"').next().unwrap();

@@ -502,7 +502,7 @@ mod tests {
             let body = body_of(&response);
             let ids = body["addresses"].as_array().unwrap();
             let ids: Vec<_> = ids.iter().map(|address| address["id"].clone()).collect();
-            let expected = numbers.iter().map(|number| fixtures::address_id(number));
+            let expected = numbers.iter().map(fixtures::address_id);
             let expected: Vec<_> = expected.map(|id| json!(id.as_str())).collect();
             assert_eq!(ids, expected, "{query}");
             let total = header_of(&response, "x-total-count");
