@@ -249,6 +249,179 @@ fn concurrent_histories_of_one_address_are_linearizable(#[case] dir: TestDir) {
     }
 }
 
+/// The default address of a customer for one purpose, as clients see it. Addresses are numbered.
+#[derive(Clone, Debug, Default)]
+struct DefaultAddress {
+    current: Option<usize>,
+    removed: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum DefaultOp {
+    Read,
+    Set(usize),
+    /// Sets the second address if the first is still the default.
+    SetIf(Option<usize>, usize),
+    Remove(usize),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum DefaultRet {
+    Is(Option<usize>),
+    Removed,
+    Refused,
+}
+
+impl SequentialSpec for DefaultAddress {
+    type Op = DefaultOp;
+    type Ret = DefaultRet;
+
+    fn invoke(&mut self, op: &DefaultOp) -> DefaultRet {
+        match *op {
+            DefaultOp::Read => {}
+            DefaultOp::SetIf(expected, _) if expected != self.current => {
+                return DefaultRet::Refused;
+            }
+            DefaultOp::Set(number) | DefaultOp::SetIf(_, number) | DefaultOp::Remove(number)
+                if self.removed.contains(&number) =>
+            {
+                return DefaultRet::Refused;
+            }
+            DefaultOp::Set(number) | DefaultOp::SetIf(_, number) => self.current = Some(number),
+            DefaultOp::Remove(number) => {
+                self.removed.push(number);
+                self.current = self.current.filter(|current| *current != number);
+                return DefaultRet::Removed;
+            }
+        }
+        DefaultRet::Is(self.current)
+    }
+}
+
+const DEFAULTS: &str = "/v1/customers/cus_1/default-addresses";
+
+fn set_default(service: &Service, headers: &[(&str, &str)], purpose: &str, id: &str) -> Response {
+    let patch = format!(r#"{{"default_addresses":{{"{purpose}":"{id}"}}}}"#);
+    service.send("PATCH", DEFAULTS, headers, &patch)
+}
+
+/// Performs an operation on one purpose. `last` is the state that the client saw last.
+fn perform_on_default(
+    service: &Service,
+    (purpose, ids): (&str, &[String]),
+    op: &DefaultOp,
+    last: &mut (Option<usize>, String),
+) -> DefaultRet {
+    let response = match *op {
+        DefaultOp::Read => service.send("GET", DEFAULTS, &[], ""),
+        DefaultOp::Set(number) => set_default(service, &[], purpose, &ids[number]),
+        DefaultOp::SetIf(_, number) => {
+            set_default(service, &[("If-Match", &last.1)], purpose, &ids[number])
+        }
+        DefaultOp::Remove(number) => {
+            service.send("DELETE", &format!("{BOOK}/{}", ids[number]), &[], "")
+        }
+    };
+    match response.status {
+        200 => {
+            let is = response.json()["default_addresses"][purpose].clone();
+            let current = ids.iter().position(|id| is == id.as_str());
+            *last = (current, response.header("ETag").to_owned());
+            DefaultRet::Is(current)
+        }
+        204 => DefaultRet::Removed,
+        404 | 412 | 422 => DefaultRet::Refused,
+        other => panic!("{other}: {}", response.body),
+    }
+}
+
+#[rstest]
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn concurrent_histories_of_default_addresses_are_linearizable(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
+    for round in 0..ROUNDS as usize {
+        let ids: Vec<_> = (0..CLIENTS)
+            .map(|_| create(&service).rsplit('/').next().unwrap().to_owned())
+            .collect();
+        // Each round begins without a default, because the addresses are new.
+        let purpose = "shipping";
+        let empty = service.send("GET", DEFAULTS, &[], "").json()["default_addresses"].clone();
+        assert_eq!(empty, serde_json::json!({}), "round {round}");
+        let history = Mutex::new(LinearizabilityTester::new(DefaultAddress::default()));
+        thread::scope(|scope| {
+            for client in 0..CLIENTS as usize {
+                let (history, ids, service) = (&history, &ids, &service);
+                scope.spawn(move || {
+                    let etag = service
+                        .send("GET", DEFAULTS, &[], "")
+                        .header("ETag")
+                        .to_owned();
+                    let mut last = (None, etag);
+                    for step in 0..STEPS as usize {
+                        let other = (client + step) % ids.len();
+                        let op = match (round + client + step) % 4 {
+                            // Another client may have set a default before the first read.
+                            _ if step == 0 => DefaultOp::Read,
+                            0 => DefaultOp::Read,
+                            1 => DefaultOp::SetIf(last.0, other),
+                            2 if step == STEPS as usize - 1 => DefaultOp::Remove(client),
+                            _ => DefaultOp::Set(other),
+                        };
+                        history
+                            .lock()
+                            .unwrap()
+                            .on_invoke(client, op.clone())
+                            .unwrap();
+                        let ret = perform_on_default(service, (purpose, ids), &op, &mut last);
+                        history.lock().unwrap().on_return(client, ret).unwrap();
+                    }
+                });
+            }
+        });
+        let history = history.into_inner().unwrap();
+        assert!(history.is_consistent(), "round {round}: {history:?}");
+        for id in &ids {
+            service.send("DELETE", &format!("{BOOK}/{id}"), &[], "");
+        }
+    }
+}
+
+#[rstest]
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn of_twenty_clients_that_set_a_default_address_exactly_one_stands(#[case] dir: TestDir) {
+    let service = dir.serve(&[]);
+    let created = ADDRESS.replace(r#""RW","#, r#""RW","default_for":["shipping"],"#);
+    thread::scope(|scope| {
+        for number in 0..20 {
+            let (service, created) = (&service, &created);
+            scope.spawn(move || {
+                // Half of them set it with the creation.
+                let status = match number % 2 {
+                    0 => service.send("POST", BOOK, &[], created).status,
+                    _ => {
+                        let path = create(service);
+                        let id = path.rsplit('/').next().unwrap();
+                        set_default(service, &[], "shipping", id).status
+                    }
+                };
+                assert!(matches!(status, 200 | 201), "{status}");
+            });
+        }
+    });
+    let defaults = service.send("GET", DEFAULTS, &[], "").json();
+    let list = service.send("GET", &format!("{BOOK}?include=default_for"), &[], "");
+    let list = list.json();
+    let addresses = list["addresses"].as_array().unwrap();
+    assert_eq!(addresses.len(), 20);
+    let claiming = addresses
+        .iter()
+        .filter(|address| address["default_for"] == serde_json::json!(["shipping"]));
+    let claiming: Vec<_> = claiming.map(|address| &address["id"]).collect();
+    assert_eq!(claiming, [&defaults["default_addresses"]["shipping"]]);
+}
+
 /// Shows that the tester can reject a history.
 #[test]
 fn a_lost_update_is_not_linearizable() {
