@@ -26,7 +26,7 @@ try {
 
   await page.goto(`${service}/docs`);
   await page.locator(".opblock").first().waitFor();
-  assert.equal(await page.locator(".opblock").count(), 12);
+  assert.equal(await page.locator(".opblock").count(), 14);
   assert.match(await page.locator(".info .title").innerText(), /Addressbook/);
 
   // Fills in the parameters, presses the button, and returns the response's status and body.

@@ -10,8 +10,14 @@ from addressbook_client.api.addresses import (
     patch_address,
     remove_address,
 )
+from addressbook_client.api.default_addresses import (
+    get_default_addresses,
+    patch_default_addresses,
+)
 from addressbook_client.api.revisions import get_address_revision
 from addressbook_client.models import Address, AddressList, AddressPatch, NewAddress, Problem
+from addressbook_client.models import DefaultAddresses, DefaultAddressesPatch
+from addressbook_client.models import ListAddressesIncludeItem as Included
 from addressbook_client.models import NewAddressCustomDataType0 as CustomData
 
 url, key = sys.argv[1:]
@@ -28,6 +34,7 @@ content = NewAddress(
     recipient="Aline Uwase",
     first_line="KG 7 Avenue 12",
     custom_data=custom_data,
+    default_for=["shipping"],
 )
 created = create_address.sync_detailed(
     customer, client=client, body=content, idempotency_key="python-1"
@@ -36,11 +43,24 @@ assert created.status_code == 201, created
 address = created.parsed
 assert isinstance(address, Address), address
 
-listed = list_addresses.sync(customer, client=client, limit=2, country=["RW", "US"])
+listed = list_addresses.sync(
+    customer, client=client, limit=2, country=["RW", "US"], include=[Included.DEFAULT_FOR]
+)
 assert isinstance(listed, AddressList), listed
 assert [one.id for one in listed.addresses] == [address.id], listed
 
 assert listed.addresses[0].first_line == "KG 7 Avenue 12", listed
+assert listed.addresses[0].default_for == ["shipping"], listed
+
+defaults = get_default_addresses.sync(customer, client=client)
+assert isinstance(defaults, DefaultAddresses), defaults
+assert defaults.default_addresses.to_dict() == {"shipping": address.id}, defaults
+change = DefaultAddressesPatch.from_dict(
+    {"default_addresses": {"billing": address.id, "shipping": None}}
+)
+defaults = patch_default_addresses.sync(customer, client=client, body=change)
+assert isinstance(defaults, DefaultAddresses), defaults
+assert defaults.default_addresses.to_dict() == {"billing": address.id}, defaults
 
 etag = created.headers["ETag"]
 patch = AddressPatch.from_dict({"description": None, "recipient": None, "custom_data": {"floor": "15th"}})

@@ -23,6 +23,7 @@ const content: components["schemas"]["NewAddress"] = {
   recipient: "Aline Uwase",
   first_line: "KG 7 Avenue 12",
   custom_data: { landmark: "Office at Kigali Heights" },
+  default_for: ["shipping"],
 };
 const created = await client.POST(book, {
   params: { path: { customer_id }, header: { "Idempotency-Key": "typescript-1" } },
@@ -32,11 +33,20 @@ check(created.data !== undefined, "an address");
 const address_id = created.data.id;
 
 const listed = await client.GET(book, {
-  params: { path: { customer_id }, query: { limit: 2, country: ["RW", "US"] } },
+  params: { path: { customer_id }, query: { limit: 2, country: ["RW", "US"], include: ["default_for"] } },
 });
 check(listed.data?.addresses[0]?.id === address_id, "the new address in the list");
 check(listed.data?.addresses[0]?.first_line === "KG 7 Avenue 12", "the street in the list");
+check(listed.data?.addresses[0]?.default_for?.[0] === "shipping", "the default address in the list");
 check(listed.response.headers.get("X-Total-Count") === "1", "one address in all");
+
+const defaults = "/v1/customers/{customer_id}/default-addresses";
+const changed = await client.PATCH(defaults, {
+  params: { path: { customer_id } },
+  body: { default_addresses: { billing: address_id, shipping: null } },
+});
+check(changed.data?.default_addresses["billing"] === address_id, "the default address for billing");
+check(changed.data.default_addresses["shipping"] === undefined, "none for shipping");
 
 const path = { customer_id, address_id };
 const patched = await client.PATCH(one, {

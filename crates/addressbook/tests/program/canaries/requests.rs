@@ -41,6 +41,20 @@ impl RecordedService {
             "canary",
         );
 
+        let defaults = BOOK.replace("addresses", "default-addresses");
+        self.send("GET", &defaults, &[("If-None-Match", "\"canary\"")], "");
+        for purposes in [
+            format!(r#"{{"canary":"{ID}"}}"#),
+            r#"{"canary":"canary","CANARY":null}"#.to_owned(),
+            r#"{"canary":"add_canary0000000000000000000"}"#.to_owned(),
+            r#""canary""#.to_owned(),
+        ] {
+            let patch = format!(r#"{{"default_addresses":{purposes}}}"#);
+            self.send("PATCH", &defaults, &[], &patch);
+        }
+        self.send("GET", &format!("{BOOK}?default_for=canary"), &[], "");
+        self.send("GET", &format!("{address}?include=canary"), &[], "");
+
         let key: &[(&str, &str)] = &[("Idempotency-Key", "canary-key")];
         let created = self.send("POST", BOOK, key, BODY).json();
         self.made.push(created["id"].as_str().unwrap().to_owned());
