@@ -132,7 +132,7 @@ async fn addresses_of_before_get_postal_details(
     }
     drop(connection);
 
-    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 1);
+    assert_eq!(MIGRATIONS.migrate(&url, &options).unwrap(), 2);
     let store = SqlStore::open(&url, &options, OpenMode::Existing).unwrap();
     let find = async |id| {
         let found = store.find(vec![Lookup::Id(customer("cus_1"), id)]).await;
