@@ -1,0 +1,5 @@
+"""Fails over a PostgreSQL cluster while clients write: see scripts/check-failover."""
+
+
+class Failure(Exception):
+    """The check cannot continue."""
