@@ -54,9 +54,13 @@ fn normalise_stored(text: &str, max_chars: usize) -> Result<Box<str>, TextError>
 /// (Default_Ignorable_Code_Point), and characters with a blank glyph.
 pub(crate) fn is_invisible(char: char) -> bool {
     !char.is_ascii_graphic()
-        && (char.is_whitespace()
-            || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
-            || BLANKS.contains(&char))
+        && (char.is_whitespace() || is_ignorable(char) || BLANKS.contains(&char))
+}
+
+/// Whether fonts may ignore a character (Default_Ignorable_Code_Point): such as a soft hyphen, a
+/// joiner or a variation selector.
+pub(crate) fn is_ignorable(char: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
 }
 
 /// Blank characters that no Unicode property covers: a Braille pattern without dots, marks of
