@@ -123,10 +123,17 @@ pub enum ImportError {
         /// The limit.
         max_past_revisions: u32,
     },
+    /// The books of the entries' customers change faster than all entries can be decided together.
+    /// Fewer entries can be.
+    #[error("the books of the customers kept changing: import fewer entries at a time")]
+    BooksKeptChanging,
     /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
+
+/// How many times a book may change while several entries are decided together.
+const MAX_BOOK_CHANGES: u32 = 3;
 
 impl AddressService {
     /// Imports a batch as a whole or not at all. Returns the outcome of each entry. Importing the
@@ -143,6 +150,9 @@ impl AddressService {
         for _ in 0..MAX_DECISIONS {
             if let Some(outcomes) = import.attempt().await? {
                 return Ok(outcomes);
+            }
+            if import.book_changes >= MAX_BOOK_CHANGES && entries.len() > 1 {
+                return Err(ImportError::BooksKeptChanging);
             }
         }
         Err(RepositoryError::Busy("other requests kept changing the same addresses".into()).into())

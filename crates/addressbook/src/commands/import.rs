@@ -6,6 +6,7 @@ mod source;
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
@@ -117,6 +118,7 @@ pub(crate) fn run(arguments: &ImportArguments, engine_of: EngineOf) -> anyhow::R
         progress,
         report: Report::of(arguments),
         imported_through: None,
+        step: usize::MAX,
     };
     let lines = read_ahead(lines, import.progress.read_line());
     let done = actix_web::rt::System::new().block_on(import.run(lines));
@@ -269,10 +271,22 @@ struct Import<'a> {
     report: Report,
     /// The last line that was imported.
     imported_through: Option<u64>,
+    /// The number of lines that are imported together: fewer if their books keep changing.
+    step: usize,
 }
 
 const CONFLICT: &str =
     "id: exists with different content or default addresses; use --on-conflict update to change it";
+/// A line without an id has the content of the address that it matches.
+const CONFLICT_WITHOUT_ID: &str = "default_for: the address exists with different default addresses; use --on-conflict update to \
+     change them";
+fn conflict(entry: &ImportEntry) -> &'static str {
+    match entry.id {
+        Some(_) => CONFLICT,
+        None => CONFLICT_WITHOUT_ID,
+    }
+}
+
 const BOOK_FULL: &str = "customer_id: the customer has the maximum number of addresses";
 const DUPLICATE: &str = "the customer has the same address already";
 const TOO_MANY_REVISIONS: &str = "id: the address has the maximum number of revisions";
@@ -326,7 +340,22 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Imports a batch, in steps.
     async fn import(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
+        let mut rest = mem::take(batch);
+        while !rest.entries.is_empty() {
+            let step = rest.split_off_first(self.step);
+            if !self.import_step(&step).await? {
+                self.step = (step.entries.len() / 2).max(1);
+                rest = step.followed_by(rest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Imports lines together. Returns `false` if there are too many, because their books keep
+    /// changing.
+    async fn import_step(&mut self, batch: &Batch) -> anyhow::Result<bool> {
         let imported = self
             .service
             .import(&batch.entries, self.arguments.options())
@@ -335,8 +364,9 @@ impl Import<'_> {
             Ok(outcomes) => outcomes,
             Err(ImportError::Conflict { index }) => {
                 bail!(
-                    "{}: {CONFLICT}; {}",
+                    "{}: {}; {}",
                     batch.numbers[index],
+                    conflict(&batch.entries[index]),
                     self.stopped(batch)
                 )
             }
@@ -369,17 +399,18 @@ impl Import<'_> {
                 batch.numbers[index],
                 self.stopped(batch)
             ),
+            Err(ImportError::BooksKeptChanging) => return Ok(false),
             Err(ImportError::Repository(error)) => {
                 return Err(error).with_context(|| self.stopped(batch));
             }
         };
-        for (number, outcome) in batch.numbers.iter().zip(outcomes) {
+        for ((number, entry), outcome) in batch.numbers.iter().zip(&batch.entries).zip(outcomes) {
             match outcome {
                 ImportOutcome::Created => self.report.created += 1,
                 ImportOutcome::Updated => self.report.updated += 1,
                 ImportOutcome::Unchanged => self.report.unchanged += 1,
                 ImportOutcome::Duplicate => self.skip_duplicate(*number),
-                ImportOutcome::Conflict => self.skip(*number, CONFLICT),
+                ImportOutcome::Conflict => self.skip(*number, conflict(entry)),
                 ImportOutcome::TooManyPurposes => {
                     self.skip(*number, &format!("default_for: {TooManyPurposes}"));
                 }
@@ -392,8 +423,7 @@ impl Import<'_> {
             self.progress.advance(batch.entries.len() as u64, last);
             self.imported_through = Some(last);
         }
-        *batch = Batch::default();
-        Ok(())
+        Ok(true)
     }
 
     /// Counts a line apart from those that cannot be imported.
@@ -426,4 +456,27 @@ struct Batch {
     first_line: Option<u64>,
     numbers: Vec<LineRange>,
     entries: Vec<ImportEntry>,
+}
+
+impl Batch {
+    /// Takes the first lines, at most this many.
+    fn split_off_first(&mut self, count: usize) -> Self {
+        let count = count.min(self.entries.len());
+        let rest = Self::of(self.numbers.split_off(count), self.entries.split_off(count));
+        mem::replace(self, rest)
+    }
+
+    fn followed_by(mut self, rest: Self) -> Self {
+        self.numbers.extend(rest.numbers);
+        self.entries.extend(rest.entries);
+        self
+    }
+
+    fn of(numbers: Vec<LineRange>, entries: Vec<ImportEntry>) -> Self {
+        Self {
+            first_line: numbers.first().map(|lines| lines.first),
+            numbers,
+            entries,
+        }
+    }
 }

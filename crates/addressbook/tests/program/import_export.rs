@@ -1,3 +1,6 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use rstest::rstest;
 
 use crate::support::{EXAMPLE, TestDir};
@@ -110,6 +113,13 @@ fn an_import_sets_and_clears_default_addresses(#[case] dir: TestDir) {
     import(&cleared, &as_csv, "1 updated, 1 unchanged");
     assert_eq!(export(&dir), format!("{}{moved}", lines(1, 1)));
 
+    let nameless =
+        r#"{"customer_id":"cus_9","region":"R","city":"C","country":"RW","default_for":["a"]}"#;
+    import(nameless, &[], "1 created");
+    import(nameless, &[], "1 unchanged");
+    let other = dir.run_with_input(&["import", "-"], &nameless.replace("[\"a\"]", "[\"b\"]"));
+    other.fails_with(&["line 1: default_for: the address exists with different default addresses"]);
+
     let many: Vec<_> = (0..16).map(|number| format!(r#""p{number}""#)).collect();
     let many = with(1, &format!(r#""default_for":[{}]"#, many.join(",")));
     let arguments = [&["import", "-"], update].concat();
@@ -128,6 +138,46 @@ fn an_import_sets_and_clears_default_addresses(#[case] dir: TestDir) {
         let refused = dir.run_with_input(&["import", "-"], &with(3, bad));
         refused.fails_with(&[error]);
     }
+}
+
+/// All lines are one batch, so each address that the client creates is in a book of it.
+#[rstest]
+#[case::sqlite(TestDir::sqlite())]
+#[case::postgres(TestDir::postgres())]
+fn an_import_of_default_addresses_ends_while_clients_write(#[case] dir: TestDir) {
+    const CUSTOMERS: u32 = 4_000;
+    let text: String = (0..CUSTOMERS)
+        .map(|number| {
+            let line = line(&format!("cus_{number}"), 1, "Kigali");
+            format!(
+                "{},\"default_for\":[\"shipping\"]}}\n",
+                line.trim_end_matches('}')
+            )
+        })
+        .collect();
+    let file = dir.write("a.ndjson", &text);
+    let service = dir.serve(&[]);
+    let is_done = AtomicBool::new(false);
+    let body = r#"{"region":"R","city":"Kigali","country":"RW"}"#;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in (0..CUSTOMERS).cycle().step_by(37) {
+                let book = format!("/v1/customers/cus_{number}/addresses");
+                service.send("POST", &book, &[], body);
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let imported = dir.run(&["import", &file]);
+        is_done.store(true, Ordering::Relaxed);
+        let imported = imported.succeeds();
+        assert!(
+            imported.stdout.contains("4000 created"),
+            "{}",
+            imported.stdout
+        );
+    });
 }
 
 #[rstest]

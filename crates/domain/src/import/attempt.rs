@@ -35,6 +35,8 @@ pub(super) struct Import<'a> {
     /// The books in which duplicates are found. `None`: they are created.
     books: Option<Books>,
     defaults: StoredDefaults,
+    /// How many commits were refused because a book had changed.
+    pub(super) book_changes: u32,
 }
 
 /// The outcome of each entry, and the changes to make.
@@ -66,6 +68,7 @@ impl<'a> Import<'a> {
             full_histories: HashMap::new(),
             books: skips_duplicates.then(|| Books::of(entries)),
             defaults: StoredDefaults::default(),
+            book_changes: 0,
         }
     }
 
@@ -120,7 +123,7 @@ impl<'a> Import<'a> {
     ) -> Commit {
         let books = self.books.as_ref();
         let mut expected = books.map_or_else(BTreeMap::new, |books| books.revisions(&changes));
-        self.defaults.expect(&mut expected);
+        self.defaults.expect(&default_addresses, &mut expected);
         Commit {
             default_addresses,
             expected_revisions: expected,
@@ -141,6 +144,7 @@ impl<'a> Import<'a> {
         match refusal {
             Refusal::Conflict { .. } | Refusal::NotInBook { .. } => {}
             Refusal::BookChanged => {
+                self.book_changes += 1;
                 if let Some(books) = &mut self.books {
                     books.forget_changed(self.service).await?;
                 }

@@ -31,13 +31,19 @@ impl StoredDefaults {
         Ok(Self(customers.into_iter().zip(found).collect()))
     }
 
-    /// Adds the revisions of the books in which default addresses were decided. If one is expected
-    /// already, the earlier revision stays, so that the commit is refused.
-    pub(super) fn expect(&self, revisions: &mut BTreeMap<CustomerId, u64>) {
-        for (customer_id, book) in &self.0 {
-            let expected = revisions.entry(customer_id.clone());
-            let expected = expected.or_insert(book.revision);
-            *expected = (*expected).min(book.revision);
+    /// Adds the revisions of the books in which default addresses change. If one is expected already,
+    /// the earlier revision stays, so that the commit is refused.
+    pub(super) fn expect(
+        &self,
+        changes: &[DefaultAddressChange],
+        revisions: &mut BTreeMap<CustomerId, u64>,
+    ) {
+        for customer_id in changes.iter().map(|change| &change.customer_id) {
+            if let Some(book) = self.0.get(customer_id) {
+                let expected = revisions.entry(customer_id.clone());
+                let expected = expected.or_insert(book.revision);
+                *expected = (*expected).min(book.revision);
+            }
         }
     }
 }
