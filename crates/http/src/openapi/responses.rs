@@ -207,7 +207,7 @@ impl IntoResponses for Duplicate {
         let headers = &["Cache-Control", "ETag", "Location"];
         let response = response(
             "With `on_duplicate=return`: the current state of the same address, which the customer \
-             has already. Nothing was changed. The body is empty if the credential lacks the scope \
+             has already. It was not changed, but is the default for the purposes in `default_for`. The body is empty if the credential lacks the scope \
              `addresses:read`",
             headers,
         );

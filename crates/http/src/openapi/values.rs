@@ -81,19 +81,22 @@ pub(crate) fn by_purpose(value: Object) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property_names(Some(purpose()))
-        .max_properties(Some(DefaultAddresses::MAX_PURPOSES))
         .additional_properties(Some(Schema::Object(value)))
-        .description(Some("The default address for each purpose"))
+        .description(Some(
+            "The default address for each purpose. A customer has at most 16",
+        ))
         .build()
 }
 
 /// The purposes for which a new address becomes the default.
 pub(crate) fn default_for() -> Array {
     ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .items(purpose())
+        .unique_items(true)
         .max_items(Some(DefaultAddresses::MAX_PURPOSES))
         .description(Some(
-            "The purposes for which the address becomes the default",
+            "The purposes for which the address becomes the default. A customer has at most 16",
         ))
         .build()
 }

@@ -256,18 +256,21 @@ mod tests {
             sending(Method::POST, BOOK, json)
         };
         for (default_for, message) in [
-            (r#""shipping""#, "expected an array of strings"),
-            (r#"["shipping",1]"#, "expected an array of strings"),
-            (r#"["Shipping"]"#, "expected a purpose such as billing"),
+            (r#""shipping""#, "default_for: expected an array of strings"),
+            (
+                r#"["shipping",1]"#,
+                "default_for: expected an array of strings",
+            ),
+            (
+                r#"["a","Shipping"]"#,
+                "default_for[1]: expected a purpose such as billing",
+            ),
         ] {
             let response = test_app.answer(creating(default_for)).await;
             assert!(response.starts_with("422"), "{response}");
             let error = &body_of(&response)["errors"][0];
-            assert_eq!(error["field"], "default_for");
-            assert!(
-                error["message"].as_str().unwrap().starts_with(message),
-                "{error}"
-            );
+            let [field, text] = ["field", "message"].map(|name| error[name].as_str().unwrap());
+            assert!(format!("{field}: {text}").starts_with(message), "{error}");
         }
         let many: Vec<_> = (0..17).map(|number| format!(r#""p{number}""#)).collect();
         let many = test_app

@@ -188,11 +188,13 @@ fn problem_of(request: &HttpRequest, error: DefaultAddressesError) -> Problem {
             return address_etag::precondition_failed(request.headers(), current);
         }
         DefaultAddressesError::TooManyPurposes(error) => errors.add(MEMBER, error),
-        DefaultAddressesError::NoSuchAddress { purpose } => {
-            errors.add(
-                field(purpose.as_str()),
-                "is not an address of this customer",
-            );
+        DefaultAddressesError::NoSuchAddress { purposes } => {
+            for purpose in purposes {
+                errors.add(
+                    field(purpose.as_str()),
+                    "is not an address of this customer",
+                );
+            }
         }
     }
     Problem::with_field_errors(INVALID_DEFAULT_ADDRESSES, errors)
@@ -362,8 +364,11 @@ mod tests {
         ] {
             assert_snapshot!(name, test_app.answer(patching(json)).await);
         }
-        let foreign = test_app.answer(setting("shipping", 9)).await;
-        assert_snapshot!("no_such_address", foreign);
+        let [unknown, known] = [9, 1].map(fixtures::address_id);
+        let foreign = format!(
+            r#"{{"default_addresses":{{"a":"{unknown}","b":"{known}","shipping":"{unknown}"}}}}"#
+        );
+        assert_snapshot!("no_such_address", test_app.answer(patching(foreign)).await);
         let id = fixtures::address_id(1);
         let many: Vec<_> = (0..17).map(|n| format!(r#""p{n}":"{id}""#)).collect();
         let many = format!(r#"{{"default_addresses":{{{}}}}}"#, many.join(","));

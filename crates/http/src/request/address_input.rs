@@ -78,9 +78,14 @@ fn purposes(value: Json<'_>, errors: &mut FieldErrors) -> BTreeSet<Purpose> {
         errors.add(DEFAULT_FOR, "expected an array of strings");
         return BTreeSet::new();
     };
-    let purposes = names.iter().map(|name| Purpose::parse(name));
-    let purposes = purposes.filter_map(|purpose| errors.check(DEFAULT_FOR, purpose));
-    purposes.collect()
+    let mut purposes = BTreeSet::new();
+    for (index, name) in names.iter().enumerate() {
+        match Purpose::parse(name) {
+            Ok(purpose) => drop(purposes.insert(purpose)),
+            Err(error) => errors.add(format!("{DEFAULT_FOR}[{index}]"), error),
+        }
+    }
+    purposes
 }
 
 fn read_members<'a>(members: Members<'a>, errors: &mut FieldErrors) -> AddressInput<'a> {

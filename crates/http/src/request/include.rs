@@ -26,7 +26,12 @@ impl Included {
 
     fn parse(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|known| known.name() == name);
-        known.ok_or_else(|| format!("expected {}", Self::ALL.map(Self::name).join(" or ")))
+        known.ok_or_else(|| {
+            format!(
+                "expected {}, separated by commas without blanks",
+                Self::ALL.map(Self::name).join(" or ")
+            )
+        })
     }
 }
 
@@ -79,7 +84,7 @@ mod tests {
         ] {
             let error = parsed(values).unwrap_err();
             assert_eq!(
-                error, "include: expected default_for or label",
+                error, "include: expected default_for or label, separated by commas without blanks",
                 "{values:?}"
             );
         }

@@ -191,18 +191,17 @@ pub(crate) fn precondition_failed<S: State>(headers: &HeaderMap, current: S) -> 
     }
 }
 
-const INCLUDING_TAG: &str = "If-Match contains the tag of a response with include, which never \
-    matches. Send the tag that the service returns for the address without include.";
+const INCLUDING_TAG: &str = "If-Match contains the tag of an address with include, which never \
+    matches. Send the strong tag of what is to be changed, as the service returned it.";
 
-const WEAK_TAG: &str = "If-Match contains a weak tag (W/\"…\"), which never matches. The service \
-    returned a strong tag; a compressing proxy probably made it weak. Send the tag \
-    as the service returned it, and configure the proxy to preserve it: see Strong tags in the guide \
-    Deploy.";
+const WEAK_TAG: &str = "If-Match contains a weak tag (W/\"…\"), which never matches. Send the strong \
+    tag of what is to be changed, as the service returned it. If a compressing proxy made it weak, \
+    configure the proxy to preserve it: see Strong tags in the guide Deploy.";
 
 const CODED_TAG: &str = "If-Match contains a tag that ends in -gzip, -br or -zstd, which never \
-    matches. The service returned a tag without this suffix; a compressing proxy \
-    probably appended it. Send the tag as the service returned it, and configure the proxy to \
-    preserve it: see Strong tags in the guide Deploy.";
+    matches. The service returned a tag without this suffix; a compressing proxy probably appended \
+    it. Send the tag as the service returned it, and configure the proxy to preserve it: see Strong \
+    tags in the guide Deploy.";
 
 /// Explains the first tag in `If-Match` that can never match: one with included members, or one that
 /// a proxy probably changed.
