@@ -45,7 +45,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "ADDRESSBOOK_NO_DOCS", value_parser = true_or_false)]
     no_docs: bool,
 
-    /// Reject changes and removals of an address without If-Match
+    /// Reject changes and removals of an address, and changes of default addresses, without If-Match
     #[arg(long, env = "ADDRESSBOOK_REQUIRE_IF_MATCH", value_parser = true_or_false)]
     require_if_match: bool,
 
