@@ -110,7 +110,7 @@ fn separate(counted: &mut String, gap: &str, next: char) {
         if gap.chars().count() > 1 && gap.ends_with(is_dash) {
             counted.push('-');
         }
-    } else if marks().last().is_some_and(is_dash) {
+    } else if marks().next_back().is_some_and(is_dash) {
         counted.push('-');
     }
 }
