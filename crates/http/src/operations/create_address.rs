@@ -265,6 +265,10 @@ mod tests {
                 r#"["a","Shipping"]"#,
                 "default_for[1]: expected a purpose such as billing",
             ),
+            (
+                r#"["billing","billing"]"#,
+                "default_for[1]: repeats a purpose",
+            ),
         ] {
             let response = test_app.answer(creating(default_for)).await;
             assert!(response.starts_with("422"), "{response}");

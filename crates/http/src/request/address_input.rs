@@ -81,6 +81,9 @@ fn purposes(value: Json<'_>, errors: &mut FieldErrors) -> BTreeSet<Purpose> {
     let mut purposes = BTreeSet::new();
     for (index, name) in names.iter().enumerate() {
         match Purpose::parse(name) {
+            Ok(purpose) if purposes.contains(&purpose) => {
+                errors.add(format!("{DEFAULT_FOR}[{index}]"), "repeats a purpose");
+            }
             Ok(purpose) => drop(purposes.insert(purpose)),
             Err(error) => errors.add(format!("{DEFAULT_FOR}[{index}]"), error),
         }
