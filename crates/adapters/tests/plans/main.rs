@@ -36,28 +36,16 @@ struct Rules {
 
 const SQLITE: Rules = Rules {
     costly: ["SCAN ", "USE TEMP B-TREE"],
-    exceptions: &[
-        (
-            "SELECT `address_books`.`revision` FROM `address_books` LIMIT",
-            "SCAN address_books",
-            "reads any one row",
-        ),
-        (
-            "SELECT `addresses`.`customer_id`",
-            "SCAN addresses",
-            "the first step of an export: the first rows of the table, by the primary key",
-        ),
-    ],
+    exceptions: &[(
+        "SELECT `addresses`.`customer_id`",
+        "SCAN addresses",
+        "the first step of an export: the first rows of the table, by the primary key",
+    )],
 };
 
 const POSTGRES: Rules = Rules {
     costly: ["Seq Scan on ", "Sort"],
     exceptions: &[
-        (
-            "SELECT \"address_books\".\"revision\" FROM \"address_books\" LIMIT",
-            "Seq Scan on address_books",
-            "reads any one row",
-        ),
         (
             "DELETE FROM idempotency_records WHERE (customer_id, key) IN",
             "Sort",
@@ -200,7 +188,7 @@ impl Instrumentation for Recorder {
         let sql = query.split(" -- binds: ").next().unwrap_or_default();
         // COPY has no plan, because it only inserts rows.
         let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-        let tables = ["addresses", "address_", "idempotency_records", "api_keys"];
+        let tables = ["address", "idempotency_records", "api_keys"];
         if verbs.iter().any(|verb| sql.starts_with(verb))
             && tables.iter().any(|table| sql.contains(table))
         {
@@ -210,8 +198,8 @@ impl Instrumentation for Recorder {
 }
 
 /// Fills 2,000 books with ten addresses each and one with 5,000. Each address has two past
-/// revisions, an idempotency record and, as if the books were large, a part. Each book has an API
-/// key.
+/// revisions, an idempotency record, a purpose of its own and, as if the books were large, a part.
+/// Each book has an API key.
 const FILL: &str = "
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
     INSERT INTO address_books SELECT 'cus_' || n, 10, 1, 20 FROM numbers;
@@ -222,6 +210,7 @@ const FILL: &str = "
            NULL, 'Region', 'City', 'RW', NULL, n, n, 1, NULL, NULL
     FROM numbers;
     INSERT INTO address_book_parts SELECT customer_id, id, 1 FROM addresses;
+    INSERT INTO default_addresses SELECT customer_id, 'p' || id, id FROM addresses;
     INSERT INTO address_revisions
     SELECT customer_id, id, n, 'updated', n,
            description, region, city, country, custom_data, created_at, updated_at,
