@@ -15,7 +15,9 @@ use crate::store::book_parts;
 use crate::store::error::WorkError;
 use crate::store::rows::NewAddressRow;
 use crate::store::schema::addresses;
-use crate::store::writes::{BookSize, OpenedBook, insert, open_book, set_default_addresses};
+use crate::store::writes::{
+    BookSize, OpenedBook, insert, last_past_state, open_book, set_default_addresses,
+};
 
 /// Minimum number of creations for this path. With that many, the fixed costs of a commit no longer
 /// matter.
@@ -67,10 +69,21 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
             && size.past_revisions < most_past
             && book.is_as_expected(customer_id, commit)
     };
+    // Without past revisions, no address of a book was ever removed.
+    let with_past = books
+        .iter()
+        .filter(|(_, book)| book.size_before.past_revisions > 0);
+    let with_past: Vec<_> = with_past
+        .flat_map(|(customer_id, _)| of_customers[&**customer_id])
+        .collect();
     let fits = books.iter().map(|(id, book)| (&**id, book)).all(accepts)
         && match store {
-            StoreConnection::Postgres(connection) => copy(connection, &rows)?,
-            StoreConnection::Sqlite(_) => write_one_by_one(store, &rows)?,
+            StoreConnection::Postgres(connection) => {
+                !any_comes_again(connection, &with_past)? && copy(connection, &rows)?
+            }
+            StoreConnection::Sqlite(_) => {
+                !any_comes_again_one_by_one(store, &with_past)? && write_one_by_one(store, &rows)?
+            }
         };
     if !fits {
         return Err(WorkError::NotInBulk);
@@ -173,20 +186,26 @@ fn write_one_by_one(
 }
 
 /// Inserts rows with PostgreSQL's `COPY`, which needs no statement for each. Returns `false` if an
-/// address exists or existed before.
+/// address already exists.
 fn copy(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> Result<bool, WorkError> {
     let copied = copy_from(addresses::table)
         .from_insertable(rows)
         .execute(connection);
     match copied {
-        Ok(_) => Ok(!any_comes_again(connection, rows)?),
+        Ok(_) => Ok(true),
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Whether an address existed before, so that its next revision is not 1.
-fn any_comes_again(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) -> QueryResult<bool> {
+fn any_comes_again(
+    connection: &mut PgConnection,
+    rows: &[&NewAddressRow<'_>],
+) -> QueryResult<bool> {
+    if rows.is_empty() {
+        return Ok(false);
+    }
     #[derive(QueryableByName)]
     struct Found {
         #[diesel(sql_type = Bool)]
@@ -203,4 +222,17 @@ fn any_comes_again(connection: &mut PgConnection, rows: &[NewAddressRow<'_>]) ->
     .bind::<Array<Text>, _>(ids)
     .get_result(connection)?;
     Ok(found.found)
+}
+
+/// [`any_comes_again`] for SQLite.
+fn any_comes_again_one_by_one(
+    store: &mut StoreConnection,
+    rows: &[&NewAddressRow<'_>],
+) -> Result<bool, WorkError> {
+    for row in rows {
+        if last_past_state(store, row.customer_id, row.id)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -19,7 +19,7 @@ use crate::store::book_parts;
 use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
 use crate::store::read_queries::ReadQuery;
-use crate::store::rows::{AddressRow, RevisionRow, past_address_columns, revision};
+use crate::store::rows::{AddressRow, RevisionRow, change_after, past_address_columns, revision};
 use crate::store::schema::{
     address_books, address_revisions, addresses, default_addresses, idempotency_records,
 };
@@ -300,10 +300,7 @@ pub(crate) fn revisions(
         .get_result(c)
         .optional())?;
     if let Some((row, changed_at)) = current {
-        let change = match rows.first() {
-            Some((_, change, _)) if change != ChangeKind::Removed.as_str() => ChangeKind::Updated,
-            _ => ChangeKind::Created,
-        };
+        let change = change_after(rows.first().map(|(_, change, _)| change.as_str()));
         let changed_at = changed_at.unwrap_or(row.updated_at);
         rows.insert(0, (row, change.as_str().to_owned(), changed_at));
         rows.truncate(range.limit as usize);

@@ -195,6 +195,15 @@ impl<'a> NewAddressRow<'a> {
 /// A revision, as a row that is read: the state of the address, the kind of change and its time.
 pub(crate) type RevisionRow<'a> = (AddressRow<'a>, String, i64);
 
+/// The kind of the change that made a state of an address, by that of the state before it. The first
+/// state, and the first one after a removal, came from a creation.
+pub(crate) fn change_after(past: Option<&str>) -> ChangeKind {
+    match past {
+        Some(change) if change != ChangeKind::Removed.as_str() => ChangeKind::Updated,
+        _ => ChangeKind::Created,
+    }
+}
+
 pub(crate) fn revision(
     (row, change, changed_at): RevisionRow<'_>,
 ) -> Result<AddressRevision, Inconsistency> {

@@ -15,7 +15,7 @@ use diesel::{delete, insert_into, sql_query, update};
 use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::store::book_parts;
 use crate::store::error::WorkError;
-use crate::store::rows::NewAddressRow;
+use crate::store::rows::{NewAddressRow, change_after};
 use crate::store::schema::{
     address_book_parts, address_books, address_revisions, addresses, content_columns,
     content_values, default_addresses, idempotency_records,
@@ -50,7 +50,7 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let customer_id = change.address().customer_id.as_str();
         let size = sizes.entry(customer_id).or_default();
         // This comes first: even in a full book, an existing address is a conflict.
-        if !make(store, change, commit.at)? {
+        if !make(store, change, *size, commit.at)? {
             return Err(Refusal::Conflict { index }.into());
         }
         match change {
@@ -172,22 +172,35 @@ pub(crate) fn open_book(
     })
 }
 
-/// Makes a change and stores the previous state of the address as a past revision. Returns `false`
-/// if the change conflicts with what is stored.
-fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<bool, WorkError> {
+/// Makes a change to a book of that size and stores the previous state of the address as a past
+/// revision. Returns `false` if the change conflicts with what is stored.
+fn make(
+    store: &mut StoreConnection,
+    change: &Change,
+    book: BookSize,
+    at: Timestamp,
+) -> Result<bool, WorkError> {
     let address = change.address();
-    let expected = match change {
-        Change::Create(_) => None,
-        Change::Replace { expected, .. } | Change::Remove { expected, .. } => Some(*expected),
-    };
-    if let Some(expected) = expected
-        && store_past_state(store, address, expected)? == 0
-    {
-        return Ok(false);
-    }
+    let past = |store| last_past_state(store, address.customer_id.as_str(), address.id.as_str());
     // The store counts the revisions, whatever revision a change contains.
-    let revision = expected.map_or(Revision::FIRST, Revision::next);
-    let row = NewAddressRow::of(address, revision, at);
+    let (revision, past) = match change {
+        // Without past revisions, no address of the book was ever removed.
+        Change::Create(_) if book.past_revisions == 0 => (Revision::FIRST, None),
+        Change::Create(_) => (Revision::FIRST, past(store)?),
+        Change::Replace { expected, .. } | Change::Remove { expected, .. } => {
+            let past = match *expected == Revision::FIRST {
+                true => None,
+                false => past(store)?,
+            };
+            let kind = change_after(past.as_ref().map(|past| past.change.as_str()));
+            if store_past_state(store, address, *expected, kind)? == 0 {
+                return Ok(false);
+            }
+            (expected.next(), None)
+        }
+    };
+    let mut row = NewAddressRow::of(address, revision, at);
+    row.revision += past.map_or(0, |past| past.revision);
     let current = addresses::table.find((row.customer_id, row.id));
     let written = match change {
         Change::Create(_) => insert(store, &row)?,
@@ -201,15 +214,34 @@ fn make(store: &mut StoreConnection, change: &Change, at: Timestamp) -> Result<b
     Ok(written == 1)
 }
 
-/// Inserts a new address. Returns 0 if the id already exists. If the address was removed before,
-/// its revision continues after the last one.
+/// The last past state of an address.
+#[derive(Queryable)]
+pub(crate) struct PastState {
+    pub(crate) revision: i64,
+    pub(crate) change: String,
+}
+
+pub(crate) fn last_past_state(
+    store: &mut StoreConnection,
+    customer_id: &str,
+    id: &str,
+) -> Result<Option<PastState>, WorkError> {
+    let of_address = address_revisions::table
+        .filter(address_revisions::customer_id.eq(customer_id))
+        .filter(address_revisions::id.eq(id))
+        .order(address_revisions::revision.desc())
+        .select((address_revisions::revision, address_revisions::change))
+        .limit(1);
+    Ok(with_connection!(store, c => prepared!(of_address).get_result(c).optional())?)
+}
+
+/// Inserts a new address. Returns 0 if the id already exists.
 pub(crate) fn insert(
     store: &mut StoreConnection,
     row: &NewAddressRow<'_>,
 ) -> Result<usize, WorkError> {
-    let key = row.key();
     let last = [row.changed_at.into(), row.revision.into()];
-    let values = [&key[..], &row.state(), &last, &key].concat();
+    let values = [&row.key()[..], &row.state(), &last].concat();
     Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "INSERT INTO addresses (customer_id, id, ",
@@ -217,9 +249,7 @@ pub(crate) fn insert(
             ", created_at, updated_at, changed_at, revision)
              VALUES (?, ?, ",
             content_values!(),
-            ", ?, ?, ?, ? + COALESCE(
-                 (SELECT MAX(revision) FROM address_revisions WHERE customer_id = ? AND id = ?), 0))
-             ON CONFLICT (customer_id, id) DO NOTHING",
+            ", ?, ?, ?, ?) ON CONFLICT (customer_id, id) DO NOTHING",
         ),
         values,
     ))
@@ -250,24 +280,20 @@ fn store_past_state(
     store: &mut StoreConnection,
     address: &Address,
     revision: Revision,
+    change: ChangeKind,
 ) -> Result<usize, WorkError> {
-    // The first state, and the first one after a removal, came from a creation.
     Ok(with_connection!(store, c => prepared!(Sql(
         concat!(
             "INSERT INTO address_revisions (customer_id, id, revision, change, changed_at, ",
             content_columns!(""),
             ", created_at, updated_at)
-         SELECT customer_id, id, revision,
-             CASE (SELECT change FROM address_revisions AS past
-                   WHERE past.customer_id = addresses.customer_id AND past.id = addresses.id
-                   ORDER BY past.revision DESC LIMIT 1)
-                 WHEN 'created' THEN 'updated' WHEN 'updated' THEN 'updated' ELSE 'created' END,
-             COALESCE(changed_at, updated_at), ",
+             SELECT customer_id, id, revision, ?, COALESCE(changed_at, updated_at), ",
             content_columns!(""),
             ", created_at, updated_at
-         FROM addresses WHERE customer_id = ? AND id = ? AND revision = ?",
+             FROM addresses WHERE customer_id = ? AND id = ? AND revision = ?",
         ),
         vec![
+            change.as_str().into(),
             address.customer_id.as_str().into(),
             address.id.as_str().into(),
             i64::from(revision.get()).into(),
@@ -365,7 +391,8 @@ fn store_record(
             idempotency_records::address_id.eq(record.address_id.as_str()),
             idempotency_records::created_at.eq(record.created_at.unix_ms()),
         ))
-        .on_conflict_do_nothing();
+        .on_conflict((idempotency_records::customer_id, idempotency_records::key))
+        .do_nothing();
     let written = with_connection!(store, c => prepared!(record).execute(c))?;
     match written {
         1 => Ok(()),
