@@ -64,6 +64,10 @@ impl Maintenance for SqlEngine {
         SqlStore::migrate(&self.url, &self.options)
     }
 
+    fn distribute(&self) -> Result<usize, OpenError> {
+        SqlStore::distribute(&self.url, &self.options)
+    }
+
     fn examine(&self, examination: &Examination) -> Vec<Finding> {
         doctor::examine(&self.url, &self.options, examination)
     }

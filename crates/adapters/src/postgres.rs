@@ -1,5 +1,6 @@
 //! Code for PostgreSQL only.
 
+pub(crate) mod distribution;
 pub(crate) mod doctor;
 pub(crate) mod fast_reads;
 pub(crate) mod session;

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod fast_reads;
 pub(crate) mod read_queries;
 pub(crate) mod reads;
+pub(crate) mod rehearsal;
 pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod sql_store;

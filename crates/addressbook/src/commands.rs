@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod distribute;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod healthcheck;

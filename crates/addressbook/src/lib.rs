@@ -48,7 +48,9 @@ use anyhow::bail;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{backup, doctor, export, healthcheck, import, keys, migrate, restore, serve};
+use crate::commands::{
+    backup, distribute, doctor, export, healthcheck, import, keys, migrate, restore, serve,
+};
 use crate::output::print;
 pub use crate::settings::DatabaseSettings;
 pub use crate::store::{EngineOf, sql_engine};
@@ -75,6 +77,8 @@ enum Command {
     Export(Box<export::ExportArguments>),
     /// Create the database or migrate it to this release's schema
     Migrate(migrate::MigrateArguments),
+    /// Distribute the tables of a PostgreSQL database over the nodes of its Citus cluster
+    Distribute(distribute::DistributeArguments),
     /// Create, list and revoke API keys
     Keys(keys::KeysArguments),
     /// Back up the SQLite database to a file while the service runs
@@ -116,6 +120,7 @@ pub fn run(engine_of: EngineOf) -> ExitCode {
             Command::Import(arguments) => import::run(&arguments, engine_of),
             Command::Export(arguments) => export::run(&arguments, engine_of),
             Command::Migrate(arguments) => migrate::run(&arguments, engine_of),
+            Command::Distribute(arguments) => distribute::run(&arguments, engine_of),
             Command::Keys(arguments) => keys::run(&arguments, engine_of),
             Command::Backup(arguments) => backup::run(&arguments, engine_of),
             Command::Restore(arguments) => restore::run(&arguments, engine_of),

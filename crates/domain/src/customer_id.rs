@@ -41,6 +41,12 @@ impl CustomerId {
         Ok(Self(text.into()))
     }
 
+    /// An identifier that no customer has, because [`parse`](Self::parse) rejects it. A store can
+    /// try its statements with it, as in [`ready`](crate::AddressRepository::ready).
+    pub fn of_nobody() -> Self {
+        Self("add_nobody".into())
+    }
+
     /// The identifier, unchanged.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -95,6 +101,12 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn nobody_is_no_customer() {
+        let nobody = CustomerId::of_nobody();
+        assert!(CustomerId::parse(nobody.as_str()).is_err());
     }
 
     #[test]

@@ -152,6 +152,13 @@ pub trait Maintenance {
     /// [`OpenError`]. The schema is then unchanged.
     fn migrate(&self) -> Result<usize, OpenError>;
 
+    /// Distributes the tables over several machines by customer. Returns the number of tables that
+    /// were not distributed yet.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing changed. A store that runs on one machine only says so.
+    fn distribute(&self) -> Result<usize, OpenError>;
+
     /// Examines the store without changing it. A store that cannot be reached is a finding too.
     fn examine(&self, examination: &Examination) -> Vec<Finding>;
 

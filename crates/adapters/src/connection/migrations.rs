@@ -19,6 +19,7 @@ use crate::connection::session_options::SessionOptions;
 use crate::connection::store_connection::{StoreConnection, with_connection};
 use crate::connection::url::DatabaseUrl;
 use crate::connection::url::PostgresUrl;
+use crate::postgres::distribution;
 use crate::sqlite::build;
 use crate::store::error::{connection_reason, file_reason};
 
@@ -82,7 +83,9 @@ impl Migrations {
                 sql_query("SELECT pg_advisory_xact_lock($1)")
                     .bind::<BigInt, _>(MIGRATION_LOCK)
                     .execute(c)?;
-                run_pending(c, self.postgres)
+                let count = run_pending(c, self.postgres)?;
+                distribution::distribute_new(c)?;
+                Ok(count)
             }),
         }
         .map_err(|error| match error {
@@ -257,4 +260,4 @@ fn create_database(url: &PostgresUrl, session: &SessionOptions) -> Result<(), St
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -26,6 +26,12 @@ use crate::connection::url::PostgresUrl;
 use crate::postgres::session;
 use crate::store::read_queries::{QueryText, ReadQuery, TakeRow};
 
+/// The plans use the key whatever the parameters are, so PostgreSQL need not plan each time. But Citus
+/// cannot plan the join of a page before it knows which shard the customer is in.
+const PLAN_ONCE: &str = "
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+    WHERE to_regclass('pg_dist_partition') IS NULL;";
+
 /// One pipeline for each calling thread. The clones share the pipelines, which close with the last
 /// clone.
 #[derive(Clone)]
@@ -39,11 +45,9 @@ impl Pipelines {
     pub(crate) fn of(url: &PostgresUrl, options: &StoreOptions) -> Self {
         let plan = Plan {
             url: session::with_parameters(url),
-            // Diesel also sets the first two on each connection. The plans use the key whatever
-            // the parameters are, so PostgreSQL need not plan each time.
+            // Diesel also sets the first two on each connection.
             session: format!(
-                "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}
-                 SET plan_cache_mode = force_generic_plan; {}",
+                "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}{PLAN_ONCE}{}",
                 session::statements(&options.session()),
                 QueryText::FAST.map(prepare).concat(),
             ),

@@ -9,7 +9,6 @@ use addressbook_domain::{
     Scan, Timestamp,
 };
 use async_trait::async_trait;
-use diesel::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -17,15 +16,16 @@ use crate::connection::migrations::{MIGRATIONS, no_thread};
 use crate::connection::pool::Pool;
 use crate::connection::pool::StoreOptions;
 use crate::connection::schema_state::require_current;
-use crate::connection::store_connection::{StoreConnection, with_connection};
+use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
+use crate::postgres::distribution;
 use crate::sqlite::checkpoints::note_erasure;
 use crate::sqlite::writer::Writer;
 use crate::store::bulk;
 use crate::store::error::WorkError;
 use crate::store::fast_reads::{FastRead, FastReads};
 use crate::store::reads;
-use crate::store::schema::address_books;
+use crate::store::rehearsal;
 use crate::store::writes;
 
 /// Stores addresses and API keys in SQLite or PostgreSQL. Cheap to clone: the clones share the
@@ -111,6 +111,15 @@ impl SqlStore {
     /// [`OpenError`], with nothing changed.
     pub fn migrate(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
         MIGRATIONS.migrate(url, options)
+    }
+
+    /// Distributes the tables of a PostgreSQL database over the nodes of its Citus cluster. Returns
+    /// the number of tables that were not distributed yet.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing changed.
+    pub fn distribute(url: &DatabaseUrl, options: &StoreOptions) -> Result<usize, OpenError> {
+        distribution::distribute(url, options)
     }
 
     /// Runs a unit of work that reads.
@@ -315,14 +324,9 @@ impl AddressRepository for SqlStore {
     }
 
     async fn ready(&self) -> Result<(), RepositoryError> {
-        self.run(|store| {
-            let any_book = address_books::table
-                .select(address_books::revision)
-                .limit(1);
-            with_connection!(store, c => any_book.first::<i64>(c).optional())?;
-            Ok(())
-        })
-        .await
+        self.list(&CustomerId::of_nobody(), &PageRequest::default())
+            .await?;
+        self.run(rehearsal::run).await
     }
 }
 

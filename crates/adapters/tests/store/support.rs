@@ -34,14 +34,22 @@ impl Database {
         }
     }
 
-    /// A database that is migrated already.
+    /// A database that is migrated already and, if `TEST_DATABASE_DISTRIBUTED` is set, distributed:
+    /// the server then has Citus.
     pub(crate) fn postgres() -> Self {
         static MIGRATED: LazyLock<String> = LazyLock::new(|| {
             let database = Database::empty_postgres();
             SqlStore::migrate(&database.url, &StoreOptions::default()).unwrap();
             database.raw_url
         });
-        Self::at(PostgresServer::shared().copy_database(&MIGRATED))
+        if std::env::var_os("TEST_DATABASE_DISTRIBUTED").is_none() {
+            return Self::at(PostgresServer::shared().copy_database(&MIGRATED));
+        }
+        let database = Self::empty_postgres();
+        SqlStore::migrate(&database.url, &StoreOptions::default()).unwrap();
+        database.connect().execute("CREATE EXTENSION citus");
+        SqlStore::distribute(&database.url, &StoreOptions::default()).unwrap();
+        database
     }
 
     pub(crate) fn empty_postgres() -> Self {

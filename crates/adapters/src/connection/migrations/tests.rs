@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::sql_store::SqlStore;
 
-const NEXT: Migrations = Migrations {
+pub(crate) const NEXT: Migrations = Migrations {
     sqlite: Folders(&[
         embed_migrations!("migrations/sqlite"),
         embed_migrations!("src/connection/migrations/next/sqlite"),
