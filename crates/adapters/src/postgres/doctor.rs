@@ -1,6 +1,7 @@
+use std::error::Error;
 use std::time::Duration;
 
-use addressbook_domain::{Examination, Finding, Timestamp};
+use addressbook_domain::{Examination, Finding, RepositoryError, Timestamp};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -12,7 +13,9 @@ use crate::connection::session_options::SessionOptions;
 use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
 use crate::doctor::{CLOCK_TOLERANCE_MS, NEWEST_BOOK, books, clock, schema, wrong_books};
-use crate::store::error::{connection_reason, one_line};
+use crate::postgres::fast_reads;
+use crate::store::error::{WorkError, connection_reason, one_line};
+use crate::store::rehearsal;
 
 /// The oldest major version that the tests cover and that PostgreSQL's developers still support.
 const OLDEST_VERSION: i64 = 14;
@@ -29,9 +32,8 @@ pub(crate) fn examine(
             ..options.session()
         },
     };
-    let mut connection = match StoreConnection::establish(url, &session) {
-        Ok(StoreConnection::Postgres(connection)) => connection,
-        Ok(StoreConnection::Sqlite(_)) => return Vec::new(),
+    let mut store = match StoreConnection::establish(url, &session) {
+        Ok(store) => store,
         Err(error) => {
             let reason = connection_reason(&error);
             let message = format!("{url} cannot be reached: {reason}");
@@ -39,7 +41,7 @@ pub(crate) fn examine(
         }
     };
     let mut findings = vec![Finding::ok("database", format!("{url} can be reached"))];
-    if let Err(error) = examine_database(&mut connection, how, &session, &mut findings) {
+    if let Err(error) = examine_database(&mut store, how, &session, &mut findings) {
         let message = format!(
             "cannot be examined further: {}",
             one_line(&error.to_string())
@@ -58,11 +60,14 @@ fn text(connection: &mut PgConnection, expression: &str) -> QueryResult<String> 
 }
 
 fn examine_database(
-    connection: &mut PgConnection,
+    store: &mut StoreConnection,
     how: &Examination,
     session: &SessionOptions,
     findings: &mut Vec<Finding>,
 ) -> QueryResult<()> {
+    let StoreConnection::Postgres(connection) = store else {
+        return Ok(());
+    };
     let version_number = number(connection, "current_setting('server_version_num')")?;
     findings.push(version(version_number / 10_000));
     findings.push(encoding(&text(
@@ -108,6 +113,11 @@ fn examine_database(
         "SELECT extract(epoch FROM clock_timestamp()) * 1000",
     )?;
     findings.push(servers_clock(theirs_ms, how.now));
+    if found == SchemaState::Current {
+        let tried = fast_reads::try_statements(connection).map_err(WorkError::from);
+        let tried = tried.and_then(|()| rehearsal::run(store));
+        findings.push(statements(tried.map_err(RepositoryError::from)));
+    }
     Ok(())
 }
 
@@ -212,6 +222,23 @@ fn connections(free: i64, needed: u32) -> Finding {
                  max_connections, or lower --pool-size and --workers"
             ),
         ),
+    }
+}
+
+fn statements(tried: Result<(), RepositoryError>) -> Finding {
+    match tried {
+        Ok(()) => Finding::ok("statements", "the database runs those of requests"),
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            let cause = one_line(&cause.unwrap_or_else(|| error.to_string()));
+            Finding::failed(
+                "statements",
+                format!(
+                    "the database does not run those of requests: {cause}; if it has the extension \
+                     citus, run addressbook distribute"
+                ),
+            )
+        }
     }
 }
 

@@ -155,7 +155,7 @@ const BUSY: [&str; 6] = [
     "could not obtain lock",
     "deadlock detected",
 ];
-const UNAVAILABLE: [&str; 18] = [
+const UNAVAILABLE: [&str; 19] = [
     "terminating connection",
     "server closed the connection unexpectedly",
     "connection not open",
@@ -167,6 +167,8 @@ const UNAVAILABLE: [&str; 18] = [
     "the database system is",
     "cannot execute",
     "cached plan must not change result type",
+    // Citus: the node of the customer was lost while it committed.
+    "could not commit transaction for shard",
     "too many clients",
     "remaining connection slots",
     "No space left on device",
@@ -327,6 +329,11 @@ mod tests {
             (
                 Unknown,
                 "cached plan must not change result type",
+                "Unavailable",
+            ),
+            (
+                Unknown,
+                "could not commit transaction for shard 102194 on at least one active node",
                 "Unavailable",
             ),
             (Unknown, "database or disk is full", "Unavailable"),

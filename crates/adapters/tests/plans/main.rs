@@ -13,7 +13,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use addressbook_adapters::{SqlStore, StoreOptions};
 use addressbook_testkit::contract::{ADDRESS_PROMISES, API_KEY_PROMISES};
@@ -99,16 +99,87 @@ fn every_statement_on_sqlite_uses_keys() {
     });
 }
 
-#[test]
-fn every_statement_on_postgres_uses_keys() {
-    let statements = statements_of(|| {
+static POSTGRES_STATEMENTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    statements_of(|| {
         ADDRESS_PROMISES
             .iter()
             .for_each(|promise| promise.run(postgres));
         API_KEY_PROMISES
             .iter()
             .for_each(|promise| promise.run(postgres_keys));
-    });
+    })
+});
+
+/// The statements that access the books of several customers, and what they need of a distributed
+/// database.
+const OF_SEVERAL_CUSTOMERS: [(&str, &str); 5] = [
+    (
+        "INSERT INTO address_books (customer_id, addresses, revision)",
+        "a batch of an import: max_prepared_transactions",
+    ),
+    (
+        "SELECT EXISTS (",
+        "a batch of an import into books with past revisions: a join placed together",
+    ),
+    (
+        "SELECT \"address_books\".\"customer_id\", \"address_books\".\"revision\", \"default_addresses\"",
+        "default addresses, of one customer for a request and of many for an export: a join placed together",
+    ),
+    (
+        "SELECT \"addresses\".\"customer_id\"",
+        "an export and an integrity check: each step reads its own snapshot of each shard",
+    ),
+    (
+        "DELETE FROM idempotency_records WHERE (customer_id, key) IN",
+        "pruning",
+    ),
+];
+
+/// A distributed PostgreSQL finds the one node of a customer by `customer_id`. Each node has all API
+/// keys.
+#[test]
+fn every_statement_of_a_request_is_of_one_customer() {
+    let mut broken = Vec::new();
+    let of_books = |sql: &&String| !sql.contains("api_keys");
+    for sql in POSTGRES_STATEMENTS.iter().filter(of_books) {
+        let plain = sql.replace('"', "");
+        let has = |text| plain.contains(text);
+        let is_bound = has("customer_id = $")
+            || has("customer_id) = ($")
+            || (plain.starts_with("INSERT INTO") && has("(customer_id, "));
+        let of_several = |(start, _): &(&str, _)| sql.starts_with(start);
+        let rules = [
+            (
+                "is not bound to one customer",
+                is_bound || OF_SEVERAL_CUSTOMERS.iter().any(of_several),
+            ),
+            (
+                "has a subquery in VALUES",
+                !(has("VALUES") && has("SELECT")),
+            ),
+            (
+                "has ON CONFLICT without the customer",
+                !has("ON CONFLICT") || has("ON CONFLICT (customer_id"),
+            ),
+            (
+                "depends on the session or the server",
+                !["nextval", "pg_", "set_config"]
+                    .iter()
+                    .any(|text| has(*text)),
+            ),
+        ];
+        let broken_here = rules.into_iter().filter(|(_, is_kept)| !is_kept);
+        broken.extend(broken_here.map(|(rule, _)| format!("{rule}: {sql}")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    for (start, need) in OF_SEVERAL_CUSTOMERS {
+        let is_used = POSTGRES_STATEMENTS.iter().any(|sql| sql.starts_with(start));
+        assert!(is_used, "no statement starts with {start} ({need})");
+    }
+}
+
+#[test]
+fn every_statement_on_postgres_uses_keys() {
     let RawConnection::Postgres(mut connection) = filled(&Database::postgres()) else {
         unreachable!()
     };
@@ -116,7 +187,7 @@ fn every_statement_on_postgres_uses_keys() {
     connection
         .batch_execute("SET plan_cache_mode = force_generic_plan")
         .unwrap();
-    check(&statements, &POSTGRES, |sql| {
+    check(&POSTGRES_STATEMENTS, &POSTGRES, |sql| {
         let values = (1..).take_while(|n| sql.contains(&format!("${n}"))).count();
         let values = match vec!["NULL"; values].join(", ") {
             none if none.is_empty() => none,
