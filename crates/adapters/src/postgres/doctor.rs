@@ -234,8 +234,8 @@ fn statements(tried: Result<(), RepositoryError>) -> Finding {
             Finding::failed(
                 "statements",
                 format!(
-                    "the database does not run those of requests: {cause}; if it has the extension \
-                     citus, run addressbook distribute"
+                    "the database does not run those of requests: {cause}; with the extension \
+                     citus, run addressbook distribute; with a connection pooler, use session mode"
                 ),
             )
         }

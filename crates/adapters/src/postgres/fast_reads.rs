@@ -21,7 +21,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::driver::{Plan, Request};
 use self::libpq::ResultRows;
-use self::prepared_query::{PreparedQuery, prepare};
+use self::prepared_query::{PreparedQuery, numbered};
 use crate::connection::pool::RESPONSE_GRACE;
 use crate::connection::pool::StoreOptions;
 use crate::connection::url::PostgresUrl;
@@ -46,10 +46,11 @@ pub(crate) struct Pipelines {
 pub(crate) fn try_statements(connection: &mut PgConnection) -> QueryResult<()> {
     connection.batch_execute(PLAN_ONCE)?;
     for query in QueryText::FAST {
-        connection.batch_execute(&prepare(query))?;
-        let name = query.name().to_string_lossy();
+        let (name, sql) = (query.name().to_string_lossy(), numbered(query));
         let values = vec!["'0'"; query.sql().matches('?').count()].join(", ");
-        connection.batch_execute(&format!("EXECUTE {name} ({values})"))?;
+        let try_it =
+            format!("PREPARE {name} AS {sql}; EXECUTE {name} ({values}); DEALLOCATE {name}");
+        connection.batch_execute(&try_it)?;
     }
     Ok(())
 }
@@ -61,10 +62,12 @@ impl Pipelines {
             url: session::with_parameters(url),
             // Diesel also sets the first two on each connection.
             session: format!(
-                "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {}{PLAN_ONCE}{}",
+                "SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; {PLAN_ONCE}{}",
                 session::statements(&options.session()),
-                QueryText::FAST.map(prepare).concat(),
             ),
+            statements: QueryText::FAST
+                .map(|query| (query.name(), numbered(query)))
+                .to_vec(),
             max_wait: options.pool_timeout,
             response_timeout: options.statement_timeout + RESPONSE_GRACE,
         };
@@ -172,7 +175,10 @@ mod tests {
             let mut message = [0; 8_192];
             let authenticated = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
             let session_is_set_up = b"C\0\0\0\x08SET\0Z\0\0\0\x05I";
-            for response in [&authenticated[..], session_is_set_up] {
+            let statement_is_prepared = b"1\0\0\0\x04Z\0\0\0\x05I";
+            let prepared = [&statement_is_prepared[..]; QueryText::FAST.len()];
+            let opened = [&authenticated[..], session_is_set_up];
+            for response in opened.into_iter().chain(prepared) {
                 assert_ne!(stream.read(&mut message).unwrap(), 0);
                 stream.write_all(response).unwrap();
             }
@@ -203,7 +209,8 @@ mod tests {
             .map(|name| format!("current_setting('{name}')"))
             .join(" || ' ' || ");
         let plan = Arc::get_mut(&mut pipelines.plan).unwrap();
-        plan.session += &format!("PREPARE settings AS SELECT {values};");
+        plan.statements
+            .push((c"settings", format!("SELECT {values}")));
         let query = PreparedQuery {
             name: c"settings",
             values: Vec::new(),

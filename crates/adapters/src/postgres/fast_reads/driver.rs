@@ -1,6 +1,7 @@
 //! The task that owns a connection.
 
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -25,8 +26,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// The settings of a driver: how to connect, and how long to wait.
 pub(super) struct Plan {
     pub(super) url: String,
-    /// The SQL that sets up a session and prepares its statements.
+    /// The SQL that sets up a session.
     pub(super) session: String,
+    /// The names and the SQL of the statements to prepare.
+    pub(super) statements: Vec<(&'static CStr, String)>,
     /// How long a request waits at most before it is sent.
     pub(super) max_wait: Duration,
     /// How long the responses to a batch may take.
@@ -207,7 +210,7 @@ impl Driver {
 async fn connect(plan: Arc<Plan>) -> Connection {
     loop {
         let plan = Arc::clone(&plan);
-        let connect = move || Connection::connect(&plan.url, &plan.session);
+        let connect = move || Connection::connect(&plan.url, &plan.session, &plan.statements);
         let reason = match spawn_blocking(connect).await {
             Ok(Ok(connection)) => return connection,
             Ok(Err(Broken(reason))) => one_line(&reason),

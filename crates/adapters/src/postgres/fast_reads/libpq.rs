@@ -10,8 +10,9 @@ use pq_sys::{
     ConnStatusType, ExecStatusType, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_SQLSTATE, PGconn, PGresult,
     PQclear, PQconnectdb, PQconsumeInput, PQenterPipelineMode, PQerrorMessage, PQexec, PQfinish,
     PQflush, PQgetResult, PQgetisnull, PQgetlength, PQgetvalue, PQisBusy, PQntuples,
-    PQparameterStatus, PQresultErrorField, PQresultStatus, PQsendPipelineSync, PQsendQueryPrepared,
-    PQsetNoticeProcessor, PQsetnonblocking, PQsocket, PQsocketPoll, PQsslInUse, PQstatus,
+    PQparameterStatus, PQprepare, PQresultErrorField, PQresultStatus, PQsendPipelineSync,
+    PQsendQueryPrepared, PQsetNoticeProcessor, PQsetnonblocking, PQsocket, PQsocketPoll,
+    PQsslInUse, PQstatus,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -52,9 +53,13 @@ impl From<io::Error> for Broken {
 }
 
 impl Connection {
-    /// Connects, runs SQL that sets up the session, and enters pipeline mode. Blocks until the
-    /// server responds.
-    pub(super) fn connect(url: &str, session: &str) -> Result<Self, Broken> {
+    /// Connects, runs SQL that sets up the session, prepares statements, and enters pipeline mode.
+    /// Blocks until the server responds.
+    pub(super) fn connect(
+        url: &str,
+        session: &str,
+        statements: &[(&CStr, String)],
+    ) -> Result<Self, Broken> {
         let url = c_string(url)?;
         let session = c_string(session)?;
         // SAFETY: the URL ends with NUL and outlives the call.
@@ -69,10 +74,16 @@ impl Connection {
         // SAFETY: as above; the processor accepts any message and has no state.
         unsafe { PQsetNoticeProcessor(connection, Some(ignore_notice), ptr::null_mut()) };
         // SAFETY: as above; the SQL ends with NUL and outlives the call.
-        let result = NonNull::new(unsafe { PQexec(connection, session.as_ptr()) });
-        let done = result
-            .map(ResultRows)
-            .is_some_and(|result| matches!(result.status(), ExecStatusType::PGRES_COMMAND_OK));
+        let mut done = succeeded(unsafe { PQexec(connection, session.as_ptr()) });
+        for (name, sql) in statements {
+            let sql = c_string(sql)?;
+            // By the protocol and not by PREPARE, so that a pooler knows the statement.
+            // SAFETY: as above; no types are given.
+            done = done
+                && succeeded(unsafe {
+                    PQprepare(connection, name.as_ptr(), sql.as_ptr(), 0, ptr::null())
+                });
+        }
         // SAFETY: as above.
         let pipelined = done
             && unsafe {
@@ -283,6 +294,13 @@ impl ResultRows {
             })
         }
     }
+}
+
+/// Whether a statement that returns no rows was executed. Takes the result.
+fn succeeded(result: *mut PGresult) -> bool {
+    NonNull::new(result)
+        .map(ResultRows)
+        .is_some_and(|result| matches!(result.status(), ExecStatusType::PGRES_COMMAND_OK))
 }
 
 impl Drop for ResultRows {

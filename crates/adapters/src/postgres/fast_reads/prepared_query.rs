@@ -25,16 +25,16 @@ impl From<ReadQuery<'_>> for PreparedQuery {
     }
 }
 
-/// The SQL that prepares a query in a session.
-pub(super) fn prepare(query: QueryText) -> String {
-    let mut sql = format!("PREPARE {} AS ", query.name().to_string_lossy());
+/// The SQL of a query, in which each value is numbered as PostgreSQL wants it.
+pub(super) fn numbered(query: QueryText) -> String {
+    let mut sql = String::new();
     for (number, piece) in query.sql().split('?').enumerate() {
         if number > 0 {
             sql += &format!("${number}");
         }
         sql += piece;
     }
-    sql + ";"
+    sql
 }
 
 impl ResultRows {
