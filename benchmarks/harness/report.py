@@ -35,6 +35,7 @@ class Section:
     text: str
     claims: list
     charts: dict = field(default_factory=dict)
+    is_timed: bool = True
 
 
 def table(heads: list, rows: list) -> str:
@@ -64,11 +65,11 @@ def write(folder: Path, groups: dict) -> str:
             (folder / f"{chart}.svg").write_text(svg)
             images += f"![{section.title}]({chart}.svg)\n\n"
         about = raw["about"]
+        rounds = f"; rounds: {about['rounds']}, {about['seconds']} s per measurement"
         sections.append(
             f"## {section.title}\n\n{images}{section.text}\n"
             f"`./scripts/benchmark {name}` at commit {about['commit']}, {about['date']}, with "
-            f"{about['addresses']:,} addresses; rounds: {about['rounds']}, "
-            f"{about['seconds']} s per measurement.\n"
+            f"{about['addresses']:,} addresses{rounds if section.is_timed else ''}.\n"
         )
         claims += section.claims
     if not raw:

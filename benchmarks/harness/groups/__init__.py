@@ -2,8 +2,8 @@
 measured as JSON, and `tell`, which turns that into a section with claims and charts."""
 
 from . import (
-    book, importing, instructions, large, listing_postgres, listing_sqlite, mixed, not_modified,
-    start, writes,
+    book, capacity, importing, instructions, large, listing_postgres, listing_sqlite, mixed,
+    not_modified, start, writes,
 )
 
 GROUPS = {
@@ -15,6 +15,7 @@ GROUPS = {
     "writes": writes,
     "import": importing,
     "start": start,
+    "capacity": capacity,
     "large": large,
     "instructions": instructions,
 }
