@@ -23,7 +23,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("groups", nargs="*", metavar="GROUP",
                         help=f"one of {', '.join(GROUPS)}. Default: all except "
-                             f"{' and '.join(ON_DEMAND)}.")
+                             f"{', '.join(ON_DEMAND)}.")
     parser.add_argument("--seconds", type=int, default=5,
                         help="seconds per measurement. Default: 5.")
     parser.add_argument("--rounds", type=int, default=3,

@@ -21,4 +21,4 @@ GROUPS = {
 }
 
 # These take a long time, so they run only when they are named.
-ON_DEMAND = ["large", "instructions"]
+ON_DEMAND = ["capacity", "large", "instructions"]
