@@ -6,7 +6,7 @@ use crate::address::{Address, Version};
 use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
-use crate::repository::{CommitError, Refusal, RepositoryError};
+use crate::repository::{CommitError, Found, Refusal, RepositoryError};
 use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
@@ -34,17 +34,31 @@ impl<V: PartialEq> Precondition<V> {
     }
 }
 
+/// An address after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The address in its current state.
+    pub address: Address,
+    /// The revision of the book in which it has this state.
+    pub book_revision: u64,
+}
+
 /// Why an address was not changed or removed. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum ChangeError {
     /// There is no such address in this customer's book.
     #[error("there is no such address")]
-    NotFound,
+    NotFound {
+        /// The current revision of the book.
+        book_revision: u64,
+    },
     /// The address is in another state than the client expected.
     #[error("the address is in another state")]
     PreconditionFailed {
         /// The current version of the address.
         current: Version,
+        /// The current revision of the book.
+        book_revision: u64,
     },
     /// The address would be invalid.
     #[error(transparent)]
@@ -80,13 +94,17 @@ impl AddressService {
         id: &AddressId,
         patch: &Result<AddressPatch, FieldErrors>,
         precondition: &Precondition,
-    ) -> Result<Address, ChangeError> {
+    ) -> Result<Changed, ChangeError> {
         for _ in 0..MAX_DECISIONS {
-            let current = self.expect(customer_id, id, precondition).await?;
+            let expected = self.expect(customer_id, id, precondition).await?;
+            let current = expected.address;
             let patch = patch.as_ref().map_err(Clone::clone)?;
             let content = patch.apply(&current.content)?;
             if content == current.content {
-                return Ok(current);
+                return Ok(Changed {
+                    address: current,
+                    book_revision: expected.book_revision,
+                });
             }
             self.limits
                 .content
@@ -108,14 +126,18 @@ impl AddressService {
                 address: address.clone(),
                 expected,
             };
-            if self.try_change(change, at).await? {
-                return Ok(address);
+            if let Some(book_revision) = self.try_change(change, at).await? {
+                return Ok(Changed {
+                    address,
+                    book_revision,
+                });
             }
         }
         Err(too_many_attempts().into())
     }
 
-    /// Removes an address from its book. Its revisions remain.
+    /// Removes an address from its book, and returns the new revision of the book. The revisions of
+    /// the address remain.
     ///
     /// # Errors
     /// [`ChangeError`]. Nothing was changed.
@@ -124,17 +146,17 @@ impl AddressService {
         customer_id: &CustomerId,
         id: &AddressId,
         precondition: &Precondition,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<u64, ChangeError> {
         for _ in 0..MAX_DECISIONS {
-            let current = self.expect(customer_id, id, precondition).await?;
+            let current = self.expect(customer_id, id, precondition).await?.address;
             let at = self.clock.now();
             let expected = current.revision;
             let change = Change::Remove {
                 address: current,
                 expected,
             };
-            if self.try_change(change, at).await? {
-                return Ok(());
+            if let Some(book_revision) = self.try_change(change, at).await? {
+                return Ok(book_revision);
             }
         }
         Err(too_many_attempts().into())
@@ -145,28 +167,37 @@ impl AddressService {
         customer_id: &CustomerId,
         id: &AddressId,
         precondition: &Precondition,
-    ) -> Result<Address, ChangeError> {
-        let current = self
-            .find(customer_id, id)
-            .await?
-            .ok_or(ChangeError::NotFound)?;
-        match current.version() {
-            version if precondition.holds_for(version) => Ok(current),
-            current => Err(ChangeError::PreconditionFailed { current }),
+    ) -> Result<Changed, ChangeError> {
+        let Found {
+            address,
+            book_revision,
+        } = self.find(customer_id, id).await?;
+        let address = address.ok_or(ChangeError::NotFound { book_revision })?;
+        match address.version() {
+            version if precondition.holds_for(version) => Ok(Changed {
+                address,
+                book_revision,
+            }),
+            current => Err(ChangeError::PreconditionFailed {
+                current,
+                book_revision,
+            }),
         }
     }
 
-    /// Commits a change. Returns `false` if a concurrent change came first.
-    async fn try_change(&self, change: Change, at: Timestamp) -> Result<bool, ChangeError> {
+    /// Commits a change and returns the new revision of the book. Returns `None` if a concurrent
+    /// change came first.
+    async fn try_change(&self, change: Change, at: Timestamp) -> Result<Option<u64>, ChangeError> {
+        let customer_id = change.address().customer_id.clone();
         let commit = self.commit_of(at, vec![change], None);
         match self.repository.commit(commit).await {
-            Ok(()) => Ok(true),
+            Ok(committed) => Ok(Some(committed.revision_of(&customer_id))),
             Err(CommitError::Refused(Refusal::HistoryFull { .. })) => {
                 let max_past_revisions = self.limits.max_past_revisions;
                 Err(ChangeError::HistoryFull { max_past_revisions })
             }
             // Concurrent requests came first.
-            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::Refused(_)) => Ok(None),
             Err(CommitError::Repository(error)) => Err(error.into()),
         }
     }
@@ -183,7 +214,9 @@ mod tests {
     use crate::address::content::{AddressInput, Input};
     use crate::address::member::Member;
     use crate::repository::MockAddressRepository;
-    use crate::testing::{customer, entry, imported_address, reports_each_failure, service};
+    use crate::testing::{
+        committed, customer, entry, found, imported_address, reports_each_failure, service,
+    };
 
     fn id() -> AddressId {
         entry("Kigali").id.unwrap()
@@ -202,7 +235,7 @@ mod tests {
             |repository, failure| {
                 repository
                     .expect_find()
-                    .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+                    .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
                 repository
                     .expect_commit()
                     .times(1)
@@ -222,11 +255,15 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(imported_address(&entry("Huye")))]));
+            .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Huye"))))]));
         let patched = service(repository)
             .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
             .await;
-        assert_eq!(patched.unwrap(), imported_address(&entry("Huye")));
+        let unchanged = Changed {
+            address: imported_address(&entry("Huye")),
+            book_revision: 7,
+        };
+        assert_eq!(patched.unwrap(), unchanged);
     }
 
     #[tokio::test]
@@ -236,40 +273,47 @@ mod tests {
         repository.expect_find().times(2).returning(move |_| {
             reads += 1;
             let revision = Revision::new(reads).unwrap();
-            Ok(vec![Some(Address {
-                revision,
-                ..imported_address(&entry("Kigali"))
-            })])
+            Ok(vec![found(
+                7,
+                Some(Address {
+                    revision,
+                    ..imported_address(&entry("Kigali"))
+                }),
+            )])
         });
         repository
             .expect_commit()
             .times(2)
             .returning(|commit| match &commit.changes[..] {
-                [Change::Replace { expected, .. }] if expected.get() == 2 => Ok(()),
+                [Change::Replace { expected, .. }] if expected.get() == 2 => Ok(committed(8)),
                 _ => Err(Refusal::Conflict { index: 0 }.into()),
             });
         let patched = service(repository)
             .patch(&customer(), &id(), &to_huye(), &Precondition::Any)
             .await
             .unwrap();
-        assert_eq!(patched.revision.get(), 3);
-        assert_eq!(patched.content.city.as_str(), "Huye");
+        assert_eq!(patched.address.revision.get(), 3);
+        assert_eq!(patched.address.content.city.as_str(), "Huye");
+        assert_eq!(patched.book_revision, 8);
     }
 
     #[tokio::test]
     async fn an_address_at_its_revision_limit_can_only_be_removed() {
         let mut repository = MockAddressRepository::new();
         repository.expect_find().returning(|_| {
-            Ok(vec![Some(Address {
-                revision: Revision::new(1_000).unwrap(),
-                ..imported_address(&entry("Kigali"))
-            })])
+            Ok(vec![found(
+                7,
+                Some(Address {
+                    revision: Revision::new(1_000).unwrap(),
+                    ..imported_address(&entry("Kigali"))
+                }),
+            )])
         });
         repository
             .expect_commit()
             .times(1)
             .returning(|commit| match &commit.changes[..] {
-                [Change::Remove { .. }] => Ok(()),
+                [Change::Remove { .. }] => Ok(committed(8)),
                 others => panic!("{others:?}"),
             });
         let service = service(repository);
@@ -291,7 +335,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+            .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
         repository.expect_commit().returning(|commit| {
             assert_eq!(commit.max_past_revisions, 20_000);
             Err(Refusal::HistoryFull { index: 0 }.into())
@@ -327,17 +371,20 @@ mod tests {
             let mut repository = MockAddressRepository::new();
             repository
                 .expect_find()
-                .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+                .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
             repository
                 .expect_commit()
                 .times(usize::from(holds))
-                .returning(|_| Ok(()));
+                .returning(|_| Ok(committed(8)));
             let removed = service(repository)
                 .remove(&customer(), &id(), &precondition)
                 .await;
             match removed {
-                Ok(()) => assert!(holds, "{precondition:?}"),
-                Err(ChangeError::PreconditionFailed { current: found }) => {
+                Ok(revision) => assert!(holds && revision == 8, "{precondition:?}"),
+                Err(ChangeError::PreconditionFailed {
+                    current: found,
+                    book_revision: 7,
+                }) => {
                     assert!(!holds && found == current, "{precondition:?}");
                 }
                 Err(error) => panic!("{precondition:?}: {error}"),
@@ -349,13 +396,21 @@ mod tests {
     async fn a_missing_address_can_be_neither_changed_nor_removed() {
         let absent = || {
             let mut repository = MockAddressRepository::new();
-            repository.expect_find().returning(|_| Ok(vec![None]));
+            repository
+                .expect_find()
+                .returning(|_| Ok(vec![found(7, None)]));
             service(repository)
         };
         let any = Precondition::Any;
         let patched = absent().patch(&customer(), &id(), &to_huye(), &any).await;
-        assert!(matches!(patched, Err(ChangeError::NotFound)));
+        assert!(matches!(
+            patched,
+            Err(ChangeError::NotFound { book_revision: 7 })
+        ));
         let removed = absent().remove(&customer(), &id(), &any).await;
-        assert!(matches!(removed, Err(ChangeError::NotFound)));
+        assert!(matches!(
+            removed,
+            Err(ChangeError::NotFound { book_revision: 7 })
+        ));
     }
 }

@@ -33,6 +33,23 @@ pub struct Commit {
     pub idempotency: Option<NewIdempotencyKey>,
 }
 
+/// The revisions that a commit gave to the books of its customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The revision of each book that the commit changed, by customer.
+    pub book_revisions: BTreeMap<CustomerId, u64>,
+}
+
+impl Committed {
+    /// The revision that the commit gave to a book; 0 if it did not change the book.
+    pub(crate) fn revision_of(&self, customer_id: &CustomerId) -> u64 {
+        self.book_revisions
+            .get(customer_id)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
 /// An idempotency key to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewIdempotencyKey {

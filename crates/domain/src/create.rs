@@ -53,6 +53,8 @@ pub struct Created {
     pub address: Address,
     /// Where it comes from.
     pub origin: Origin,
+    /// A revision of the book that contains the creation; of a duplicate, its current state.
+    pub book_revision: u64,
 }
 
 /// Where the address comes from that a creation returns.
@@ -81,6 +83,8 @@ pub enum CreateError {
     Duplicate {
         /// The id of that address, the first one if there are several.
         id: AddressId,
+        /// The current revision of the book.
+        book_revision: u64,
     },
     /// The customer would have default addresses for too many purposes.
     #[error(transparent)]
@@ -179,7 +183,10 @@ impl Creation<'_> {
                 Search::NoneAt(revision) if defaults_revision.is_none_or(|at| at == revision) => {
                     Some(revision)
                 }
-                Search::Found(address) => return self.duplicate(address, defaults).await,
+                Search::Found {
+                    address,
+                    book_revision,
+                } => return self.duplicate(address, book_revision, defaults).await,
                 Search::NoneAt(_) | Search::Changed => return Ok(None),
             },
         };
@@ -213,9 +220,10 @@ impl Creation<'_> {
             ..self.service.commit_of(self.at, changes, idempotency)
         };
         match self.service.repository.commit(commit).await {
-            Ok(()) => Ok(Some(Created {
+            Ok(committed) => Ok(Some(Created {
                 address,
                 origin: Origin::New,
+                book_revision: committed.revision_of(self.customer_id),
             })),
             Err(CommitError::Refused(Refusal::BookFull { .. })) => {
                 let max_addresses = limits.max_addresses;
@@ -257,10 +265,14 @@ impl Creation<'_> {
     async fn duplicate(
         &self,
         address: Address,
+        book_revision: u64,
         defaults: Option<BookDefaults>,
     ) -> Result<Option<Created>, CreateError> {
         let duplicate = match self.new.on_duplicate {
-            OnDuplicate::Reject => Err(CreateError::Duplicate { id: address.id }),
+            OnDuplicate::Reject => Err(CreateError::Duplicate {
+                id: address.id,
+                book_revision,
+            }),
             OnDuplicate::Allow | OnDuplicate::Return => Ok(address),
         };
         // A concurrent request with this key may have created the duplicate.
@@ -270,18 +282,19 @@ impl Creation<'_> {
         let address = duplicate?;
         let revision = defaults.as_ref().map(|defaults| defaults.revision);
         let changes = self.default_changes(&address.id, defaults)?;
-        let is_made = match (revision, changes.is_empty()) {
+        let made_at = match (revision, changes.is_empty()) {
             (Some(revision), false) => {
                 let service = self.service;
                 service
                     .try_defaults(self.customer_id, revision, changes, self.at)
                     .await?
             }
-            _ => true,
+            _ => Some(book_revision),
         };
-        Ok(is_made.then_some(Created {
+        Ok(made_at.map(|book_revision| Created {
             address,
             origin: Origin::Duplicate,
+            book_revision,
         }))
     }
 
@@ -314,9 +327,15 @@ impl Creation<'_> {
             .revisions(self.customer_id, &record.address_id, first)
             .await?;
         // No revision is left if the customer was erased since the record was read.
-        Ok(revisions.into_iter().next().map(|revision| Created {
+        let Some(revision) = revisions.into_iter().next() else {
+            return Ok(None);
+        };
+        // The client needs it to read what it created, because it did not get the first response.
+        let book_revision = repository.head(self.customer_id).await?.revision;
+        Ok(Some(Created {
             address: revision.address,
             origin: Origin::Replayed,
+            book_revision,
         }))
     }
 }

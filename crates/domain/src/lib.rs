@@ -51,9 +51,9 @@ pub use address::patch::AddressPatch;
 pub use address::postal_details::{DetailError, PostalDetails};
 pub use address::text::{City, Description, Region, TextError};
 pub use address::{Address, AddressRevision, ChangeKind, Revision, Version};
-pub use change::{ChangeError, Precondition};
+pub use change::{ChangeError, Changed, Precondition};
 pub use clock::Clock;
-pub use commit::{Change, Commit, NewIdempotencyKey};
+pub use commit::{Change, Commit, Committed, NewIdempotencyKey};
 pub use countries::address_rules::AddressRules;
 pub use countries::findings::{AddressFinding, FindingCode, findings};
 pub use countries::format::{AddressFormat, FormatElement, PostalMember};
@@ -102,8 +102,8 @@ pub use listing::{Filter, ListPosition, Listing, Order, OrderKey, PageRequest, P
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, CommitError, Erased, Lookup, Refusal, RepositoryError, RevisionRange,
-    Scan,
+    AddressRepository, Cause, CommitError, Erased, Found, Lookup, Refusal, RepositoryError,
+    RevisionRange, Scan,
 };
 pub use secret_source::SecretSource;
 pub use service::AddressService;

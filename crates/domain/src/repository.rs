@@ -4,7 +4,7 @@ use thiserror::Error;
 use crate::address::address_id::AddressId;
 use crate::address::content::AddressContent;
 use crate::address::{Address, AddressRevision, Revision};
-use crate::commit::Commit;
+use crate::commit::{Commit, Committed};
 use crate::customer_id::CustomerId;
 use crate::default_addresses::BookDefaults;
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
@@ -104,8 +104,8 @@ pub trait AddressRepository: Send + Sync {
     async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError>;
 
     /// Looks up addresses by id or by content. Returns one result for each look-up, in the same
-    /// order: `None` if no such address exists. An import passes as many look-ups as it commits at
-    /// a time, up to [`Commit::MAX_CHANGES`].
+    /// order, with the revision of the customer's book. An import passes as many look-ups as it
+    /// commits at a time, up to [`Commit::MAX_CHANGES`].
     ///
     /// * MUST return a result for each look-up, in their order, however many there are
     ///   (`finds_by_id_in_the_order_of_the_look_ups`, `finds_as_many_as_are_looked_up`).
@@ -114,7 +114,9 @@ pub trait AddressRepository: Send + Sync {
     /// * A look-up by content MUST find any one address of that customer with equal content, nulls
     ///   included, and no address whose content differs in any way
     ///   (`finds_by_content_what_is_equal_and_nothing_else`).
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError>;
+    /// * The revision MUST be that of the book at the moment of the address, or of its absence; 0
+    ///   for a customer without a book (`finds_at_the_moment_of_the_revision`).
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError>;
 
     /// Returns the default addresses of each of these customers, in the order of the customers. An
     /// import passes as many customers as [`Commit::MAX_CHANGES`].
@@ -133,7 +135,8 @@ pub trait AddressRepository: Send + Sync {
     ) -> Result<Vec<BookDefaults>, RepositoryError>;
 
     /// Makes all changes of a commit, writes a revision for each, and stores its idempotency
-    /// record ([`Commit::record`]); or rejects the commit and changes nothing.
+    /// record ([`Commit::record`]); or rejects the commit and changes nothing. Returns the new
+    /// revisions of the books.
     ///
     /// A commit has up to [`Commit::MAX_CHANGES`] changes, of one or several customers. A commit
     /// without changes, of addresses or of default addresses, does nothing.
@@ -141,6 +144,8 @@ pub trait AddressRepository: Send + Sync {
     /// * MUST make as many changes as a commit may have, of several customers
     ///   (`commits_as_many_changes_as_an_import_brings`), and MUST do nothing without changes
     ///   (`a_commit_without_changes_does_nothing`).
+    /// * MUST return the revision that it gave to each book it changed, and no other book
+    ///   (`a_commit_returns_the_revisions_of_its_books`).
     /// * Changes MUST be made in their order: each sees the effect of the changes before it
     ///   (`changes_see_the_effect_of_those_before_them`).
     /// * MUST reject with [`Refusal::BookChanged`] if a book that the commit changes is not at its
@@ -196,7 +201,7 @@ pub trait AddressRepository: Send + Sync {
     /// * Concurrent commits that do not conflict MUST all succeed, in whatever order they name the
     ///   books (`concurrent_commits_to_one_book_lose_nothing`,
     ///   `concurrent_commits_across_books_all_succeed`).
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
 
     /// Returns the revisions of an address, newest first: those with a smaller number than
     /// [`RevisionRange::before`], up to the limit. Returns none for an address that never existed.
@@ -274,6 +279,15 @@ pub enum Lookup {
     Id(CustomerId, AddressId),
     /// Any address with this content in this customer's book.
     Content(CustomerId, AddressContent),
+}
+
+/// What one look-up of [`AddressRepository::find`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The address. `None`: no such address is in the book.
+    pub address: Option<Address>,
+    /// The revision of the customer's book at that moment; 0 if there is no book.
+    pub book_revision: u64,
 }
 
 /// Which revisions of an address [`AddressRepository::revisions`] returns.

@@ -12,7 +12,9 @@ use crate::id_source::IdSource;
 use crate::limits::ServiceLimits;
 use crate::listing::Listing;
 use crate::listing::page::{AddressPage, BookHead};
-use crate::repository::{AddressRepository, Erased, Lookup, RepositoryError, RevisionRange, Scan};
+use crate::repository::{
+    AddressRepository, Erased, Found, Lookup, RepositoryError, RevisionRange, Scan,
+};
 use crate::timestamp::Timestamp;
 
 /// How many times a use case decides when concurrent requests change what its decision depends on.
@@ -96,7 +98,7 @@ impl AddressService {
         }
     }
 
-    /// Returns one address, or `None` if it is not in this customer's book.
+    /// Returns one address, if it is in this customer's book, with the revision of the book.
     ///
     /// # Errors
     /// The error of the [repository](AddressRepository::find).
@@ -104,9 +106,10 @@ impl AddressService {
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-    ) -> Result<Option<Address>, RepositoryError> {
+    ) -> Result<Found, RepositoryError> {
         let lookup = Lookup::Id(customer_id.clone(), id.clone());
-        Ok(self.repository.find(vec![lookup]).await?.pop().flatten())
+        let mut found = self.repository.find(vec![lookup]).await?;
+        Ok(found.pop().unwrap_or_default())
     }
 
     /// Returns revisions of an address, newest first, or `None` if this customer never had such an

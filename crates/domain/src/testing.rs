@@ -11,6 +11,7 @@ use crate::address::postal_details::PostalDetails;
 use crate::address::text::{City, Region};
 use crate::address::{Address, Revision};
 use crate::clock::Clock;
+use crate::commit::Committed;
 use crate::country::Country;
 use crate::customer_id::CustomerId;
 use crate::default_addresses::DefaultAddresses;
@@ -19,7 +20,7 @@ use crate::id_source::IdSource;
 use crate::import::ImportEntry;
 use crate::inconsistency::Inconsistency;
 use crate::limits::ServiceLimits;
-use crate::repository::{MockAddressRepository, RepositoryError};
+use crate::repository::{Found, MockAddressRepository, RepositoryError};
 use crate::service::AddressService;
 use crate::timestamp::Timestamp;
 
@@ -95,6 +96,21 @@ pub(crate) fn imported_address(entry: &ImportEntry) -> Address {
         created_at: now,
         updated_at: now,
         revision: Revision::FIRST,
+    }
+}
+
+/// What a look-up finds in a book at this revision.
+pub(crate) fn found(book_revision: u64, address: Option<Address>) -> Found {
+    Found {
+        address,
+        book_revision,
+    }
+}
+
+/// What a commit returns that gave the customer's book this revision.
+pub(crate) fn committed(revision: u64) -> Committed {
+    Committed {
+        book_revisions: [(customer(), revision)].into(),
     }
 }
 

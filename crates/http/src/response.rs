@@ -2,6 +2,7 @@
 
 pub(crate) mod address_etag;
 pub(crate) mod address_json;
+pub(crate) mod book_revision;
 pub(crate) mod cache_control;
 pub(crate) mod country_json;
 pub(crate) mod etag;

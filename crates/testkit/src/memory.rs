@@ -4,9 +4,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
-    Change, ChangeKind, Commit, CommitError, CustomerId, DefaultAddressChange, Erased,
-    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, Purpose, Refusal,
-    RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    Change, ChangeKind, Commit, CommitError, Committed, CustomerId, DefaultAddressChange, Erased,
+    Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, Purpose,
+    Refusal, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -198,23 +198,27 @@ impl AddressRepository for InMemoryRepository {
             .unwrap_or_default())
     }
 
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError> {
         let books = self.books();
-        let find = |lookup: &Lookup| match lookup {
-            Lookup::Id(customer_id, id) => books
-                .by_customer
-                .get(customer_id)?
-                .addresses
-                .get(id)
-                .cloned(),
-            Lookup::Content(customer_id, content) => {
-                let mut addresses = books.by_customer.get(customer_id)?.addresses.values();
-                addresses
-                    .find(|address| address.content == *content)
-                    .cloned()
-            }
+        let find = |lookup: &Lookup| {
+            let (Lookup::Id(customer_id, _) | Lookup::Content(customer_id, _)) = lookup;
+            let book = books.by_customer.get(customer_id)?;
+            let address = match lookup {
+                Lookup::Id(_, id) => book.addresses.get(id),
+                Lookup::Content(_, content) => {
+                    let mut addresses = book.addresses.values();
+                    addresses.find(|address| address.content == *content)
+                }
+            };
+            Some(Found {
+                address: address.cloned(),
+                book_revision: book.revision,
+            })
         };
-        Ok(lookups.iter().map(find).collect())
+        let found = lookups
+            .iter()
+            .map(|lookup| find(lookup).unwrap_or_default());
+        Ok(found.collect())
     }
 
     async fn default_addresses(
@@ -232,7 +236,7 @@ impl AddressRepository for InMemoryRepository {
         Ok(customers.iter().map(defaults).collect())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let mut books = self.books();
         let mut touched = BTreeMap::new();
         let begin = |id: &CustomerId| books.by_customer.get(id).cloned().unwrap_or_default();
@@ -265,8 +269,10 @@ impl AddressRepository for InMemoryRepository {
         for book in touched.values_mut() {
             book.revision = book.revision.max(books.last_erased_revision) + 1;
         }
+        let revision = |(id, book): (&CustomerId, &Book)| (id.clone(), book.revision);
+        let book_revisions = touched.iter().map(revision).collect();
         books.by_customer.append(&mut touched);
-        Ok(())
+        Ok(Committed { book_revisions })
     }
 
     async fn revisions(

@@ -2,9 +2,9 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision,
-    BookDefaults, BookHead, ChangeKind, Commit, CommitError, CustomerId, Erased, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, RepositoryError, RevisionRange,
-    Scan, Timestamp,
+    BookDefaults, BookHead, ChangeKind, Commit, CommitError, Committed, CustomerId, Erased, Found,
+    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, RepositoryError,
+    RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use redb::ReadTransaction;
@@ -38,7 +38,7 @@ fn defaults(transaction: &ReadTransaction, customer_id: &str) -> Result<BookDefa
     })
 }
 
-fn find(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Option<Address>, Failed> {
+fn find_address(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Option<Address>, Failed> {
     let addresses = transaction.open_table(ADDRESSES)?;
     match lookup {
         Lookup::Id(customer_id, id) => {
@@ -63,6 +63,14 @@ fn find(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Option<Address
             Ok(None)
         }
     }
+}
+
+fn find(transaction: &ReadTransaction, lookup: &Lookup) -> Result<Found, Failed> {
+    let (Lookup::Id(customer_id, _) | Lookup::Content(customer_id, _)) = lookup;
+    Ok(Found {
+        address: find_address(transaction, lookup)?,
+        book_revision: head(transaction, customer_id.as_str())?.revision,
+    })
 }
 
 fn has_content(row: AddressRow<'_>, content: &AddressContent) -> bool {
@@ -159,7 +167,7 @@ impl AddressRepository for RedbStore {
             .await
     }
 
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError> {
         self.read(move |transaction| {
             let found = lookups.iter().map(|lookup| find(transaction, lookup));
             found.collect()
@@ -179,7 +187,7 @@ impl AddressRepository for RedbStore {
         .await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         self.write(move |transaction| Tables::open(transaction)?.commit(&commit))
             .await
     }

@@ -1,6 +1,6 @@
 use addressbook_domain::{
-    Change, ChangeKind, Commit, DefaultAddressChange, Erased, IdempotencyRecord, Refusal, Revision,
-    Timestamp,
+    Change, ChangeKind, Commit, Committed, DefaultAddressChange, Erased, IdempotencyRecord,
+    Refusal, Revision, Timestamp,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -34,7 +34,7 @@ impl<'t> Tables<'t> {
         })
     }
 
-    pub(crate) fn commit(&mut self, commit: &Commit) -> Result<(), Failed> {
+    pub(crate) fn commit(&mut self, commit: &Commit) -> Result<Committed, Failed> {
         let last = self.last_commit.get(())?.map_or(0, |last| last.value());
         let number = last + 1;
         self.check_expected(commit)?;
@@ -48,7 +48,8 @@ impl<'t> Tables<'t> {
             self.store(&record, expired_before)?;
         }
         self.last_commit.insert((), number)?;
-        Ok(())
+        let book_revisions = commit.customers().map(|id| (id.clone(), number)).collect();
+        Ok(Committed { book_revisions })
     }
 
     /// Refuses a commit to a book that is not at the expected revision.

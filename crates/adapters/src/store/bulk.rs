@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use addressbook_domain::{Change, Commit, Revision, Timestamp};
+use addressbook_domain::{Change, Commit, Committed, CustomerId, Revision, Timestamp};
 use diesel::dsl::copy_from;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -45,7 +45,7 @@ pub(crate) fn is_bulk_creation(commit: &Commit) -> bool {
 ///
 /// If any change cannot be made, returns [`WorkError::NotInBulk`]. To find out which change fails and
 /// why, make them one by one.
-pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
+pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<Committed, WorkError> {
     let mut rows: Vec<_> = commit
         .changes
         .iter()
@@ -88,6 +88,16 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     if !fits {
         return Err(WorkError::NotInBulk);
     }
+    let revisions: BTreeMap<&str, i64> = books
+        .iter()
+        .map(|(customer_id, book)| (&**customer_id, book.revision))
+        .collect();
+    let customers: BTreeSet<&CustomerId> = commit.customers().collect();
+    let revision_of = |customer_id: &CustomerId| {
+        let revision = revisions[customer_id.as_str()].cast_unsigned();
+        (customer_id.clone(), revision)
+    };
+    let book_revisions = customers.into_iter().map(revision_of).collect();
     for (customer_id, book) in books {
         let created = of_customers[&*customer_id];
         let held = book.size_before.addresses;
@@ -95,7 +105,8 @@ pub(crate) fn create(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         let holds = held + created.len() as i64;
         book_parts::update_counts(store, &customer_id, held, holds, ids)?;
     }
-    set_default_addresses(store, &commit.default_addresses)
+    set_default_addresses(store, &commit.default_addresses)?;
+    Ok(Committed { book_revisions })
 }
 
 /// The books of a commit, by customer.

@@ -1,7 +1,7 @@
 //! Fast reads: reads that bypass the pool, because they take no longer than using it would.
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, BookHead, CustomerId, OpenError, PageRequest, RepositoryError,
+    AddressId, AddressPage, BookHead, CustomerId, Found, OpenError, PageRequest, RepositoryError,
     UncheckedPage,
 };
 
@@ -81,9 +81,9 @@ impl FastReads {
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-    ) -> Result<FastRead<Option<Address>>, RepositoryError> {
+    ) -> Result<FastRead<Found>, RepositoryError> {
         let found = self.read(ReadQuery::address(customer_id, id), FoundAddress::default());
-        Ok(found.await?.map(|FoundAddress(address)| address).into())
+        Ok(found.await?.map(|FoundAddress(found)| found).into())
     }
 
     /// Runs a query and returns what took its rows; `None` if the pool has to.

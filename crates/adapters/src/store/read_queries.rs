@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, BookHead, Column, Columns, CustomerId, Limit, PageRequest,
+    AddressContent, AddressId, BookHead, Column, Columns, CustomerId, Found, Limit, PageRequest,
     PageStart, Timestamp, UncheckedPage,
 };
 
@@ -51,12 +51,15 @@ macro_rules! page {
     };
 }
 
+/// One statement, so that the address and the revision of the book are of the same moment. A book
+/// without such an address is a row of nulls with its revision.
 macro_rules! address {
     ($($condition:expr),*) => {
         concat!(
-            "SELECT customer_id, id, ",
-            content_columns!(""),
-            ", created_at, updated_at, revision FROM addresses WHERE customer_id = ? AND ",
+            "SELECT a.customer_id, a.id, ",
+            content_columns!("a."),
+            ", a.created_at, a.updated_at, a.revision, b.revision AS book_revision
+             FROM address_books AS b LEFT JOIN addresses AS a ON a.customer_id = ? AND ",
             $($condition),*
         )
     };
@@ -85,13 +88,13 @@ impl QueryText {
             Self::PageAfter => page!(" AND a.id > ?", ""),
             Self::PageInPart => page!(" AND a.id >= ?", " OFFSET ?"),
             Self::Head => "SELECT addresses, revision FROM address_books WHERE customer_id = ?",
-            Self::Address => address!("id = ?"),
+            Self::Address => address!("a.id = ? WHERE b.customer_id = ?"),
             Self::AddressWithContent => address!(
                 "(",
-                content_columns!(""),
+                content_columns!("a."),
                 ") IS NOT DISTINCT FROM (",
                 content_values!(),
-                ") LIMIT 1"
+                ") WHERE b.customer_id = ? LIMIT 1"
             ),
         }
     }
@@ -145,9 +148,10 @@ impl<'a> ReadQuery<'a> {
     }
 
     pub(crate) fn address(customer_id: &'a CustomerId, id: &'a AddressId) -> Self {
+        let customer: Value<'_> = customer_id.as_str().into();
         Self {
             text: QueryText::Address,
-            values: vec![customer_id.as_str().into(), id.as_str().into()],
+            values: vec![customer, id.as_str().into(), customer],
         }
     }
 
@@ -155,12 +159,14 @@ impl<'a> ReadQuery<'a> {
         customer_id: &'a CustomerId,
         content: &'a AddressContent,
     ) -> Self {
+        let customer: Value<'_> = customer_id.as_str().into();
         let content = content.columns().into_values().map(Value::from);
         Self {
             text: QueryText::AddressWithContent,
-            values: [customer_id.as_str().into()]
+            values: [customer]
                 .into_iter()
                 .chain(content)
+                .chain([customer])
                 .collect(),
         }
     }
@@ -230,13 +236,17 @@ impl TakeRow for HeadRow {
     }
 }
 
-/// An address, if there is one.
+/// An address and the revision of its book, the default without a row.
 #[derive(Default)]
-pub(crate) struct FoundAddress(pub(crate) Option<Address>);
+pub(crate) struct FoundAddress(pub(crate) Found);
 
 impl TakeRow for FoundAddress {
     fn take(&mut self, row: &impl ReadRow) -> Option<()> {
         const CREATED_AT: usize = 2 + Column::COUNT;
+        self.0.book_revision = row.integer(CREATED_AT + 3)?.try_into().ok()?;
+        if row.text_or_null(1)?.is_empty() {
+            return Some(());
+        }
         let text = |column| str::from_utf8(row.text(column)?).ok();
         let mut columns = Columns::default();
         for (column, position) in Column::ALL.into_iter().zip(2..) {
@@ -254,7 +264,7 @@ impl TakeRow for FoundAddress {
             updated_at: row.integer(CREATED_AT + 1)?,
             revision: row.integer(CREATED_AT + 2)?,
         };
-        self.0 = Some(parts.try_into().ok()?);
+        self.0.address = Some(parts.try_into().ok()?);
         Some(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRef, AddressRevision, BookDefaults, BookHead,
-    ChangeKind, Column, Columns, CustomerId, Fingerprint, IdempotencyKey, IdempotencyRecord,
+    ChangeKind, Column, Columns, CustomerId, Fingerprint, Found, IdempotencyKey, IdempotencyRecord,
     Inconsistency, Lookup, PageRequest, PageStart, Purpose, RevisionRange, Scan, Timestamp,
 };
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
@@ -19,7 +19,9 @@ use crate::store::book_parts;
 use crate::store::borrow_text::BorrowText;
 use crate::store::error::WorkError;
 use crate::store::read_queries::ReadQuery;
-use crate::store::rows::{AddressRow, RevisionRow, change_after, past_address_columns, revision};
+use crate::store::rows::{
+    AddressRow, FoundRow, RevisionRow, change_after, past_address_columns, revision,
+};
 use crate::store::schema::{
     address_books, address_revisions, addresses, default_addresses, idempotency_records,
 };
@@ -154,7 +156,7 @@ pub(crate) fn book_head(addresses: i64, revision: i64) -> Result<BookHead, Incon
     })
 }
 
-fn damaged_book(field: &'static str) -> Inconsistency {
+pub(crate) fn damaged_book(field: &'static str) -> Inconsistency {
     // A book's key is its customer's id, which must not be logged.
     Inconsistency {
         record: "address book",
@@ -163,10 +165,7 @@ fn damaged_book(field: &'static str) -> Inconsistency {
     }
 }
 
-pub(crate) fn find(
-    store: &mut StoreConnection,
-    lookup: &Lookup,
-) -> Result<Option<Address>, WorkError> {
+pub(crate) fn find(store: &mut StoreConnection, lookup: &Lookup) -> Result<Found, WorkError> {
     let query = match lookup {
         Lookup::Id(customer_id, id) => ReadQuery::address(customer_id, id),
         Lookup::Content(customer_id, content) => {
@@ -174,8 +173,8 @@ pub(crate) fn find(
         }
     };
     let query = query.into_sql();
-    let row: Option<AddressRow<'_>> = with_connection!(store, c => query.get_result(c).optional())?;
-    Ok(row.map(Address::try_from).transpose()?)
+    let row: Option<FoundRow<'_>> = with_connection!(store, c => query.get_result(c).optional())?;
+    Ok(row.map(Found::try_from).transpose()?.unwrap_or_default())
 }
 
 pub(crate) fn scan(store: &mut StoreConnection, scan: &Scan) -> Result<Vec<Address>, WorkError> {

@@ -50,7 +50,8 @@ fn write(store: &mut StoreConnection, nobody: &CustomerId) -> Result<(), WorkErr
     reads::default_addresses(store, slice::from_ref(nobody))?;
     reads::idempotency_record(store, nobody.clone(), key.clone())?;
     writes::confirm_record(store, nobody, &key)?;
-    writes::commit(store, &commit)
+    writes::commit(store, &commit)?;
+    Ok(())
 }
 
 fn commit(nobody: &CustomerId) -> Result<(Commit, IdempotencyKey), Cause> {

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressRevision, ChangeKind, Column, Columns, CustomerId,
-    Inconsistency, Revision, Timestamp,
+    Found, Inconsistency, Revision, Timestamp,
 };
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
 
+use crate::store::reads::damaged_book;
 use crate::store::schema::{address_revisions, addresses};
 use crate::store::statements::Value;
 
@@ -68,6 +70,70 @@ pub(crate) struct AddressRow<'a> {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) revision: i64,
+}
+
+/// What a look-up returns: a book, with an address unless its columns are null.
+#[derive(QueryableByName)]
+#[diesel(table_name = addresses)]
+pub(crate) struct FoundRow<'a> {
+    #[diesel(sql_type = Nullable<Text>)]
+    customer_id: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    id: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    description: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    region: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    city: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    country: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    postal_details: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    custom_data: Option<Cow<'a, str>>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    created_at: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    updated_at: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    revision: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    book_revision: i64,
+}
+
+/// No time and no revision of an address.
+const DAMAGED: i64 = i64::MIN;
+
+impl TryFrom<FoundRow<'_>> for Found {
+    type Error = Inconsistency;
+
+    fn try_from(row: FoundRow<'_>) -> Result<Self, Self::Error> {
+        let address = row.id.as_deref().map(|id| {
+            let columns = Columns::new([
+                row.description.as_deref(),
+                row.region.as_deref(),
+                row.city.as_deref(),
+                row.country.as_deref(),
+                row.postal_details.as_deref(),
+                row.custom_data.as_deref(),
+            ]);
+            let parts = AddressParts {
+                customer_id: row.customer_id.as_deref().unwrap_or_default(),
+                id,
+                columns,
+                created_at: row.created_at.unwrap_or(DAMAGED),
+                updated_at: row.updated_at.unwrap_or(DAMAGED),
+                revision: row.revision.unwrap_or(DAMAGED),
+            };
+            parts.try_into()
+        });
+        let book_revision = row.book_revision.try_into();
+        Ok(Self {
+            address: address.transpose()?,
+            book_revision: book_revision.map_err(|_| damaged_book("revision"))?,
+        })
+    }
 }
 
 /// A state of an address as a store returns it, before it is validated.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
-    Commit, CommitError, ConnectionPool, CustomerId, Erased, IdempotencyKey, IdempotencyRecord,
-    Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState, RepositoryError, RevisionRange,
-    Scan, Timestamp,
+    Commit, CommitError, Committed, ConnectionPool, CustomerId, Erased, Found, IdempotencyKey,
+    IdempotencyRecord, Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState,
+    RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -209,7 +209,7 @@ impl AddressRepository for SqlStore {
             .await
     }
 
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError> {
         if let [Lookup::Id(customer_id, id)] = &lookups[..]
             && let FastRead::Answered(found) = self.fast_reads.find(customer_id, id).await?
         {
@@ -250,7 +250,7 @@ impl AddressRepository for SqlStore {
         .await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let commit = Arc::new(commit);
         if bulk::is_bulk_creation(&commit) {
             let creations = Arc::clone(&commit);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use addressbook_domain::{
-    Address, Change, ChangeKind, Commit, CustomerId, DefaultAddressChange, Erased, IdempotencyKey,
-    IdempotencyRecord, Refusal, Revision, Timestamp,
+    Address, Change, ChangeKind, Commit, Committed, CustomerId, DefaultAddressChange, Erased,
+    IdempotencyKey, IdempotencyRecord, Refusal, Revision, Timestamp,
 };
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -22,13 +22,13 @@ use crate::store::schema::{
 };
 use crate::store::statements::{Sql, prepared};
 
-pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(), WorkError> {
-    let mut growth: BTreeMap<&str, BookSize> = commit
+pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<Committed, WorkError> {
+    let mut growth: BTreeMap<&CustomerId, BookSize> = commit
         .customers()
-        .map(|customer_id| (customer_id.as_str(), BookSize::default()))
+        .map(|customer_id| (customer_id, BookSize::default()))
         .collect();
     for change in &commit.changes {
-        let customer_id = change.address().customer_id.as_str();
+        let customer_id = &change.address().customer_id;
         let book = growth.entry(customer_id).or_default();
         book.addresses += i64::from(matches!(change, Change::Create(_)));
         book.past_revisions += past_revisions_of(change);
@@ -36,11 +36,16 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
     // A commit first locks the books that it changes, in the order of the customers' ids. That
     // serializes the commits to one book, and prevents deadlocks.
     let mut sizes = BTreeMap::new();
+    let mut committed = Committed::default();
     let mut is_as_expected = true;
     for (customer_id, growth) in growth {
-        let book = open_book(store, customer_id, growth, commit.at)?;
-        is_as_expected &= book.is_as_expected(customer_id, commit);
-        sizes.insert(customer_id, book.size_before);
+        let book = open_book(store, customer_id.as_str(), growth, commit.at)?;
+        is_as_expected &= book.is_as_expected(customer_id.as_str(), commit);
+        sizes.insert(customer_id.as_str(), book.size_before);
+        let revision = book.revision.cast_unsigned();
+        committed
+            .book_revisions
+            .insert(customer_id.clone(), revision);
     }
     if !is_as_expected {
         return Err(Refusal::BookChanged.into());
@@ -89,10 +94,10 @@ pub(crate) fn commit(store: &mut StoreConnection, commit: &Commit) -> Result<(),
         book_parts::update_counts(store, customer_id, held, holds, of_book)?;
     }
     set_default_addresses(store, &commit.default_addresses)?;
-    match commit.record() {
-        Some((record, expired_before)) => store_record(store, &record, expired_before),
-        None => Ok(()),
+    if let Some((record, expired_before)) = commit.record() {
+        store_record(store, &record, expired_before)?;
     }
+    Ok(committed)
 }
 
 /// A book that a transaction has locked.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addressbook_adapters::StoreOptions;
-use addressbook_domain::{AddressId, AddressRepository, Column, Lookup, PageRequest};
+use addressbook_domain::{AddressId, AddressRepository, Column, Found, Lookup, PageRequest};
 use addressbook_testkit::fixtures::{address, creating, customer};
 
 use crate::support::Database;
@@ -30,13 +30,21 @@ async fn a_read_sees_the_writes_of_another_process_at_once() {
         );
         let lookup = Lookup::Id(customer.clone(), mine.id.clone());
         let found = repository.find(vec![lookup]).await.unwrap();
-        assert_eq!(found[0].as_ref().unwrap().content.city.as_str(), city);
+        assert_eq!(
+            found[0].address.as_ref().unwrap().content.city.as_str(),
+            city
+        );
     }
     let lookup = Lookup::Id(
-        customer,
+        customer.clone(),
         AddressId::parse(&format!("add_{}", "0".repeat(26))).unwrap(),
     );
-    assert_eq!(repository.find(vec![lookup]).await.unwrap(), [None]);
+    let head = repository.head(&customer).await.unwrap();
+    let missing = Found {
+        address: None,
+        book_revision: head.revision,
+    };
+    assert_eq!(repository.find(vec![lookup]).await.unwrap(), [missing]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

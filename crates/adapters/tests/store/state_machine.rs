@@ -72,7 +72,8 @@ enum Call {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Response {
-    Commit(Result<(), String>),
+    /// The customers whose revisions it returned.
+    Commit(Result<Vec<CustomerId>, String>),
     Page(AddressPage),
     Find(Vec<Option<Found>>),
     Revisions(Vec<AddressRevision>),
@@ -138,7 +139,8 @@ impl<R: AddressRepository> Watched<R> {
         match call.clone() {
             Call::Commit(commit) => {
                 let result = repository.commit(commit).await;
-                Response::Commit(result.map_err(|error| format!("{error:?}")))
+                let books = result.map(|committed| committed.book_revisions.into_keys().collect());
+                Response::Commit(books.map_err(|error| format!("{error:?}")))
             }
             Call::List(customer_id, request) => {
                 let page = repository.list(&customer_id, &request).await.unwrap();
@@ -152,13 +154,13 @@ impl<R: AddressRepository> Watched<R> {
                 let found = repository.find(lookups.clone()).await.unwrap();
                 let mut comparable = Vec::new();
                 for (lookup, found) in lookups.iter().zip(found) {
-                    comparable.push(match (lookup, found) {
+                    comparable.push(match (lookup, found.address) {
                         (_, None) => None,
                         (Lookup::Id(..), Some(address)) => Some(Found::ById(address)),
                         (Lookup::Content(..), Some(address)) => {
                             let id = Lookup::Id(address.customer_id.clone(), address.id.clone());
                             let by_id = repository.find(vec![id]).await.unwrap();
-                            assert_eq!(by_id, [Some(address.clone())]);
+                            assert_eq!(by_id[0].address.as_ref(), Some(&address));
                             Some(Found::ByContent(address.content))
                         }
                     });

@@ -24,7 +24,7 @@ async fn each_of_many_concurrent_writes_has_its_own_outcome() {
     let mut created: Vec<u32> = Vec::new();
     while let Some(committed) = commits.join_next().await {
         match committed.unwrap() {
-            (number, Ok(())) => created.push(number),
+            (number, Ok(_)) => created.push(number),
             (_, Err(CommitError::Refused(Refusal::Conflict { index: 0 }))) => {}
             (number, other) => panic!("{number}: {other:?}"),
         }

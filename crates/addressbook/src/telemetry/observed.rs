@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
-    ApiKeyRepository, BookDefaults, BookHead, Change, Commit, CommitError, CustomerId, Erased,
-    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError,
-    RevisionRange, Scan, Store, Timestamp, TokenDigest,
+    ApiKeyRepository, BookDefaults, BookHead, Change, Commit, CommitError, Committed, CustomerId,
+    Erased, Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
+    RepositoryError, RevisionRange, Scan, Store, Timestamp, TokenDigest,
 };
 use async_trait::async_trait;
 
@@ -102,7 +102,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         self.observe(Operation::Head, call).await
     }
 
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError> {
         let call = self.repository.find(lookups);
         self.observe(Operation::Find, call).await
     }
@@ -115,7 +115,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         self.observe(Operation::DefaultAddresses, call).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let defaults = commit.default_addresses.len() as u64;
         let mut writes = [
             (Write::Create, 0),
@@ -132,11 +132,11 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
             writes[write as usize].1 += 1;
         }
         let call = self.repository.commit(commit);
-        self.observe(Operation::Commit, call).await?;
+        let committed = self.observe(Operation::Commit, call).await?;
         for (write, count) in writes {
             self.record_writes(write, count);
         }
-        Ok(())
+        Ok(committed)
     }
 
     async fn revisions(

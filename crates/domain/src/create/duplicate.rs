@@ -13,7 +13,12 @@ pub(super) enum Search {
     /// It has none at this book revision.
     NoneAt(u64),
     /// The first such address by id, in its current state.
-    Found(Address),
+    Found {
+        /// The address.
+        address: Address,
+        /// The revision of the book in which it has this state.
+        book_revision: u64,
+    },
     /// It had one, which was changed or removed before it could be read.
     Changed,
 }
@@ -47,8 +52,15 @@ impl AddressService {
         })?;
         // A page has no revisions of its addresses.
         let found = self.find(customer_id, &id).await?;
-        let unchanged = found.filter(|address| MatchKey::of(&address.content) == *key);
-        Ok(unchanged.map_or(Search::Changed, Search::Found))
+        let book_revision = found.book_revision;
+        let unchanged = |address: &Address| MatchKey::of(&address.content) == *key;
+        Ok(match found.address.filter(unchanged) {
+            Some(address) => Search::Found {
+                address,
+                book_revision,
+            },
+            None => Search::Changed,
+        })
     }
 }
 
@@ -64,7 +76,7 @@ mod tests {
     use crate::repository::{Lookup, MockAddressRepository, Refusal};
     use crate::service::MAX_DECISIONS;
     use crate::testing::{
-        content, customer, entry, imported_address, reports_each_failure, service,
+        committed, content, customer, entry, found, imported_address, reports_each_failure, service,
     };
 
     /// A page of these addresses, from a book at this revision.
@@ -140,7 +152,7 @@ mod tests {
             repository.expect_commit().times(1).returning(|commit| {
                 let expected = BTreeMap::from([(customer(), 7)]);
                 assert_eq!(commit.expected_revisions, expected);
-                Ok(())
+                Ok(committed(8))
             });
             let created = create(service(repository), on_duplicate).await.unwrap();
             assert_eq!(created.origin, Origin::New);
@@ -152,7 +164,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository.expect_commit().times(1).returning(|commit| {
             assert_eq!(commit.expected_revisions, BTreeMap::new());
-            Ok(())
+            Ok(committed(8))
         });
         let created = create(service(repository), OnDuplicate::Allow).await;
         assert_eq!(created.unwrap().origin, Origin::New);
@@ -161,16 +173,16 @@ mod tests {
     /// A book that has Kigali, in this order of reads: listed, then found.
     fn with_duplicate() -> MockAddressRepository {
         let mut repository = MockAddressRepository::new();
-        let found = imported_address(&entry("Kigali"));
-        let listed = [found.clone()];
+        let there = imported_address(&entry("Kigali"));
+        let listed = [there.clone()];
         repository
             .expect_page_of()
             .times(1)
             .returning(move |_, _| Ok(page(7, &listed)));
         repository.expect_find().times(1).returning(move |lookups| {
-            let by_id = Lookup::Id(customer(), found.id.clone());
+            let by_id = Lookup::Id(customer(), there.id.clone());
             assert_eq!(lookups, [by_id]);
-            Ok(vec![Some(found.clone())])
+            Ok(vec![found(7, Some(there.clone()))])
         });
         repository
     }
@@ -182,11 +194,12 @@ mod tests {
         let expected = Created {
             address: found.clone(),
             origin: Origin::Duplicate,
+            book_revision: 7,
         };
         assert_eq!(returned.unwrap(), expected);
         let rejected = create(service(with_duplicate()), OnDuplicate::Reject).await;
         assert!(
-            matches!(&rejected, Err(CreateError::Duplicate { id }) if *id == found.id),
+            matches!(&rejected, Err(CreateError::Duplicate { id, book_revision: 7 }) if *id == found.id),
             "{rejected:?}"
         );
     }
@@ -205,8 +218,8 @@ mod tests {
             .times(1)
             .in_sequence(&mut sequence)
             .returning(|_| Err(Refusal::BookChanged.into()));
-        let found = imported_address(&entry("Kigali"));
-        let (listed, id) = ([found.clone()], found.id.clone());
+        let there = imported_address(&entry("Kigali"));
+        let (listed, id) = ([there.clone()], there.id.clone());
         repository
             .expect_page_of()
             .times(1)
@@ -214,10 +227,10 @@ mod tests {
             .returning(move |_, _| Ok(page(8, &listed)));
         repository
             .expect_find()
-            .return_once(move |_| Ok(vec![Some(found)]));
+            .return_once(move |_| Ok(vec![found(7, Some(there))]));
         let rejected = create(service(repository), OnDuplicate::Reject).await;
         assert!(
-            matches!(&rejected, Err(CreateError::Duplicate { id: of }) if *of == id),
+            matches!(&rejected, Err(CreateError::Duplicate { id: of, .. }) if *of == id),
             "{rejected:?}"
         );
     }
@@ -232,11 +245,13 @@ mod tests {
                 .expect_page_of()
                 .times(2)
                 .returning(move |_, _| Ok(pages.pop().unwrap()));
-            repository.expect_find().return_once(|_| Ok(vec![now]));
+            repository
+                .expect_find()
+                .return_once(|_| Ok(vec![found(7, now)]));
             repository.expect_commit().times(1).returning(|commit| {
                 let expected = BTreeMap::from([(customer(), 8)]);
                 assert_eq!(commit.expected_revisions, expected);
-                Ok(())
+                Ok(committed(8))
             });
             let created = create(service(repository), OnDuplicate::Reject).await;
             assert_eq!(created.unwrap().origin, Origin::New);

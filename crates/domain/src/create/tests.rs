@@ -4,11 +4,11 @@ use crate::clock::Clock;
 use crate::default_addresses::DefaultAddresses;
 use crate::idempotency::IdempotencyRecord;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::listing::page::AddressPage;
+use crate::listing::page::{AddressPage, BookHead};
 use crate::repository::MockAddressRepository;
 use crate::testing::{
-    Frozen, content, customer, defaults, entry, imported_address, purpose, reports_each_failure,
-    service,
+    Frozen, committed, content, customer, defaults, entry, found, imported_address, purpose,
+    reports_each_failure, service,
 };
 
 fn new(content: &AddressContent) -> NewAddress<'_> {
@@ -33,6 +33,13 @@ fn record() -> IdempotencyRecord {
         fingerprint: request().fingerprint,
         address_id: entry("Kigali").id.unwrap(),
         created_at: Frozen.now(),
+    }
+}
+
+fn at_revision(revision: u64) -> BookHead {
+    BookHead {
+        addresses: 1,
+        revision,
     }
 }
 
@@ -152,6 +159,7 @@ async fn create_replays_a_concurrent_request_with_the_same_key() {
             .times(1)
             .in_sequence(&mut sequence)
             .returning(|_, _, _| Ok(vec![first_revision()]));
+        repository.expect_head().returning(|_| Ok(at_revision(9)));
         let content = content("Huye");
         let created = service(repository)
             .create(&customer(), &new(&content), Some(&request()))
@@ -159,6 +167,7 @@ async fn create_replays_a_concurrent_request_with_the_same_key() {
         let expected = Created {
             address: first_revision().address,
             origin: Origin::Replayed,
+            book_revision: 9,
         };
         assert_eq!(created.unwrap(), expected);
     }
@@ -181,11 +190,12 @@ async fn create_replays_its_key_before_it_returns_or_rejects_a_duplicate() {
             .return_once(move |_, _| Ok(page));
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(first_revision().address)]));
+            .returning(|_| Ok(vec![found(7, Some(first_revision().address))]));
         repository
             .expect_revisions()
             .times(1)
             .returning(|_, _, _| Ok(vec![first_revision()]));
+        repository.expect_head().returning(|_| Ok(at_revision(9)));
         let content = content("Kigali");
         let new = NewAddress {
             on_duplicate,
@@ -223,7 +233,7 @@ async fn create_makes_the_address_the_default_in_the_same_commit() {
     let content = content("Kigali");
     let current = defaults(&[("shipping", entry("Kigali").id.unwrap())]);
     let mut repository = with_defaults(7, current);
-    let mut outcomes = [Ok(()), Err(Refusal::BookChanged.into())].into_iter();
+    let mut outcomes = [Ok(committed(8)), Err(Refusal::BookChanged.into())].into_iter();
     repository
         .expect_commit()
         .times(2)
@@ -240,8 +250,9 @@ async fn create_makes_the_address_the_default_in_the_same_commit() {
         });
     let created = service(repository)
         .create(&customer(), &shipping(&content), None)
-        .await;
-    assert_eq!(created.unwrap().origin, Origin::New);
+        .await
+        .unwrap();
+    assert_eq!((created.origin, created.book_revision), (Origin::New, 8));
 }
 
 #[tokio::test]
@@ -268,7 +279,7 @@ async fn a_duplicate_that_is_returned_becomes_the_default() {
         .returning(move |_, _| Ok(page.clone()));
     repository
         .expect_find()
-        .returning(|_| Ok(vec![Some(first_revision().address)]));
+        .returning(|_| Ok(vec![found(7, Some(first_revision().address))]));
     repository
         .expect_commit()
         .times(1)
@@ -279,14 +290,18 @@ async fn a_duplicate_that_is_returned_becomes_the_default() {
                 Some(&there.id)
             );
             assert_eq!(commit.expected_revisions, BTreeMap::from([(customer(), 7)]));
-            Ok(())
+            Ok(committed(8))
         });
     let new = NewAddress {
         on_duplicate: OnDuplicate::Return,
         ..shipping(&content)
     };
     let created = service(repository).create(&customer(), &new, None).await;
-    assert_eq!(created.unwrap().origin, Origin::Duplicate);
+    let created = created.unwrap();
+    assert_eq!(
+        (created.origin, created.book_revision),
+        (Origin::Duplicate, 8)
+    );
 }
 
 #[tokio::test]
@@ -320,7 +335,10 @@ async fn create_ignores_an_expired_key() {
                 ..record()
             }))
         });
-    repository.expect_commit().times(1).returning(|_| Ok(()));
+    repository
+        .expect_commit()
+        .times(1)
+        .returning(|_| Ok(committed(8)));
     let content = content("Kigali");
     let created = service(repository)
         .create(&customer(), &new(&content), Some(&request()))

@@ -13,7 +13,7 @@ use crate::default_addresses::{
 };
 use crate::listing::Listing;
 use crate::listing::page::AddressPage;
-use crate::repository::{CommitError, Lookup, Refusal, RepositoryError};
+use crate::repository::{CommitError, Found, Lookup, Refusal, RepositoryError};
 use crate::service::{AddressService, MAX_DECISIONS};
 use crate::timestamp::Timestamp;
 
@@ -25,6 +25,8 @@ pub enum DefaultAddressesError {
     PreconditionFailed {
         /// The current version of the default addresses.
         current: DefaultAddressesVersion,
+        /// The current revision of the book.
+        book_revision: u64,
     },
     /// The customer would have default addresses for too many purposes.
     #[error(transparent)]
@@ -41,15 +43,16 @@ pub enum DefaultAddressesError {
 }
 
 impl AddressService {
-    /// Returns the default addresses of a customer. A customer without a book has none.
+    /// Returns the default addresses of a customer, with the revision of the book. A customer
+    /// without a book has none.
     ///
     /// # Errors
     /// The error of the [repository](crate::AddressRepository::default_addresses).
     pub async fn default_addresses(
         &self,
         customer_id: &CustomerId,
-    ) -> Result<DefaultAddresses, RepositoryError> {
-        Ok(self.book_defaults(customer_id).await?.addresses)
+    ) -> Result<BookDefaults, RepositoryError> {
+        self.book_defaults(customer_id).await
     }
 
     /// Changes the default addresses of a customer by a merge patch, and returns them. A patch that
@@ -62,49 +65,53 @@ impl AddressService {
         customer_id: &CustomerId,
         patch: &DefaultAddressesPatch,
         precondition: &Precondition<DefaultAddressesVersion>,
-    ) -> Result<DefaultAddresses, DefaultAddressesError> {
+    ) -> Result<BookDefaults, DefaultAddressesError> {
         for _ in 0..MAX_DECISIONS {
             let current = self.book_defaults(customer_id).await?;
             let version = current.addresses.version();
             if !precondition.holds_for(version) {
-                return Err(DefaultAddressesError::PreconditionFailed { current: version });
+                return Err(DefaultAddressesError::PreconditionFailed {
+                    current: version,
+                    book_revision: current.revision,
+                });
             }
             self.expect_addresses(customer_id, patch).await?;
             let patched = patch.apply(&current.addresses)?;
             let changes = current.addresses.changes_to(&patched, customer_id);
             if changes.is_empty() {
-                return Ok(patched);
+                return Ok(current);
             }
             let at = self.clock.now();
-            if self
+            if let Some(revision) = self
                 .try_defaults(customer_id, current.revision, changes, at)
                 .await?
             {
-                return Ok(patched);
+                return Ok(BookDefaults {
+                    revision,
+                    addresses: patched,
+                });
             }
         }
         Err(kept_changing().into())
     }
 
-    /// Commits changes of default addresses, if the book is still at this revision. Returns `false`
-    /// if a concurrent change came first.
+    /// Commits changes of default addresses, if the book is still at this revision, and returns its
+    /// new revision. Returns `None` if a concurrent change came first.
     pub(crate) async fn try_defaults(
         &self,
         customer_id: &CustomerId,
         revision: u64,
         changes: Vec<DefaultAddressChange>,
         at: Timestamp,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<Option<u64>, RepositoryError> {
         let commit = Commit {
             default_addresses: changes,
             expected_revisions: BTreeMap::from([(customer_id.clone(), revision)]),
             ..self.commit_of(at, Vec::new(), None)
         };
         match self.repository.commit(commit).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::Refused(Refusal::BookChanged | Refusal::NotInBook { .. })) => {
-                Ok(false)
-            }
+            Ok(committed) => Ok(Some(committed.revision_of(customer_id))),
+            Err(CommitError::Refused(Refusal::BookChanged | Refusal::NotInBook { .. })) => Ok(None),
             Err(CommitError::Refused(refusal)) => Err(RepositoryError::Internal(refusal.into())),
             Err(CommitError::Repository(error)) => Err(error),
         }
@@ -139,6 +146,25 @@ impl AddressService {
         Err(kept_changing())
     }
 
+    /// Returns one address together with the default addresses of the same moment.
+    ///
+    /// # Errors
+    /// The error of the [repository](crate::AddressRepository::find).
+    pub async fn find_with_defaults(
+        &self,
+        customer_id: &CustomerId,
+        id: &AddressId,
+    ) -> Result<(Found, DefaultAddresses), RepositoryError> {
+        for _ in 0..MAX_DECISIONS {
+            let defaults = self.book_defaults(customer_id).await?;
+            let found = self.find(customer_id, id).await?;
+            if found.book_revision == defaults.revision {
+                return Ok((found, defaults.addresses));
+            }
+        }
+        Err(kept_changing())
+    }
+
     /// Expects each address of a patch in the customer's book.
     async fn expect_addresses(
         &self,
@@ -155,7 +181,9 @@ impl AddressService {
             return Ok(());
         }
         let found = self.repository.find(lookups).await?;
-        let missing = named().zip(found).filter(|(_, found)| found.is_none());
+        let missing = named()
+            .zip(found)
+            .filter(|(_, found)| found.address.is_none());
         let purposes: Vec<_> = missing.map(|((purpose, _), _)| purpose.clone()).collect();
         match purposes.is_empty() {
             true => Ok(()),
@@ -185,7 +213,8 @@ mod tests {
     use super::*;
     use crate::repository::MockAddressRepository;
     use crate::testing::{
-        customer, defaults, entry, imported_address, purpose, reports_each_failure, service,
+        committed, customer, defaults, entry, found, imported_address, purpose,
+        reports_each_failure, service,
     };
 
     fn id() -> AddressId {
@@ -213,9 +242,9 @@ mod tests {
         repository
             .expect_find()
             .times(2)
-            .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+            .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
         let mut sequence = mockall::Sequence::new();
-        for outcome in [Err(Refusal::BookChanged.into()), Ok(())] {
+        for outcome in [Err(Refusal::BookChanged.into()), Ok(committed(8))] {
             repository
                 .expect_commit()
                 .times(1)
@@ -230,7 +259,11 @@ mod tests {
         let patched = service(repository)
             .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
             .await;
-        assert_eq!(patched.unwrap(), defaults(&[("shipping", id())]));
+        let expected = BookDefaults {
+            revision: 8,
+            addresses: defaults(&[("shipping", id())]),
+        };
+        assert_eq!(patched.unwrap(), expected);
     }
 
     #[tokio::test]
@@ -243,7 +276,7 @@ mod tests {
         let patched = service(repository)
             .patch_default_addresses(&customer(), &to_ship_to(None), &Precondition::Any)
             .await;
-        assert_eq!(patched.unwrap(), current);
+        assert_eq!(patched.unwrap().addresses, current);
     }
 
     #[tokio::test]
@@ -257,7 +290,7 @@ mod tests {
         });
         repository
             .expect_find()
-            .returning(|_| Ok(vec![Some(imported_address(&entry("Kigali")))]));
+            .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
         let error = service(repository)
             .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
             .await;
@@ -270,7 +303,9 @@ mod tests {
     #[tokio::test]
     async fn a_default_address_is_in_the_book() {
         let mut repository = holding(BookDefaults::default());
-        repository.expect_find().returning(|_| Ok(vec![None]));
+        repository
+            .expect_find()
+            .returning(|_| Ok(vec![found(7, None)]));
         let error = service(repository)
             .patch_default_addresses(&customer(), &to_ship_to(Some(id())), &Precondition::Any)
             .await;
@@ -309,6 +344,30 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(page.head().revision, 7);
+    }
+
+    #[tokio::test]
+    async fn an_address_and_the_defaults_are_of_one_moment() {
+        let mut repository = MockAddressRepository::new();
+        let mut revisions = [6, 7].into_iter();
+        repository
+            .expect_default_addresses()
+            .times(2)
+            .returning(move |_| {
+                Ok(vec![BookDefaults {
+                    revision: revisions.next().unwrap(),
+                    addresses: defaults(&[("shipping", id())]),
+                }])
+            });
+        repository
+            .expect_find()
+            .times(2)
+            .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
+        let (found, _) = service(repository)
+            .find_with_defaults(&customer(), &id())
+            .await
+            .unwrap();
+        assert_eq!(found.book_revision, 7);
     }
 
     #[tokio::test]

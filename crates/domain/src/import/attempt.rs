@@ -97,7 +97,7 @@ impl<'a> Import<'a> {
             let commit = self.commit_of(at, batch.changes, default_changes);
             let entry_of = |index: usize| batch.entry_of_change[index];
             match self.service.repository.commit(commit).await {
-                Ok(()) => return Ok(Some(outcomes)),
+                Ok(_) => return Ok(Some(outcomes)),
                 // Happens once per customer, so it does not count as an attempt.
                 Err(CommitError::Refused(Refusal::HistoryFull { index }))
                     if self.options.on_error == OnError::Skip =>
@@ -199,7 +199,8 @@ impl<'a> Import<'a> {
     async fn look_up(&self) -> Result<Vec<Vec<Address>>, RepositoryError> {
         let lookups = self.entries.iter().map(ImportEntry::lookup).collect();
         let found = self.service.repository.find(lookups).await?;
-        let mut found: Vec<_> = found.into_iter().map(Vec::from_iter).collect();
+        let found = found.into_iter().map(|found| Vec::from_iter(found.address));
+        let mut found: Vec<_> = found.collect();
         let mut named = HashSet::new();
         for (entry, found) in self.entries.iter().zip(&mut found) {
             match (&entry.id, found.first()) {

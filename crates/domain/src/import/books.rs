@@ -153,7 +153,7 @@ mod tests {
     use crate::listing::page::BookHead;
     use crate::repository::{Lookup, MockAddressRepository, Refusal};
     use crate::testing::{
-        content, customer, entry, imported_address, reports_each_failure, service,
+        committed, content, customer, entry, found, imported_address, reports_each_failure, service,
     };
 
     const SKIPPING: ImportOptions = ImportOptions {
@@ -186,14 +186,17 @@ mod tests {
     /// revision 7.
     fn holding(book: Vec<Address>) -> MockAddressRepository {
         let mut repository = MockAddressRepository::new();
-        let found = book.clone();
+        let held = book.clone();
         let find = move |lookup: &Lookup| match lookup {
-            Lookup::Id(_, id) => found.iter().find(|address| address.id == *id).cloned(),
+            Lookup::Id(_, id) => held.iter().find(|address| address.id == *id).cloned(),
             Lookup::Content(..) => None,
         };
-        repository
-            .expect_find()
-            .returning(move |lookups| Ok(lookups.iter().map(&find).collect()));
+        repository.expect_find().returning(move |lookups| {
+            Ok(lookups
+                .iter()
+                .map(|lookup| found(7, find(lookup)))
+                .collect())
+        });
         let head = BookHead {
             addresses: book.len() as u64,
             revision: 7,
@@ -217,7 +220,9 @@ mod tests {
     async fn import_reports_each_failure_to_read_a_book() {
         reports_each_failure(
             |repository, failure| {
-                repository.expect_find().returning(|_| Ok(vec![None]));
+                repository
+                    .expect_find()
+                    .returning(|_| Ok(vec![found(7, None)]));
                 repository
                     .expect_head()
                     .times(1)
@@ -228,7 +233,9 @@ mod tests {
         .await;
         reports_each_failure(
             |repository, failure| {
-                repository.expect_find().returning(|_| Ok(vec![None]));
+                repository
+                    .expect_find()
+                    .returning(|_| Ok(vec![found(7, None)]));
                 let head = BookHead {
                     addresses: 1,
                     revision: 7,
@@ -255,7 +262,7 @@ mod tests {
                 .iter()
                 .map(|change| &change.address().content);
             assert_eq!(created.collect::<Vec<_>>(), [&content("Huye")]);
-            Ok(())
+            Ok(committed(8))
         });
         let entries = [new("KIGALI"), new("Huye"), new("huye."), new("kigali")];
         let outcomes = import(repository, &entries).await.unwrap();
@@ -276,7 +283,7 @@ mod tests {
         repository
             .expect_find()
             .times(1)
-            .returning(|_| Ok(vec![Some(kigali())]));
+            .returning(|_| Ok(vec![found(7, Some(kigali()))]));
         let outcomes = import(repository, &[entry("Kigali")]).await.unwrap();
         assert_eq!(outcomes, [ImportOutcome::Unchanged]);
     }
@@ -284,7 +291,10 @@ mod tests {
     #[tokio::test]
     async fn earlier_changes_of_the_batch_count() {
         let mut repository = holding(vec![kigali()]);
-        repository.expect_commit().times(1).returning(|_| Ok(()));
+        repository
+            .expect_commit()
+            .times(1)
+            .returning(|_| Ok(committed(8)));
         let entries = [entry("Huye"), new("KIGALI"), new("HUYE"), new("kigali!")];
         let outcomes = import(repository, &entries).await.unwrap();
         use ImportOutcome::{Created, Duplicate, Updated};
@@ -296,7 +306,7 @@ mod tests {
         let mut repository = MockAddressRepository::new();
         repository
             .expect_find()
-            .returning(|lookups| Ok(vec![None; lookups.len()]));
+            .returning(|lookups| Ok(vec![found(7, None); lookups.len()]));
         let changed = |id: &CustomerId| id.as_str() == "cus_1";
         let mut reads = 0;
         repository.expect_head().returning(move |id| {
@@ -337,7 +347,7 @@ mod tests {
                     }
                     _ => {
                         assert_eq!(revisions, [7]);
-                        Ok(())
+                        Ok(committed(8))
                     }
                 }
             });
@@ -363,7 +373,7 @@ mod tests {
             let mut repository = MockAddressRepository::new();
             repository
                 .expect_find()
-                .returning(|lookups| Ok(vec![None; lookups.len()]));
+                .returning(|lookups| Ok(vec![found(7, None); lookups.len()]));
             repository.expect_head().returning(move |_| Ok(full));
             repository
                 .expect_scan()

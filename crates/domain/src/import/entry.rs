@@ -125,7 +125,7 @@ mod tests {
     use crate::address::text::Description;
     use crate::import::{ImportOptions, ImportOutcome, OnConflict, OnError};
     use crate::repository::{MockAddressRepository, Refusal};
-    use crate::testing::{content, customer, entry, imported_address, service};
+    use crate::testing::{committed, content, customer, entry, found, imported_address, service};
 
     type Text = Input<crate::address::content::MemberValue<'static>>;
 
@@ -157,7 +157,7 @@ mod tests {
             .expect_find()
             .times(1)
             .in_sequence(&mut sequence)
-            .return_once(|_| Ok(vec![Some(kept)]));
+            .return_once(|_| Ok(vec![found(7, Some(kept))]));
         let changed = Arc::new(Mutex::new(None));
         let seen = changed.clone();
         repository
@@ -166,7 +166,7 @@ mod tests {
             .times(0..=1)
             .returning(move |commit| {
                 *seen.lock().unwrap() = Some(commit.changes[0].address().content.clone());
-                Ok(())
+                Ok(committed(8))
             });
         let options = ImportOptions {
             on_error: OnError::Skip,
@@ -238,7 +238,7 @@ mod tests {
         repository.expect_find().times(1).returning(|lookups| {
             let content = content("Kigali");
             assert_eq!(lookups, [Lookup::Content(customer(), content)]);
-            Ok(vec![Some(imported_address(&entry("Kigali")))])
+            Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))])
         });
         let outcomes = service(repository)
             .import(&[said], ImportOptions::default())

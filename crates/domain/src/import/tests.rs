@@ -8,7 +8,9 @@ use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::listing::page::BookHead;
 use crate::repository::{Lookup, MockAddressRepository, Refusal};
-use crate::testing::{Frozen, customer, entry, imported_address, reports_each_failure, service};
+use crate::testing::{
+    Frozen, committed, customer, entry, found, imported_address, reports_each_failure, service,
+};
 
 const UPDATING: ImportOptions = ImportOptions {
     on_error: OnError::Stop,
@@ -79,7 +81,7 @@ async fn import_of_new_addresses_reads_nothing() {
             commit.changes,
             [Change::Create(imported_address(&entry("Kigali")))]
         );
-        Ok(())
+        Ok(committed(8))
     });
     let outcomes = service(repository)
         .import(&[entry("Kigali")], ImportOptions::default())
@@ -105,7 +107,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
                 lookups,
                 [Lookup::Id(customer(), entry("Kigali").id.unwrap())]
             );
-            Ok(vec![Some(imported_address(&entry("Huye")))])
+            Ok(vec![found(7, Some(imported_address(&entry("Huye"))))])
         });
     repository
         .expect_commit()
@@ -124,7 +126,7 @@ async fn import_looks_up_addresses_and_decides_again_after_a_conflict() {
                     expected: Revision::FIRST
                 }]
             );
-            Ok(())
+            Ok(committed(8))
         });
     let outcomes = service(repository)
         .import(&[entry("Kigali")], UPDATING)
@@ -140,7 +142,7 @@ async fn import_fails_as_busy_if_conflicts_persist() {
         .returning(|_| Err(Refusal::Conflict { index: 0 }.into()));
     repository
         .expect_find()
-        .returning(|lookups| Ok(vec![None; lookups.len()]));
+        .returning(|lookups| Ok(vec![found(7, None); lookups.len()]));
     let error = service(repository)
         .import(&[entry("Kigali")], ImportOptions::default())
         .await;
@@ -159,7 +161,7 @@ async fn import_skips_entries_beyond_the_address_limit() {
     let mut repository = MockAddressRepository::new();
     repository
         .expect_find()
-        .returning(|lookups| Ok(vec![None; lookups.len()]));
+        .returning(|lookups| Ok(vec![found(7, None); lookups.len()]));
     repository
         .expect_head()
         .times(1)
@@ -169,7 +171,7 @@ async fn import_skips_entries_beyond_the_address_limit() {
         .times(2)
         .returning(|commit| match commit.changes.len() {
             3 => Err(Refusal::BookFull { index: 1 }.into()),
-            _ => Ok(()),
+            _ => Ok(committed(8)),
         });
     let outcomes = service(repository)
         .import(&entries, SKIPPING)
@@ -194,7 +196,7 @@ async fn import_skips_entries_beyond_the_past_revision_limit() {
     let mut repository = MockAddressRepository::new();
     repository
         .expect_find()
-        .returning(|lookups| Ok(vec![None; lookups.len()]));
+        .returning(|lookups| Ok(vec![found(7, None); lookups.len()]));
     // Each customer has room for one more change.
     repository.expect_commit().returning(|commit| {
         let mut made = HashSet::new();
@@ -203,7 +205,7 @@ async fn import_skips_entries_beyond_the_past_revision_limit() {
                 return Err(Refusal::HistoryFull { index }.into());
             }
         }
-        Ok(())
+        Ok(committed(8))
     });
     let outcomes = service(repository)
         .import(&entries, SKIPPING)
@@ -241,17 +243,20 @@ async fn import_does_not_change_an_address_at_its_revision_limit() {
     let with_revision = |number| {
         let mut repository = MockAddressRepository::new();
         repository.expect_find().returning(move |_| {
-            Ok(vec![Some(Address {
-                revision: Revision::new(number).unwrap(),
-                ..imported_address(&entry("Huye"))
-            })])
+            Ok(vec![found(
+                7,
+                Some(Address {
+                    revision: Revision::new(number).unwrap(),
+                    ..imported_address(&entry("Huye"))
+                }),
+            )])
         });
         repository
             .expect_commit()
             .times(..=2)
             .returning(|commit| match commit.changes[0] {
                 Change::Create(_) => Err(Refusal::Conflict { index: 0 }.into()),
-                _ => Ok(()),
+                _ => Ok(committed(8)),
             });
         service(repository)
     };
@@ -296,10 +301,12 @@ async fn import_recognises_existing_addresses_in_a_full_book() {
         .expect_head()
         .times(1)
         .returning(|_| Ok(all_but(0)));
-    repository
-        .expect_find()
-        .times(1)
-        .returning(|_| Ok(vec![None, Some(imported_address(&entry("Kigali")))]));
+    repository.expect_find().times(1).returning(|_| {
+        Ok(vec![
+            found(7, None),
+            found(7, Some(imported_address(&entry("Kigali")))),
+        ])
+    });
     let outcomes = service(repository)
         .import(&[new, entry("Kigali")], SKIPPING)
         .await
@@ -318,8 +325,8 @@ async fn import_names_the_entry_beyond_the_address_limit() {
     });
     let mut repository = MockAddressRepository::new();
     let there = imported_address(&entry("Kigali"));
-    let found = vec![Some(there), None];
-    repository.expect_find().return_once(|_| Ok(found));
+    let both = vec![found(7, Some(there)), found(7, None)];
+    repository.expect_find().return_once(|_| Ok(both));
     repository
         .expect_commit()
         .return_once(|_| Err(Refusal::BookFull { index: 0 }.into()));
@@ -343,7 +350,7 @@ async fn import_creates_an_address_with_the_last_of_its_entries() {
             commit.changes,
             [Change::Create(imported_address(&entry("Huye")))]
         );
-        Ok(())
+        Ok(committed(8))
     });
     let entries = [entry("Kigali"), entry("Huye")];
     let outcomes = service(repository).import(&entries, UPDATING).await;

@@ -31,6 +31,7 @@ pub(crate) fn policy(origins: &[String]) -> Cors {
             RequestId::HEADER,
         ])
         .expose_headers([
+            "book-revision",
             "etag",
             "idempotent-replayed",
             "link",

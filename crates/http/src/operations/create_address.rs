@@ -18,6 +18,7 @@ use crate::request::prefer;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
+use crate::response::book_revision;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::{
@@ -87,6 +88,7 @@ pub(crate) async fn create(
     response
         .insert_header((LOCATION, location(&address.id)))
         .insert_header((ETAG, address_etag::of(address.version())))
+        .insert_header(book_revision::header(created.book_revision))
         .insert_header(NO_STORE);
     if created.origin == Origin::Replayed {
         if let Some(Some(metrics)) = request.app_data::<Option<Rc<HttpMetrics>>>() {
@@ -138,9 +140,9 @@ impl From<CreateError> for Problem {
             CreateError::Invalid(errors) => Self::invalid_address(errors),
             CreateError::IdTaken => Self::of(CONFLICT),
             CreateError::KeyReused => Self::of(KEY_REUSED),
-            CreateError::Duplicate { id } => {
-                Self::of(DUPLICATE_ADDRESS).with_header(LOCATION, location(&id))
-            }
+            CreateError::Duplicate { id, book_revision } => Self::of(DUPLICATE_ADDRESS)
+                .with_header(LOCATION, location(&id))
+                .at(book_revision),
             CreateError::TooManyPurposes(error) => {
                 let mut errors = FieldErrors::default();
                 errors.add("default_for", error);

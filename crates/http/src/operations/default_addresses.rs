@@ -4,7 +4,7 @@ use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::json::Json;
 use addressbook_domain::{
-    AddressId, AddressService, CustomerId, DefaultAddresses, DefaultAddressesError,
+    AddressId, AddressService, BookDefaults, CustomerId, DefaultAddresses, DefaultAddressesError,
     DefaultAddressesPatch, FieldErrors, Purpose,
 };
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
@@ -24,6 +24,7 @@ use crate::request::merge_patch;
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
+use crate::response::book_revision;
 use crate::response::cache_control::{NO_STORE, REVALIDATE};
 use crate::response::problem::Problem;
 use crate::response::problem_kind::INVALID_DEFAULT_ADDRESSES;
@@ -48,7 +49,10 @@ pub(crate) async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let customer_id = customer_id(&request)?;
-    let addresses = service.default_addresses(&customer_id).await?;
+    let BookDefaults {
+        revision,
+        addresses,
+    } = service.default_addresses(&customer_id).await?;
     let version = addresses.version();
     let is_known = address_etag::is_known(request.headers(), &version);
     let mut response = match is_known {
@@ -57,6 +61,7 @@ pub(crate) async fn get(
     };
     response
         .insert_header((ETAG, address_etag::of(version)))
+        .insert_header(book_revision::header(revision))
         .insert_header(REVALIDATE);
     Ok(match is_known {
         true => response.finish(),
@@ -92,7 +97,10 @@ pub(crate) async fn patch(
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
     merge_patch::expect_media_type(&request)?;
     let patch = read(&body)?;
-    let addresses = service
+    let BookDefaults {
+        revision,
+        addresses,
+    } = service
         .patch_default_addresses(&customer_id, &patch, &precondition)
         .await
         .map_err(|error| problem_of(&request, error))?;
@@ -103,6 +111,7 @@ pub(crate) async fn patch(
     };
     response
         .insert_header((ETAG, address_etag::of(addresses.version())))
+        .insert_header(book_revision::header(revision))
         .insert_header(NO_STORE);
     Ok(match may_read {
         true => response.json(DefaultAddressesJson {
@@ -184,8 +193,11 @@ fn problem_of(request: &HttpRequest, error: DefaultAddressesError) -> Problem {
     let mut errors = FieldErrors::default();
     match error {
         DefaultAddressesError::Repository(error) => return error.into(),
-        DefaultAddressesError::PreconditionFailed { current } => {
-            return address_etag::precondition_failed(request.headers(), current);
+        DefaultAddressesError::PreconditionFailed {
+            current,
+            book_revision,
+        } => {
+            return address_etag::precondition_failed(request.headers(), current).at(book_revision);
         }
         DefaultAddressesError::TooManyPurposes(error) => errors.add(MEMBER, error),
         DefaultAddressesError::NoSuchAddress { purposes } => {

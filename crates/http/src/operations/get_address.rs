@@ -8,6 +8,7 @@ use crate::request::include::{self, Included};
 use crate::request::parameters;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
+use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::etag;
 use crate::response::problem::Problem;
@@ -31,12 +32,20 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, Problem> {
     let (customer_id, address_id, include) =
         parameters::read::<GetQuery, _>(&request, |errors| read(&request, errors))?;
-    let address = service.find(&customer_id, &address_id).await?;
-    let address = address.ok_or_else(Problem::no_address)?;
-    let defaults = match include.contains(&Included::DefaultFor) {
-        true => service.default_addresses(&customer_id).await?,
-        false => DefaultAddresses::new(),
+    let (found, defaults) = match include.contains(&Included::DefaultFor) {
+        true => {
+            service
+                .find_with_defaults(&customer_id, &address_id)
+                .await?
+        }
+        false => {
+            let found = service.find(&customer_id, &address_id).await?;
+            (found, DefaultAddresses::new())
+        }
     };
+    let book_revision = found.book_revision;
+    let address = found.address;
+    let address = address.ok_or_else(|| Problem::no_address_at(book_revision))?;
     let tag = address_etag::including(&address, &include, &defaults);
     let known = etag::is_listed(request.headers(), &tag);
     let mut response = if known {
@@ -46,6 +55,7 @@ pub(crate) async fn get(
     };
     response
         .insert_header((ETAG, tag))
+        .insert_header(book_revision::header(book_revision))
         .insert_header(REVALIDATE);
     Ok(if known {
         response.finish()

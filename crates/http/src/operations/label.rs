@@ -10,6 +10,7 @@ use crate::openapi::parameters::{AddressPath, LabelQuery, RequestHeaders};
 use crate::openapi::responses::{Labelled, problems};
 use crate::request::accept;
 use crate::request::parameters::{self, QueryValue};
+use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_ACCEPTABLE;
@@ -53,11 +54,14 @@ pub(crate) async fn get(
         let detail = format!("A label is available as {}.", MEDIA_TYPES.join(", "));
         return Err(Problem::of(NOT_ACCEPTABLE).with_detail(detail));
     };
-    let address = service.find(&customer_id, &address_id).await?;
-    let address = address.ok_or_else(Problem::no_address)?;
+    let found = service.find(&customer_id, &address_id).await?;
+    let book_revision = found.book_revision;
+    let address = found.address;
+    let address = address.ok_or_else(|| Problem::no_address_at(book_revision))?;
     let postal = address.content.postal();
     let mut response = HttpResponse::Ok();
     response
+        .insert_header(book_revision::header(book_revision))
         .insert_header(REVALIDATE)
         .insert_header((VARY, HeaderValue::from_static("Accept")));
     let mut text = |media_type, body| {

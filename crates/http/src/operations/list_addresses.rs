@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::openapi::parameters::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
 use crate::openapi::responses::{Listed, problems};
 use crate::request::list_request::ListRequest;
+use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::etag;
 use crate::response::included;
@@ -43,7 +44,7 @@ pub(crate) async fn list(
         let tag = etag_of(book.revision, &asked);
         if etag::is_listed(request.headers(), &tag) {
             let mut response = HttpResponse::NotModified();
-            validate(&mut response, tag);
+            validate(&mut response, tag, book.revision);
             // The head alone does not tell how many addresses match a filter, nor the next cursor.
             if asked.is_plain() {
                 locate(&mut response, &asked, book.addresses, None);
@@ -72,17 +73,19 @@ pub(crate) async fn list(
     )
     .map_err(Problem::internal)?;
     let mut response = HttpResponse::Ok();
-    validate(&mut response, etag_of(page.head().revision, &asked));
+    let revision = page.head().revision;
+    validate(&mut response, etag_of(revision, &asked), revision);
     locate(&mut response, &asked, page.total(), asked.next(&page));
     Ok(response
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .body(body))
 }
 
-/// Adds the headers with which a client can revalidate the page.
-fn validate(response: &mut HttpResponseBuilder, tag: String) {
+/// Adds the headers with which a client can revalidate the page, and the revision of its book.
+fn validate(response: &mut HttpResponseBuilder, tag: String, book_revision: u64) {
     response
         .insert_header((ETAG, tag))
+        .insert_header(book_revision::header(book_revision))
         .insert_header(REVALIDATE);
 }
 

@@ -13,6 +13,7 @@ use crate::request::prefer;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
+use crate::response::book_revision;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::route::ADDRESS;
@@ -49,7 +50,7 @@ pub(crate) async fn patch(
     let patch = AddressPatch::parse(&input, &mut errors)
         .filter(|_| errors.is_empty())
         .ok_or(errors);
-    let address = prefer::service(&request, &service)
+    let changed = prefer::service(&request, &service)
         .patch(&customer_id, &address_id, &patch, &precondition)
         .await
         .map_err(|error| address_etag::change_problem(request.headers(), error))?;
@@ -59,10 +60,11 @@ pub(crate) async fn patch(
         false => HttpResponse::NoContent(),
     };
     response
-        .insert_header((ETAG, address_etag::of(address.version())))
+        .insert_header((ETAG, address_etag::of(changed.address.version())))
+        .insert_header(book_revision::header(changed.book_revision))
         .insert_header(NO_STORE);
     Ok(match may_read {
-        true => response.json(AddressJson::of(&address)),
+        true => response.json(AddressJson::of(&changed.address)),
         false => response.finish(),
     })
 }

@@ -6,6 +6,7 @@ use crate::openapi::responses::{Removed, problems};
 use crate::options::HttpOptions;
 use crate::request::parameters;
 use crate::response::address_etag;
+use crate::response::book_revision;
 use crate::response::cache_control::NO_STORE;
 use crate::response::problem::Problem;
 use crate::route::ADDRESS;
@@ -31,11 +32,14 @@ pub(crate) async fn remove(
     let (customer_id, address_id) =
         parameters::read::<NoQuery, _>(&request, |errors| parameters::address(&request, errors))?;
     let precondition = address_etag::precondition(request.headers(), options.require_if_match)?;
-    service
+    let book_revision = service
         .remove(&customer_id, &address_id, &precondition)
         .await
         .map_err(|error| address_etag::change_problem(request.headers(), error))?;
-    Ok(HttpResponse::NoContent().insert_header(NO_STORE).finish())
+    Ok(HttpResponse::NoContent()
+        .insert_header(book_revision::header(book_revision))
+        .insert_header(NO_STORE)
+        .finish())
 }
 
 #[cfg(test)]

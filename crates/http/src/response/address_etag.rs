@@ -173,7 +173,10 @@ fn is_condition(value: &HeaderValue) -> bool {
 /// The problem for a rejected change of an address.
 pub(crate) fn change_problem(headers: &HeaderMap, error: ChangeError) -> Problem {
     match error {
-        ChangeError::PreconditionFailed { current } => precondition_failed(headers, current),
+        ChangeError::PreconditionFailed {
+            current,
+            book_revision,
+        } => precondition_failed(headers, current).at(book_revision),
         error => error.into(),
     }
 }

@@ -5,7 +5,7 @@ use actix_web::body::BoxBody;
 use actix_web::error::{JsonPayloadError, PayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use actix_web::{Error, HttpResponse, ResponseError};
 use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, RepositoryError};
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::openapi::values;
 use crate::request::request_id::RequestId;
 use crate::response::address_etag;
+use crate::response::book_revision;
 use crate::response::problem_kind::{
     INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, NOT_FOUND, PRECONDITION_FAILED, ProblemKind,
     TIMED_OUT, TOO_MANY_REVISIONS, UNAVAILABLE,
@@ -32,7 +33,7 @@ pub(crate) struct Problem {
     /// Replaces the detail of the kind.
     detail: Option<Box<str>>,
     errors: Vec<FieldError>,
-    header: Option<Box<(HeaderName, HeaderValue)>>,
+    headers: Option<Box<HeaderMap>>,
     /// For the log; never sent to the client.
     cause: Option<Cause>,
 }
@@ -43,7 +44,7 @@ impl Problem {
             kind,
             detail: None,
             errors: Vec::new(),
-            header: None,
+            headers: None,
             cause: None,
         }
     }
@@ -66,6 +67,17 @@ impl Problem {
     /// The address does not exist.
     pub(crate) fn no_address() -> Self {
         Self::of(NOT_FOUND).with_detail("The customer has no address with this id.")
+    }
+
+    /// The address does not exist in a book at this revision.
+    pub(crate) fn no_address_at(book_revision: u64) -> Self {
+        Self::no_address().at(book_revision)
+    }
+
+    /// The same problem with the revision of the book in which it was found.
+    pub(crate) fn at(self, book_revision: u64) -> Self {
+        let (name, value) = book_revision::header(book_revision);
+        self.with_header(name, value)
     }
 
     /// Members of the body are invalid.
@@ -109,12 +121,10 @@ impl Problem {
         }
     }
 
-    /// The same problem with a header.
-    pub(crate) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
-        Self {
-            header: Some(Box::new((name, value))),
-            ..self
-        }
+    /// The same problem with another header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().insert(name, value);
+        self
     }
 
     /// A problem for an error of the framework, or of a handler that does not return problems.
@@ -165,10 +175,13 @@ impl From<RepositoryError> for Problem {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::NotFound => Self::no_address(),
-            ChangeError::PreconditionFailed { current } => {
-                Self::of(PRECONDITION_FAILED).with_header(ETAG, address_etag::of(current))
-            }
+            ChangeError::NotFound { book_revision } => Self::no_address_at(book_revision),
+            ChangeError::PreconditionFailed {
+                current,
+                book_revision,
+            } => Self::of(PRECONDITION_FAILED)
+                .with_header(ETAG, address_etag::of(current))
+                .at(book_revision),
             ChangeError::Invalid(errors) => Self::invalid_address(errors),
             ChangeError::TooManyRevisions { max_revisions } => Self::of(TOO_MANY_REVISIONS)
                 .with_detail(format!(
@@ -196,7 +209,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.kind.status);
-        if let Some((name, value)) = self.header.as_deref() {
+        for (name, value) in self.headers.iter().flat_map(|headers| headers.iter()) {
             response.headers_mut().insert(name.clone(), value.clone());
         }
         response

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRevision, BookDefaults, BookHead, Commit, CommitError,
-    CustomerId, DefaultAddresses, IdempotencyRecord, Listing, Lookup, Offset, PageRequest,
-    PageStart, Refusal, RevisionRange, Scan,
+    Committed, CustomerId, DefaultAddresses, Found, IdempotencyRecord, Listing, Lookup, Offset,
+    PageRequest, PageStart, Refusal, RevisionRange, Scan,
 };
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
@@ -33,15 +33,19 @@ pub(super) async fn join<T>(task: JoinHandle<T>) -> T {
     }
 }
 
-pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) {
+pub(super) async fn commit_ok(repository: &Subject, commit: Commit, what: &str) -> Committed {
     expect_ok(
         repository.commit(commit).await,
         format_args!("commit ({what})"),
-    );
+    )
 }
 
 #[track_caller]
-pub(super) fn expect_refusal(result: Result<(), CommitError>, expected: Refusal, what: &str) {
+pub(super) fn expect_refusal(
+    result: Result<Committed, CommitError>,
+    expected: Refusal,
+    what: &str,
+) {
     assert!(
         matches!(&result, Err(CommitError::Refused(refusal)) if *refusal == expected),
         "commit ({what}): expected the rejection {expected:?}, got {result:?}"
@@ -123,6 +127,11 @@ pub(super) async fn default_addresses(repository: &Subject, customer_id: &str) -
 }
 
 pub(super) async fn find(repository: &Subject, lookups: Vec<Lookup>) -> Vec<Option<Address>> {
+    let found = find_with_revisions(repository, lookups).await;
+    found.into_iter().map(|found| found.address).collect()
+}
+
+pub(super) async fn find_with_revisions(repository: &Subject, lookups: Vec<Lookup>) -> Vec<Found> {
     let expected = lookups.len();
     let found = expect_ok(
         repository.find(lookups).await,
@@ -231,7 +240,7 @@ pub(super) async fn read_customer(
 pub(super) async fn commit_concurrently(
     repository: &Subject,
     commits: Vec<Commit>,
-) -> Vec<Result<(), CommitError>> {
+) -> Vec<Result<Committed, CommitError>> {
     let start = |commit| {
         let repository = Arc::clone(repository);
         tokio::spawn(async move { repository.commit(commit).await })

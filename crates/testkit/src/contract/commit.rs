@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use addressbook_domain::{Address, Change, Column, Commit, Listing, Refusal};
+use addressbook_domain::{
+    Address, Change, Column, Commit, DefaultAddressChange, Listing, Purpose, Refusal,
+};
 
 use super::Subject;
 use super::calls::{
@@ -8,7 +11,8 @@ use super::calls::{
     read_customer, record, revisions, scan,
 };
 use crate::fixtures::{
-    address, commit, commit_replacing, creating, keyed, moved, removal, replacing,
+    address, address_id, commit, commit_replacing, creating, customer, keyed, moved, removal,
+    replacing, text,
 };
 
 /// `commit`: makes as many changes as a commit may have, of several customers.
@@ -36,6 +40,50 @@ pub async fn commits_as_many_changes_as_an_import_brings(repository: Subject) {
         some.map(Some),
         "find: expected the first and the last address that one commit created, and some between"
     );
+}
+
+/// `commit`: returns the revision that it gave to each book it changed, and no other book.
+pub async fn a_commit_returns_the_revisions_of_its_books(repository: Subject) {
+    let setting = |customer_id, purpose: &str| Commit {
+        default_addresses: vec![DefaultAddressChange {
+            customer_id: customer(customer_id),
+            purpose: text(purpose, Purpose::parse),
+            address_id: Some(address_id(1)),
+        }],
+        ..commit([])
+    };
+    let many = (10..60).map(|number| address(&format!("cus_{}", number % 3), number));
+    for (commit, changed, what) in [
+        (
+            creating([address("cus_1", 1), address("cus_2", 1)]),
+            &["cus_1", "cus_2"][..],
+            "create an address in each of two books",
+        ),
+        (
+            commit_replacing(&address("cus_1", 1), "Huye"),
+            &["cus_1"],
+            "move one",
+        ),
+        (setting("cus_1", "billing"), &["cus_1"], "set a default"),
+        (creating(many), &["cus_0", "cus_1", "cus_2"], "create many"),
+        (
+            commit([removal(address("cus_2", 1))]),
+            &["cus_2"],
+            "remove one",
+        ),
+        (commit([]), &[], "no changes"),
+    ] {
+        let committed = commit_ok(&repository, commit, what).await;
+        let mut expected = BTreeMap::new();
+        for customer_id in changed {
+            let revision = head(&repository, customer_id).await.revision;
+            expected.insert(customer(customer_id), revision);
+        }
+        assert_eq!(
+            committed.book_revisions, expected,
+            "commit ({what}): expected the revisions of the books that it changed, as in their heads"
+        );
+    }
 }
 
 /// `commit`: does nothing without changes, even with a key.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use addressbook_domain::{Commit, CommitError, Refusal};
+use addressbook_domain::{Commit, CommitError, Committed, Refusal};
 use tokio::task::yield_now;
 
 use super::Subject;
@@ -15,7 +15,7 @@ const AT_ONCE: u32 = 16;
 
 #[track_caller]
 fn expect_successes(
-    results: Vec<Result<(), CommitError>>,
+    results: Vec<Result<Committed, CommitError>>,
     successes: usize,
     refusal: Refusal,
     what: &str,

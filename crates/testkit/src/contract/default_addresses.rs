@@ -209,7 +209,7 @@ pub async fn default_addresses_are_of_the_moment_of_the_revision(repository: Sub
     let mut before = default_addresses(&repository, "cus_1").await;
     for turn in 0..30 {
         let setting = both(1 + turn % 2);
-        let (seen, ()) = tokio::join!(
+        let (seen, _) = tokio::join!(
             default_addresses(&repository, "cus_1"),
             commit_ok(&repository, setting, "set both while they are read")
         );
@@ -305,7 +305,7 @@ pub async fn concurrent_removals_leave_no_default_address(repository: Subject) {
             assert!(
                 matches!(
                     result,
-                    Ok(()) | Err(CommitError::Refused(Refusal::NotInBook { index: 0 }))
+                    Ok(_) | Err(CommitError::Refused(Refusal::NotInBook { index: 0 }))
                 ),
                 "commit: expected success or NotInBook while an address is removed, got {result:?}"
             );

@@ -1,9 +1,11 @@
 use addressbook_domain::{
-    Address, AddressContent, City, Country, Description, Lookup, PostalDetails, Region,
+    Address, AddressContent, City, Country, Description, Found, Lookup, PostalDetails, Region,
 };
 
 use super::Subject;
-use super::calls::{commit_ok, expect_moves_at_once, find, find_present, lookup};
+use super::calls::{
+    commit_ok, expect_moves_at_once, find, find_present, find_with_revisions, head, lookup,
+};
 use crate::fixtures::{
     address, address_id, commit, content, creating, custom_data, customer, moved, postal_details,
     replacing, text,
@@ -200,4 +202,52 @@ pub async fn finds_all_at_one_moment(repository: Subject) {
     let lookups = addresses.each_ref().map(lookup);
     let read = |repository| find_present(repository, lookups.to_vec());
     expect_moves_at_once(&repository, "find", addresses, read).await;
+}
+
+/// `find`: the revision is that of the book at the moment of the address, or of its absence.
+pub async fn finds_at_the_moment_of_the_revision(repository: Subject) {
+    let mut there = address("cus_1", 1);
+    let [missing, elsewhere] = [address("cus_1", 2), address("cus_2", 1)];
+    let creation = creating([there.clone()]);
+    commit_ok(&repository, creation, "create an address").await;
+    let by_content =
+        |address: &Address| Lookup::Content(address.customer_id.clone(), address.content.clone());
+    for turn in 0..30 {
+        let before = found_at(&repository, &there).await;
+        let next = moved(&there, &format!("City {turn}"));
+        let moving = commit([replacing(&there, next.content.city.as_str())]);
+        let (seen, _) = tokio::join!(
+            find_with_revisions(&repository, vec![lookup(&there)]),
+            commit_ok(&repository, moving, "move the address while it is read")
+        );
+        there = next;
+        let after = found_at(&repository, &there).await;
+        assert!(
+            seen == [before.clone()] || seen == [after.clone()],
+            "find: expected the address and the revision as they were before a commit, {before:?}, \
+             or after it, {after:?}, but got {seen:?}"
+        );
+        let lookups = [&missing, &elsewhere].map(lookup);
+        let lookups = [lookups[0].clone(), lookups[1].clone(), by_content(&there)];
+        let nothing = |book_revision| Found {
+            address: None,
+            book_revision,
+        };
+        assert_eq!(
+            find_with_revisions(&repository, lookups.into()).await,
+            [nothing(after.book_revision), nothing(0), after],
+            "find: expected the revision of the book with a missing address, 0 without a book, and \
+             the revision with an address that is found by content"
+        );
+    }
+}
+
+/// What a look-up must find of an address that nobody changes now.
+async fn found_at(repository: &Subject, address: &Address) -> Found {
+    Found {
+        address: Some(address.clone()),
+        book_revision: head(repository, address.customer_id.as_str())
+            .await
+            .revision,
+    }
 }

@@ -136,7 +136,7 @@ async fn addresses_of_before_get_postal_details(
     let store = SqlStore::open(&url, &options, OpenMode::Existing).unwrap();
     let find = async |id| {
         let found = store.find(vec![Lookup::Id(customer("cus_1"), id)]).await;
-        found.unwrap().remove(0).unwrap()
+        found.unwrap().remove(0).address.unwrap()
     };
     let old = find(address_id(1)).await;
     assert_eq!(old.content.details, PostalDetails::default());

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
-    Commit, CommitError, CustomerId, DefaultAddressChange, Erased, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, Revision, RevisionRange,
-    Scan, Timestamp,
+    Commit, CommitError, Committed, CustomerId, DefaultAddressChange, Erased, Found,
+    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, Revision,
+    RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
 use addressbook_testkit::contract::Subject;
@@ -175,8 +175,8 @@ impl AddressRepository for Faulty {
         Ok(self.head_of(customer_id, head))
     }
 
-    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Option<Address>>, RepositoryError> {
-        self.faulty_find(lookups).await
+    async fn find(&self, lookups: Vec<Lookup>) -> Result<Vec<Found>, RepositoryError> {
+        self.find_with_faulty_revisions(lookups).await
     }
 
     async fn default_addresses(
@@ -186,7 +186,7 @@ impl AddressRepository for Faulty {
         self.faulty_default_addresses(customers).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         self.faulty_commit(commit).await
     }
 

@@ -45,6 +45,7 @@ pub(super) enum Fault {
     FindsFormerContent,
     FindsAtSeveralMoments,
     FindsInACache,
+    FindsTheRevisionOfAnotherMoment,
 
     // scan
     ScansAtMost100,
@@ -59,6 +60,8 @@ pub(super) enum Fault {
     CommitsAtMost500Changes,
     CommitsTheFirst10000Changes,
     FailsWithoutChanges,
+    ReturnsTheRevisionsBeforeTheCommit,
+    ReturnsTheRevisionOfTheFirstBook,
     ComparesChangesWithTheStart,
     RequiresIdsUniqueAcrossBooks,
     IgnoresExpectedRevisions,
@@ -280,6 +283,10 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
     ),
     (FindsAtSeveralMoments, "finds_all_at_one_moment"),
     (FindsInACache, "a_call_sees_what_was_written_before_it"),
+    (
+        FindsTheRevisionOfAnotherMoment,
+        "finds_at_the_moment_of_the_revision",
+    ),
     (ScansRegardlessOfCase, "scans_in_byte_order"),
     (IncludesTheAddressToStartAfter, "scans_in_steps_of_any_size"),
     (EndsStepsAtEachCustomer, "scans_in_steps_of_any_size"),
@@ -296,6 +303,14 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "commits_as_many_changes_as_an_import_brings",
     ),
     (FailsWithoutChanges, "a_commit_without_changes_does_nothing"),
+    (
+        ReturnsTheRevisionsBeforeTheCommit,
+        "a_commit_returns_the_revisions_of_its_books",
+    ),
+    (
+        ReturnsTheRevisionOfTheFirstBook,
+        "a_commit_returns_the_revisions_of_its_books",
+    ),
     (
         ComparesChangesWithTheStart,
         "changes_see_the_effect_of_those_before_them",

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressRepository, Change, City, Commit, CommitError, CustomData, CustomerId,
-    Description, Lookup, PostalDetails, Refusal, Region, RepositoryError, Timestamp,
+    Address, AddressRepository, Change, City, Commit, CommitError, Committed, CustomData,
+    CustomerId, Description, Lookup, PostalDetails, Refusal, Region, RepositoryError, Timestamp,
 };
 
 use super::Faulty;
@@ -19,7 +19,7 @@ fn seconds(time: Timestamp) -> Timestamp {
 }
 
 impl Faulty {
-    pub(super) async fn faulty_commit(&self, mut commit: Commit) -> Result<(), CommitError> {
+    pub(super) async fn faulty_commit(&self, mut commit: Commit) -> Result<Committed, CommitError> {
         for change in &mut commit.changes {
             let (Change::Create(address)
             | Change::Replace { address, .. }
@@ -45,7 +45,7 @@ impl Faulty {
         match (self.fault, made) {
             (_, Ok(())) => {
                 self.record_commit(&commit);
-                Ok(())
+                self.committed(&commit).await
             }
             (NamesTheLastChange, Err(CommitError::Refused(Refusal::BookFull { .. }))) => {
                 let index = commit.changes.len() - 1;
@@ -58,6 +58,24 @@ impl Faulty {
             }
             (_, Err(error)) => Err(error),
         }
+    }
+
+    /// The revisions of the books that a commit has changed.
+    async fn committed(&self, commit: &Commit) -> Result<Committed, CommitError> {
+        let mut committed = Committed::default();
+        for customer_id in commit.customers() {
+            let revision = self.store().head(customer_id).await?.revision;
+            let revision = match self.fault {
+                ReturnsTheRevisionsBeforeTheCommit => revision - 1,
+                _ => revision,
+            };
+            let book_revisions = &mut committed.book_revisions;
+            book_revisions.insert(customer_id.clone(), revision);
+            if self.has(ReturnsTheRevisionOfTheFirstBook) {
+                break;
+            }
+        }
+        Ok(committed)
     }
 
     fn alter_address(&self, address: &mut Address) {
@@ -123,7 +141,12 @@ impl Faulty {
     /// Returns the current state of an address.
     async fn current(&self, address: &Address) -> Option<Address> {
         let lookup = Lookup::Id(address.customer_id.clone(), address.id.clone());
-        self.store().find(vec![lookup]).await.unwrap().remove(0)
+        self.store()
+            .find(vec![lookup])
+            .await
+            .unwrap()
+            .remove(0)
+            .address
     }
 
     /// Returns the number of a customer's past revisions.
@@ -384,7 +407,7 @@ impl Faulty {
             LeavesTheChangesOfATakenKey => {
                 let copy = InMemoryCopy::clone(&store);
                 store.commit(keyless).await?;
-                copy.commit(commit).await
+                copy.commit(commit).await.map(drop)
             }
             CommitsBookByBook => {
                 let mut rest = keyless.changes.clone();
@@ -415,7 +438,7 @@ impl Faulty {
                     return Err(RepositoryError::Busy("others commit".into()).into());
                 };
                 self.pause().await;
-                store.commit(commit).await
+                store.commit(commit).await.map(drop)
             }
             LocksBooksInTheOrderOfTheChanges => {
                 let mut locked = Vec::new();
@@ -425,7 +448,7 @@ impl Faulty {
                     locked.push(lock.lock_owned().await);
                     self.pause().await;
                 }
-                store.commit(commit).await
+                store.commit(commit).await.map(drop)
             }
             RecordsTheLastChange | RecordsKeysLater => {
                 store.commit(keyless).await?;
@@ -441,7 +464,7 @@ impl Faulty {
                 }
                 Ok(())
             }
-            _ => store.commit(commit).await,
+            _ => store.commit(commit).await.map(drop),
         }
     }
 

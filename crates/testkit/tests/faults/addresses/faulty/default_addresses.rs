@@ -112,7 +112,7 @@ impl Faulty {
         for change in &commit.default_addresses {
             if let Some(id) = &change.address_id {
                 let lookup = Lookup::Id(change.customer_id.clone(), id.clone());
-                if self.store().find(vec![lookup]).await?[0].is_none() {
+                if self.store().find(vec![lookup]).await?[0].address.is_none() {
                     missing.push(change.clone());
                 }
             }

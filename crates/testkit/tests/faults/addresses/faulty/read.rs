@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    ChangeKind, CustomerId, Filter, ListPosition, Listing, Lookup, Offset, PageRequest, PageStart,
-    RepositoryError, Revision, RevisionRange, Scan,
+    ChangeKind, CustomerId, Filter, Found, ListPosition, Listing, Lookup, Offset, PageRequest,
+    PageStart, RepositoryError, Revision, RevisionRange, Scan,
 };
 use addressbook_testkit::fixtures;
 
@@ -12,6 +12,10 @@ use crate::addresses::table::Fault::*;
 
 fn offset(offset: u64) -> PageStart {
     PageStart::Offset(Offset::parse(&offset.to_string()).unwrap())
+}
+
+fn addresses(found: Vec<Found>) -> Vec<Option<Address>> {
+    found.into_iter().map(|found| found.address).collect()
 }
 
 impl Faulty {
@@ -47,7 +51,7 @@ impl Faulty {
             }
             (ListsNothingAfterAMissingId, PageStart::After(ListPosition { id, .. })) => {
                 let lookup = Lookup::Id(customer_id.clone(), id.clone());
-                if store.find(vec![lookup]).await? == [None] {
+                if store.find(vec![lookup]).await?[0].address.is_none() {
                     return Ok(AddressPage::new(head));
                 }
             }
@@ -129,7 +133,31 @@ impl Faulty {
         store.page_of(customer_id, &listing).await
     }
 
-    pub(super) async fn faulty_find(
+    pub(super) async fn find_with_faulty_revisions(
+        &self,
+        lookups: Vec<Lookup>,
+    ) -> Result<Vec<Found>, RepositoryError> {
+        if self.has(FindsTheRevisionOfAnotherMoment) {
+            let before = self.store().find(lookups.clone()).await?;
+            self.pause().await;
+            let found = self.store().find(lookups).await?;
+            let with_revision = |(found, before): (Found, Found)| Found {
+                book_revision: before.book_revision,
+                ..found
+            };
+            return Ok(found.into_iter().zip(before).map(with_revision).collect());
+        }
+        let revisions = self.store().find(lookups.clone()).await?;
+        let mut revisions = revisions.into_iter().map(|found| found.book_revision);
+        let found = self.faulty_find(lookups).await?.into_iter();
+        let with_revision = |address| Found {
+            address,
+            book_revision: revisions.next().unwrap_or_default(),
+        };
+        Ok(found.map(with_revision).collect())
+    }
+
+    async fn faulty_find(
         &self,
         mut lookups: Vec<Lookup>,
     ) -> Result<Vec<Option<Address>>, RepositoryError> {
@@ -140,7 +168,7 @@ impl Faulty {
             FindsAtSeveralMoments => {
                 let mut found = Vec::new();
                 for lookup in lookups {
-                    found.extend(store.find(vec![lookup]).await?);
+                    found.extend(addresses(store.find(vec![lookup]).await?));
                     self.pause().await;
                 }
                 return Ok(found);
@@ -153,7 +181,7 @@ impl Faulty {
             }
             _ => {}
         }
-        let mut found = store.find(lookups.clone()).await?;
+        let mut found = addresses(store.find(lookups.clone()).await?);
         let everything = self.all(None).await;
         for (lookup, found) in lookups.iter().zip(&mut found) {
             self.alter_found(lookup, found, &everything);
