@@ -7,7 +7,7 @@ use crate::commit::Change;
 use crate::customer_id::CustomerId;
 use crate::field_error::FieldErrors;
 use crate::repository::{CommitError, Found, Refusal, RepositoryError};
-use crate::service::{AddressService, MAX_DECISIONS};
+use crate::service::{AddressService, MAX_DECISIONS, find};
 use crate::timestamp::Timestamp;
 
 /// The state in which something must be for a change: by default, an address.
@@ -171,7 +171,7 @@ impl AddressService {
         let Found {
             address,
             book_revision,
-        } = self.find(customer_id, id).await?;
+        } = find(&*self.repository, customer_id, id).await?;
         let address = address.ok_or(ChangeError::NotFound { book_revision })?;
         match address.version() {
             version if precondition.holds_for(version) => Ok(Changed {

@@ -7,7 +7,7 @@
 //!   private fields, one fallible `parse`, and an error that says what was expected.
 //!   A parsed value is valid and is not checked again.
 //! * **Ports** ([`AddressRepository`], [`ApiKeyRepository`], [`Authenticator`], [`Clock`],
-//!   [`IdSource`], [`SecretSource`]) are traits for what the use cases need from outside. Their
+//!   [`IdSource`], [`SecretSource`], [`Timer`]) are traits for what the use cases need from outside. Their
 //!   doc comments are contracts.
 //! * **The store as a whole** ([`Engine`], [`Store`]) is what a program opens, examines and copies.
 //! * **Country rules** ([`CountryRules`], [`findings`], [`label_lines`]) say what addresses look like
@@ -33,12 +33,16 @@ pub mod json;
 mod keys;
 mod limits;
 mod listing;
+mod min_revision;
+mod reads;
+mod replicas;
 mod repository;
 mod secret_source;
 mod service;
 mod store;
 #[cfg(test)]
 mod testing;
+mod timer;
 mod timestamp;
 mod validate;
 
@@ -99,6 +103,9 @@ pub use listing::page::{AddressPage, AddressRef, BookHead, UncheckedPage};
 pub use listing::pagination::{Limit, LimitError, Offset, OffsetError};
 pub use listing::search_text::SearchText;
 pub use listing::{Filter, ListPosition, Listing, Order, OrderKey, PageRequest, PageStart};
+pub use min_revision::{MinRevision, MinRevisionError};
+pub use reads::ReadError;
+pub use replicas::Replicas;
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
@@ -111,5 +118,6 @@ pub use store::{
     ConnectionPool, CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance,
     OpenError, OpenMode, PoolState, Store, Verdict,
 };
+pub use timer::Timer;
 pub use timestamp::{Timestamp, TimestampError};
 pub use validate::InputFinding;

@@ -12,6 +12,9 @@ use crate::id_source::IdSource;
 use crate::limits::ServiceLimits;
 use crate::listing::Listing;
 use crate::listing::page::{AddressPage, BookHead};
+use crate::min_revision::MinRevision;
+use crate::reads::ReadError;
+use crate::replicas::Replicas;
 use crate::repository::{
     AddressRepository, Erased, Found, Lookup, RepositoryError, RevisionRange, Scan,
 };
@@ -30,6 +33,7 @@ const SCANNED: u32 = 1_000;
 #[derive(Clone)]
 pub struct AddressService {
     pub(crate) repository: Arc<dyn AddressRepository>,
+    pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: ServiceLimits,
@@ -45,10 +49,19 @@ impl AddressService {
     ) -> Self {
         Self {
             repository,
+            replicas: None,
             clock,
             ids,
             limits,
         }
+    }
+
+    /// The same use cases, with reads of one book from replicas. The repository remains the
+    /// primary store, for everything else and for what the replicas cannot return.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: Arc<Replicas>) -> Self {
+        self.replicas = Some(replicas);
+        self
     }
 
     /// The limits of the service.
@@ -86,30 +99,33 @@ impl AddressService {
     /// service does not manage customers: an unknown customer has an empty book.
     ///
     /// # Errors
-    /// The error of the [repository](AddressRepository::list).
+    /// [`ReadError`].
     pub async fn list(
         &self,
         customer_id: &CustomerId,
         listing: &Listing,
-    ) -> Result<AddressPage, RepositoryError> {
-        match listing.plain() {
-            Some(page) => self.repository.list(customer_id, page).await,
-            None => self.repository.page_of(customer_id, listing).await,
-        }
+        min_revision: MinRevision,
+    ) -> Result<AddressPage, ReadError> {
+        self.read(min_revision, async |repository| {
+            page(repository, customer_id, listing).await
+        })
+        .await
     }
 
     /// Returns one address, if it is in this customer's book, with the revision of the book.
     ///
     /// # Errors
-    /// The error of the [repository](AddressRepository::find).
+    /// [`ReadError`].
     pub async fn find(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-    ) -> Result<Found, RepositoryError> {
-        let lookup = Lookup::Id(customer_id.clone(), id.clone());
-        let mut found = self.repository.find(vec![lookup]).await?;
-        Ok(found.pop().unwrap_or_default())
+        min_revision: MinRevision,
+    ) -> Result<Found, ReadError> {
+        self.read(min_revision, async |repository| {
+            find(repository, customer_id, id).await
+        })
+        .await
     }
 
     /// Returns revisions of an address, newest first, or `None` if this customer never had such an
@@ -153,9 +169,16 @@ impl AddressService {
     /// a client's page is still current.
     ///
     /// # Errors
-    /// The error of the [repository](AddressRepository::head).
-    pub async fn head(&self, customer_id: &CustomerId) -> Result<BookHead, RepositoryError> {
-        self.repository.head(customer_id).await
+    /// [`ReadError`].
+    pub async fn head(
+        &self,
+        customer_id: &CustomerId,
+        min_revision: MinRevision,
+    ) -> Result<BookHead, ReadError> {
+        self.read(min_revision, async |repository| {
+            repository.head(customer_id).await
+        })
+        .await
     }
 
     /// Returns the next addresses of an export. Each call reads one snapshot of addresses, and then
@@ -228,6 +251,29 @@ impl AddressService {
     }
 }
 
+/// Reads a page of a listing.
+pub(crate) async fn page(
+    repository: &dyn AddressRepository,
+    customer_id: &CustomerId,
+    listing: &Listing,
+) -> Result<AddressPage, RepositoryError> {
+    match listing.plain() {
+        Some(page) => repository.list(customer_id, page).await,
+        None => repository.page_of(customer_id, listing).await,
+    }
+}
+
+/// Reads one address.
+pub(crate) async fn find(
+    repository: &dyn AddressRepository,
+    customer_id: &CustomerId,
+    id: &AddressId,
+) -> Result<Found, RepositoryError> {
+    let lookup = Lookup::Id(customer_id.clone(), id.clone());
+    let mut found = repository.find(vec![lookup]).await?;
+    Ok(found.pop().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +292,11 @@ mod tests {
                     .times(1)
                     .returning(move |_, _| Err(failure()));
             },
-            |service| async move { service.list(&customer(), &Listing::default()).await },
+            |service| async move {
+                service
+                    .list(&customer(), &Listing::default(), MinRevision::default())
+                    .await
+            },
         )
         .await;
     }
@@ -260,7 +310,7 @@ mod tests {
                     .times(1)
                     .returning(move |_| Err(failure()));
             },
-            |service| async move { service.head(&customer()).await },
+            |service| async move { service.head(&customer(), MinRevision::default()).await },
         )
         .await;
     }
@@ -311,7 +361,11 @@ mod tests {
             },
             |service| async move {
                 service
-                    .find(&customer(), &entry("Kigali").id.unwrap())
+                    .find(
+                        &customer(),
+                        &entry("Kigali").id.unwrap(),
+                        MinRevision::default(),
+                    )
                     .await
             },
         )
@@ -332,7 +386,9 @@ mod tests {
                     as_of: Some(Timestamp::MAX),
                     ..Listing::default()
                 };
-                service.list(&customer(), &listing).await
+                service
+                    .list(&customer(), &listing, MinRevision::default())
+                    .await
             },
         )
         .await;

@@ -10,6 +10,7 @@ pub(crate) mod json_body;
 pub(crate) mod list_order;
 pub(crate) mod list_request;
 pub(crate) mod merge_patch;
+pub(crate) mod min_book_revision;
 pub(crate) mod parameters;
 pub(crate) mod prefer;
 pub(crate) mod request_body;

@@ -13,7 +13,7 @@ use actix_web::rt;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use addressbook_domain::{
     Address, AddressContent, AddressRepository as _, AddressService, Change, City, Country, Filter,
-    Limit, Listing, Order, OrderKey, PageRequest, SearchText, Timestamp,
+    Limit, Listing, MinRevision, Order, OrderKey, PageRequest, SearchText, Timestamp,
 };
 use addressbook_http::AppParts;
 use addressbook_testkit::{InMemoryRepository, SequenceIds, fixtures, service};
@@ -170,7 +170,8 @@ proptest! {
                 book.change(at, addresses.iter().cloned().map(Change::Create)).await;
             }
             let customer_id = fixtures::customer("cus_1");
-            let page = book.service.list(&customer_id, &listing).await.unwrap();
+            let page = book.service.list(&customer_id, &listing, MinRevision::default());
+            let page = page.await.unwrap();
             let expected: Vec<_> = page.iter().map(|address| address.id.to_owned()).collect();
             let (mut walked, mut totals, mut next) = (vec![], BTreeSet::new(), Some(first));
             while let Some(reference) = next {

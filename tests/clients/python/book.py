@@ -43,8 +43,15 @@ assert created.status_code == 201, created
 address = created.parsed
 assert isinstance(address, Address), address
 
+# The list shows what was written, whichever database answers.
+seen = created.headers["Book-Revision"]
 listed = list_addresses.sync(
-    customer, client=client, limit=2, country=["RW", "US"], include=[Included.DEFAULT_FOR]
+    customer,
+    client=client,
+    limit=2,
+    country=["RW", "US"],
+    include=[Included.DEFAULT_FOR],
+    min_book_revision=seen,
 )
 assert isinstance(listed, AddressList), listed
 assert [one.id for one in listed.addresses] == [address.id], listed
@@ -75,6 +82,10 @@ stale = patch_address.sync(
 )
 assert isinstance(stale, Problem), stale
 assert stale.type_ == "urn:addressbook:problem:precondition-failed", stale
+
+newer = get_address.sync(customer, address.id, client=client, min_book_revision="9" * 18)
+assert isinstance(newer, Problem), newer
+assert newer.type_ == "urn:addressbook:problem:revision-unavailable", newer
 
 removed = remove_address.sync_detailed(customer, address.id, client=client)
 assert removed.status_code == 204, removed

@@ -32,8 +32,14 @@ const created = await client.POST(book, {
 check(created.data !== undefined, "an address");
 const address_id = created.data.id;
 
+// The list shows what was written, whichever database answers.
+const seen = created.response.headers.get("Book-Revision") ?? "0";
 const listed = await client.GET(book, {
-  params: { path: { customer_id }, query: { limit: 2, country: ["RW", "US"], include: ["default_for"] } },
+  params: {
+    path: { customer_id },
+    query: { limit: 2, country: ["RW", "US"], include: ["default_for"] },
+    header: { "Min-Book-Revision": seen },
+  },
 });
 check(listed.data?.addresses[0]?.id === address_id, "the new address in the list");
 check(listed.data?.addresses[0]?.first_line === "KG 7 Avenue 12", "the street in the list");
@@ -63,6 +69,11 @@ const stale = await client.PATCH(one, {
   body: { city: "Butare" },
 });
 check(stale.error?.type === "urn:addressbook:problem:precondition-failed", "precondition-failed");
+
+const newer = await client.GET(one, {
+  params: { path, header: { "Min-Book-Revision": "9".repeat(18) } },
+});
+check(newer.error?.type === "urn:addressbook:problem:revision-unavailable", "revision-unavailable");
 
 const removed = await client.DELETE(one, { params: { path } });
 check(removed.response.status === 204, "204");

@@ -6,7 +6,7 @@ use crate::inconsistency::Inconsistency;
 use crate::listing::pagination::Limit;
 use crate::listing::{Filter, Listing, PageRequest};
 use crate::repository::RepositoryError;
-use crate::service::AddressService;
+use crate::service::{AddressService, find};
 
 /// Whether a book has an address with some key.
 pub(super) enum Search {
@@ -51,7 +51,7 @@ impl AddressService {
             field: "id",
         })?;
         // A page has no revisions of its addresses.
-        let found = self.find(customer_id, &id).await?;
+        let found = find(&*self.repository, customer_id, &id).await?;
         let book_revision = found.book_revision;
         let unchanged = |address: &Address| MatchKey::of(&address.content) == *key;
         Ok(match found.address.filter(unchanged) {

@@ -13,8 +13,10 @@ use crate::default_addresses::{
 };
 use crate::listing::Listing;
 use crate::listing::page::AddressPage;
-use crate::repository::{CommitError, Found, Lookup, Refusal, RepositoryError};
-use crate::service::{AddressService, MAX_DECISIONS};
+use crate::min_revision::MinRevision;
+use crate::reads::{OfBook, ReadError};
+use crate::repository::{AddressRepository, CommitError, Found, Lookup, Refusal, RepositoryError};
+use crate::service::{AddressService, MAX_DECISIONS, find, page};
 use crate::timestamp::Timestamp;
 
 /// Why default addresses were not changed. Nothing was changed.
@@ -47,12 +49,16 @@ impl AddressService {
     /// without a book has none.
     ///
     /// # Errors
-    /// The error of the [repository](crate::AddressRepository::default_addresses).
+    /// [`ReadError`].
     pub async fn default_addresses(
         &self,
         customer_id: &CustomerId,
-    ) -> Result<BookDefaults, RepositoryError> {
-        self.book_defaults(customer_id).await
+        min_revision: MinRevision,
+    ) -> Result<BookDefaults, ReadError> {
+        self.read(min_revision, async |repository| {
+            book_defaults(repository, customer_id).await
+        })
+        .await
     }
 
     /// Changes the default addresses of a customer by a merge patch, and returns them. A patch that
@@ -121,48 +127,45 @@ impl AddressService {
     /// purposes, the page contains only addresses that are the default for one of them.
     ///
     /// # Errors
-    /// The error of the [repository](crate::AddressRepository::list).
+    /// [`ReadError`].
     pub async fn list_with_defaults(
         &self,
         customer_id: &CustomerId,
         listing: &Listing,
         purposes: &[Purpose],
-    ) -> Result<(AddressPage, DefaultAddresses), RepositoryError> {
-        for _ in 0..MAX_DECISIONS {
-            let BookDefaults {
-                revision,
-                addresses,
-            } = self.book_defaults(customer_id).await?;
-            let mut listing = listing.clone();
-            if !purposes.is_empty() {
-                let ids = purposes.iter().filter_map(|purpose| addresses.get(purpose));
-                listing.filter.ids = Some(ids.cloned().collect());
-            }
-            let page = self.list(customer_id, &listing).await?;
-            if page.head().revision == revision {
-                return Ok((page, addresses));
-            }
-        }
-        Err(kept_changing())
+        min_revision: MinRevision,
+    ) -> Result<(AddressPage, DefaultAddresses), ReadError> {
+        self.read(min_revision, async |repository| {
+            with_defaults(repository, customer_id, async |addresses| {
+                let mut listing = listing.clone();
+                if !purposes.is_empty() {
+                    let ids = purposes.iter().filter_map(|purpose| addresses.get(purpose));
+                    listing.filter.ids = Some(ids.cloned().collect());
+                }
+                page(repository, customer_id, &listing).await
+            })
+            .await
+        })
+        .await
     }
 
     /// Returns one address together with the default addresses of the same moment.
     ///
     /// # Errors
-    /// The error of the [repository](crate::AddressRepository::find).
+    /// [`ReadError`].
     pub async fn find_with_defaults(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
-    ) -> Result<(Found, DefaultAddresses), RepositoryError> {
-        for _ in 0..MAX_DECISIONS {
-            let defaults = self.book_defaults(customer_id).await?;
-            let found = self.find(customer_id, id).await?;
-            if found.book_revision == defaults.revision {
-                return Ok((found, defaults.addresses));
-            }
-        }
-        Err(kept_changing())
+        min_revision: MinRevision,
+    ) -> Result<(Found, DefaultAddresses), ReadError> {
+        self.read(min_revision, async |repository| {
+            with_defaults(repository, customer_id, async |_| {
+                find(repository, customer_id, id).await
+            })
+            .await
+        })
+        .await
     }
 
     /// Expects each address of a patch in the customer's book.
@@ -196,12 +199,33 @@ impl AddressService {
         &self,
         customer_id: &CustomerId,
     ) -> Result<BookDefaults, RepositoryError> {
-        let mut defaults = self
-            .repository
-            .default_addresses(vec![customer_id.clone()])
-            .await?;
-        Ok(defaults.pop().unwrap_or_default())
+        book_defaults(&*self.repository, customer_id).await
     }
+}
+
+async fn book_defaults(
+    repository: &dyn AddressRepository,
+    customer_id: &CustomerId,
+) -> Result<BookDefaults, RepositoryError> {
+    let customers = vec![customer_id.clone()];
+    let mut defaults = repository.default_addresses(customers).await?;
+    Ok(defaults.pop().unwrap_or_default())
+}
+
+/// Reads the default addresses of a customer and something else of the same moment.
+async fn with_defaults<T: OfBook>(
+    repository: &dyn AddressRepository,
+    customer_id: &CustomerId,
+    read: impl AsyncFn(&DefaultAddresses) -> Result<T, RepositoryError>,
+) -> Result<(T, DefaultAddresses), RepositoryError> {
+    for _ in 0..MAX_DECISIONS {
+        let defaults = book_defaults(repository, customer_id).await?;
+        let found = read(&defaults.addresses).await?;
+        if found.book_revision() == defaults.revision {
+            return Ok((found, defaults.addresses));
+        }
+    }
+    Err(kept_changing())
 }
 
 fn kept_changing() -> RepositoryError {
@@ -340,7 +364,12 @@ mod tests {
                 Ok(AddressPage::new(head))
             });
         let (page, _) = service(repository)
-            .list_with_defaults(&customer(), &Listing::default(), &[purpose("shipping")])
+            .list_with_defaults(
+                &customer(),
+                &Listing::default(),
+                &[purpose("shipping")],
+                MinRevision::default(),
+            )
             .await
             .unwrap();
         assert_eq!(page.head().revision, 7);
@@ -364,7 +393,7 @@ mod tests {
             .times(2)
             .returning(|_| Ok(vec![found(7, Some(imported_address(&entry("Kigali"))))]));
         let (found, _) = service(repository)
-            .find_with_defaults(&customer(), &id())
+            .find_with_defaults(&customer(), &id(), MinRevision::default())
             .await
             .unwrap();
         assert_eq!(found.book_revision, 7);
@@ -379,7 +408,11 @@ mod tests {
                     .times(1)
                     .returning(move |_| Err(failure()));
             },
-            |service| async move { service.default_addresses(&customer()).await },
+            |service| async move {
+                service
+                    .default_addresses(&customer(), MinRevision::default())
+                    .await
+            },
         )
         .await;
     }

@@ -238,7 +238,12 @@ impl<'a> Import<'a> {
         let mut room = HashMap::new();
         for entry in self.entries {
             if !room.contains_key(&entry.customer_id) {
-                let held = self.service.head(&entry.customer_id).await?.addresses;
+                let held = self
+                    .service
+                    .repository
+                    .head(&entry.customer_id)
+                    .await?
+                    .addresses;
                 let left = u64::from(self.service.limits.max_addresses).saturating_sub(held);
                 room.insert(entry.customer_id.clone(), left);
             }

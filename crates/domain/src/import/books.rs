@@ -47,7 +47,7 @@ impl Books {
         for customer_id in customers {
             // Before the addresses: if one of them changes after this, the book is no longer at
             // this revision, and a commit that expects it is refused.
-            let head = service.head(&customer_id).await?;
+            let head = service.repository.head(&customer_id).await?;
             let mut addresses = HashMap::new();
             if head.addresses > 0 {
                 let scanned = service.scan_book(&customer_id, |address| {
@@ -75,7 +75,7 @@ impl Books {
     ) -> Result<(), RepositoryError> {
         let mut changed = Vec::new();
         for (customer_id, book) in &self.read {
-            if service.head(customer_id).await?.revision != book.revision {
+            if service.repository.head(customer_id).await?.revision != book.revision {
                 changed.push(customer_id.clone());
             }
         }

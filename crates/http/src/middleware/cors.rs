@@ -4,6 +4,7 @@ use actix_cors::Cors;
 use actix_web::http::Method;
 use actix_web::http::header;
 
+use crate::request::min_book_revision::MIN_BOOK_REVISION;
 use crate::request::prefer::PREFER;
 use crate::request::request_id::RequestId;
 
@@ -26,6 +27,7 @@ pub(crate) fn policy(origins: &[String]) -> Cors {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             header::HeaderName::from_static("idempotency-key"),
+            MIN_BOOK_REVISION,
             PREFER,
             header::HeaderName::from_static("traceparent"),
             RequestId::HEADER,
@@ -88,7 +90,7 @@ mod tests {
             .with_cors_origins(&[SHOP, "https://other.example"]);
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization, content-type, idempotency-key, if-match, \
-                           if-none-match, prefer, traceparent, x-request-id";
+                           if-none-match, min-book-revision, prefer, traceparent, x-request-id";
             let answer = test_app.answer(preflight(SHOP, method, headers)).await;
             assert!(answer.starts_with("200 "), "{answer}");
             let header = |name: &str| header_of(&answer, name);

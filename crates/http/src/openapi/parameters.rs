@@ -126,6 +126,12 @@ parameters! { ReadCondition in Header:
         them is current";
 }
 
+parameters! { ReadRevision in Header:
+    "Min-Book-Revision" book_revision "The last `Book-Revision` that the client saw of this \
+        customer's addresses: the response is of that revision or a later one. 503 if it is not \
+        available yet";
+}
+
 parameters! { ChangeConditions in Header:
     "If-Match" condition "The strong tags of the states to which the change applies, or `*` for \
         any: 412 if none of them is current. A weak tag, or one to which a proxy appended `-gzip`, \

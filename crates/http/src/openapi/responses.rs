@@ -101,8 +101,9 @@ fn by_status<'a>(kinds: impl Iterator<Item = &'a ProblemKind>) -> Responses {
         let has = |wanted: ProblemKind| kinds.iter().any(|kind| kind.uri == wanted.uri);
         let own_headers: &[_] = match status {
             401 | 403 => &["WWW-Authenticate"],
-            409 if has(DUPLICATE_ADDRESS) => &["Location"],
-            412 => &["ETag"],
+            404 => &["Book-Revision"],
+            409 if has(DUPLICATE_ADDRESS) => &["Book-Revision", "Location"],
+            412 => &["Book-Revision", "ETag"],
             415 => &["Accept-Encoding", "Accept-Patch"],
             429 | 503 => &["Retry-After"],
             _ => &[],
@@ -152,7 +153,13 @@ pub(crate) struct Listed;
 impl IntoResponses for Listed {
     fn responses() -> Responses {
         let example = serde_json::from_str(include_str!("../../tests/example-response.json"));
-        let page = &["Cache-Control", "ETag", "Link", "X-Total-Count"];
+        let page = &[
+            "Book-Revision",
+            "Cache-Control",
+            "ETag",
+            "Link",
+            "X-Total-Count",
+        ];
         [
             ok(
                 response("A page of the customer's addresses", page),
@@ -170,7 +177,7 @@ pub(crate) struct Found;
 
 impl IntoResponses for Found {
     fn responses() -> Responses {
-        let headers = &["Cache-Control", "ETag"];
+        let headers = &["Book-Revision", "Cache-Control", "ETag"];
         [
             ok(
                 response("The address", headers),
@@ -188,7 +195,13 @@ pub(crate) struct Created;
 
 impl IntoResponses for Created {
     fn responses() -> Responses {
-        let headers = &["Cache-Control", "ETag", "Idempotent-Replayed", "Location"];
+        let headers = &[
+            "Book-Revision",
+            "Cache-Control",
+            "ETag",
+            "Idempotent-Replayed",
+            "Location",
+        ];
         let response = response(
             "The address was created, by this request or an earlier one with the same key. The \
              body is empty if the credential lacks the scope `addresses:read`",
@@ -204,7 +217,7 @@ pub(crate) struct Duplicate;
 
 impl IntoResponses for Duplicate {
     fn responses() -> Responses {
-        let headers = &["Cache-Control", "ETag", "Location"];
+        let headers = &["Book-Revision", "Cache-Control", "ETag", "Location"];
         let response = response(
             "With `on_duplicate=return`: the current state of the same address, which the customer \
              has already. It was not changed, but is the default for the purposes in `default_for`. The body is empty if the credential lacks the scope \
@@ -242,7 +255,7 @@ impl IntoResponses for Patched {
     fn responses() -> Responses {
         let response = response(
             "The current state of the address",
-            &["Cache-Control", "ETag"],
+            &["Book-Revision", "Cache-Control", "ETag"],
         );
         let unread = response_204();
         [ok(response, "Address", values::address()), unread].into()
@@ -252,7 +265,7 @@ impl IntoResponses for Patched {
 fn response_204() -> (String, RefOr<Response>) {
     let response = response(
         "The address was changed. Returned if the credential lacks the scope `addresses:read`",
-        &["Cache-Control", "ETag"],
+        &["Book-Revision", "Cache-Control", "ETag"],
     );
     ("204".to_owned(), response.into())
 }
@@ -262,7 +275,7 @@ pub(crate) struct DefaultAddressesFound;
 
 impl IntoResponses for DefaultAddressesFound {
     fn responses() -> Responses {
-        let headers = &["Cache-Control", "ETag"];
+        let headers = &["Book-Revision", "Cache-Control", "ETag"];
         [
             ok(
                 response("The default addresses", headers),
@@ -280,7 +293,7 @@ pub(crate) struct DefaultAddressesPatched;
 
 impl IntoResponses for DefaultAddressesPatched {
     fn responses() -> Responses {
-        let headers = &["Cache-Control", "ETag"];
+        let headers = &["Book-Revision", "Cache-Control", "ETag"];
         let current = response("The current default addresses", headers);
         let unread = response(
             "The default addresses were changed. Returned if the credential lacks the scope \
@@ -330,7 +343,7 @@ pub(crate) struct Labelled;
 
 impl IntoResponses for Labelled {
     fn responses() -> Responses {
-        let response = response("The label", &["Cache-Control"]);
+        let response = response("The label", &["Book-Revision", "Cache-Control"]);
         let response = [
             (
                 "text/plain",
@@ -362,7 +375,7 @@ impl IntoResponses for Removed {
     fn responses() -> Responses {
         let response = response(
             "The address was removed from the book. Its revisions remain",
-            &["Cache-Control"],
+            &["Book-Revision", "Cache-Control"],
         );
         [("204".to_owned(), response.into())].into()
     }
@@ -510,6 +523,16 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             text(
                 "The supported media types of patches (RFC 5789)",
                 "application/merge-patch+json, application/json",
+            ),
+        ),
+        (
+            "Book-Revision",
+            number(
+                0,
+                "The revision of the customer's address book to which the response belongs; 0 if \
+                 there is no book. Send it as `Min-Book-Revision` to read nothing older. A problem \
+                 has it if it is about the state of the book",
+                values::BOOK_REVISION,
             ),
         ),
         (

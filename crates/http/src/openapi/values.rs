@@ -2,7 +2,7 @@
 
 use addressbook_domain::{
     Country, CountryRules, CustomData, CustomerId, DefaultAddresses, IdempotencyKey, InputFinding,
-    Limit, Member, Offset, Purpose, SearchText,
+    Limit, Member, MinRevision, Offset, Purpose, SearchText,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
@@ -456,6 +456,17 @@ pub(crate) fn order() -> Object {
 pub(crate) fn count() -> Object {
     integer(0, Offset::MAX).build()
 }
+
+pub(crate) fn book_revision() -> Object {
+    let max = MinRevision::MAX_DIGITS;
+    string()
+        .pattern(Some(format!("^[0-9]{{1,{max}}}$")))
+        .examples([BOOK_REVISION.to_string()])
+        .build()
+}
+
+/// An example.
+pub(crate) const BOOK_REVISION: u64 = 1_795_395_019_534;
 
 pub(crate) fn idempotency_key() -> Object {
     let max = IdempotencyKey::MAX_LEN;

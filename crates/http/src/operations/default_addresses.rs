@@ -13,7 +13,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::openapi::parameters::{
-    ChangeConditions, CustomerPath, NoQuery, ReadCondition, RequestHeaders,
+    ChangeConditions, CustomerPath, NoQuery, ReadCondition, ReadRevision, RequestHeaders,
 };
 use crate::openapi::responses::{DefaultAddressesFound, DefaultAddressesPatched, problems};
 use crate::openapi::values;
@@ -21,6 +21,7 @@ use crate::options::HttpOptions;
 use crate::request::caller::Caller;
 use crate::request::json_body::{self, Members};
 use crate::request::merge_patch;
+use crate::request::min_book_revision;
 use crate::request::parameters;
 use crate::request::request_body::RequestBody;
 use crate::response::address_etag;
@@ -30,7 +31,7 @@ use crate::response::problem::Problem;
 use crate::response::problem_kind::INVALID_DEFAULT_ADDRESSES;
 use crate::route::DEFAULT_ADDRESSES;
 
-problems!(GetProblems:);
+problems!(GetProblems: REVISION_UNAVAILABLE);
 problems!(PatchProblems: UNREADABLE, REQUEST_TIMEOUT, PRECONDITION_FAILED, TOO_LARGE, UNSUPPORTED, INVALID_DEFAULT_ADDRESSES, PRECONDITION_REQUIRED);
 
 /// `GET …/default-addresses`: the default address of a customer for each purpose.
@@ -41,18 +42,24 @@ problems!(PatchProblems: UNREADABLE, REQUEST_TIMEOUT, PRECONDITION_FAILED, TOO_L
     tag = "Default addresses",
     summary = "Read a customer's default addresses",
     description = "For each purpose, such as `billing` or `shipping`, the address that is used unless the customer chooses another. A customer without default addresses has an empty object.",
-    params(CustomerPath, NoQuery, RequestHeaders, ReadCondition),
+    params(CustomerPath, NoQuery, RequestHeaders, ReadCondition, ReadRevision),
     responses(DefaultAddressesFound, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let customer_id = customer_id(&request)?;
+    let (customer_id, min_revision) = parameters::read::<NoQuery, _>(&request, |errors| {
+        let customer_id = parameters::customer_id(&request, errors);
+        let min_revision = min_book_revision::read(&request, errors);
+        customer_id.zip(min_revision)
+    })?;
     let BookDefaults {
         revision,
         addresses,
-    } = service.default_addresses(&customer_id).await?;
+    } = service
+        .default_addresses(&customer_id, min_revision)
+        .await?;
     let version = addresses.version();
     let is_known = address_etag::is_known(request.headers(), &version);
     let mut response = match is_known {

@@ -1,10 +1,15 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use addressbook_domain::{AddressId, AddressService, CustomerId, DefaultAddresses, FieldErrors};
+use addressbook_domain::{
+    AddressId, AddressService, CustomerId, DefaultAddresses, FieldErrors, MinRevision,
+};
 
-use crate::openapi::parameters::{AddressPath, GetQuery, ReadCondition, RequestHeaders};
+use crate::openapi::parameters::{
+    AddressPath, GetQuery, ReadCondition, ReadRevision, RequestHeaders,
+};
 use crate::openapi::responses::{Found, problems};
 use crate::request::include::{self, Included};
+use crate::request::min_book_revision;
 use crate::request::parameters;
 use crate::response::address_etag;
 use crate::response::address_json::AddressJson;
@@ -14,7 +19,7 @@ use crate::response::etag;
 use crate::response::problem::Problem;
 use crate::route::ADDRESS;
 
-problems!(GetProblems: NOT_FOUND);
+problems!(GetProblems: NOT_FOUND, REVISION_UNAVAILABLE);
 
 /// `GET …/addresses/{address_id}?include=`: one address, or 304 when the client has it already.
 #[utoipa::path(
@@ -23,23 +28,24 @@ problems!(GetProblems: NOT_FOUND);
     operation_id = "getAddress",
     tag = "Addresses",
     summary = "Read an address",
-    params(AddressPath, GetQuery, RequestHeaders, ReadCondition),
+    params(AddressPath, GetQuery, RequestHeaders, ReadCondition, ReadRevision),
     responses(Found, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, include) =
+    let (customer_id, address_id, include, min_revision) =
         parameters::read::<GetQuery, _>(&request, |errors| read(&request, errors))?;
     let (found, defaults) = match include.contains(&Included::DefaultFor) {
         true => {
             service
-                .find_with_defaults(&customer_id, &address_id)
+                .find_with_defaults(&customer_id, &address_id, min_revision)
                 .await?
         }
         false => {
-            let found = service.find(&customer_id, &address_id).await?;
+            let found = service.find(&customer_id, &address_id, min_revision);
+            let found = found.await?;
             (found, DefaultAddresses::new())
         }
     };
@@ -68,7 +74,7 @@ pub(crate) async fn get(
     })
 }
 
-type GetRequest = (CustomerId, AddressId, Vec<Included>);
+type GetRequest = (CustomerId, AddressId, Vec<Included>, MinRevision);
 
 fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<GetRequest> {
     let address = parameters::address(request, errors);
@@ -76,8 +82,9 @@ fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<GetRequest> {
     let values = query.filter(|(name, _)| name == "include");
     let values: Vec<_> = values.map(|(_, value)| value).collect();
     let include = include::parse(&values, errors);
+    let min_revision = min_book_revision::read(request, errors);
     let (customer_id, address_id) = address?;
-    Some((customer_id, address_id, include?))
+    Some((customer_id, address_id, include?, min_revision?))
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressId, AddressService, Country, CustomerId, FieldErrors, Script, label_lines, vcard,
+    AddressId, AddressService, Country, CustomerId, FieldErrors, MinRevision, Script, label_lines,
+    vcard,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::openapi::parameters::{AddressPath, LabelQuery, RequestHeaders};
+use crate::openapi::parameters::{AddressPath, LabelQuery, ReadRevision, RequestHeaders};
 use crate::openapi::responses::{Labelled, problems};
 use crate::request::accept;
+use crate::request::min_book_revision;
 use crate::request::parameters::{self, QueryValue};
 use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;
@@ -31,7 +33,7 @@ const MEDIA_TYPES: [&str; 3] = ["text/plain", "application/json", "text/vcard"];
 pub(crate) const SCRIPTS: [(&str, Script); 2] =
     [("local", Script::Local), ("latin", Script::Latin)];
 
-problems!(LabelProblems: NOT_FOUND, NOT_ACCEPTABLE);
+problems!(LabelProblems: NOT_FOUND, NOT_ACCEPTABLE, REVISION_UNAVAILABLE);
 
 /// `GET …/addresses/{address_id}/label?script=&origin=`: what to print on a letter or parcel.
 #[utoipa::path(
@@ -41,20 +43,21 @@ problems!(LabelProblems: NOT_FOUND, NOT_ACCEPTABLE);
     tag = "Addresses",
     summary = "Read the label of an address",
     description = "The address as it is written in its country, as lines of text (the default), as JSON or as a vCard 4.0, as `Accept` says. Members that the country does not use are left out, except in the vCard.",
-    params(AddressPath, LabelQuery, RequestHeaders),
+    params(AddressPath, LabelQuery, RequestHeaders, ReadRevision),
     responses(Labelled, LabelProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, script, origin) =
+    let (customer_id, address_id, script, origin, min_revision) =
         parameters::read::<LabelQuery, _>(&request, |errors| read(&request, errors))?;
     let Some(media_type) = accept::preferred(&request, &MEDIA_TYPES) else {
         let detail = format!("A label is available as {}.", MEDIA_TYPES.join(", "));
         return Err(Problem::of(NOT_ACCEPTABLE).with_detail(detail));
     };
-    let found = service.find(&customer_id, &address_id).await?;
+    let found = service.find(&customer_id, &address_id, min_revision);
+    let found = found.await?;
     let book_revision = found.book_revision;
     let address = found.address;
     let address = address.ok_or_else(|| Problem::no_address_at(book_revision))?;
@@ -78,16 +81,17 @@ pub(crate) async fn get(
     })
 }
 
-type LabelRequest = (CustomerId, AddressId, Script, Option<Country>);
+type LabelRequest = (CustomerId, AddressId, Script, Option<Country>, MinRevision);
 
 fn read(request: &HttpRequest, errors: &mut FieldErrors) -> Option<LabelRequest> {
     let address = parameters::address(request, errors);
     let query = request.query_string();
     let script = QueryValue::named(query, "script").parse("script", parse_script, errors);
     let origin = QueryValue::named(query, "origin").parse("origin", Country::parse, errors);
+    let min_revision = min_book_revision::read(request, errors);
     let (customer_id, address_id) = address?;
     let script = script.ok()?.unwrap_or(Script::Local);
-    Some((customer_id, address_id, script, origin.ok()?))
+    Some((customer_id, address_id, script, origin.ok()?, min_revision?))
 }
 
 fn parse_script(text: &str) -> Result<Script, &'static str> {

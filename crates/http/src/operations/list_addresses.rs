@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::openapi::parameters::{CustomerPath, ListQuery, ReadCondition, RequestHeaders};
+use crate::openapi::parameters::{
+    CustomerPath, ListQuery, ReadCondition, ReadRevision, RequestHeaders,
+};
 use crate::openapi::responses::{Listed, problems};
 use crate::request::list_request::ListRequest;
 use crate::response::book_revision;
@@ -19,7 +21,7 @@ use crate::route::ADDRESSES;
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-problems!(ListProblems:);
+problems!(ListProblems: REVISION_UNAVAILABLE);
 
 /// `GET …/addresses`: a page of a customer's addresses. `limit` with `offset` or `after` selects
 /// the page; `country`, `q`, `updated_since`, `default_for` and `as_of` select the addresses; `order` is their
@@ -31,7 +33,7 @@ problems!(ListProblems:);
     tag = "Addresses",
     summary = "List a customer's addresses",
     description = "Ordered by ascending id by default. The list of a customer without addresses is empty.",
-    params(CustomerPath, ListQuery, RequestHeaders, ReadCondition),
+    params(CustomerPath, ListQuery, RequestHeaders, ReadCondition, ReadRevision),
     responses(Listed, ListProblems)
 )]
 pub(crate) async fn list(
@@ -40,7 +42,8 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let asked = ListRequest::read(&request)?;
     if request.headers().contains_key(IF_NONE_MATCH) {
-        let book = service.head(&asked.customer_id).await?;
+        let book = service.head(&asked.customer_id, asked.min_revision);
+        let book = book.await?;
         let tag = etag_of(book.revision, &asked);
         if etag::is_listed(request.headers(), &tag) {
             let mut response = HttpResponse::NotModified();
@@ -55,12 +58,14 @@ pub(crate) async fn list(
     let (page, defaults) = match asked.needs_defaults() {
         true => {
             let (customer_id, purposes) = (&asked.customer_id, &asked.default_for);
-            let read = service.list_with_defaults(customer_id, &asked.listing, purposes);
+            let (listing, min_revision) = (&asked.listing, asked.min_revision);
+            let read = service.list_with_defaults(customer_id, listing, purposes, min_revision);
             read.await?
         }
         false => {
-            let page = service.list(&asked.customer_id, &asked.listing).await?;
-            (page, DefaultAddresses::new())
+            let (customer_id, min_revision) = (&asked.customer_id, asked.min_revision);
+            let page = service.list(customer_id, &asked.listing, min_revision);
+            (page.await?, DefaultAddresses::new())
         }
     };
     let body = page_json::of_page(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use actix_web::HttpRequest;
 use addressbook_domain::{
     AddressId, AddressPage, Country, CustomerId, FieldErrors, Filter, Limit, ListPosition, Listing,
-    Offset, Order, OrderKey, PageRequest, PageStart, Purpose, SearchText, Timestamp,
+    MinRevision, Offset, Order, OrderKey, PageRequest, PageStart, Purpose, SearchText, Timestamp,
 };
 use form_urlencoded::Serializer;
 
@@ -13,6 +13,7 @@ use crate::openapi::parameters::ListQuery;
 use crate::request::cursor;
 use crate::request::include::{self, Included};
 use crate::request::list_order::{ORDERS, orders};
+use crate::request::min_book_revision;
 use crate::request::parameters::{self, QueryValue};
 use crate::response::problem::Problem;
 
@@ -25,6 +26,8 @@ const PURPOSE: &str = "addresses";
 pub(crate) struct ListRequest {
     /// The customer whose addresses are requested.
     pub(crate) customer_id: CustomerId,
+    /// The lowest revision of the book that the client accepts.
+    pub(crate) min_revision: MinRevision,
     /// The filter, the order and the page.
     pub(crate) listing: Listing,
     /// Only the default addresses for these purposes. Empty: all addresses.
@@ -39,14 +42,19 @@ pub(crate) struct ListRequest {
 }
 
 impl ListRequest {
-    /// Parses the path and the query.
+    /// Parses the path, the headers and the query.
     ///
     /// # Errors
     /// A problem with all field errors.
     pub(crate) fn read(request: &HttpRequest) -> Result<Self, Problem> {
         parameters::read::<ListQuery, _>(request, |errors| {
             let customer_id = parameters::customer_id(request, errors);
-            Self::parse(customer_id, request.query_string(), errors)
+            let min_revision = min_book_revision::read(request, errors);
+            let parsed = Self::parse(customer_id, request.query_string(), errors);
+            Some(Self {
+                min_revision: min_revision?,
+                ..parsed?
+            })
         })
     }
 
@@ -108,6 +116,7 @@ impl ListRequest {
         };
         let (include, default_for) = (include?, default_for?);
         Some(Self {
+            min_revision: MinRevision::default(),
             customer_id: customer_id?,
             selection: selection(
                 &listing,

@@ -8,7 +8,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use actix_web::{Error, HttpResponse, ResponseError};
-use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, RepositoryError};
+use addressbook_domain::{Cause, ChangeError, FieldError, FieldErrors, ReadError, RepositoryError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::response::address_etag;
 use crate::response::book_revision;
 use crate::response::problem_kind::{
     INTERNAL, INVALID_ADDRESS, INVALID_PARAMETER, NOT_FOUND, PRECONDITION_FAILED, ProblemKind,
-    TIMED_OUT, TOO_MANY_REVISIONS, UNAVAILABLE,
+    REVISION_UNAVAILABLE, TIMED_OUT, TOO_MANY_REVISIONS, UNAVAILABLE,
 };
 
 /// The media type of RFC 9457.
@@ -169,6 +169,15 @@ impl Problem {
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
         Self::caused_by(ProblemKind::of_failure(&error), error)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Behind(_) => Self::caused_by(REVISION_UNAVAILABLE, error),
+            ReadError::Repository(error) => error.into(),
+        }
     }
 }
 

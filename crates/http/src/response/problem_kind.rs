@@ -79,6 +79,9 @@ kinds! {
         "Busy", "The service is overloaded. Retry shortly.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "unavailable",
         "Unavailable", "The database is unavailable or accepts no writes. Retry shortly.";
+    REVISION_UNAVAILABLE: SERVICE_UNAVAILABLE, "revision-unavailable",
+        "Revision unavailable", "No database that can be reached has the revision in \
+         Min-Book-Revision yet. Retry shortly.";
     TIMED_OUT: SERVICE_UNAVAILABLE, "timed-out",
         "Timed out", "The request took too long. It may or may not have been carried out.";
 }
