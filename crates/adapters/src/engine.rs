@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addressbook_domain::{
     CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance, OpenError,
-    OpenMode, Store,
+    OpenMode, Replication, Store,
 };
 
 use crate::connection::pool::StoreOptions;
@@ -46,10 +46,18 @@ impl Engine for SqlEngine {
         }
     }
 
+    fn has_replicas(&self) -> bool {
+        matches!(self.url, DatabaseUrl::Postgres(_))
+    }
+
     fn open(&self, mode: OpenMode) -> Result<Store, OpenError> {
         let repository = SqlStore::open(&self.url, &self.options, mode)?;
+        let replication = self
+            .has_replicas()
+            .then(|| Arc::new(repository.clone()) as Arc<dyn Replication>);
         Ok(Store {
             pool: Some(Arc::new(repository.clone())),
+            replication,
             ..Store::of(repository)
         })
     }

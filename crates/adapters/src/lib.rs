@@ -23,4 +23,4 @@ pub use engine::SqlEngine;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use sqlite::backup::{BackupError, backup, restore};
 pub use store::sql_store::SqlStore;
-pub use system::{OsSecrets, SystemClock, UlidSource};
+pub use system::{OsSecrets, SystemClock, TokioTimer, UlidSource};

@@ -1,7 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use addressbook_domain::{Cause, Clock, IdSource, SecretSource, Timestamp};
+use addressbook_domain::{Cause, Clock, IdSource, SecretSource, Timer, Timestamp};
+use async_trait::async_trait;
 use ulid::{Generator, Ulid};
 
 /// The clock of the machine.
@@ -14,6 +15,17 @@ impl Clock for SystemClock {
         let now = chrono::Utc::now().timestamp_millis();
         // This fails only from the year 10000 on.
         Timestamp::from_unix_ms(now).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Lets the tasks of a Tokio runtime wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioTimer;
+
+#[async_trait]
+impl Timer for TokioTimer {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

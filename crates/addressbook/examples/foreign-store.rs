@@ -31,6 +31,7 @@ impl Engine for Memory {
                 addresses: Arc::new(InMemoryRepository::default()),
                 api_keys: Arc::new(InMemoryApiKeys::default()),
                 pool: None,
+                replication: None,
             }),
             // Another process cannot have created it.
             OpenMode::Existing => Err(OpenError::Missing {

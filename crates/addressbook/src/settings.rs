@@ -7,6 +7,7 @@ mod cors;
 mod jwt;
 mod load;
 mod metrics;
+mod replicas;
 mod values;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(crate) use self::cors::CorsSettings;
 pub(crate) use self::jwt::JwtSettings;
 pub(crate) use self::load::{misspelt_variables, read_command_line};
 pub(crate) use self::metrics::MetricsSettings;
+pub(crate) use self::replicas::ReplicaSettings;
 pub(crate) use self::values::{host_and_port, true_or_false, whole_number};
 
 /// The store of the addresses, and its options.
@@ -79,6 +81,14 @@ impl DatabaseSettings {
     /// The URL as it was set. It may contain a password.
     pub fn url(&self) -> &str {
         &self.database_url
+    }
+
+    /// The same settings with another database.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self {
+            database_url: url.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The maximum number of connections in the pool. Each worker may open one more.

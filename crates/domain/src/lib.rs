@@ -116,7 +116,7 @@ pub use secret_source::SecretSource;
 pub use service::AddressService;
 pub use store::{
     ConnectionPool, CopyError, CopyStep, CopySummary, Engine, Examination, Finding, Maintenance,
-    OpenError, OpenMode, PoolState, Store, Verdict,
+    OpenError, OpenMode, PoolState, Replication, Store, Verdict,
 };
 pub use timer::Timer;
 pub use timestamp::{Timestamp, TimestampError};

@@ -1,6 +1,6 @@
 //! Reads of one book, from a replica or from the primary store.
 
-use std::ops::AsyncFn;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -65,11 +65,14 @@ impl AddressService {
     ///
     /// A book that the primary store does not have was erased, or never existed. That is its newest
     /// state, whatever revision the client has seen.
-    pub(crate) async fn read<T: OfBook>(
+    pub(crate) async fn read<T: OfBook, F>(
         &self,
         min_revision: MinRevision,
-        read: impl AsyncFn(&dyn AddressRepository) -> Result<T, RepositoryError>,
-    ) -> Result<T, ReadError> {
+        read: impl Fn(Arc<dyn AddressRepository>) -> F,
+    ) -> Result<T, ReadError>
+    where
+        F: Future<Output = Result<T, RepositoryError>>,
+    {
         let is_behind = match &self.replicas {
             None => false,
             Some(replicas) => match replicas.read(min_revision, &read).await {
@@ -78,7 +81,7 @@ impl AddressService {
                 FromReplicas::Nothing => false,
             },
         };
-        match read(&*self.repository).await {
+        match read(Arc::clone(&self.repository)).await {
             Ok(found) => match found.book_revision() {
                 0 => Ok(found),
                 revision if min_revision.is_met_by(revision) => Ok(found),

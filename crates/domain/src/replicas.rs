@@ -1,6 +1,5 @@
 //! Replicas: copies of the primary store that can be behind it.
 
-use std::ops::AsyncFn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -77,16 +76,19 @@ impl Replicas {
     }
 
     /// Reads from a replica in rotation, after it has this revision.
-    pub(crate) async fn read<T: OfBook>(
+    pub(crate) async fn read<T: OfBook, F>(
         &self,
         min_revision: MinRevision,
-        read: &impl AsyncFn(&dyn AddressRepository) -> Result<T, RepositoryError>,
-    ) -> FromReplicas<T> {
+        read: &impl Fn(Arc<dyn AddressRepository>) -> F,
+    ) -> FromReplicas<T>
+    where
+        F: Future<Output = Result<T, RepositoryError>>,
+    {
         for _ in &self.in_rotation {
             let Some((index, replica)) = self.next() else {
                 break;
             };
-            match self.read_one(&*replica, min_revision, read).await {
+            match self.read_one(&replica, min_revision, read).await {
                 Ok(Some(found)) => return FromReplicas::Read(found),
                 Ok(None) => return FromReplicas::Behind,
                 // Others would be busy, too.
@@ -98,16 +100,19 @@ impl Replicas {
     }
 
     /// Reads from one replica; `None` if it is behind.
-    async fn read_one<T: OfBook>(
+    async fn read_one<T: OfBook, F>(
         &self,
-        replica: &dyn AddressRepository,
+        replica: &Arc<dyn AddressRepository>,
         min_revision: MinRevision,
-        read: &impl AsyncFn(&dyn AddressRepository) -> Result<T, RepositoryError>,
-    ) -> Result<Option<T>, RepositoryError> {
+        read: &impl Fn(Arc<dyn AddressRepository>) -> F,
+    ) -> Result<Option<T>, RepositoryError>
+    where
+        F: Future<Output = Result<T, RepositoryError>>,
+    {
         let mut waited = Duration::ZERO;
         let mut pause = FIRST_PAUSE;
         loop {
-            let found = read(replica).await?;
+            let found = read(Arc::clone(replica)).await?;
             let revision = found.book_revision();
             if min_revision.is_met_by(revision) {
                 return Ok(Some(found));

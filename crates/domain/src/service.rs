@@ -106,8 +106,8 @@ impl AddressService {
         listing: &Listing,
         min_revision: MinRevision,
     ) -> Result<AddressPage, ReadError> {
-        self.read(min_revision, async |repository| {
-            page(repository, customer_id, listing).await
+        self.read(min_revision, |repository| async move {
+            page(&*repository, customer_id, listing).await
         })
         .await
     }
@@ -122,8 +122,8 @@ impl AddressService {
         id: &AddressId,
         min_revision: MinRevision,
     ) -> Result<Found, ReadError> {
-        self.read(min_revision, async |repository| {
-            find(repository, customer_id, id).await
+        self.read(min_revision, |repository| async move {
+            find(&*repository, customer_id, id).await
         })
         .await
     }
@@ -175,7 +175,7 @@ impl AddressService {
         customer_id: &CustomerId,
         min_revision: MinRevision,
     ) -> Result<BookHead, ReadError> {
-        self.read(min_revision, async |repository| {
+        self.read(min_revision, |repository| async move {
             repository.head(customer_id).await
         })
         .await

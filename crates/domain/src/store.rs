@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::keys::api_key_repository::ApiKeyRepository;
-use crate::repository::{AddressRepository, Cause};
+use crate::repository::{AddressRepository, Cause, RepositoryError};
 use crate::timestamp::Timestamp;
 
 /// A store that is not open yet, such as a database at a URL.
@@ -33,6 +34,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`OpenError`]. With [`OpenMode::Existing`], nothing was created or changed.
     fn open(&self, mode: OpenMode) -> Result<Store, OpenError>;
+
+    /// Whether copies of the store can follow it and serve reads: its [`Store::replication`] is
+    /// known.
+    fn has_replicas(&self) -> bool {
+        false
+    }
 
     /// Returns the migrations, examination and copies, if this engine supports them.
     fn maintenance(&self) -> Option<&dyn Maintenance> {
@@ -58,18 +65,33 @@ pub struct Store {
     pub api_keys: Arc<dyn ApiKeyRepository>,
     /// The state of the connection pool, if the store has one.
     pub pool: Option<Arc<dyn ConnectionPool>>,
+    /// The state of the replication, if a copy of the store can follow it and serve reads.
+    pub replication: Option<Arc<dyn Replication>>,
 }
 
 impl Store {
-    /// Creates a store from one type that implements both ports, without a connection pool.
+    /// Creates a store from one type that implements both ports, without a connection pool and
+    /// without replicas.
     pub fn of<R: AddressRepository + ApiKeyRepository + 'static>(repository: R) -> Self {
         let repository = Arc::new(repository);
         Self {
             addresses: repository.clone(),
             api_keys: repository,
             pool: None,
+            replication: None,
         }
     }
+}
+
+/// Tells how far a store is behind the primary store that it follows.
+#[async_trait]
+pub trait Replication: Send + Sync {
+    /// Returns an upper bound of the age of what the store does not have yet. It is zero for a
+    /// primary store, and for a replica that is connected to it and has everything.
+    ///
+    /// # Errors
+    /// Like the methods of [`AddressRepository`].
+    async fn lag(&self) -> Result<Duration, RepositoryError>;
 }
 
 /// A pool of connections, for metrics.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use addressbook_domain::{
     Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
     Commit, CommitError, Committed, ConnectionPool, CustomerId, Erased, Found, IdempotencyKey,
-    IdempotencyRecord, Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState,
+    IdempotencyRecord, Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState, Replication,
     RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
@@ -19,6 +19,7 @@ use crate::connection::schema_state::require_current;
 use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
 use crate::postgres::distribution;
+use crate::postgres::replication;
 use crate::sqlite::checkpoints::note_erasure;
 use crate::sqlite::writer::Writer;
 use crate::store::bulk;
@@ -165,6 +166,13 @@ impl SqlStore {
 impl ConnectionPool for SqlStore {
     fn state(&self) -> PoolState {
         self.pool.state()
+    }
+}
+
+#[async_trait]
+impl Replication for SqlStore {
+    async fn lag(&self) -> Result<Duration, RepositoryError> {
+        self.run(replication::lag).await
     }
 }
 

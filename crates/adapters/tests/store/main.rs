@@ -16,6 +16,7 @@ mod fast_reads_sqlite;
 mod instances;
 mod long_history;
 mod opening;
+mod replicas;
 mod state_machine;
 mod support;
 mod together;

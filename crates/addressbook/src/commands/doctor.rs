@@ -4,14 +4,16 @@ use std::fs;
 use std::process::ExitCode;
 
 use addressbook_adapters::SystemClock;
-use addressbook_domain::{Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict};
+use addressbook_domain::{
+    Cause, Clock, Engine, Examination, Finding, OpenMode, Timestamp, Verdict,
+};
 use clap::Args;
 
 use crate::commands::serve::ServeArguments;
 use crate::descriptors;
 use crate::output::print;
 use crate::settings::{BoundSettings, JwtSettings, LogSettings, misspelt_variables};
-use crate::store::EngineOf;
+use crate::store::{EngineOf, replica_engines};
 use crate::telemetry::log;
 
 #[derive(Args, Debug)]
@@ -40,6 +42,7 @@ pub(crate) fn run(arguments: &DoctorArguments, engine_of: EngineOf) -> anyhow::R
             let too_few = |error| Finding::failed("file descriptors", format!("{error}"));
             findings.extend(checked.err().map(too_few));
             findings.extend(store(&*engine, arguments)?);
+            findings.extend(replicas(&*engine, serve, engine_of)?);
         }
         Err(error) => findings.push(Finding::failed("database", format!("{error:#}"))),
     }
@@ -69,6 +72,43 @@ fn store(engine: &dyn Engine, arguments: &DoctorArguments) -> anyhow::Result<Vec
         now: SystemClock.now(),
         connections: serve.database.pool_size() + workers,
     }))
+}
+
+/// Reports whether each replica can be reached, and how far it is behind.
+fn replicas(
+    primary: &dyn Engine,
+    serve: &ServeArguments,
+    engine_of: EngineOf,
+) -> anyhow::Result<Vec<Finding>> {
+    let engines = replica_engines(&serve.database, &serve.replicas, primary, engine_of);
+    let engines = match engines {
+        Ok(engines) => engines,
+        Err(error) => return Ok(vec![Finding::failed("replica", format!("{error:#}"))]),
+    };
+    let runtime = actix_web::rt::System::new();
+    let mut findings = Vec::new();
+    for engine in engines {
+        let lag = engine.open(OpenMode::Existing).map_err(Cause::from);
+        let lag = lag.and_then(|store| match &store.replication {
+            Some(replication) => Ok(runtime.block_on(replication.lag())?),
+            None => Err("it cannot follow another database".into()),
+        });
+        let location = engine.location();
+        findings.push(match lag {
+            Ok(lag) if lag <= serve.replicas.max_lag() => {
+                Finding::ok("replica", format!("{location} is {} ms behind", lag.as_millis()))
+            }
+            Ok(lag) => Finding::warning(
+                "replica",
+                format!(
+                    "{location} is {} ms behind, more than --max-replica-lag-ms: it serves no reads",
+                    lag.as_millis()
+                ),
+            ),
+            Err(error) => Finding::failed("replica", format!("{location}: {error}")),
+        });
+    }
+    Ok(findings)
 }
 
 /// Reports whether a store is ready, which is all that can be checked without maintenance.

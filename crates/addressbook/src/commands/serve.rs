@@ -2,6 +2,7 @@
 
 mod announce;
 mod build;
+mod replicas;
 mod run;
 
 use std::process::ExitCode;
@@ -16,7 +17,8 @@ use crate::commands::serve::build::Service;
 use crate::descriptors;
 use crate::settings::{
     AccessSettings, BoundSettings, CorsSettings, DatabaseSettings, JwtSettings, LimitSettings,
-    ListenSettings, LogSettings, MetricsSettings, misspelt_variables, true_or_false, whole_number,
+    ListenSettings, LogSettings, MetricsSettings, ReplicaSettings, misspelt_variables,
+    true_or_false, whole_number,
 };
 use crate::store::EngineOf;
 use crate::telemetry::log;
@@ -81,6 +83,8 @@ pub(crate) struct ServeArguments {
     config: ConfigArgument,
     #[command(flatten)]
     pub(crate) database: DatabaseSettings,
+    #[command(flatten)]
+    pub(crate) replicas: ReplicaSettings,
     #[command(flatten)]
     limits: LimitSettings,
     #[command(flatten)]

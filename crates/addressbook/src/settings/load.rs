@@ -154,7 +154,7 @@ fn read_config(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
             toml::Value::Boolean(flag) => flag.to_string(),
             _ => bail!(
                 "{}: {key}: expected a string, a number, true or false; write several values as \
-                 one string, separated by commas",
+                 one string",
                 path.display()
             ),
         };

@@ -44,6 +44,7 @@ pub(crate) fn observe(
             tracer,
         }),
         pool: store.pool,
+        replication: store.replication,
     }
 }
 

@@ -26,6 +26,7 @@ mod jwt;
 mod killed;
 mod metrics;
 mod openapi;
+mod replicas;
 mod serve;
 mod settings;
 mod shutdown;

@@ -55,8 +55,8 @@ impl AddressService {
         customer_id: &CustomerId,
         min_revision: MinRevision,
     ) -> Result<BookDefaults, ReadError> {
-        self.read(min_revision, async |repository| {
-            book_defaults(repository, customer_id).await
+        self.read(min_revision, |repository| async move {
+            book_defaults(&*repository, customer_id).await
         })
         .await
     }
@@ -135,14 +135,15 @@ impl AddressService {
         purposes: &[Purpose],
         min_revision: MinRevision,
     ) -> Result<(AddressPage, DefaultAddresses), ReadError> {
-        self.read(min_revision, async |repository| {
-            with_defaults(repository, customer_id, async |addresses| {
+        self.read(min_revision, |repository| async move {
+            let repository = &*repository;
+            with_defaults(repository, customer_id, |addresses| {
                 let mut listing = listing.clone();
                 if !purposes.is_empty() {
                     let ids = purposes.iter().filter_map(|purpose| addresses.get(purpose));
                     listing.filter.ids = Some(ids.cloned().collect());
                 }
-                page(repository, customer_id, &listing).await
+                async move { page(repository, customer_id, &listing).await }
             })
             .await
         })
@@ -159,9 +160,10 @@ impl AddressService {
         id: &AddressId,
         min_revision: MinRevision,
     ) -> Result<(Found, DefaultAddresses), ReadError> {
-        self.read(min_revision, async |repository| {
-            with_defaults(repository, customer_id, async |_| {
-                find(repository, customer_id, id).await
+        self.read(min_revision, |repository| async move {
+            let repository = &*repository;
+            with_defaults(repository, customer_id, |_| {
+                find(repository, customer_id, id)
             })
             .await
         })
@@ -213,11 +215,14 @@ async fn book_defaults(
 }
 
 /// Reads the default addresses of a customer and something else of the same moment.
-async fn with_defaults<T: OfBook>(
+async fn with_defaults<T: OfBook, F>(
     repository: &dyn AddressRepository,
     customer_id: &CustomerId,
-    read: impl AsyncFn(&DefaultAddresses) -> Result<T, RepositoryError>,
-) -> Result<(T, DefaultAddresses), RepositoryError> {
+    read: impl Fn(&DefaultAddresses) -> F,
+) -> Result<(T, DefaultAddresses), RepositoryError>
+where
+    F: Future<Output = Result<T, RepositoryError>>,
+{
     for _ in 0..MAX_DECISIONS {
         let defaults = book_defaults(repository, customer_id).await?;
         let found = read(&defaults.addresses).await?;

@@ -68,6 +68,22 @@ impl PostgresServer {
         standby
     }
 
+    /// Starts an asynchronous standby of this server, which may be behind.
+    ///
+    /// # Panics
+    /// If there is no `pg_basebackup`, or the standby does not follow within two minutes.
+    #[track_caller]
+    pub fn replica(&self) -> Self {
+        let replica = Self::start("", &self.folder(), &DURABLE);
+        let replica = replica.unwrap_or_else(|message| panic!("{message}"));
+        let deadline = Instant::now() + START_TIMEOUT;
+        while self.run_sql("SELECT state FROM pg_stat_replication") != "streaming" {
+            assert!(Instant::now() < deadline, "the standby does not follow");
+            sleep(READY_POLL_INTERVAL);
+        }
+        replica
+    }
+
     /// Promotes a standby, so that it accepts writes.
     ///
     /// # Panics

@@ -3,13 +3,14 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use addressbook_adapters::{JwtAuthenticator, SystemClock};
-use addressbook_domain::{AddressService, ApiKeyRepository, Engine, OpenMode};
+use addressbook_adapters::{JwtAuthenticator, SystemClock, TokioTimer};
+use addressbook_domain::{AddressService, ApiKeyRepository, Engine, OpenMode, Replicas, Store};
 use addressbook_http::{AppParts, BoundSockets, HttpOptions, InFlight};
 use anyhow::Context;
 
 use crate::authentication::Authentication;
 use crate::commands::serve::ServeArguments;
+use crate::commands::serve::replicas::Watched;
 use crate::descriptors;
 use crate::settings::cannot_listen;
 use crate::store::{self, EngineOf};
@@ -26,6 +27,7 @@ pub(super) struct Service {
     pub(super) sockets: BoundSockets,
     pub(super) workers: usize,
     pub(super) metrics: Option<(TcpListener, Metrics)>,
+    pub(super) replicas: Vec<Watched>,
     in_flight: InFlight,
     traces: Option<Traces>,
 }
@@ -38,6 +40,9 @@ impl Service {
         let engine = engine_of(&arguments.database)?;
         let workers = arguments.workers(&*engine);
         descriptors::check_workers(workers)?;
+        let replicas = &arguments.replicas;
+        let replica_engines =
+            store::replica_engines(&arguments.database, replicas, &*engine, engine_of)?;
         // Bind before anything is changed, because the address may be in use.
         let listen = &arguments.listen.listen;
         let sockets =
@@ -53,10 +58,31 @@ impl Service {
         let traced = traces
             .as_ref()
             .map(|traces| traces.store_tracer(engine.name()));
-        let store = observed::observe(store, counted, traced);
+        let observe: Arc<dyn Fn(Store) -> Store> =
+            Arc::new(move |store| observed::observe(store, counted.clone(), traced.clone()));
+        let store = observe(store);
+        let mut addresses = crate::service(store.addresses, arguments.limits.limits());
+        let timer = Arc::new(TokioTimer);
+        let rotation = Replicas::new(replica_engines.len(), replicas.max_wait(), timer);
+        let rotation = Arc::new(rotation);
+        if !replica_engines.is_empty() {
+            addresses = addresses.with_replicas(Arc::clone(&rotation));
+        }
+        let watched = |(index, engine)| Watched {
+            engine,
+            index,
+            rotation: Arc::clone(&rotation),
+            max_lag: replicas.max_lag(),
+            observe: Arc::clone(&observe),
+        };
         Ok(Self {
             engine,
-            addresses: crate::service(store.addresses, arguments.limits.limits()),
+            addresses,
+            replicas: replica_engines
+                .into_iter()
+                .enumerate()
+                .map(watched)
+                .collect(),
             api_keys: store.api_keys,
             by_jwt,
             sockets,

@@ -56,11 +56,14 @@ pub(super) async fn until_stopped(
         authentication: &authentication,
     };
     announcement.print()?;
+    let replicas = service.replicas.into_iter();
+    let replicas = replicas.map(|replica| actix_web::rt::spawn(replica.watch()));
     let background_tasks = [
         actix_web::rt::spawn(prune(service.addresses)),
         actix_web::rt::spawn(authentication.clone().require_after_first_key()),
         actix_web::rt::spawn(authentication.record_uses()),
     ];
+    let background_tasks: Vec<_> = background_tasks.into_iter().chain(replicas).collect();
     // Metrics stay available until the last request is finished.
     let metrics_server = metrics_server.map(actix_web::rt::spawn);
     let delay = seconds(arguments.shutdown_delay_s);
