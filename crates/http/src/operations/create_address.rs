@@ -222,7 +222,7 @@ mod tests {
     #[actix_web::test]
     async fn an_address_becomes_the_default_as_it_is_created() {
         const JSON: &str = r#"{"region":"Kigali","city":"Kigali","country":"RW",
-            "default_for":["shipping","billing","shipping"]}"#;
+            "default_for":["shipping","billing"]}"#;
         let test_app = TestApp::new(InMemoryRepository::default());
         let first = test_app.answer(post_with_key("k", JSON)).await;
         assert!(first.starts_with("201"), "{first}");
