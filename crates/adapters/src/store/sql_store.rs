@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook_domain::{
@@ -38,6 +38,8 @@ pub struct SqlStore {
     /// The thread that writes to SQLite. On PostgreSQL, the connections of the pool write.
     writer: Option<Arc<Writer>>,
     computed_lists: ComputedLists,
+    /// Whether the statements of writes have been tried since this was opened.
+    writes_were_tried: Arc<AtomicBool>,
 }
 
 /// Limits how many lists are computed from a whole book at the same time. The limit is below the
@@ -102,6 +104,7 @@ impl SqlStore {
             fast_reads: FastReads::of(url, options)?,
             writer,
             computed_lists: ComputedLists::of(options),
+            writes_were_tried: Arc::default(),
         })
     }
 
@@ -334,7 +337,16 @@ impl AddressRepository for SqlStore {
     async fn ready(&self) -> Result<(), RepositoryError> {
         self.list(&CustomerId::of_nobody(), &PageRequest::default())
             .await?;
-        self.run(rehearsal::run).await
+        // The writes take about 20 statements, so they are tried only until they have worked once.
+        let was_tried = self.writes_were_tried.load(Ordering::Relaxed);
+        let tried = self
+            .run(move |store| {
+                rehearsal::reads(store)?;
+                Ok(was_tried || rehearsal::writes(store)?)
+            })
+            .await?;
+        self.writes_were_tried.store(tried, Ordering::Relaxed);
+        Ok(())
     }
 }
 
