@@ -25,7 +25,7 @@ pub enum ReadError {
 
 /// What was read of a book.
 pub(crate) trait OfBook {
-    /// The revision of the book at the moment of the read; 0 if there is no book.
+    /// The revision of the book at the moment of the read; 0 if the customer has none.
     fn book_revision(&self) -> u64;
 }
 

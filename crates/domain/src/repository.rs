@@ -286,7 +286,7 @@ pub enum Lookup {
 pub struct Found {
     /// The address. `None`: no such address is in the book.
     pub address: Option<Address>,
-    /// The revision of the customer's book at that moment; 0 if there is no book.
+    /// The revision of the customer's book at that moment; 0 if the customer has none.
     pub book_revision: u64,
 }
 

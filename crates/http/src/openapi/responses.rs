@@ -530,8 +530,8 @@ pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
             number(
                 0,
                 "The revision of the customer's address book to which the response belongs; 0 if \
-                 there is no book. Send it as `Min-Book-Revision` to read nothing older. A problem \
-                 has it if it is about the state of the book",
+                 the customer has none. Send it as `Min-Book-Revision` to read nothing older. A \
+                 problem has it if it is about the state of the book",
                 values::BOOK_REVISION,
             ),
         ),
