@@ -323,19 +323,14 @@ impl Creation<'_> {
             before: Some(Revision::FIRST.next()),
             limit: 1,
         };
-        let revisions = repository
+        let found = repository
             .revisions(self.customer_id, &record.address_id, first)
             .await?;
         // No revision is left if the customer was erased since the record was read.
-        let Some(revision) = revisions.into_iter().next() else {
-            return Ok(None);
-        };
-        // The client needs it to read what it created, because it did not get the first response.
-        let book_revision = repository.head(self.customer_id).await?.revision;
-        Ok(Some(Created {
-            address: revision.address,
+        Ok(found.revisions.into_iter().next().map(|first| Created {
+            address: first.address,
             origin: Origin::Replayed,
-            book_revision,
+            book_revision: found.book_revision,
         }))
     }
 }

@@ -109,8 +109,8 @@ pub use replicas::Replicas;
 #[cfg(any(test, feature = "mock"))]
 pub use repository::MockAddressRepository;
 pub use repository::{
-    AddressRepository, Cause, CommitError, Erased, Found, Lookup, Refusal, RepositoryError,
-    RevisionRange, Scan,
+    AddressRepository, AddressRevisions, Cause, CommitError, Erased, Found, Lookup, Refusal,
+    RepositoryError, RevisionRange, Scan,
 };
 pub use secret_source::SecretSource;
 pub use service::AddressService;

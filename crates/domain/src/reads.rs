@@ -8,7 +8,7 @@ use crate::default_addresses::{BookDefaults, DefaultAddresses};
 use crate::listing::page::{AddressPage, BookHead};
 use crate::min_revision::MinRevision;
 use crate::replicas::FromReplicas;
-use crate::repository::{AddressRepository, Cause, Found, RepositoryError};
+use crate::repository::{AddressRepository, AddressRevisions, Cause, Found, RepositoryError};
 use crate::service::AddressService;
 
 /// Why a read of a book failed.
@@ -42,6 +42,12 @@ impl OfBook for BookHead {
 }
 
 impl OfBook for Found {
+    fn book_revision(&self) -> u64 {
+        self.book_revision
+    }
+}
+
+impl OfBook for AddressRevisions {
     fn book_revision(&self) -> u64 {
         self.book_revision
     }

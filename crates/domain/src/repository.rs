@@ -205,6 +205,7 @@ pub trait AddressRepository: Send + Sync {
 
     /// Returns the revisions of an address, newest first: those with a smaller number than
     /// [`RevisionRange::before`], up to the limit. Returns none for an address that never existed.
+    /// Also returns the revision of the customer's book.
     ///
     /// * MUST be ordered by descending number, as many as the limit allows
     ///   (`revisions_come_newest_first_in_ranges_of_any_size`,
@@ -213,12 +214,14 @@ pub trait AddressRepository: Send + Sync {
     ///   (`revisions_outlive_the_address`).
     /// * MUST be none for the id of another customer's address
     ///   (`gives_no_revisions_by_the_id_of_another_customers_address`).
+    /// * The revision of the book MUST be that at the moment of the revisions, or of their absence;
+    ///   0 for a customer without a book (`revisions_are_of_the_moment_of_the_book_revision`).
     async fn revisions(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError>;
+    ) -> Result<AddressRevisions, RepositoryError>;
 
     /// Returns the record of a customer's key, even if it has expired and was not pruned yet.
     ///
@@ -297,6 +300,15 @@ pub struct RevisionRange {
     pub before: Option<Revision>,
     /// The most revisions to return.
     pub limit: u32,
+}
+
+/// What [`AddressRepository::revisions`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressRevisions {
+    /// Revisions of one address, newest first.
+    pub revisions: Vec<AddressRevision>,
+    /// The revision of the customer's book at that moment; 0 if the customer has none.
+    pub book_revision: u64,
 }
 
 /// What an erasure deleted, as counts.

@@ -16,7 +16,8 @@ use crate::min_revision::MinRevision;
 use crate::reads::ReadError;
 use crate::replicas::Replicas;
 use crate::repository::{
-    AddressRepository, Erased, Found, Lookup, RepositoryError, RevisionRange, Scan,
+    AddressRepository, AddressRevisions, Erased, Found, Lookup, RepositoryError, RevisionRange,
+    Scan,
 };
 use crate::timestamp::Timestamp;
 
@@ -128,41 +129,43 @@ impl AddressService {
         .await
     }
 
-    /// Returns revisions of an address, newest first, or `None` if this customer never had such an
-    /// address. With [`RevisionRange::before`], an empty range is an empty list, not `None`.
+    /// Returns revisions of an address, newest first, with the revision of the book.
     ///
     /// # Errors
-    /// The error of the [repository](AddressRepository::revisions).
+    /// [`ReadError`].
     pub async fn revisions(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Option<Vec<AddressRevision>>, RepositoryError> {
-        let revisions = self.repository.revisions(customer_id, id, range).await?;
-        Ok((!revisions.is_empty() || range.before.is_some()).then_some(revisions))
+        min_revision: MinRevision,
+    ) -> Result<AddressRevisions, ReadError> {
+        self.read(min_revision, |repository| async move {
+            repository.revisions(customer_id, id, range).await
+        })
+        .await
     }
 
-    /// Returns one revision of an address, or `None` if there is no revision with that number.
+    /// Returns the revision of an address with this number, or none, with the revision of the book.
     ///
     /// # Errors
-    /// The error of the [repository](AddressRepository::revisions).
+    /// [`ReadError`].
     pub async fn revision(
         &self,
         customer_id: &CustomerId,
         id: &AddressId,
         revision: Revision,
-    ) -> Result<Option<AddressRevision>, RepositoryError> {
+        min_revision: MinRevision,
+    ) -> Result<AddressRevisions, ReadError> {
         let range = RevisionRange {
             before: Some(revision.next()),
             limit: 1,
         };
-        let found = self
-            .repository
-            .revisions(customer_id, id, range)
-            .await?
-            .pop();
-        Ok(found.filter(|found| found.address.revision == revision))
+        let found = self.revisions(customer_id, id, range, min_revision);
+        let mut found = found.await?;
+        let is_it = |found: &AddressRevision| found.address.revision == revision;
+        found.revisions.retain(is_it);
+        Ok(found)
     }
 
     /// Returns the number of a customer's addresses and the book revision: enough to check whether
@@ -405,7 +408,9 @@ mod tests {
             },
             |service| async move {
                 let id = entry("Kigali").id.unwrap();
-                service.revision(&customer(), &id, Revision::FIRST).await
+                service
+                    .revision(&customer(), &id, Revision::FIRST, MinRevision::default())
+                    .await
             },
         )
         .await;
@@ -427,20 +432,26 @@ mod tests {
                 ..imported_address(&entry("Huye"))
             };
             let change = ChangeKind::Updated;
-            Ok(vec![AddressRevision {
-                change,
-                changed_at: address.updated_at,
-                address,
-            }])
+            Ok(AddressRevisions {
+                revisions: vec![AddressRevision {
+                    change,
+                    changed_at: address.updated_at,
+                    address,
+                }],
+                book_revision: 9,
+            })
         });
         let id = entry("Kigali").id.unwrap();
         let seventh = Revision::new(7).unwrap();
         assert_eq!(
             service(repository)
-                .revision(&customer(), &id, seventh)
+                .revision(&customer(), &id, seventh, MinRevision::default())
                 .await
                 .unwrap(),
-            None
+            AddressRevisions {
+                revisions: Vec::new(),
+                book_revision: 9
+            }
         );
     }
 

@@ -198,6 +198,7 @@ macro_rules! address_repository_contract {
             gives_as_many_revisions_as_are_asked_for,
             revisions_outlive_the_address,
             revisions_are_of_one_moment,
+            revisions_are_of_the_moment_of_the_book_revision,
             gives_no_revisions_by_the_id_of_another_customers_address,
             an_address_that_is_created_again_continues_its_revisions,
             stores_the_record_of_the_first_change,

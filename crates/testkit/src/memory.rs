@@ -3,10 +3,11 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
-    Change, ChangeKind, Commit, CommitError, Committed, CustomerId, DefaultAddressChange, Erased,
-    Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, Purpose,
-    Refusal, RepositoryError, Revision, RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, AddressRevisions,
+    BookDefaults, BookHead, Change, ChangeKind, Commit, CommitError, Committed, CustomerId,
+    DefaultAddressChange, Erased, Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup,
+    PageRequest, PageStart, Purpose, Refusal, RepositoryError, Revision, RevisionRange, Scan,
+    Timestamp,
 };
 use async_trait::async_trait;
 
@@ -280,19 +281,20 @@ impl AddressRepository for InMemoryRepository {
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         let books = self.books();
-        let revisions = books
-            .by_customer
-            .get(customer_id)
-            .and_then(|book| book.revisions.get(id));
+        let book = books.by_customer.get(customer_id);
+        let revisions = book.and_then(|book| book.revisions.get(id));
         let is_wanted = |revision: &&AddressRevision| {
             range
                 .before
                 .is_none_or(|before| revision.address.revision < before)
         };
         let newest_first = revisions.into_iter().flatten().rev().filter(is_wanted);
-        Ok(newest_first.take(range.limit as usize).cloned().collect())
+        Ok(AddressRevisions {
+            revisions: newest_first.take(range.limit as usize).cloned().collect(),
+            book_revision: book.map_or(0, |book| book.revision),
+        })
     }
 
     async fn idempotency_record(

@@ -2,9 +2,9 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use addressbook_domain::{
     Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision,
-    BookDefaults, BookHead, ChangeKind, Commit, CommitError, Committed, CustomerId, Erased, Found,
-    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, PageStart, RepositoryError,
-    RevisionRange, Scan, Timestamp,
+    AddressRevisions, BookDefaults, BookHead, ChangeKind, Commit, CommitError, Committed,
+    CustomerId, Erased, Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
+    PageStart, RepositoryError, RevisionRange, Scan, Timestamp,
 };
 use async_trait::async_trait;
 use redb::ReadTransaction;
@@ -197,7 +197,7 @@ impl AddressRepository for RedbStore {
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         let (customer_id, id) = (customer_id.clone(), id.clone());
         self.read(move |transaction| {
             let (customer_id, id) = (customer_id.as_str(), id.as_str());
@@ -211,7 +211,10 @@ impl AddressRepository for RedbStore {
             for entry in earlier.rev().take(range.limit as usize) {
                 found.push(rows::revision(customer_id, id, entry?.1.value())?);
             }
-            Ok(found)
+            Ok(AddressRevisions {
+                revisions: found,
+                book_revision: head(transaction, customer_id)?.revision,
+            })
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRef, AddressRevision, BookDefaults, BookHead,
+    Address, AddressId, AddressPage, AddressRef, AddressRevisions, BookDefaults, BookHead,
     ChangeKind, Column, Columns, CustomerId, Fingerprint, Found, IdempotencyKey, IdempotencyRecord,
     Inconsistency, Lookup, PageRequest, PageStart, Purpose, RevisionRange, Scan, Timestamp,
 };
@@ -274,13 +274,15 @@ fn states_at(
         .load(c))?)
 }
 
-/// Returns the revisions of an address, newest first. Must run in a transaction that reads.
+/// Returns the revisions of an address, newest first, and the revision of the book. Must run in a
+/// transaction that reads.
 pub(crate) fn revisions(
     store: &mut StoreConnection,
     customer_id: &CustomerId,
     id: &AddressId,
     range: RevisionRange,
-) -> Result<Vec<AddressRevision>, WorkError> {
+) -> Result<AddressRevisions, WorkError> {
+    let head = head(store, customer_id)?;
     let before = range.before.map_or(i64::MAX, |before| before.get().into());
     let mut rows: Vec<RevisionRow<'_>> = with_connection!(store, c => address_revisions::table
         .filter(address_revisions::customer_id.eq(customer_id.as_str()))
@@ -304,7 +306,10 @@ pub(crate) fn revisions(
         rows.insert(0, (row, change.as_str().to_owned(), changed_at));
         rows.truncate(range.limit as usize);
     }
-    Ok(rows.into_iter().map(revision).collect::<Result<_, _>>()?)
+    Ok(AddressRevisions {
+        revisions: rows.into_iter().map(revision).collect::<Result<_, _>>()?,
+        book_revision: head.revision,
+    })
 }
 
 /// Returns the default addresses of customers. Several steps must run in a transaction that reads.

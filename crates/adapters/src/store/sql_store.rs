@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevisions, BookDefaults, BookHead,
     Commit, CommitError, Committed, ConnectionPool, CustomerId, Erased, Found, IdempotencyKey,
     IdempotencyRecord, Listing, Lookup, OpenError, OpenMode, PageRequest, PoolState, Replication,
     RepositoryError, RevisionRange, Scan, Timestamp,
@@ -283,7 +283,7 @@ impl AddressRepository for SqlStore {
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         let (customer_id, id) = (customer_id.clone(), id.clone());
         self.run(move |store| store.read(|store| reads::revisions(store, &customer_id, &id, range)))
             .await

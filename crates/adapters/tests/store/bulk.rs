@@ -113,12 +113,8 @@ async fn outcome(repository: &dyn AddressRepository, case: &Case, prefix: &str) 
                 limit: 9,
             };
             let id = address("cus_1", *number).id;
-            revisions.extend(
-                repository
-                    .revisions(&customer_id, &id, range)
-                    .await
-                    .unwrap(),
-            );
+            let found = repository.revisions(&customer_id, &id, range).await;
+            revisions.extend(found.unwrap().revisions);
         }
         books.push((
             head.addresses,

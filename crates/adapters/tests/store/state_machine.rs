@@ -167,12 +167,10 @@ impl<R: AddressRepository> Watched<R> {
                 }
                 Response::Find(comparable)
             }
-            Call::Revisions(customer_id, id, range) => Response::Revisions(
-                repository
-                    .revisions(&customer_id, &id, range)
-                    .await
-                    .unwrap(),
-            ),
+            Call::Revisions(customer_id, id, range) => {
+                let found = repository.revisions(&customer_id, &id, range).await;
+                Response::Revisions(found.unwrap().revisions)
+            }
             Call::Record(customer_id, key) => {
                 let record = repository.idempotency_record(&customer_id, &key).await;
                 Response::Record(record.unwrap())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, ApiKey, ApiKeyId,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevisions, ApiKey, ApiKeyId,
     ApiKeyRepository, BookDefaults, BookHead, Change, Commit, CommitError, Committed, CustomerId,
     Erased, Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
     RepositoryError, RevisionRange, Scan, Store, Timestamp, TokenDigest,
@@ -145,7 +145,7 @@ impl<R: AddressRepository + ?Sized> AddressRepository for Observed<R> {
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         let call = self.repository.revisions(customer_id, id, range);
         self.observe(Operation::Revisions, call).await
     }

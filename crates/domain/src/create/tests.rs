@@ -4,8 +4,8 @@ use crate::clock::Clock;
 use crate::default_addresses::DefaultAddresses;
 use crate::idempotency::IdempotencyRecord;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::listing::page::{AddressPage, BookHead};
-use crate::repository::MockAddressRepository;
+use crate::listing::page::AddressPage;
+use crate::repository::{AddressRevisions, MockAddressRepository};
 use crate::testing::{
     Frozen, committed, content, customer, defaults, entry, found, imported_address, purpose,
     reports_each_failure, service,
@@ -36,19 +36,19 @@ fn record() -> IdempotencyRecord {
     }
 }
 
-fn at_revision(revision: u64) -> BookHead {
-    BookHead {
-        addresses: 1,
-        revision,
-    }
-}
-
 fn first_revision() -> AddressRevision {
     let address = imported_address(&entry("Kigali"));
     AddressRevision {
         change: ChangeKind::Created,
         changed_at: address.created_at,
         address,
+    }
+}
+
+fn first_revision_at(book_revision: u64) -> AddressRevisions {
+    AddressRevisions {
+        revisions: vec![first_revision()],
+        book_revision,
     }
 }
 
@@ -158,8 +158,7 @@ async fn create_replays_a_concurrent_request_with_the_same_key() {
             .expect_revisions()
             .times(1)
             .in_sequence(&mut sequence)
-            .returning(|_, _, _| Ok(vec![first_revision()]));
-        repository.expect_head().returning(|_| Ok(at_revision(9)));
+            .returning(|_, _, _| Ok(first_revision_at(9)));
         let content = content("Huye");
         let created = service(repository)
             .create(&customer(), &new(&content), Some(&request()))
@@ -194,8 +193,7 @@ async fn create_replays_its_key_before_it_returns_or_rejects_a_duplicate() {
         repository
             .expect_revisions()
             .times(1)
-            .returning(|_, _, _| Ok(vec![first_revision()]));
-        repository.expect_head().returning(|_| Ok(at_revision(9)));
+            .returning(|_, _, _| Ok(first_revision_at(9)));
         let content = content("Kigali");
         let new = NewAddress {
             on_duplicate,

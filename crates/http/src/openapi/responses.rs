@@ -405,7 +405,7 @@ impl IntoResponses for RevisionsListed {
         });
         let response = response(
             "The revisions of the address, newest first, even after its removal",
-            &["Cache-Control"],
+            &["Book-Revision", "Cache-Control"],
         );
         [ok(response, "AddressRevisionList", example)].into()
     }
@@ -416,7 +416,7 @@ pub(crate) struct RevisionFound;
 
 impl IntoResponses for RevisionFound {
     fn responses() -> Responses {
-        let response = response("The revision", &["Cache-Control"]);
+        let response = response("The revision", &["Book-Revision", "Cache-Control"]);
         [ok(response, "AddressRevision", values::address_revision())].into()
     }
 }

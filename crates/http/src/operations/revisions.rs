@@ -1,18 +1,20 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{
-    AddressId, AddressService, CustomerId, FieldErrors, Limit, Revision, RevisionRange,
+    AddressId, AddressService, CustomerId, FieldErrors, Limit, MinRevision, Revision, RevisionRange,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::parameters::{
-    AddressPath, NoQuery, RequestHeaders, RevisionPath, RevisionsQuery,
+    AddressPath, NoQuery, ReadRevision, RequestHeaders, RevisionPath, RevisionsQuery,
 };
 use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
 use crate::openapi::values;
 use crate::request::cursor;
+use crate::request::min_book_revision;
 use crate::request::parameters::{self, QueryValue};
 use crate::response::address_json::RevisionJson;
+use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;
 use crate::response::problem::Problem;
 use crate::response::problem_kind::NOT_FOUND;
@@ -32,7 +34,7 @@ pub(crate) struct RevisionList<'a> {
     next: Option<String>,
 }
 
-problems!(ListProblems: NOT_FOUND);
+problems!(ListProblems: NOT_FOUND, REVISION_UNAVAILABLE);
 
 /// `GET …/addresses/{address_id}/revisions?limit=&after=`: the revisions of an address, even
 /// after its removal.
@@ -43,31 +45,35 @@ problems!(ListProblems: NOT_FOUND);
     tag = "Revisions",
     summary = "List the revisions of an address",
     description = "Newest first. Remains available after the address is removed, until the customer is erased.",
-    params(AddressPath, RevisionsQuery, RequestHeaders),
+    params(AddressPath, RevisionsQuery, RequestHeaders, ReadRevision),
     responses(RevisionsListed, ListProblems)
 )]
 pub(crate) async fn list(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, limit, before) =
+    let (customer_id, address_id, limit, before, min_revision) =
         parameters::read::<RevisionsQuery, _>(&request, |errors| read_page(&request, errors))?;
     let range = RevisionRange {
         before,
         // One more than returned, to find out whether there are more.
         limit: u32::from(limit.get()) + 1,
     };
-    let found = service.revisions(&customer_id, &address_id, range).await?;
+    let found = service.revisions(&customer_id, &address_id, range, min_revision);
+    let found = found.await?;
+    let (page, more) = found
+        .revisions
+        .split_at(found.revisions.len().min(limit.get().into()));
     // A page after a cursor is never empty, unless the customer was erased meanwhile.
-    let found = found
-        .filter(|found| !found.is_empty())
-        .ok_or_else(|| missing("The customer has never had an address with this id."))?;
-    let (page, more) = found.split_at(found.len().min(limit.get().into()));
-    let next = page
-        .last()
-        .filter(|_| !more.is_empty())
-        .map(|last| seal(&customer_id, &address_id, last.address.revision));
+    let last = page.last().ok_or_else(|| {
+        let missing = "The customer has never had an address with this id.";
+        Problem::of(NOT_FOUND)
+            .with_detail(missing)
+            .at(found.book_revision)
+    })?;
+    let next = (!more.is_empty()).then(|| seal(&customer_id, &address_id, last.address.revision));
     Ok(HttpResponse::Ok()
+        .insert_header(book_revision::header(found.book_revision))
         .insert_header(REVALIDATE)
         .json(RevisionList {
             customer_id: customer_id.as_str(),
@@ -77,7 +83,7 @@ pub(crate) async fn list(
         }))
 }
 
-problems!(GetProblems: NOT_FOUND);
+problems!(GetProblems: NOT_FOUND, REVISION_UNAVAILABLE);
 
 /// `GET …/addresses/{address_id}/revisions/{revision}`: one revision of an address.
 #[utoipa::path(
@@ -87,29 +93,30 @@ problems!(GetProblems: NOT_FOUND);
     tag = "Revisions",
     summary = "Read a revision of an address",
     description = "A system that stores the address's id and a revision, for example with an order, can read it until the customer is erased.",
-    params(AddressPath, RevisionPath, NoQuery, RequestHeaders),
+    params(AddressPath, RevisionPath, NoQuery, RequestHeaders, ReadRevision),
     responses(RevisionFound, GetProblems)
 )]
 pub(crate) async fn get(
     service: web::Data<AddressService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (customer_id, address_id, revision) =
+    let (customer_id, address_id, revision, min_revision) =
         parameters::read::<NoQuery, _>(&request, |errors| read_one(&request, errors))?;
-    let revision = service
-        .revision(&customer_id, &address_id, revision)
-        .await?
-        .ok_or_else(|| missing("The customer has no address with this id and revision."))?;
+    let found = service.revision(&customer_id, &address_id, revision, min_revision);
+    let found = found.await?;
+    let revision = found.revisions.first().ok_or_else(|| {
+        let missing = "The customer has no address with this id and revision.";
+        Problem::of(NOT_FOUND)
+            .with_detail(missing)
+            .at(found.book_revision)
+    })?;
     Ok(HttpResponse::Ok()
+        .insert_header(book_revision::header(found.book_revision))
         .insert_header(REVALIDATE)
-        .json(RevisionJson(&revision)))
+        .json(RevisionJson(revision)))
 }
 
-fn missing(detail: &'static str) -> Problem {
-    Problem::of(NOT_FOUND).with_detail(detail)
-}
-
-type Page = (CustomerId, AddressId, Limit, Option<Revision>);
+type Page = (CustomerId, AddressId, Limit, Option<Revision>, MinRevision);
 
 /// Parses a request for a page of revisions.
 fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
@@ -124,11 +131,13 @@ fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
         None => Ok(None),
     };
     let before = QueryValue::named(query, "after").parse("after", open, errors);
+    let min_revision = min_book_revision::read(request, errors);
     Some((
         customer_id?,
         address_id?,
         limit.ok()?.unwrap_or_default(),
         before.ok()?.flatten(),
+        min_revision?,
     ))
 }
 
@@ -136,13 +145,14 @@ fn read_page(request: &HttpRequest, errors: &mut FieldErrors) -> Option<Page> {
 fn read_one(
     request: &HttpRequest,
     errors: &mut FieldErrors,
-) -> Option<(CustomerId, AddressId, Revision)> {
+) -> Option<(CustomerId, AddressId, Revision, MinRevision)> {
     let address = parameters::address(request, errors);
     let revision = parse(request.match_info().query("revision"))
         .ok_or("expected a whole number from 1 to 4294967295 in decimal digits");
     let revision = errors.check("revision", revision);
+    let min_revision = min_book_revision::read(request, errors);
     let (customer_id, address_id) = address?;
-    Some((customer_id, address_id, revision?))
+    Some((customer_id, address_id, revision?, min_revision?))
 }
 
 /// Parses decimal digits without a sign or leading zeros.

@@ -31,12 +31,14 @@ mod tests {
     use crate::testing::{BOOK, TestApp, header_of, holding, path_of};
 
     /// The operations that accept the header.
-    fn paths() -> [String; 5] {
+    fn paths() -> [String; 7] {
         [
             BOOK.to_owned(),
             format!("{BOOK}?include=default_for"),
             path_of(1),
             format!("{}/label", path_of(1)),
+            format!("{}/revisions", path_of(1)),
+            format!("{}/revisions/1", path_of(1)),
             BOOK.replace("addresses", "default-addresses"),
         ]
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRevision, BookDefaults, BookHead, Commit, CommitError,
-    Committed, CustomerId, DefaultAddresses, Found, IdempotencyRecord, Listing, Lookup, Offset,
-    PageRequest, PageStart, Refusal, RevisionRange, Scan,
+    Address, AddressId, AddressPage, AddressRevision, AddressRevisions, BookDefaults, BookHead,
+    Commit, CommitError, Committed, CustomerId, DefaultAddresses, Found, IdempotencyRecord,
+    Listing, Lookup, Offset, PageRequest, PageStart, Refusal, RevisionRange, Scan,
 };
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
@@ -177,6 +177,17 @@ pub(super) async fn revisions(
     customer_id: &CustomerId,
     id: &AddressId,
 ) -> Vec<AddressRevision> {
+    revisions_with_book(repository, customer_id, id)
+        .await
+        .revisions
+}
+
+/// Returns all revisions of an address, newest first, and the revision of the book.
+pub(super) async fn revisions_with_book(
+    repository: &Subject,
+    customer_id: &CustomerId,
+    id: &AddressId,
+) -> AddressRevisions {
     let all = RevisionRange {
         before: None,
         limit: 1_000,

@@ -5,7 +5,8 @@ use addressbook_domain::{
 
 use super::Subject;
 use super::calls::{
-    commit_ok, commit_refused, expect_ok, find_one, revisions as revisions_of, start_writer,
+    commit_ok, commit_refused, expect_ok, find_one, head, revisions as revisions_of,
+    revisions_with_book, start_writer,
 };
 use super::steps::Steps;
 use crate::fixtures::{
@@ -28,6 +29,7 @@ async fn range_of(
         repository.revisions(customer_id, id, range).await,
         format_args!("revisions of {id} in {range:?}"),
     )
+    .revisions
 }
 
 fn numbers(revisions: &[AddressRevision]) -> Vec<u32> {
@@ -216,6 +218,43 @@ pub async fn revisions_are_of_one_moment(repository: Subject) {
         }
     }
     writer.end().await;
+}
+
+/// `revisions`: the revision of the book is that at the moment of the revisions, or of their absence.
+pub async fn revisions_are_of_the_moment_of_the_book_revision(repository: Subject) {
+    let mut latest = address("cus_1", 1);
+    let created = creating([latest.clone()]);
+    commit_ok(&repository, created, "create an address").await;
+    let (customer_id, id) = (latest.customer_id.clone(), latest.id.clone());
+    let all = || revisions_with_book(&repository, &customer_id, &id);
+    let mut before = all().await;
+    for turn in 0..30 {
+        let city = format!("City {turn}");
+        let moving = commit([replacing(&latest, &city)]);
+        let (seen, _) = tokio::join!(
+            all(),
+            commit_ok(&repository, moving, "move the address while it is read")
+        );
+        latest = moved(&latest, &city);
+        let after = all().await;
+        assert!(
+            seen == before || seen == after,
+            "revisions: expected those of before a commit with the book's revision then, {before:?}, \
+             or those of after it, {after:?}, but got {seen:?}"
+        );
+        before = after;
+        let now = head(&repository, "cus_1").await.revision;
+        for (customer_id, number, revision) in
+            [("cus_1", 1, now), ("cus_1", 2, now), ("cus_2", 1, 0)]
+        {
+            let id = address_id(number);
+            let found = revisions_with_book(&repository, &customer(customer_id), &id).await;
+            assert_eq!(
+                found.book_revision, revision,
+                "revisions of {id} of {customer_id}: expected the revision of the book, 0 without a book"
+            );
+        }
+    }
 }
 
 /// `revisions`: returns nothing for the id of another customer's address, or of an address that

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressId, AddressPage, AddressRepository, AddressRevision, BookDefaults, BookHead,
-    Commit, CommitError, Committed, CustomerId, DefaultAddressChange, Erased, Found,
-    IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest, RepositoryError, Revision,
-    RevisionRange, Scan, Timestamp,
+    Address, AddressId, AddressPage, AddressRepository, AddressRevision, AddressRevisions,
+    BookDefaults, BookHead, Commit, CommitError, Committed, CustomerId, DefaultAddressChange,
+    Erased, Found, IdempotencyKey, IdempotencyRecord, Listing, Lookup, PageRequest,
+    RepositoryError, Revision, RevisionRange, Scan, Timestamp,
 };
 use addressbook_testkit::InMemoryRepository;
 use addressbook_testkit::contract::Subject;
@@ -109,7 +109,8 @@ impl Faulty {
             before: None,
             limit: u32::MAX,
         };
-        self.store().revisions(customer_id, id, all).await.unwrap()
+        let found = self.store().revisions(customer_id, id, all).await;
+        found.unwrap().revisions
     }
 
     fn head_of(&self, customer_id: &CustomerId, head: BookHead) -> BookHead {
@@ -195,7 +196,7 @@ impl AddressRepository for Faulty {
         customer_id: &CustomerId,
         id: &AddressId,
         range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         self.faulty_revisions(customer_id, id, range).await
     }
 

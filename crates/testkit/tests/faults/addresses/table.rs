@@ -105,6 +105,7 @@ pub(super) enum Fault {
     ReturnsAtMost100Revisions,
     ForgetsRevisionsOfRemovedAddresses,
     ReturnsRevisionsOfTwoMoments,
+    ReturnsRevisionsOfAnotherMomentThanTheBook,
     ReturnsRevisionsAcrossCustomers,
     UsesTheRevisionOfTheChange,
 
@@ -464,6 +465,10 @@ pub(super) const TABLE: &[(Fault, &str)] = &[
         "gives_as_many_revisions_as_are_asked_for",
     ),
     (ReturnsRevisionsOfTwoMoments, "revisions_are_of_one_moment"),
+    (
+        ReturnsRevisionsOfAnotherMomentThanTheBook,
+        "revisions_are_of_the_moment_of_the_book_revision",
+    ),
     (
         ReturnsRevisionsAcrossCustomers,
         "gives_no_revisions_by_the_id_of_another_customers_address",

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use addressbook_domain::{
-    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision, BookHead,
-    ChangeKind, CustomerId, Filter, Found, ListPosition, Listing, Lookup, Offset, PageRequest,
-    PageStart, RepositoryError, Revision, RevisionRange, Scan,
+    Address, AddressContent, AddressId, AddressPage, AddressRepository, AddressRevision,
+    AddressRevisions, BookHead, ChangeKind, CustomerId, Filter, Found, ListPosition, Listing,
+    Lookup, Offset, PageRequest, PageStart, RepositoryError, Revision, RevisionRange, Scan,
 };
 use addressbook_testkit::fixtures;
 
@@ -333,14 +333,17 @@ impl Faulty {
         customer_id: &CustomerId,
         id: &AddressId,
         mut range: RevisionRange,
-    ) -> Result<Vec<AddressRevision>, RepositoryError> {
+    ) -> Result<AddressRevisions, RepositoryError> {
         let store = self.store();
         match self.fault {
             IncludesTheRevisionToEndBefore => range.before = range.before.map(Revision::next),
             ReturnsAtMost100Revisions => range.limit = range.limit.min(100),
             _ => {}
         }
-        let mut found = store.revisions(customer_id, id, range).await?;
+        let AddressRevisions {
+            revisions: mut found,
+            book_revision,
+        } = store.revisions(customer_id, id, range).await?;
         match self.fault {
             WritesNoRevisionOfCreations => {
                 found.retain(|revision| revision.change != ChangeKind::Created);
@@ -373,7 +376,7 @@ impl Faulty {
                     before: None,
                     limit: 1,
                 };
-                let newest = store.revisions(customer_id, id, newest).await?;
+                let newest = store.revisions(customer_id, id, newest).await?.revisions;
                 if newest.first() != found.first() {
                     found.splice(0..0, newest);
                 }
@@ -387,8 +390,12 @@ impl Faulty {
                     .map(|state| state.customer_id.clone())
                     .collect();
                 for other in customers {
-                    found = store.revisions(&other, id, range).await?;
+                    found = store.revisions(&other, id, range).await?.revisions;
                 }
+            }
+            ReturnsRevisionsOfAnotherMomentThanTheBook => {
+                self.pause().await;
+                found = store.revisions(customer_id, id, range).await?.revisions;
             }
             LeavesRevisions if found.is_empty() => {
                 let left = self.past().left_revisions.clone();
@@ -399,7 +406,10 @@ impl Faulty {
             }
             _ => {}
         }
-        Ok(found)
+        Ok(AddressRevisions {
+            revisions: found,
+            book_revision,
+        })
     }
 }
 
