@@ -22,5 +22,6 @@ pub use connection::url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use engine::SqlEngine;
 pub use jwt::{JwtAuthenticator, JwtKeysError, JwtOptions};
 pub use sqlite::backup::{BackupError, backup, restore};
+pub use sqlite::checkpoints::Checkpoints;
 pub use store::sql_store::SqlStore;
 pub use system::{OsSecrets, SystemClock, TokioTimer, UlidSource};

@@ -12,7 +12,7 @@ mod values;
 
 use std::time::Duration;
 
-use addressbook_adapters::{StoreOptions, Synchronous};
+use addressbook_adapters::{Checkpoints, StoreOptions, Synchronous};
 use addressbook_domain::{AddressRules, ContentLimits, ServiceLimits};
 use clap::{Args, ValueEnum};
 
@@ -67,6 +67,19 @@ pub struct DatabaseSettings {
     #[arg(long, value_name = "COUNT", env = "ADDRESSBOOK_SQLITE_GROUP_COMMITS")]
     #[arg(default_value_t = 100, value_parser = whole_number::<u32>(1..=1_000))]
     sqlite_group_commits: u32,
+
+    /// Which program copies SQLite's write-ahead log (WAL) to the database file
+    #[arg(long, value_name = "WHO", env = "ADDRESSBOOK_SQLITE_CHECKPOINTS")]
+    #[arg(default_value = "service", value_enum)]
+    sqlite_checkpoints: SqliteCheckpoints,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SqliteCheckpoints {
+    /// Addressbook
+    Service,
+    /// Another program, such as Litestream. Addressbook does so only after an erasure
+    External,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -109,6 +122,10 @@ impl DatabaseSettings {
                 SqliteSynchronous::Normal => Synchronous::Normal,
             },
             group_commits: self.sqlite_group_commits,
+            checkpoints: match self.sqlite_checkpoints {
+                SqliteCheckpoints::Service => Checkpoints::Service,
+                SqliteCheckpoints::External => Checkpoints::External,
+            },
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::connection::session_options::SessionOptions;
 use crate::connection::session_options::Synchronous;
 use crate::connection::store_connection::StoreConnection;
 use crate::connection::url::DatabaseUrl;
+use crate::sqlite::checkpoints::Checkpoints;
 use crate::sqlite::file_identity::DatabaseFile;
 use crate::sqlite::session;
 use crate::store::error::WorkError;
@@ -34,6 +35,8 @@ pub struct StoreOptions {
     pub synchronous: Synchronous,
     /// Maximum number of writes to SQLite in one group commit, at least 1. Default: 100.
     pub group_commits: u32,
+    /// Which program copies the WAL of SQLite to the database file.
+    pub checkpoints: Checkpoints,
 }
 
 impl Default for StoreOptions {
@@ -45,6 +48,7 @@ impl Default for StoreOptions {
             statement_timeout: Duration::from_secs(5),
             synchronous: Synchronous::default(),
             group_commits: 100,
+            checkpoints: Checkpoints::default(),
         }
     }
 }

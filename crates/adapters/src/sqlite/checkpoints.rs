@@ -41,6 +41,18 @@ const EMPTY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the writer waits for readers that still use the WAL.
 const RESTART_PATIENCE: Duration = Duration::from_millis(10);
 
+/// Which program copies the WAL of SQLite to the database file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checkpoints {
+    /// This service.
+    #[default]
+    Service,
+    /// Another program, such as Litestream, which must see all of the WAL first. The service only
+    /// empties the WAL after an erasure, because it may contain the erased data. SQLite itself
+    /// copies a WAL of 128 MiB, so that the disk does not fill up if the other program has stopped.
+    External,
+}
+
 /// Notifies the checkpoint thread of writes, and does what only the writer can do.
 pub(crate) struct Checkpointer {
     written: SyncSender<()>,
@@ -51,12 +63,13 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread. It connects after the first write, and ends when this is dropped.
-    pub(crate) fn start(manager: StoreManager) -> std::io::Result<Self> {
+    pub(crate) fn start(manager: StoreManager, checkpoints: Checkpoints) -> std::io::Result<Self> {
         let (written, writes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
         let erased = Arc::new(AtomicBool::new(false));
         let checkpointing = Checkpointing {
             manager,
+            checkpoints,
             restart: restart.clone(),
             erased: erased.clone(),
             empties: false,
@@ -110,6 +123,7 @@ fn restart_wal(store: &mut StoreConnection) -> QueryResult<()> {
 
 struct Checkpointing {
     manager: StoreManager,
+    checkpoints: Checkpoints,
     restart: Arc<AtomicBool>,
     erased: Arc<AtomicBool>,
     /// Whether the WAL has to be emptied.
@@ -156,7 +170,8 @@ impl Checkpointing {
         writes.recv_timeout(interval) != Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Copies the WAL if it has enough pages, and lets the writer restart a long one.
+    /// Copies the WAL if it has enough pages, and lets the writer restart a long one, unless another
+    /// program does so. Empties the WAL after an erasure.
     fn checkpoint(&mut self, store: &mut StoreConnection) -> QueryResult<()> {
         // Reset the flag first, because an erasure in the meantime sets it again.
         if self.erased.swap(false, Ordering::Relaxed) {
@@ -167,6 +182,9 @@ impl Checkpointing {
             self.empties = !empty_wal(store)?;
         }
         self.scrub();
+        if self.checkpoints == Checkpoints::External {
+            return Ok(());
+        }
         let wal = wal_state(store)?;
         if wal.pages - wal.checkpointed >= STEP_PAGES {
             return copy(store);
@@ -333,7 +351,7 @@ mod tests {
         let mut store = manager.establish().unwrap();
         assert!(store.write(|_| Ok(())).is_ok());
         assert_eq!(wal(), 0);
-        let checkpointer = Checkpointer::start(manager).unwrap();
+        let checkpointer = Checkpointer::start(manager, Checkpoints::Service).unwrap();
         checkpointer.after_write(&mut store);
         drop(checkpointer);
         assert!(wal() > 0);
@@ -343,7 +361,7 @@ mod tests {
     fn the_checkpointer_does_not_wait_for_an_open_write() {
         let (_folder, manager, wal) = database();
         let mut store = manager.establish().unwrap();
-        let checkpointer = Checkpointer::start(manager).unwrap();
+        let checkpointer = Checkpointer::start(manager, Checkpoints::Service).unwrap();
         let since = Instant::now();
         let written = store.write(|store| {
             checkpointer.after_write(store);
@@ -352,5 +370,40 @@ mod tests {
         });
         assert!(written.is_ok() && since.elapsed() < PATIENCE);
         assert_eq!(wal(), 0);
+    }
+
+    #[test]
+    fn a_long_wal_is_left_to_another_program_except_after_an_erasure() {
+        for (checkpoints, copied) in [(Checkpoints::Service, true), (Checkpoints::External, false)]
+        {
+            let (_folder, manager, wal) = database();
+            let mut writer = manager.establish().unwrap();
+            let mut store = manager.establish().unwrap();
+            let erased = Arc::<AtomicBool>::default();
+            let mut checkpointing = Checkpointing {
+                manager,
+                checkpoints,
+                restart: Arc::default(),
+                erased: erased.clone(),
+                empties: false,
+                scrub: None,
+            };
+            let rows = format!(
+                "CREATE TABLE t (x BLOB) STRICT; INSERT INTO t VALUES (zeroblob({}))",
+                RESTART_PAGES * 4_096
+            );
+            with_connection!(&mut writer, c => c.batch_execute(&rows)).unwrap();
+            let long = wal();
+            checkpointing.checkpoint(&mut store).unwrap();
+            checkpointing.checkpoint(&mut store).unwrap();
+            let state = wal_state(&mut store).unwrap();
+            assert!(state.pages > RESTART_PAGES);
+            assert_eq!(state.checkpointed > 0, copied, "{checkpoints:?}");
+            assert_eq!(checkpointing.restart.load(Ordering::Relaxed), copied);
+            assert_eq!(wal(), long);
+            erased.store(true, Ordering::Relaxed);
+            checkpointing.checkpoint(&mut store).unwrap();
+            assert!(wal() < long / 100, "{checkpoints:?}");
+        }
     }
 }

@@ -101,7 +101,8 @@ fn wal_size(path: &Path) -> Finding {
             "WAL",
             format!(
                 "the write-ahead log (WAL) has {mib} MiB: another program holds a long read \
-                 transaction; end it"
+                 transaction; end it. With `--sqlite-checkpoints external`, the other program may \
+                 make no checkpoints; start it"
             ),
         ),
     }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::pool::StoreManager;
 use crate::connection::store_connection::StoreConnection;
-use crate::sqlite::checkpoints::Checkpointer;
+use crate::sqlite::checkpoints::{Checkpointer, Checkpoints};
 use crate::store::error::{WorkError, duplicate};
 
 /// Maximum number of waiting writes. With a thousand, the last one waits for less than a second on
@@ -36,9 +36,13 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the thread. It connects at the first write, so in a process that never writes the
     /// thread is only idle.
-    pub(crate) fn start(manager: StoreManager, group_commits: u32) -> io::Result<Self> {
+    pub(crate) fn start(
+        manager: StoreManager,
+        group_commits: u32,
+        checkpoints: Checkpoints,
+    ) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
-        let checkpointer = Checkpointer::start(manager.clone())?;
+        let checkpointer = Checkpointer::start(manager.clone(), checkpoints)?;
         let erased = checkpointer.erased();
         let writing = Writing {
             lock_timeout: manager.lock_timeout(),
@@ -279,7 +283,7 @@ mod tests {
                 ..StoreOptions::default()
             };
             let manager = patient.manager(url);
-            let writer = Writer::start(manager, group_commits).unwrap();
+            let writer = Writer::start(manager, group_commits, Checkpoints::Service).unwrap();
             Self {
                 writer,
                 holder,

@@ -94,7 +94,7 @@ impl SqlStore {
         let writer = match url {
             DatabaseUrl::Sqlite(_) => {
                 let manager = options.manager(url.clone());
-                let writer = Writer::start(manager, options.group_commits);
+                let writer = Writer::start(manager, options.group_commits, options.checkpoints);
                 Some(Arc::new(writer.map_err(no_thread)?))
             }
             DatabaseUrl::Postgres(_) => None,

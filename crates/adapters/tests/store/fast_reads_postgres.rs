@@ -18,6 +18,7 @@ const PATIENT: StoreOptions = StoreOptions {
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(10),
     group_commits: 100,
+    checkpoints: addressbook_adapters::Checkpoints::Service,
     synchronous: addressbook_adapters::Synchronous::Full,
 };
 

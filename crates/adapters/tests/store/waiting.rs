@@ -16,6 +16,7 @@ const IMPATIENT: StoreOptions = StoreOptions {
     statement_timeout: Duration::from_secs(5),
     synchronous: addressbook_adapters::Synchronous::Full,
     group_commits: 100,
+    checkpoints: addressbook_adapters::Checkpoints::Service,
 };
 
 /// Opens a transaction of another connection that holds a lock that a commit to `cus_1` needs.
