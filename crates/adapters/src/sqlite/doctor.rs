@@ -100,9 +100,9 @@ fn wal_size(path: &Path) -> Finding {
         true => Finding::warning(
             "WAL",
             format!(
-                "the write-ahead log (WAL) has {mib} MiB: another program holds a long read \
-                 transaction; end it. With `--sqlite-checkpoints external`, the other program may \
-                 make no checkpoints; start it"
+                "the write-ahead log (WAL) has {mib} MiB: end the long read transaction of \
+                 another program or, with `--sqlite-checkpoints external`, start the program that \
+                 makes the checkpoints"
             ),
         ),
     }

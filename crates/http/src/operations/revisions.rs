@@ -66,10 +66,8 @@ pub(crate) async fn list(
         .split_at(found.revisions.len().min(limit.get().into()));
     // A page after a cursor is never empty, unless the customer was erased meanwhile.
     let last = page.last().ok_or_else(|| {
-        let missing = "The customer has never had an address with this id.";
-        Problem::of(NOT_FOUND)
-            .with_detail(missing)
-            .at(found.book_revision)
+        let detail = "The customer has never had an address with this id.";
+        missing(detail, found.book_revision)
     })?;
     let next = (!more.is_empty()).then(|| seal(&customer_id, &address_id, last.address.revision));
     Ok(HttpResponse::Ok()
@@ -105,15 +103,17 @@ pub(crate) async fn get(
     let found = service.revision(&customer_id, &address_id, revision, min_revision);
     let found = found.await?;
     let revision = found.revisions.first().ok_or_else(|| {
-        let missing = "The customer has no address with this id and revision.";
-        Problem::of(NOT_FOUND)
-            .with_detail(missing)
-            .at(found.book_revision)
+        let detail = "The customer has no address with this id and revision.";
+        missing(detail, found.book_revision)
     })?;
     Ok(HttpResponse::Ok()
         .insert_header(book_revision::header(found.book_revision))
         .insert_header(REVALIDATE)
         .json(RevisionJson(revision)))
+}
+
+fn missing(detail: &'static str, book_revision: u64) -> Problem {
+    Problem::of(NOT_FOUND).with_detail(detail).at(book_revision)
 }
 
 type Page = (CustomerId, AddressId, Limit, Option<Revision>, MinRevision);
