@@ -1,8 +1,13 @@
 //! The OpenAPI 3.1 document, generated from the declarations of the operations and the limits of
 //! the domain's types.
 
+pub(crate) mod examples;
+mod headers;
+pub(crate) mod members;
 pub(crate) mod parameters;
+pub(crate) mod problems;
 pub(crate) mod responses;
+mod texts;
 pub(crate) mod values;
 
 use std::io;
@@ -91,7 +96,7 @@ impl Modify for ComputedParts {
     fn modify(&self, document: &mut Document) {
         document.info.description = Some(description());
         let components = document.components.get_or_insert_with(Components::new);
-        components.headers = responses::headers();
+        components.headers = headers::headers();
         components.add_security_scheme(CREDENTIAL, credential());
         for (path, method, scope) in routes::needs() {
             let item = document.paths.paths.get_mut(path);

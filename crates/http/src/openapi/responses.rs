@@ -4,148 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use utoipa::IntoResponses;
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::link::Link;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
-use super::values;
-use crate::response::problem_kind::{
-    BUSY, DUPLICATE_ADDRESS, INSUFFICIENT_SCOPE, INTERNAL, INVALID_ADDRESS, INVALID_CREDENTIAL,
-    INVALID_DEFAULT_ADDRESSES, INVALID_PARAMETER, OTHER_BOOK, ProblemKind, RATE_LIMITED, TIMED_OUT,
-    UNAUTHENTICATED, UNAVAILABLE,
-};
+use super::{examples, values};
 
-type Responses = BTreeMap<String, RefOr<Response>>;
-
-/// Declares the problems of an operation, besides those of all operations, as a type for its
-/// `responses`.
-macro_rules! problems {
-    ($name:ident: $($kind:ident),* $(,)?) => {
-        $crate::openapi::responses::problems!($name, of_problems: $($kind),*);
-    };
-    ($name:ident, $of:ident: $($kind:ident),*) => {
-        pub(crate) struct $name;
-
-        impl utoipa::IntoResponses for $name {
-            fn responses() -> std::collections::BTreeMap<
-                String,
-                utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
-            > {
-                $crate::openapi::responses::$of(&[$($crate::response::problem_kind::$kind),*])
-            }
-        }
-    };
-}
-pub(crate) use problems;
-
-/// Like [`problems`], for an operation that requires no credential and reads nothing from the store.
-macro_rules! public_problems {
-    ($name:ident: $($kind:ident),*) => {
-        $crate::openapi::responses::problems!($name, of_public_problems: $($kind),*);
-    };
-}
-pub(crate) use public_problems;
-
-/// The problems of all operations that require no credential.
-const OF_PUBLIC: [ProblemKind; 4] = [INVALID_PARAMETER, RATE_LIMITED, INTERNAL, BUSY];
-
-/// The problems of all other operations.
-const OF_ALL: [ProblemKind; 10] = [
-    INVALID_PARAMETER,
-    UNAUTHENTICATED,
-    INVALID_CREDENTIAL,
-    INSUFFICIENT_SCOPE,
-    OTHER_BOOK,
-    RATE_LIMITED,
-    INTERNAL,
-    BUSY,
-    UNAVAILABLE,
-    TIMED_OUT,
-];
-
-pub(crate) fn of_problems(kinds: &[ProblemKind]) -> Responses {
-    by_status(kinds.iter().chain(&OF_ALL))
-}
-
-pub(crate) fn of_public_problems(kinds: &[ProblemKind]) -> Responses {
-    by_status(kinds.iter().chain(&OF_PUBLIC))
-}
-
-/// One response for each status, with an example for each kind.
-fn by_status<'a>(kinds: impl Iterator<Item = &'a ProblemKind>) -> Responses {
-    let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
-    for kind in kinds {
-        by_status
-            .entry(kind.status.as_u16())
-            .or_default()
-            .push(*kind);
-    }
-    let responses = by_status.into_iter().map(|(status, kinds)| {
-        let titles: Vec<_> = kinds
-            .iter()
-            .map(|kind| format!("{} (`{}`)", kind.title, kind.uri))
-            .collect();
-        let examples = kinds.iter().map(|kind| {
-            let example = ExampleBuilder::new()
-                .summary(kind.title)
-                .value(Some(example_of(kind)))
-                .build();
-            (kind.slug(), example)
-        });
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Problem")))
-            .examples_from_iter(examples)
-            .build();
-        let has = |wanted: ProblemKind| kinds.iter().any(|kind| kind.uri == wanted.uri);
-        let own_headers: &[_] = match status {
-            401 | 403 => &["WWW-Authenticate"],
-            404 => &["Book-Revision"],
-            409 if has(DUPLICATE_ADDRESS) => &["Book-Revision", "Location"],
-            412 => &["Book-Revision", "ETag"],
-            415 => &["Accept-Encoding", "Accept-Patch"],
-            429 | 503 => &["Retry-After"],
-            _ => &[],
-        };
-        let response = with_headers(
-            response(&titles.join(", or "), own_headers),
-            &["Cache-Control"],
-        );
-        (
-            status.to_string(),
-            response.content("application/problem+json", content).into(),
-        )
-    });
-    responses.collect()
-}
-
-/// An example of a problem of a kind.
-pub(crate) fn example_of(kind: &ProblemKind) -> Value {
-    let mut body = json!({
-        "type": kind.uri,
-        "title": kind.title,
-        "status": kind.status.as_u16(),
-        "detail": kind.detail,
-        "request_id": values::REQUEST_ID,
-    });
-    let error = match kind.uri {
-        uri if uri == INVALID_PARAMETER.uri => Some((
-            "customer_id",
-            "expected 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
-        )),
-        uri if uri == INVALID_DEFAULT_ADDRESSES.uri => Some((
-            "default_addresses.shipping",
-            "is not an address of this customer",
-        )),
-        uri if uri == INVALID_ADDRESS.uri => Some(("city", "is required")),
-        _ => None,
-    };
-    if let Some((field, message)) = error {
-        body["errors"] = json!([{"field": field, "message": message}]);
-    }
-    body
-}
+pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// A page of a customer's addresses, or 304.
 pub(crate) struct Listed;
@@ -182,7 +47,7 @@ impl IntoResponses for Found {
             ok(
                 response("The address", headers),
                 "Address",
-                values::address(),
+                examples::address(),
             ),
             not_modified(headers),
         ]
@@ -207,7 +72,7 @@ impl IntoResponses for Created {
              body is empty if the credential lacks the scope `addresses:read`",
             headers,
         );
-        let (_, response) = ok(with_links(response), "Address", values::address());
+        let (_, response) = ok(with_links(response), "Address", examples::address());
         [("201".to_owned(), response)].into()
     }
 }
@@ -224,7 +89,7 @@ impl IntoResponses for Duplicate {
              `addresses:read`",
             headers,
         );
-        [ok(with_links(response), "Address", values::address())].into()
+        [ok(with_links(response), "Address", examples::address())].into()
     }
 }
 
@@ -258,7 +123,7 @@ impl IntoResponses for Patched {
             &["Book-Revision", "Cache-Control", "ETag"],
         );
         let unread = response_204();
-        [ok(response, "Address", values::address()), unread].into()
+        [ok(response, "Address", examples::address()), unread].into()
     }
 }
 
@@ -280,7 +145,7 @@ impl IntoResponses for DefaultAddressesFound {
             ok(
                 response("The default addresses", headers),
                 "DefaultAddresses",
-                values::default_addresses(),
+                examples::default_addresses(),
             ),
             not_modified(headers),
         ]
@@ -301,7 +166,7 @@ impl IntoResponses for DefaultAddressesPatched {
             headers,
         );
         [
-            ok(current, "DefaultAddresses", values::default_addresses()),
+            ok(current, "DefaultAddresses", examples::default_addresses()),
             ("204".to_owned(), unread.into()),
         ]
         .into()
@@ -398,9 +263,9 @@ pub(crate) struct RevisionsListed;
 impl IntoResponses for RevisionsListed {
     fn responses() -> Responses {
         let example = json!({
-            "customer_id": values::CUSTOMER_ID,
-            "address_id": values::ADDRESS_ID,
-            "revisions": [values::address_revision()],
+            "customer_id": examples::CUSTOMER_ID,
+            "address_id": examples::ADDRESS_ID,
+            "revisions": [examples::address_revision()],
             "next": null,
         });
         let response = response(
@@ -417,7 +282,12 @@ pub(crate) struct RevisionFound;
 impl IntoResponses for RevisionFound {
     fn responses() -> Responses {
         let response = response("The revision", &["Book-Revision", "Cache-Control"]);
-        [ok(response, "AddressRevision", values::address_revision())].into()
+        [ok(
+            response,
+            "AddressRevision",
+            examples::address_revision(),
+        )]
+        .into()
     }
 }
 
@@ -429,7 +299,7 @@ impl IntoResponses for CountriesListed {
         let headers = &["Cache-Control", "ETag"];
         let response = response("All countries", headers);
         [
-            ok(response, "CountryList", values::countries_listed()),
+            ok(response, "CountryList", examples::countries_listed()),
             not_modified(headers),
         ]
         .into()
@@ -444,7 +314,7 @@ impl IntoResponses for CountryFound {
         let headers = &["Cache-Control", "ETag"];
         let response = response("What addresses look like in the country", headers);
         [
-            ok(response, "Country", values::country_found()),
+            ok(response, "Country", examples::country_found()),
             not_modified(headers),
         ]
         .into()
@@ -470,7 +340,7 @@ fn not_modified(headers: &[&str]) -> (String, RefOr<Response>) {
     ("304".to_owned(), response.into())
 }
 
-fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
+pub(super) fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
     let response = ResponseBuilder::new().description(description);
     let response = with_headers(response, headers);
     let of_all = [
@@ -483,165 +353,8 @@ fn response(description: &str, headers: &[&str]) -> ResponseBuilder {
     with_headers(response, &of_all)
 }
 
-fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
+pub(super) fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
     names.iter().fold(response, |response, name| {
         response.header_ref(*name, Ref::new(format!("#/components/headers/{name}")))
     })
-}
-
-/// All headers of responses, by name.
-pub(crate) fn headers() -> BTreeMap<String, RefOr<Header>> {
-    let text = |description: &str, example: &str| {
-        let schema = ObjectBuilder::new().schema_type(Type::String).build();
-        header(schema, description, example.into())
-    };
-    let number = |minimum: usize, description: &str, example: u64| {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .minimum(Some(minimum))
-            .build();
-        header(schema, description, example.into())
-    };
-    let one_of = |values: &[&str], description: &str| {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(values.iter().copied()))
-            .build();
-        header(schema, description, values[0].into())
-    };
-    let headers = [
-        (
-            "Accept-Encoding",
-            one_of(
-                &["identity"],
-                "The supported content codings of request bodies. Present if the body had another \
-                 one",
-            ),
-        ),
-        (
-            "Accept-Patch",
-            text(
-                "The supported media types of patches (RFC 5789)",
-                "application/merge-patch+json, application/json",
-            ),
-        ),
-        (
-            "Book-Revision",
-            number(
-                0,
-                "The revision of the customer's address book to which the response belongs; 0 if \
-                 the customer has none. Send it as `Min-Book-Revision` to read nothing older. A \
-                 problem has it if it is about the state of the book",
-                values::BOOK_REVISION,
-            ),
-        ),
-        (
-            "Cache-Control",
-            one_of(
-                &["private, no-cache", "no-store", "public, max-age=86400"],
-                "Whether the client may cache the response. It must revalidate it before each use, \
-                 except countries",
-            ),
-        ),
-        (
-            "ETag",
-            text(
-                "The entity tag of the current state: strong for a single address or a country, \
-                 weak for a list of addresses and with `include`. Opaque",
-                values::ETAG,
-            ),
-        ),
-        (
-            "Idempotent-Replayed",
-            one_of(
-                &["true"],
-                "Present if an earlier request with the same key created the address",
-            ),
-        ),
-        (
-            "Link",
-            text(
-                "Links to other pages (RFC 8288): `first`, `prev`, `next`, relative to this path",
-                "<addresses?limit=2&offset=0>; rel=\"first\", <addresses?limit=2&offset=2>; rel=\"next\"",
-            ),
-        ),
-        (
-            "Location",
-            text(
-                "The path of the address, relative to this path",
-                &format!("addresses/{}", values::ADDRESS_ID),
-            ),
-        ),
-        (
-            "Preference-Applied",
-            one_of(
-                &["handling=strict", "handling=lenient"],
-                "The applied handling (RFC 7240). Present if `Prefer` requests one",
-            ),
-        ),
-        (
-            "RateLimit",
-            text(
-                "Remaining requests (`r`), and seconds for which they suffice at the rate of the \
-                 policy (`t`), according to draft-ietf-httpapi-ratelimit-headers. Present if the \
-                 service has a rate limit",
-                r#""default";r=50;t=30"#,
-            ),
-        ),
-        (
-            "RateLimit-Policy",
-            text(
-                "Number of requests that a client may send (`q`) within a window in seconds (`w`)",
-                r#""default";q=100;w=60"#,
-            ),
-        ),
-        (
-            "Retry-After",
-            number(1, "Number of seconds after which to retry", 1),
-        ),
-        (
-            "WWW-Authenticate",
-            text(
-                "The required credential, and the error of the one that was sent (RFC 6750)",
-                r#"Bearer realm="addressbook", error="invalid_token""#,
-            ),
-        ),
-        (
-            "X-Content-Type-Options",
-            one_of(&["nosniff"], "Disables guessing of the media type"),
-        ),
-        (
-            "X-Request-Id",
-            header(
-                values::request_id(),
-                "The id of this exchange, also in the service's log",
-                values::REQUEST_ID.into(),
-            ),
-        ),
-        (
-            "X-Total-Count",
-            number(
-                0,
-                "Number of addresses on all pages. Absent from 304 with a filter, an order or a \
-                 cursor",
-                2,
-            ),
-        ),
-    ];
-    headers
-        .into_iter()
-        .map(|(name, header)| (name.to_owned(), header.into()))
-        .collect()
-}
-
-fn header(
-    schema: impl Into<RefOr<utoipa::openapi::Schema>>,
-    description: &str,
-    example: Value,
-) -> Header {
-    HeaderBuilder::new()
-        .schema(Some(schema))
-        .description(Some(description))
-        .example(Some(example))
-        .build()
 }

@@ -1,28 +1,23 @@
 //! Schemas of single values, with the limits of the types that validate them.
 
 use addressbook_domain::{
-    Country, CountryRules, CustomData, CustomerId, DefaultAddresses, IdempotencyKey, InputFinding,
-    Limit, Member, MinRevision, Offset, Purpose, SearchText,
+    Country, CustomData, CustomerId, DefaultAddresses, IdempotencyKey, InputFinding, Limit,
+    MinRevision, Offset, Purpose, SearchText,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 
+use super::examples;
+use super::texts::{ACCENTS, INVISIBLE, text_of_more_than};
 use crate::operations::{create_address, label};
 use crate::request::include::Included;
 use crate::request::request_id::RequestId;
-use crate::response::country_json::{self, CountryJson, CountryListJson};
+use crate::response::country_json;
 
-pub(crate) const CUSTOMER_ID: &str = "cus_01h1w8r7s2v4l5m6n7p8j9k0q2";
-pub(crate) const ADDRESS_ID: &str = "add_01h1x0z5y4c1v2f5k6p3j9n8m7";
-pub(crate) const CREATED_AT: &str = "2024-08-01T10:15:30.000Z";
-pub(crate) const UPDATED_AT: &str = "2024-08-29T14:45:22.000Z";
-pub(crate) const ETAG: &str = "\"2-1724942722000\"";
-pub(crate) const REQUEST_ID: &str = "01m82y3vmz5c4vn016vxs2n35w";
-
-fn string() -> ObjectBuilder {
+pub(super) fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
@@ -34,7 +29,7 @@ fn integer(minimum: u64, maximum: u64) -> ObjectBuilder {
         .maximum(Some(maximum as usize))
 }
 
-fn or_null(schema: ObjectBuilder, kind: Type) -> ObjectBuilder {
+pub(super) fn or_null(schema: ObjectBuilder, kind: Type) -> ObjectBuilder {
     schema.schema_type(SchemaType::from_iter([kind, Type::Null]))
 }
 
@@ -47,7 +42,7 @@ pub(crate) fn customer_id() -> Object {
         .description(Some(
             "The customer's id, owned by the caller's systems, typically prefixed with `cus_`",
         ))
-        .examples([CUSTOMER_ID])
+        .examples([examples::CUSTOMER_ID])
         .build()
 }
 
@@ -55,7 +50,7 @@ pub(crate) fn address_id() -> Object {
     string()
         .pattern(Some("^add_[0-9a-z]{26}$"))
         .description(Some("The address's id"))
-        .examples([ADDRESS_ID])
+        .examples([examples::ADDRESS_ID])
         .build()
 }
 
@@ -99,133 +94,6 @@ pub(crate) fn default_for() -> Array {
             "The purposes for which the address becomes the default. A customer has at most 16",
         ))
         .build()
-}
-
-/// An example of default addresses.
-pub(crate) fn default_addresses() -> Value {
-    json!({
-        "customer_id": CUSTOMER_ID,
-        "default_addresses": {"billing": ADDRESS_ID, "shipping": ADDRESS_ID},
-    })
-}
-
-/// Parts of character classes: Unicode's control characters, white space other than control
-/// characters, and control characters that are white space.
-const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
-const SPACE: &str = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
-const CONTROL_SPACE: &str = r"\u0009-\u000d\u0085";
-
-/// Part of a character class: invisible characters besides white space. Contains no characters
-/// above U+FFFF, because a pattern engine may treat them as two characters.
-const INVISIBLE: &str = r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
-
-/// Part of a character class: the accents that a search ignores.
-const ACCENTS: &str =
-    r"\u0300-\u0344\u0346-\u034e\u0350-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f";
-
-/// Text with a visible character.
-fn text(max_chars: usize) -> ObjectBuilder {
-    text_of_more_than(INVISIBLE, max_chars)
-}
-
-/// Text with at least one character that is neither white space nor in this character class, and
-/// without control characters after trimming. A schema cannot express that the length counts after
-/// trimming and normalization.
-fn text_of_more_than(nothing: &str, max_chars: usize) -> ObjectBuilder {
-    let space = format!("[{SPACE}{CONTROL_SPACE}]");
-    let inner = format!("[^{CONTROL}]");
-    let outer = format!("[^{CONTROL}{SPACE}]");
-    let something = format!("[^{CONTROL}{SPACE}{nothing}]");
-    string()
-        .min_length(Some(1))
-        .max_length(Some(max_chars))
-        .pattern(Some(format!(
-            "^{space}*({outer}{inner}*)?{something}({inner}*{outer})?{space}*$"
-        )))
-}
-
-/// The documents that have the members of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Document {
-    /// A new address.
-    Creation,
-    /// A merge patch.
-    Patch,
-    /// An address in a response.
-    Response,
-}
-
-impl Document {
-    fn always_has(self, member: Member) -> bool {
-        match self {
-            Self::Creation => member == Member::Country,
-            Self::Patch => false,
-            Self::Response => !member.is_detail(),
-        }
-    }
-
-    fn may_be_null(self, member: Member) -> bool {
-        match self {
-            Self::Creation | Self::Patch => member != Member::Country,
-            Self::Response => member == Member::Description,
-        }
-    }
-}
-
-/// A member of an address.
-fn member(member: Member, document: Document) -> Object {
-    let text = match (member, member.max_chars()) {
-        (Member::Country, _) => return country(),
-        (Member::CustomData, _) => return custom_data(),
-        (Member::Phone, max_chars) => phone(max_chars.unwrap_or_default()),
-        (Member::Region | Member::City, max_chars) => text_or_empty(max_chars.unwrap_or_default()),
-        (_, max_chars) => text(max_chars.unwrap_or_default()),
-    };
-    let text = match document.may_be_null(member) {
-        true => or_null(text, Type::String),
-        false => text,
-    };
-    let meaning = member.meaning();
-    let description = match member {
-        Member::Region | Member::City => {
-            format!("{meaning}; empty only in a country that does not require it")
-        }
-        _ => meaning.into(),
-    };
-    let text = text.description(Some(description));
-    text.examples([example(member)]).build()
-}
-
-/// Adds the members of an address to an object.
-pub(crate) fn with_members(object: ObjectBuilder, document: Document) -> ObjectBuilder {
-    Member::ALL.into_iter().fold(object, |object, member| {
-        let name = member.name();
-        let object = object.property(name, self::member(member, document));
-        match document.always_has(member) {
-            true => object.required(name),
-            false => object,
-        }
-    })
-}
-
-/// Text with a visible character, or empty.
-fn text_or_empty(max_chars: usize) -> ObjectBuilder {
-    let text = Object::from(text(max_chars));
-    let pattern = text.pattern.clone().unwrap_or_default();
-    let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
-    ObjectBuilder::from(text)
-        .min_length(Some(0))
-        .pattern(Some(format!("^([{SPACE}{CONTROL_SPACE}]*|{pattern})$")))
-}
-
-/// A telephone number as people write it.
-fn phone(max_chars: usize) -> ObjectBuilder {
-    let number = r"[0-9 +\-.()/]*[0-9][0-9 +\-.()/]*";
-    let extension = r"([Ee][Xx][Tt][Ee][Nn][Ss][Ii][Oo][Nn]|[Ee][Xx][Tt]\.?|[Xx]|#|;[Ee][Xx][Tt]=)";
-    string()
-        .min_length(Some(1))
-        .max_length(Some(max_chars))
-        .pattern(Some(format!("^ *{number}({extension} *[0-9]+)? *$")))
 }
 
 /// Adds a required property to an object.
@@ -362,22 +230,22 @@ fn moment(description: &str, example: &str) -> Object {
 }
 
 pub(crate) fn created_at() -> Object {
-    moment("When the address was created", CREATED_AT)
+    moment("When the address was created", examples::CREATED_AT)
 }
 
 pub(crate) fn updated_at() -> Object {
     moment(
         "When the address last changed; never before `created_at`",
-        UPDATED_AT,
+        examples::UPDATED_AT,
     )
 }
 
 pub(crate) fn changed_at() -> Object {
-    moment("When the change happened", UPDATED_AT)
+    moment("When the change happened", examples::UPDATED_AT)
 }
 
 pub(crate) fn updated_since() -> Object {
-    time("An RFC 3339 time in any time zone", CREATED_AT).build()
+    time("An RFC 3339 time in any time zone", examples::CREATED_AT).build()
 }
 
 pub(crate) fn as_of() -> Object {
@@ -461,12 +329,9 @@ pub(crate) fn book_revision() -> Object {
     let max = MinRevision::MAX_DIGITS;
     string()
         .pattern(Some(format!("^[0-9]{{1,{max}}}$")))
-        .examples([BOOK_REVISION.to_string()])
+        .examples([examples::BOOK_REVISION.to_string()])
         .build()
 }
-
-/// An example.
-pub(crate) const BOOK_REVISION: u64 = 1_795_395_019_534;
 
 pub(crate) fn idempotency_key() -> Object {
     let max = IdempotencyKey::MAX_LEN;
@@ -538,113 +403,6 @@ pub(crate) fn request_id() -> Object {
     string()
         .pattern(Some(format!("^[A-Za-z0-9._-]{{1,{max}}}$")))
         .description(Some("The value of `X-Request-Id`"))
-        .examples([REQUEST_ID])
+        .examples([examples::REQUEST_ID])
         .build()
-}
-
-/// An example of a member's value: that of the documented example, if it has one.
-fn example(member: Member) -> Value {
-    match member {
-        Member::Recipient => "Aline Uwase".into(),
-        Member::Organization => "Kigali Books Ltd".into(),
-        Member::FirstLine => "KG 7 Avenue 12".into(),
-        Member::SecondLine => "4th floor".into(),
-        Member::District => "Kacyiru".into(),
-        Member::PostalCode => "00100".into(),
-        Member::SortingCode => "CEDEX 12".into(),
-        Member::Phone => "+250 788 123 456".into(),
-        _ => content()[member.name()].clone(),
-    }
-}
-
-/// The content of the documented example.
-pub(crate) fn content() -> Value {
-    json!({
-        "description": "Home Address",
-        "region": "Kigali",
-        "city": "Kigali",
-        "country": "RW",
-        "custom_data": {"landmark": "Office at Kigali Heights"},
-    })
-}
-
-/// An address with a wrong postal code.
-pub(crate) fn draft() -> Value {
-    json!({
-        "first_line": "1 Main Street",
-        "city": "Springfield",
-        "region": "illinois",
-        "country": "US",
-        "postal_code": "627O1",
-    })
-}
-
-/// The address of the documented example.
-pub(crate) fn address() -> Value {
-    let mut value = json!({"id": ADDRESS_ID, "customer_id": CUSTOMER_ID});
-    for member in Member::ALL.into_iter().filter(|member| !member.is_detail()) {
-        value[member.name()] = content()[member.name()].clone();
-    }
-    value["created_at"] = CREATED_AT.into();
-    value["updated_at"] = UPDATED_AT.into();
-    value
-}
-
-/// A revision of [`address`].
-pub(crate) fn address_revision() -> Value {
-    let mut value = address();
-    value["revision"] = 2.into();
-    value["change"] = "updated".into();
-    value["changed_at"] = UPDATED_AT.into();
-    value
-}
-
-/// The beginning of the list of countries.
-pub(crate) fn countries_listed() -> Value {
-    let listed = |source| CountryListJson::new(source, CountryRules::countries().take(3));
-    json!(CountryRules::source().map(listed))
-}
-
-/// What addresses look like in Australia.
-pub(crate) fn country_found() -> Value {
-    let rules = Country::parse("AU").ok().and_then(CountryRules::of);
-    json!(rules.map(CountryJson::new))
-}
-
-#[cfg(test)]
-mod tests {
-    use addressbook_domain::{City, TextError};
-
-    use super::*;
-
-    /// The part of a character class with all characters up to U+FFFF that have a property.
-    fn class_of(has_property: impl Fn(char) -> bool) -> String {
-        let has_property = |code: &u32| char::from_u32(*code).is_some_and(&has_property);
-        let mut class = String::new();
-        let mut code = 0;
-        while code <= 0xffff {
-            let first = code;
-            while has_property(&code) {
-                code += 1;
-            }
-            match code - first {
-                0 => {}
-                1 => class += &format!(r"\u{first:04x}"),
-                2 => class += &format!(r"\u{first:04x}\u{:04x}", code - 1),
-                _ => class += &format!(r"\u{first:04x}-\u{:04x}", code - 1),
-            }
-            code += 1;
-        }
-        class
-    }
-
-    #[test]
-    fn the_patterns_of_texts_agree_with_the_domain() {
-        let is_invisible =
-            |char: char| City::parse(&format!("{char}")) == Err(TextError::Invisible(char.into()));
-        assert_eq!(class_of(is_invisible), INVISIBLE);
-        let is_accent =
-            |char: char| SearchText::parse(&format!("{char}")) == Err(TextError::OnlyAccents);
-        assert_eq!(class_of(is_accent), ACCENTS);
-    }
 }

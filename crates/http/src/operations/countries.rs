@@ -10,7 +10,8 @@ use addressbook_domain::{Country, CountryRules};
 use serde::Serialize;
 
 use crate::openapi::parameters::{CountryPath, NoQuery, ReadCondition, RequestHeaders};
-use crate::openapi::responses::{CountriesListed, CountryFound, public_problems};
+use crate::openapi::problems::public_problems;
+use crate::openapi::responses::{CountriesListed, CountryFound};
 use crate::request::parameters;
 use crate::response::cache_control::PUBLIC;
 use crate::response::country_json::{CountryJson, CountryListJson};

@@ -9,7 +9,8 @@ use addressbook_domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::openapi::parameters::{CreateQuery, CustomerPath, Idempotency, RequestHeaders};
-use crate::openapi::responses::{Created, Duplicate, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::{Created, Duplicate};
 use crate::options::HttpOptions;
 use crate::request::address_input::{self, NewAddress};
 use crate::request::caller::Caller;

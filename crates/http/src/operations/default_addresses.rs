@@ -15,8 +15,9 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::openapi::parameters::{
     ChangeConditions, CustomerPath, NoQuery, ReadCondition, ReadRevision, RequestHeaders,
 };
-use crate::openapi::responses::{DefaultAddressesFound, DefaultAddressesPatched, problems};
-use crate::openapi::values;
+use crate::openapi::problems::problems;
+use crate::openapi::responses::{DefaultAddressesFound, DefaultAddressesPatched};
+use crate::openapi::{examples, values};
 use crate::options::HttpOptions;
 use crate::request::caller::Caller;
 use crate::request::json_body::{self, Members};
@@ -253,7 +254,7 @@ impl PartialSchema for DefaultAddressesJson {
         let object = values::with(object, "customer_id", values::customer_id());
         let by_purpose = values::by_purpose(values::address_id());
         values::with(object, MEMBER, by_purpose)
-            .examples([values::default_addresses()])
+            .examples([examples::default_addresses()])
             .into()
     }
 }
@@ -276,7 +277,7 @@ impl PartialSchema for DefaultAddressesChange {
         values::with(object, MEMBER, by_purpose)
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([serde_json::json!({
-                MEMBER: {"shipping": values::ADDRESS_ID, "billing": null},
+                MEMBER: {"shipping": examples::ADDRESS_ID, "billing": null},
             })])
             .into()
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::parameters::{CustomerPath, ErasureCondition, NoQuery, RequestHeaders};
-use crate::openapi::responses::{Erased, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Erased;
 use crate::openapi::values;
 use crate::request::parameters;
 use crate::response::cache_control::NO_STORE;

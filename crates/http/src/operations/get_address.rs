@@ -7,7 +7,8 @@ use addressbook_domain::{
 use crate::openapi::parameters::{
     AddressPath, GetQuery, ReadCondition, ReadRevision, RequestHeaders,
 };
-use crate::openapi::responses::{Found, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Found;
 use crate::request::include::{self, Included};
 use crate::request::min_book_revision;
 use crate::request::parameters;

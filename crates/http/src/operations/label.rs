@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::parameters::{AddressPath, LabelQuery, ReadRevision, RequestHeaders};
-use crate::openapi::responses::{Labelled, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Labelled;
 use crate::request::accept;
 use crate::request::min_book_revision;
 use crate::request::parameters::{self, QueryValue};

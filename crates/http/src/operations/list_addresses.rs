@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::openapi::parameters::{
     CustomerPath, ListQuery, ReadCondition, ReadRevision, RequestHeaders,
 };
-use crate::openapi::responses::{Listed, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Listed;
 use crate::request::list_request::ListRequest;
 use crate::response::book_revision;
 use crate::response::cache_control::REVALIDATE;

@@ -3,7 +3,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::{AddressPatch, AddressService, FieldErrors};
 
 use crate::openapi::parameters::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
-use crate::openapi::responses::{Patched, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Patched;
 use crate::options::HttpOptions;
 use crate::request::address_input::{self, AddressChange};
 use crate::request::caller::Caller;

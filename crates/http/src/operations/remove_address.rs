@@ -2,7 +2,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use addressbook_domain::AddressService;
 
 use crate::openapi::parameters::{AddressPath, ChangeConditions, NoQuery, RequestHeaders};
-use crate::openapi::responses::{Removed, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Removed;
 use crate::options::HttpOptions;
 use crate::request::parameters;
 use crate::response::address_etag;

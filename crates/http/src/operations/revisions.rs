@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use crate::openapi::parameters::{
     AddressPath, NoQuery, ReadRevision, RequestHeaders, RevisionPath, RevisionsQuery,
 };
-use crate::openapi::responses::{RevisionFound, RevisionsListed, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::{RevisionFound, RevisionsListed};
 use crate::openapi::values;
 use crate::request::cursor;
 use crate::request::min_book_revision;

@@ -6,7 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::parameters::{NoQuery, RequestHeaders};
-use crate::openapi::responses::{Validated, problems};
+use crate::openapi::problems::problems;
+use crate::openapi::responses::Validated;
 use crate::openapi::values;
 use crate::request::address_input::{self, AddressDraft};
 use crate::request::parameters;

@@ -10,7 +10,8 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values::{self, Document};
+use crate::openapi::members::{self, Document};
+use crate::openapi::{examples, values};
 use crate::request::json_body::{self, Members};
 use crate::response::problem::Problem;
 use crate::response::problem_kind::INVALID_ADDRESS;
@@ -139,10 +140,10 @@ pub(crate) struct NewAddress;
 impl PartialSchema for NewAddress {
     fn schema() -> RefOr<Schema> {
         let object = ObjectBuilder::new().description(Some("The content of a new address."));
-        values::with_members(object, Document::Creation)
+        members::with_members(object, Document::Creation)
             .property(DEFAULT_FOR, values::default_for())
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-            .examples([values::content()])
+            .examples([examples::content()])
             .into()
     }
 }
@@ -160,7 +161,7 @@ impl PartialSchema for AddressDraft {
                  `NewAddress`.",
             ))
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-            .examples([values::draft()])
+            .examples([examples::draft()])
             .into()
     }
 }
@@ -176,7 +177,7 @@ impl PartialSchema for AddressChange {
             "A JSON merge patch (RFC 7396): an absent member stays unchanged, null removes a \
              member.\nIn `custom_data` this applies to each member, on every level.",
         ));
-        values::with_members(object, Document::Patch)
+        members::with_members(object, Document::Patch)
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([json!({
                 "description": "Old Home",

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values::{self, Document};
+use crate::openapi::members::{self, Document};
+use crate::openapi::{examples, values};
 use crate::request::include::Included;
 use crate::response::included;
 
@@ -92,7 +93,7 @@ fn write<M: SerializeMap>(address: &Address, map: &mut M) -> Result<(), M::Error
 fn schema_of_address() -> ObjectBuilder {
     let object = values::with(ObjectBuilder::new(), "id", values::address_id());
     let object = values::with(object, "customer_id", values::customer_id());
-    let object = values::with_members(object, Document::Response);
+    let object = members::with_members(object, Document::Response);
     let object = values::with(object, "created_at", values::created_at());
     values::with(object, "updated_at", values::updated_at())
 }
@@ -103,7 +104,7 @@ impl PartialSchema for AddressJson<'_> {
             .property("default_for", values::is_default_for())
             .property("label", values::label())
             .description(Some("A single address."))
-            .examples([values::address()])
+            .examples([examples::address()])
             .into()
     }
 }
@@ -122,7 +123,7 @@ impl PartialSchema for RevisionJson<'_> {
             .description(Some(
                 "A state of an address, and the change that led to it. Immutable.",
             ))
-            .examples([values::address_revision()])
+            .examples([examples::address_revision()])
             .into()
     }
 }

@@ -4,7 +4,8 @@ use addressbook_domain::{
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::values::{self, Document};
+use crate::openapi::members::{self, Document};
+use crate::openapi::values;
 use crate::request::include::Included;
 use crate::response::included;
 
@@ -154,7 +155,7 @@ pub(crate) struct ListedAddress;
 impl PartialSchema for ListedAddress {
     fn schema() -> RefOr<Schema> {
         let object = values::with(ObjectBuilder::new(), "id", values::address_id());
-        let object = values::with_members(object, Document::Response);
+        let object = members::with_members(object, Document::Response);
         let object = values::with(object, "created_at", values::created_at());
         values::with(object, "updated_at", values::updated_at())
             .property("default_for", values::is_default_for())
